@@ -1,0 +1,246 @@
+"""Command lines by table: where options end, what the operands are, and which command starts which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from migrate.model import CommandTable, Invocation, Option, OptionRow, ShellCommand, Verb, Word
+
+Variables = Mapping[str, tuple[tuple[Word, ...], ...]]  # name -> the values it may have, each split in words
+
+_ALTERNATIVES = 8
+_DEPTH = 6
+_UNKNOWN = "no table knows it"
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_BLANKS = re.compile(r"[^ \t\n]+")
+
+
+def split_value(word: Word) -> tuple[Word, ...]:
+    """The words into which bash splits an unquoted expansion of this value (quotes in it are plain characters)."""
+    return tuple(part_of(word, m.start(), m.end()) for m in _BLANKS.finditer(word.text))
+
+
+def part_of(word: Word, start: int, stop: int | None = None) -> Word:
+    """The characters start..stop of a word as a word of their own."""
+    stop = len(word.text) if stop is None else stop
+    text, span = word.text[start:stop], word.part(start, stop)
+    contiguous = span.end - span.start == len(text)
+    return Word(
+        span,
+        text,
+        constant=word.constant or not re.search(r"[$`*?~]", text),
+        editable=word.editable and contiguous,
+        offsets=None if word.offsets is None else word.offsets[start:stop],
+        quoted=word.quoted,
+    )
+
+
+def alternatives(words: Sequence[Word], variables: Variables) -> Iterator[tuple[Word, ...]]:
+    """The word lists that a command may have once its variables hold their values; at most a handful."""
+    choices = [_values(word, variables, _DEPTH) for word in words]
+    for count, combination in enumerate(product(*choices)):
+        if count == _ALTERNATIVES:
+            return
+        yield tuple(word for words in combination for word in words)
+
+
+def _values(word: Word, variables: Variables, depth: int) -> list[tuple[Word, ...]]:
+    name = word.variable
+    values = variables.get(name, ()) if name and depth else ()
+    if not values:
+        return [(word,)]
+    if word.quoted and not word.text.endswith(("[@]}", "[*]}")):
+        # `"$X"` stays one word: only a value that is one word itself may stand for it
+        values = tuple(v for v in values if len(v) == 1)
+    found: list[tuple[Word, ...]] = []
+    for value in values or ((word,),):
+        if value == (word,):
+            return [(word,)]
+        for combination in product(*(_values(part, variables, depth - 1) for part in value)):
+            found.append(tuple(w for words in combination for w in words))
+            if len(found) == _ALTERNATIVES:
+                return found
+    return found
+
+
+@dataclass
+class _Reader:
+    """Reads one word list; words behind an option that no table knows may not be edited."""
+
+    tables: Mapping[str, CommandTable]
+    command: ShellCommand
+
+    def invocation(self, words: tuple[Word, ...]) -> Invocation | None:
+        if not words:
+            return None
+        program = words[0].text.rsplit("/", 1)[-1] if words[0].constant else words[0].text
+        table = self.tables.get(program)
+        if table is None:
+            return Invocation(program, "", words[0], None, (), words[1:], (), (), self.command)
+        options, rest = self._options(table, table.options, words[1:])
+        verb, layout = "", table.operands
+        if table.verbs and rest:
+            verb, known, more, rest = self._verb(table, rest)
+            layout = known.operands if known else ()
+            options += more
+        operands, inner, strays = self._operands(table, layout, rest)
+        if table.gathers:
+            late = [o for o in _late_options(table, table.verbs.get(verb), operands)]
+            options += tuple(late)
+            taken = {w.span for o in late for w in (o.value,) if w} | {o.span for o in late}
+            operands = tuple(w for w in operands if w.span not in taken)
+        return Invocation(program, verb, words[0], table, options, operands, (), inner, self.command, strays)
+
+    def _verb(
+        self, table: CommandTable, rest: tuple[Word, ...]
+    ) -> tuple[str, Verb | None, tuple[Option, ...], tuple[Word, ...]]:
+        """The longest sub-command that the table knows (`instance start` before `instance`)."""
+        two = " ".join(w.text for w in rest[:2])
+        count = 2 if two in table.verbs else 1
+        verb = two if count == 2 else rest[0].text  # noqa: PLR2004 - two words
+        known = table.verbs.get(verb)
+        if known is None and table.default_verb:
+            known, count = table.verbs[table.default_verb], 0
+        if known is None:
+            return verb, None, (), rest[1:]
+        options, rest = self._options(table, {**table.options, **known.options}, rest[count:])
+        return known.name, known, options, rest
+
+    def _options(
+        self, table: CommandTable, rows: Mapping[str, OptionRow], words: tuple[Word, ...]
+    ) -> tuple[tuple[Option, ...], tuple[Word, ...]]:
+        options: list[Option] = []
+        i = 0
+        while i < len(words):
+            text = words[i].text
+            if text == "--":
+                return tuple(options), words[i + 1 :]
+            if not text.startswith("-") or text == "-":
+                break
+            found = read_option(words, i, rows, long_single_dash=table.long_single_dash, prefixes=table.prefixes)
+            options += found.options
+            i += found.used
+            if any(o.row is None for o in found.options):
+                words = (*words[:i], *(replace(w, editable=False) for w in words[i:]))
+        return tuple(options), words[i:]
+
+    def _operands(
+        self, table: CommandTable, layout: tuple[str, ...], words: tuple[Word, ...]
+    ) -> tuple[tuple[Word, ...], tuple[Invocation, ...], tuple[Word, ...]]:
+        """Named operands by the layout; `payload` is a command of its own, `arguments` are not looked into."""
+        taken: list[Word] = []
+        if table.assignments:
+            while words and _ASSIGNMENT.match(words[0].text):
+                taken.append(words[0])
+                words = words[1:]
+        for name in layout:
+            if name == "payload":
+                inner = self.invocation(words)
+                return tuple(taken), (inner,) if inner else (), ()
+            if name == "arguments":
+                return (*taken, *words), (), ()
+            if words:
+                taken.append(words[0])
+                words = words[1:]
+        return tuple(taken), (), words
+
+
+@dataclass(frozen=True)
+class Found:
+    """Options read from one word (a cluster gives several), and how many words they took."""
+
+    options: tuple[Option, ...]
+    used: int
+
+
+def read_option(
+    words: Sequence[Word],
+    at: int,
+    rows: Mapping[str, OptionRow],
+    *,
+    long_single_dash: bool = False,
+    prefixes: bool = False,
+) -> Found:
+    """The option (or cluster of short ones) at words[at]; an unknown one comes back with no row and no value."""
+    word = words[at]
+    text = word.text
+    name, equals, _ = text.partition("=")
+    if text.startswith("--") or (long_single_dash and (name in rows or len(name) > 2)):  # noqa: PLR2004 - `-x`
+        row = rows.get(name) or (_by_prefix(name, rows) if prefixes else None)
+        if row is None:
+            return Found((Option(name, name, word.span, _glued(word, len(name) + 1) if equals else None, None, fault=_UNKNOWN),), 1)
+        if equals:
+            return Found((Option(row.name, name, word.span, _glued(word, len(name) + 1), row),), 1)
+        return _separate(words, at, row, name, word.span.start)
+    return _cluster(words, at, rows)
+
+
+def _by_prefix(name: str, rows: Mapping[str, OptionRow]) -> OptionRow | None:
+    """getopt_long's rule: a prefix counts when all options that begin with it are one."""
+    found = {row.name: row for spelled, row in rows.items() if spelled.startswith(name) and name != "--"}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _separate(words: Sequence[Word], at: int, row: OptionRow, spelled: str, start: int) -> Found:
+    """An option whose value, if it takes one, stands in the next word."""
+    word = words[at]
+    wanted = {"none": 0, "optional": 0, "required": 1, "two": 2}[row.value]
+    values = words[at + 1 : at + 1 + wanted]
+    if len(values) < wanted:
+        return Found((Option(row.name, spelled, word.span, None, None, fault="its value is missing"),), 1 + len(values))
+    ends = [w.span.end for w in (word, *values)]
+    span = word.span._replace(start=start, end=max(ends) if max(ends) >= word.span.end else word.span.end)
+    value = values[0] if values else None
+    second = values[1] if wanted == 2 else None  # noqa: PLR2004 - two values
+    return Found((Option(row.name, spelled, span, value, row, second),), 1 + wanted)
+
+
+def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow]) -> Found:
+    """`-it`, `-N2`, `-e A=b`: letters in one word, of which the first that takes a value ends the cluster."""
+    word = words[at]
+    options: list[Option] = []
+    for i in range(1, len(word.text)):
+        letter = f"-{word.text[i]}"
+        row = rows.get(letter)
+        if row is None:
+            return Found((*options, Option(letter, word.text, word.span, None, None, fault=_UNKNOWN)), 1)
+        rest = word.text[i + 1 :]
+        span = word.part(0 if i == 1 else i, i + 1)
+        if row.value == "none" or (row.value == "optional" and not rest):
+            options.append(Option(row.name, letter, span if rest or i > 1 else word.span, None, row))
+            continue
+        if rest:
+            glued = Option(row.name, letter, span._replace(end=word.span.end), _glued(word, i + 1), row)
+            return Found((*options, glued), 1)
+        last = _separate(words, at, row, letter, span.start)
+        return Found((*options, *last.options), last.used)
+    return Found(tuple(options), 1)
+
+
+def _glued(word: Word, start: int) -> Word:
+    return part_of(word, start)
+
+
+def _late_options(table: CommandTable, verb: Verb | None, operands: tuple[Word, ...]) -> Iterator[Option]:
+    """Options that stand among the operands of a program that allows it (`module load -q gcc`)."""
+    rows = {**table.options, **(verb.options if verb else {})}
+    i = 0
+    while i < len(operands):
+        if not operands[i].text.startswith("-") or operands[i].text == "-":
+            i += 1
+            continue
+        found = read_option(operands, i, rows, long_single_dash=table.long_single_dash, prefixes=table.prefixes)
+        yield from found.options
+        i += found.used
+
+
+def interpret(
+    command: ShellCommand, variables: Variables, tables: Mapping[str, CommandTable]
+) -> tuple[Invocation, ...]:
+    """What the command runs, once for each set of values that its variables are known to have."""
+    reader = _Reader(tables, command)
+    found = [reader.invocation(words) for words in alternatives(command.words, variables)]
+    return tuple(replace(i, assignments=command.assignments) for i in found if i is not None)

@@ -1,0 +1,74 @@
+"""The pipeline on one screen: a source and a plan in, a result out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from migrate.edits import apply, realize, select
+from migrate.inventory import take
+from migrate.ledger import assert_closed, judge, write_ledger
+from migrate.model import Finding, Job, Result, Site, Source, Target
+from migrate.profiles import detect
+from migrate.rulebook import Rulebook
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run goes by; without a site each script's own is looked for among `sites`."""
+
+    rulebook: Rulebook
+    target: Target
+    sites: Mapping[str, Site]
+    site: Site | None = None
+    safe_only: bool = False
+
+
+def run(source: Source, plan: Plan) -> Result:
+    """The script migrated and accounted for; where the output would break a promise, it is the input and a fault."""
+    result = _once(source, plan)
+    fault = broken_promise(result, plan)
+    if not fault:
+        return result
+    return Result(
+        source=source,
+        job=result.job,
+        site=result.site,
+        evidence=result.evidence,
+        outcomes=result.outcomes,
+        entries=result.entries,
+        gaps=result.gaps,
+        output=source.data,
+        readiness="blocked",
+        fault=fault,
+    )
+
+
+def _once(source: Source, plan: Plan) -> Result:
+    job = take(source, plan.rulebook.tables)
+    site, evidence = (plan.site, "named on the command line") if plan.site else detect(source, job, plan.sites)
+    outcomes = select(_findings(source, job, site, plan), safe_only=plan.safe_only)
+    owned = realize(source, outcomes)
+    output = apply(source.data, [o.edit for o in owned])
+    entries = write_ledger(source, job, outcomes, owned)
+    assert_closed(job, entries, owned)
+    gaps = tuple(gap for part in job.walk() for gap in part.gaps)
+    readiness = judge(entries, outcomes, gaps, changed=output != source.data)
+    return Result(source, job, site, evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
+
+
+def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
+    rules = [rule for rule in plan.rulebook.rules if rule.concerns(site, plan.target)]
+    return [f for rule in rules for scope in job.scopes() for f in rule.findings(source, scope, site, plan.target)]
+
+
+def broken_promise(result: Result, plan: Plan) -> str:
+    """What the output would break (a second run must change nothing, no new gap may appear); empty where it is good."""
+    if not result.changed:
+        return ""
+    again = _once(Source(result.source.path, result.output, result.source.mode), plan)
+    if again.changed:
+        return "a second rewrite would change the script again"
+    if len(again.gaps) > len(result.gaps):
+        return "the rewritten script would hold a part that can no longer be read"
+    return ""

@@ -1,0 +1,684 @@
+"""Files: finding scripts, reading them, and writing them so that each is old or new, never half."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path, PurePath
+
+from migrate.model import SifmigrateError, Source
+
+MAX_SIZE = 4 * 1024 * 1024  # bytes
+HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
+JOURNALS = ".sifmigrate"
+TEMPORARY = ".sifmigrate-tmp"
+ALL_BITS = 0o7777
+REPORTS = ("report.md", "report.json")
+
+# Shell files may be called by a job script: these are taken whatever they hold, the others by content.
+CALLED = frozenset({".sh", ".bash"})
+SUFFIXES = CALLED | {".sbatch", ".slurm", ".pbs", ".qsub", ".sge", ".job", ".sb", ".sub", ""}
+SHELLS = frozenset({b"sh", b"bash", b"ksh", b"dash", b"zsh", b"csh", b"tcsh"})
+DIRECTIVE = re.compile(rb"^[ \t]*#(?:(?:SBATCH|PBS|BSUB)(?![^\s-])|\$[ \t]*-)", re.MULTILINE)
+
+RUN = re.compile(r"(\d{6,})-\d{8}T\d{6}Z")
+REVERTED = ".reverted"
+ORIGINAL = re.compile(r"\d+\.orig")
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+REASONS = {
+    errno.ELOOP: "is a symbolic link that leads back to itself; mend or remove the link",
+    errno.EACCES: "may not be read (permission denied); passed over",
+    errno.EPERM: "may not be read (permission denied); passed over",
+    errno.ENOENT: "has vanished since it was found; passed over",
+    errno.ESTALE: "has vanished since it was found; passed over",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A file that could not be read or written: its name as the user gave it, and one line that says why."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to migrate: `path` as the user names it, and the folder argument under which it was found."""
+
+    path: str
+    root: Path | None
+    named: bool
+
+
+class _IrregularError(OSError):
+    """Something that is no regular file, and so is not opened."""
+
+
+def shown(path: str | PurePath) -> str:
+    r"""Return a name fit for a terminal: control and other unprintable characters are escaped (`\x1b`)."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in str(path))
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8, as os.fsdecode gives it
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _fault(path: str, what: str) -> Fault:
+    return Fault(path, f"{shown(path) or repr(path)}: {what}")
+
+
+def _why(path: str | PurePath, error: OSError) -> str:
+    if error.errno == errno.ENOENT and os.path.islink(path):  # noqa: PTH114 - a str from scandir
+        return "is a symbolic link to a file that does not exist; mend or remove the link"
+    reason = None if isinstance(error, _IrregularError) else REASONS.get(error.errno or 0)
+    return reason or f"could not be read ({error.strerror or error}); passed over"
+
+
+# ------------------------------------------------------------------------------------------------ finding
+
+
+def discover(paths: Sequence[str], *, exclude: Path | None = None) -> tuple[list[Found], list[Fault]]:
+    """Return the scripts that files and folders hold, in the order of the arguments and then of the names.
+
+    `exclude` is the output folder. A file with two names is found once, under the one that is no link.
+    Links to folders are followed where they are arguments, not where they stand inside a folder.
+    """
+    found: dict[str, Found] = {}
+    faults: dict[Fault, None] = {}
+    excluded = None if exclude is None else os.path.realpath(exclude)
+    for argument in paths:
+        for each in _argument(argument, excluded):
+            if isinstance(each, Fault):
+                faults[each] = None
+            else:
+                _add(found, each)
+    return list(found.values()), list(faults)
+
+
+def _argument(argument: str, excluded: str | None) -> Iterator[Found | Fault]:
+    try:
+        mode = os.stat(argument).st_mode  # noqa: PTH116 - Path("") would be the current folder
+    except OSError as error:
+        absent = error.errno == errno.ENOENT and not os.path.islink(argument)  # noqa: PTH114
+        missing = "there is no such file or folder; check the name"
+        yield _fault(argument, missing if absent else _why(argument, error))
+    except ValueError:  # a NUL character
+        yield _fault(argument, "cannot be the name of a file; check the name")
+    else:
+        path = PurePath(argument).as_posix()
+        yield from _walk(path, excluded) if stat.S_ISDIR(mode) else (Found(path, root=None, named=True),)
+
+
+def _add(found: dict[str, Found], new: Found) -> None:
+    """Keep the first of two names for one file, unless only the second is the file's own name."""
+    key = os.path.realpath(new.path)
+    old = found.get(key, new)
+    better = new if Path(old.path).is_symlink() and not (old.named or Path(new.path).is_symlink()) else old
+    found[key] = replace(better, named=old.named or new.named)
+
+
+def _walk(folder: str, excluded: str | None) -> Iterator[Found | Fault]:
+    """Walk without recursion: a folder may be deeper than Python's stack."""
+    pending: list[str | os.DirEntry[str]] = [folder]
+    while pending:
+        entry = pending.pop()
+        path = PurePath(entry).as_posix()
+        try:
+            if isinstance(entry, str) or _is_folder(entry, excluded):
+                pending += _entries(entry)
+            elif _is_script(entry):
+                yield Found(path, Path(folder), named=False)
+        except OSError as error:
+            yield _fault(path, _why(path, error))
+
+
+def _entries(folder: str | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+
+def _is_folder(entry: os.DirEntry[str], excluded: str | None) -> bool:
+    """Tell whether to walk into it; a link to a folder is not, or it could lead round in a loop."""
+    return (
+        entry.is_dir(follow_symlinks=False)
+        and entry.name not in {".git", JOURNALS}
+        and os.path.realpath(entry.path) != excluded
+    )
+
+
+def _is_script(entry: os.DirEntry[str]) -> bool:
+    suffix = PurePath(entry.name).suffix.lower()
+    if suffix not in SUFFIXES or not stat.S_ISREG(entry.stat().st_mode):
+        return False
+    head, _ = _load(entry.path, HEAD_SIZE)
+    if not head or b"\0" in head:
+        return False
+    return suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None
+
+
+def _is_shell(head: bytes) -> bool:
+    line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
+    if not line.startswith(b"#!"):
+        return False
+    programs = [w.rpartition(b"/")[2] for w in line[2:].split() if not w.startswith(b"-") and b"=" not in w]
+    if programs[:1] == [b"env"]:
+        del programs[0]
+    return bool(programs) and programs[0] in SHELLS
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def read(found: Found) -> Source | Fault:
+    """Return the file's bytes and mode; a Fault when it is no text, empty, over 4 MiB or cannot be read."""
+    try:
+        data, info = _load(found.path, MAX_SIZE + 1)
+    except _IrregularError as error:
+        return _fault(found.path, f"is {error.strerror}, not a file; passed over")
+    except OSError as error:
+        return _fault(found.path, _why(found.path, error))
+    unfit = _unfit(data, max(info.st_size, len(data)))
+    if unfit:
+        return _fault(found.path, f"{unfit}; passed over")
+    if len(data) != info.st_size:
+        return _fault(found.path, "changed while it was read; passed over, run again")
+    return Source(found.path, data, stat.S_IMODE(info.st_mode))
+
+
+def _unfit(data: bytes, size: int) -> str:
+    if size > MAX_SIZE:
+        return f"is too large for a job script ({size / 2**20:,.1f} MiB, {size:,} bytes; the limit is 4 MiB)"
+    if not data:
+        return "is empty, nothing to migrate"
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        return f"is not text (a NUL byte in line {line}; if it is UTF-16, save it as UTF-8)"
+    return ""
+
+
+def _load(path: str | PurePath, limit: int = -1) -> tuple[bytes, os.stat_result]:
+    """Read a regular file; another kind is refused before it is opened, so that no pipe is waited for."""
+    _refuse_irregular(os.stat(path))  # noqa: PTH116 - a str from scandir
+    # O_NONBLOCK: it may have been exchanged for a pipe just now.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags), "rb") as stream:
+        info = os.fstat(stream.fileno())
+        _refuse_irregular(info)
+        return stream.read(limit), info
+
+
+def _refuse_irregular(info: os.stat_result) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise _IrregularError(errno.EINVAL, KINDS.get(stat.S_IFMT(info.st_mode), "something else"))
+
+
+# ------------------------------------------------------------------------------------------------ places
+
+
+def destination(found: Found, out: Path, cwd: Path) -> Path:
+    """Return where in `out` a file goes: its path relative to `cwd`, or to its argument when it is outside.
+
+    The place is always below `out`; SifmigrateError for what can have no place there.
+    """
+    for tail in _tails(found, Path(os.path.abspath(cwd))):  # noqa: PTH100 - links in `cwd` stay as they are
+        if tail.parts and not tail.is_absolute() and ".." not in tail.parts:
+            return out / tail
+    raise SifmigrateError(f"{shown(found.path)}: has no name to be written under; name the file itself")
+
+
+def _tails(found: Found, cwd: Path) -> Iterator[PurePath]:
+    """Give the relative paths to choose from, best first."""
+    full = cwd / found.path
+    real = Path(os.path.realpath(full.parent), full.name)
+    bases = [(full, cwd), (real, Path(os.path.realpath(cwd)))]
+    if found.root is not None:
+        bases.append((full, cwd / found.root))
+    for path, base in bases:
+        with suppress(ValueError):
+            yield path.relative_to(base)
+    yield PurePath(full.name)
+    yield PurePath(Path(os.path.realpath(full)).name)
+
+
+def collisions(pairs: Iterable[tuple[Found, Path]]) -> list[str]:
+    """Return a message for each place that two files would take, or that must be a file and a folder."""
+    places: dict[Path, list[str]] = {}
+    for found, place in pairs:
+        places.setdefault(place, []).append(shown(found.path))
+    messages = []
+    for place, names in places.items():
+        if len(names) > 1:
+            messages.append(f"{' and '.join(names)} would all be written to {shown(place)}; {_APART}")
+        messages += [
+            f"{names[0]} would be written to {shown(place)}, and {places[parent][0]} to {shown(parent)}, "
+            f"which cannot be a file and a folder; {_APART}"
+            for parent in place.parents
+            if parent in places
+        ]
+    return messages
+
+
+_APART = "migrate them in separate runs, each with its own --out"
+
+
+def written_before(out: Path) -> frozenset[str]:
+    """Return what an earlier `report.json` in `out` lists as written: POSIX paths relative to `out`."""
+    return _earlier(out) or frozenset()
+
+
+def _earlier(out: Path) -> frozenset[str] | None:
+    """None when there is no report, or one that is not ours."""
+    try:
+        report = json.loads(_load(out / "report.json")[0])
+    except (OSError, ValueError, RecursionError):
+        return None
+    scripts = report.get("scripts") if isinstance(report, dict) else None
+    if not isinstance(scripts, list):
+        return None
+    written = (script.get("written") for script in scripts if isinstance(script, dict))
+    return frozenset(path for path in written if isinstance(path, str))
+
+
+def guard(out: Path, destinations: Iterable[Path]) -> list[str]:
+    """Return a message for each file in `out` that must not be overwritten, and each place that is not in it.
+
+    Only what an earlier report lists may be overwritten; nothing is written through a symbolic link.
+    """
+    if os.path.lexists(out) and not out.is_dir():
+        return [f"{shown(out)}: is not a folder; choose another --out"]
+    earlier = _earlier(out)
+    destinations = list(destinations)
+    places = [_refusal(out, place, earlier or frozenset()) for place in destinations]
+    reports = [
+        _refusal(out, out / name, frozenset(REPORTS if earlier is not None else ())) for name in REPORTS
+    ]
+    names = {out / name for name in REPORTS}
+    taken = [
+        f"{shown(place)}: is where the report goes; rename the script"
+        for place in destinations
+        if place in names
+    ]
+    return [message for message in (*places, *reports, *taken) if message]
+
+
+def _refusal(out: Path, place: Path, listed: frozenset[str]) -> str:
+    try:
+        relative = place.relative_to(out)
+    except ValueError:
+        return f"{shown(place)}: is outside {shown(out)}; choose another --out"
+    if os.path.realpath(place) != str(Path(os.path.realpath(out)) / relative):
+        return f"{shown(place)}: a symbolic link leads from there to another place; remove the link"
+    if os.path.lexists(place) and relative.as_posix() not in listed:
+        return (
+            f"{shown(place)}: exists, and no earlier report in {shown(out)} lists it; "
+            "move it away or choose another --out"
+        )
+    return ""
+
+
+# ------------------------------------------------------------------------------------------------ writing
+
+
+def write_atomic(path: Path, data: bytes, mode: int) -> None:
+    """Make a file hold `data`, durably, with mode bits `mode`; at any moment it is old or new, never half.
+
+    Missing folders are made. Where `path` is a link, the file that it points to is replaced. Raises OSError.
+    """
+    if path.is_symlink():
+        path = Path(os.path.realpath(path, strict=True))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=TEMPORARY, dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            _keep_owner(stream.fileno(), path)
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def unwritten(path: str, error: OSError) -> Fault:
+    """Return the Fault for a file that `write_atomic` could not replace."""
+    return _fault(path, f"could not be written ({error.strerror or error}); mend that and run again")
+
+
+def _keep_owner(descriptor: int, path: Path) -> None:
+    """When root migrates a user's scripts, they stay the user's."""
+    with suppress(FileNotFoundError, PermissionError):
+        old, new = path.stat(), os.fstat(descriptor)
+        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where the file system can (fsync(2): EINVAL where it cannot)."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # a folder that one may write to and not list
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+# ------------------------------------------------------------------------------------------------ in place
+
+
+class Journal:
+    """What `--in-place` did, kept in `.sifmigrate/` below `folder` (the current one) so it can be undone."""
+
+    __slots__ = ("_folder", "_length", "_log", "_recorded", "run")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Path(os.path.realpath(folder))
+        self._log = -1
+        self._length = 0  # bytes of whole lines
+        self._recorded: set[str] = set()
+        self.run: Path | None = None
+
+    def begin(self) -> None:
+        """Make the folder of a new run; SifmigrateError when there can be none."""
+        home = self._folder / JOURNALS
+        try:
+            self.run = _make_run(home)
+            self._log = os.open(self.run / "journal.jsonl", _APPEND, 0o600)
+            for folder in (self.run, home, self._folder):
+                _sync_folder(folder)
+        except OSError as error:
+            reason = error.strerror or error
+            raise SifmigrateError(
+                f"{shown(home)}: no journal can be kept there ({reason}), and without it nothing is changed "
+                "in place; make the folder writable or use --out"
+            ) from error
+
+    def record(self, path: Path, before_bytes: bytes, after_bytes: bytes, mode: int) -> None:
+        """Note, durably, that a file is about to be replaced.
+
+        SifmigrateError when it is outside the journal's folder or was recorded already; OSError when the note
+        could not be written, and then the file must not be replaced.
+        """
+        assert self.run is not None, "begin() comes first"
+        name = self._name(path)
+        original = f"{len(self._recorded) + 1}.orig"
+        write_atomic(self.run / original, before_bytes, 0o600)
+        self._append({
+            "path": name,
+            "orig": original,
+            "sha256_before": _sha256(before_bytes),
+            "sha256_after": _sha256(after_bytes),
+            "mode": mode,
+        })  # fmt: skip
+        self._recorded.add(name)
+
+    def finish(self) -> None:
+        """Close the journal; a run that changed nothing leaves none."""
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
+        if self.run is not None and not self._recorded:
+            shutil.rmtree(self.run, ignore_errors=True)
+
+    def _name(self, path: Path) -> str:
+        real = Path(os.path.realpath(path, strict=True))
+        try:
+            name = real.relative_to(self._folder).as_posix()
+        except ValueError:
+            raise SifmigrateError(
+                f"{shown(path)}: is outside {shown(self._folder)}, so it could not be reverted; "
+                "left as it is, run sifmigrate in its own folder"
+            ) from None
+        if name in self._recorded:
+            raise SifmigrateError(f"{shown(path)}: was already replaced in this run under another name")
+        return name
+
+    def _append(self, line: dict[str, str | int]) -> None:
+        """Add a line; what a failed attempt left of one is cut off first."""
+        data = json.dumps(line).encode("ascii") + b"\n"
+        os.ftruncate(self._log, self._length)
+        rest = data
+        while rest:
+            rest = rest[os.write(self._log, rest) :]
+        os.fsync(self._log)
+        self._length += len(data)
+
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
+def _make_run(home: Path) -> Path:
+    """Make a run's folder, numbered after those before it, because a clock may go backwards."""
+    if home.is_symlink():
+        raise OSError(errno.ENOTDIR, "it is a symbolic link")
+    home.mkdir(mode=0o700, exist_ok=True)
+    if not os.path.lexists(home / ".gitignore"):
+        write_atomic(home / ".gitignore", b"*\n", 0o644)
+    used = [RUN.match(entry.name) for entry in home.iterdir()]
+    number = max((int(match[1]) for match in used if match), default=0) + 1
+    while True:
+        run = home / f"{number:06d}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}"
+        number += 1
+        with suppress(FileExistsError):  # another run began in this very second
+            run.mkdir(mode=0o700)
+            return run
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def replace_in_place(journal: Journal, path: Path, source: Source, data: bytes) -> Fault | None:
+    """Record a file and replace it; a Fault when it was left as it was, None when it holds `data`.
+
+    It is left when it no longer holds what was read, or when either step fails.
+    """
+    if data == source.data:
+        return None
+    try:
+        if _load(path, len(source.data) + 1)[0] != source.data:
+            return _fault(source.path, "has changed since it was read; left as it is, run again")
+        journal.record(path, source.data, data, source.mode)
+        write_atomic(path, data, source.mode)
+    except SifmigrateError as error:
+        return Fault(source.path, str(error))
+    except OSError as error:
+        return unwritten(source.path, error)
+    return None
+
+
+# ------------------------------------------------------------------------------------------------ reverting
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One line of a journal, checked."""
+
+    path: str
+    orig: str
+    sha256_before: str
+    sha256_after: str
+    mode: int
+
+
+def revert(folder: Path) -> tuple[list[str], list[Fault]]:
+    """Undo the newest `--in-place` run below `folder` that is not reverted; return the files restored.
+
+    A file that changed since, or a journal line that cannot be trusted, is a Fault, and the rest is restored.
+    Without faults the run is marked, so that the next revert goes one run back. SifmigrateError when there is
+    none left.
+    """
+    folder = Path(os.path.realpath(folder))
+    run, lines = _newest(folder / JOURNALS)
+    outcomes = [_attempt(folder, run, number, line) for number, line in lines]
+    restored = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    faults = [outcome for outcome in outcomes if isinstance(outcome, Fault)]
+    if not faults:
+        faults += _mark(run)
+    return restored, faults
+
+
+def _attempt(folder: Path, run: Path, number: int, line: bytes) -> str | Fault | None:
+    try:
+        return _undo(folder, run, line)
+    except _RefusedError as refused:
+        where = shown(PurePath(JOURNALS, run.name, f"journal.jsonl:{number}"))
+        return refused.fault or Fault(where, f"{where}: {refused}; nothing done for this line")
+
+
+def _mark(run: Path) -> list[Fault]:
+    try:
+        run.rename(run.with_name(run.name + REVERTED))
+        _sync_folder(run.parent)
+    except OSError as error:
+        name = str(PurePath(JOURNALS, run.name))
+        what = (
+            f"could not be marked as reverted ({error.strerror or error}); delete it before the next revert"
+        )
+        return [_fault(name, what)]
+    return []
+
+
+class _RefusedError(Exception):
+    """Why a line was not undone: a fault of the line, or that of the file which it names."""
+
+    def __init__(self, reason: str, fault: Fault | None = None) -> None:
+        super().__init__(reason)
+        self.fault = fault
+
+
+def _newest(home: Path) -> tuple[Path, list[tuple[int, bytes]]]:
+    """Find the newest run that recorded something."""
+    for run in _runs(home):
+        lines = _lines(run)
+        if lines:
+            return run, lines
+    raise SifmigrateError(
+        f"nothing to revert: {shown(home)} holds no run that is not reverted already; "
+        "go to the folder in which `sifmigrate rewrite --in-place` was run"
+    )
+
+
+def _runs(home: Path) -> list[Path]:
+    """List the runs that are not reverted, newest first."""
+    if home.is_symlink() or not home.is_dir():
+        return []
+    try:
+        runs = [path for path in home.iterdir() if RUN.fullmatch(path.name)]
+    except OSError as error:
+        raise SifmigrateError(
+            f"{shown(home)}: could not be read ({error.strerror or error}); nothing reverted"
+        ) from error
+    return sorted(runs, key=lambda run: (int(run.name.partition("-")[0]), run.name), reverse=True)
+
+
+def _lines(run: Path) -> list[tuple[int, bytes]]:
+    journal = run / "journal.jsonl"
+    try:
+        *whole, last = _load(journal)[0].split(b"\n")
+    except FileNotFoundError:  # killed between the folder and the journal
+        return []
+    except OSError as error:
+        raise SifmigrateError(
+            f"{shown(journal)}: could not be read ({error.strerror}); nothing reverted"
+        ) from error
+    # A last line without its end was cut by a kill while it was written, before its file was touched.
+    if last.rstrip().endswith(b"}"):
+        whole.append(last)
+    return [(number, line) for number, line in enumerate(whole, 1) if line.strip()]
+
+
+def _record(line: bytes) -> _Record:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        raise _RefusedError("is no JSON") from None
+    try:
+        record = _Record(**value)
+    except TypeError:
+        raise _RefusedError("does not have the keys path, orig, sha256_before, sha256_after, mode") from None
+    texts = (record.path, record.orig, record.sha256_before, record.sha256_after)
+    if not all(isinstance(text, str) for text in texts):
+        raise _RefusedError("path, orig, sha256_before and sha256_after must be strings")
+    if type(record.mode) is not int or not 0 <= record.mode <= ALL_BITS:  # a bool is no mode
+        raise _RefusedError("mode is no file mode")
+    return record
+
+
+def _undo(folder: Path, run: Path, line: bytes) -> str | None:
+    """Restore the file of one line; None when it was never replaced."""
+    record = _record(line)
+    path = _place(folder, record)
+    before = _original(run, record)
+    orig = shown(PurePath(JOURNALS, run.name, record.orig))
+    try:
+        present = _sha256(_load(path)[0])
+        if present == record.sha256_before:
+            return None
+        if present == record.sha256_after:
+            write_atomic(path, before, record.mode)
+            return record.path
+        what = "has changed since the run"
+    except FileNotFoundError:
+        what = "has been removed since the run"
+    except OSError as error:
+        what = f"could not be restored ({error.strerror or error})"
+    advice = f"take what you need from {orig}, then delete {shown(PurePath(JOURNALS, run.name))}"
+    raise _RefusedError(what, _fault(record.path, f"{what}; left as it is: {advice}"))
+
+
+def _place(folder: Path, record: _Record) -> Path:
+    """Find the file that a line names, which no `..`, absolute name or link may lead out of the folder."""
+    relative = PurePath(record.path)
+    if not relative.parts or relative.is_absolute() or ".." in relative.parts:
+        raise _RefusedError(f"path {shown(record.path)!r} is not below {shown(folder)}")
+    path = folder / relative
+    try:
+        same = os.path.realpath(path) == str(path)
+    except ValueError:  # a NUL character
+        same = False
+    if not same:
+        raise _RefusedError(f"path {shown(record.path)!r} leads through a symbolic link")
+    return path
+
+
+def _original(run: Path, record: _Record) -> bytes:
+    """Read the bytes to restore, if they are those that the line names."""
+    if not ORIGINAL.fullmatch(record.orig):
+        raise _RefusedError(f"orig {shown(record.orig)!r} is not a file of this run")
+    try:
+        data = _load(run / record.orig)[0]
+    except OSError as error:
+        raise _RefusedError(f"orig {record.orig} could not be read ({error.strerror})") from None
+    if _sha256(data) != record.sha256_before:
+        raise _RefusedError(f"orig {record.orig} is not what was there before (sha256_before)")
+    return data

@@ -1,0 +1,116 @@
+"""The ledger: every item with exactly one fate and its reason, every added line, every changed byte in one entry."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from migrate.edits import Owned
+from migrate.model import READINESS, Edit, Entry, Fate, Gap, Item, Job, Outcome, Readiness, Safety, Source, Span
+
+_GRAVITY = {"removed": 0, "rewritten": 0, "added": 0, "review": 1, "kept": 2}
+
+
+def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: Sequence[Owned]) -> list[Entry]:
+    """One entry an item, in the order of the script, and one for each line that was not there."""
+    edits = defaultdict(list)
+    for o in owned:
+        edits[o.owner].append(o.edit)
+    about: dict[int, list[int]] = defaultdict(list)
+    for number, outcome in enumerate(outcomes):
+        if outcome.finding.item is not None:
+            about[id(outcome.finding.item)].append(number)
+    entries = []
+    items = sorted((i for part in job.walk() for i in part.items), key=lambda i: (i.span, i.kind, i.name))
+    for item in items:
+        numbers = about[id(item)]
+        own = tuple(e for n in numbers if outcomes[n].applied for e in edits.get(n, ()))
+        entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{len(entries) + 1}"))
+    return entries + _added(source, outcomes, edits)
+
+
+def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:
+    fate, safety, rule, reason = _verdict(item, outcomes)
+    line, column = source.position(item.span.start)
+    last = max(item.span.start, item.span.end - 1)
+    return Entry(
+        id=name,
+        item=item,
+        kind=item.kind,
+        text=source.text(item.span),
+        line=line,
+        column=column,
+        end_line=source.position(last)[0],
+        fate=fate,
+        safety=safety,
+        rule=rule,
+        reason=reason,
+        after=_after(source, item.span, edits) if fate == "rewritten" else None,
+        edits=edits,
+    )
+
+
+def _verdict(item: Item, outcomes: list[Outcome]) -> tuple[Fate, Safety, str, str]:
+    """Fate, safety, rule and reason: an applied fix decides, else the gravest finding, else the item's table."""
+    if not outcomes:
+        return item.fate, "manual" if item.fate == "review" else "safe", "", item.reason
+    applied = next((o for o in outcomes if o.applied), None)
+    if applied is not None:
+        f = applied.finding
+        return f.fate, f.safety, f.rule, f.message
+    gravest = min(outcomes, key=lambda o: _GRAVITY["review" if o.lost else o.finding.fate])
+    f = gravest.finding
+    if gravest.lost:
+        return "review", "manual", f.rule, f"{f.message} - not done: {gravest.lost}"
+    return f.fate, f.safety, f.rule, f.message
+
+
+def _after(source: Source, span: Span, edits: tuple[Edit, ...]) -> str:
+    """The item's text with its edits made."""
+    inside = [e for e in edits if span.start <= e.start and e.end <= span.end]
+    out, at = b"", span.start
+    for edit in sorted(inside, key=lambda e: e.start):
+        out += source.data[at : edit.start] + edit.after
+        at = edit.end
+    return (out + source.data[at : span.end]).decode("utf-8", "replace")
+
+
+def _added(source: Source, outcomes: Sequence[Outcome], edits: dict[int, list[Edit]]) -> list[Entry]:
+    entries = []
+    for number, outcome in enumerate(outcomes):
+        finding = outcome.finding
+        if not outcome.applied or finding.fate != "added":
+            continue
+        own = tuple(edits[number])
+        line, _ = source.position(own[0].start)
+        text = own[0].after.decode().strip()
+        name = f"a{len(entries) + 1}"
+        entry = Entry(
+            name, None, "directive", text, line, 1, line, "added", finding.safety, finding.rule, finding.message, text, own
+        )
+        entries.append(entry)
+    return entries
+
+
+def assert_closed(job: Job, entries: Sequence[Entry], owned: Sequence[Owned]) -> None:
+    """Raise AssertionError unless every item has one entry and every edit belongs to one."""
+    items = [id(i) for part in job.walk() for i in part.items]
+    entered = [id(e.item) for e in entries if e.item is not None]
+    if sorted(items) != sorted(entered):
+        raise AssertionError(f"{len(items)} items, {len(entered)} entries")
+    booked = sorted((e.start, e.end, e.after) for entry in entries for e in entry.edits)
+    made = sorted((o.edit.start, o.edit.end, o.edit.after) for o in owned)
+    if booked != made:
+        raise AssertionError(f"{len(made)} edits made, {len(booked)} in the ledger")
+
+
+def judge(entries: Sequence[Entry], outcomes: Sequence[Outcome], gaps: Sequence[Gap], *, changed: bool) -> Readiness:
+    """The worst that is known of a script."""
+    found: set[Readiness] = {"migrated" if changed else "unchanged"}
+    if gaps or any(e.fate == "review" or (e.edits and e.safety == "review") for e in entries):
+        found.add("review")
+    if any(o.finding.fate == "review" and not o.applied for o in outcomes):
+        found.add("review")
+    if any(o.finding.blocks and not o.applied for o in outcomes):
+        found.add("blocked")
+    return max(found, key=READINESS.index)

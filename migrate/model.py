@@ -1,0 +1,533 @@
+"""Every value that crosses a layer: read this first, and you know the program."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+Fate = Literal["kept", "rewritten", "removed", "review", "added"]
+Safety = Literal["safe", "review", "manual"]
+Readiness = Literal["unchanged", "migrated", "review", "blocked"]
+Category = Literal["mandatory", "potential", "optional"]
+Kind = Literal[
+    "directive",
+    "module",
+    "container-option",
+    "container-command",
+    "image",
+    "environment",
+    "scheduler-variable",
+    "scheduler-command",
+    "launcher-option",
+    "path",
+]
+Arity = Literal["none", "required", "optional", "two"]
+
+READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
+FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
+
+
+class SifmigrateError(Exception):
+    """A fault that a user can mend: what happened, where (`file:line:column`) and what to do."""
+
+
+class Span(NamedTuple):
+    """Byte offsets into a file, end exclusive."""
+
+    start: int
+    end: int
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bytes of one file as they were read; `path` is how the user named it."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        return [0, *(i + 1 for i, byte in enumerate(self.data) if byte == 0x0A)]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of a byte offset, both from 1; columns count characters, a tab is one."""
+        line = bisect_right(self._lines, offset)
+        start = self._lines[line - 1]
+        return line, len(self.data[start:offset].decode("utf-8", "replace")) + 1
+
+    def text(self, span: Span) -> str:
+        return self.data[span.start : span.end].decode("utf-8", "replace")
+
+    @property
+    def newline(self) -> bytes:
+        """The line ending that the first line uses."""
+        end = self.data.find(b"\n")
+        return b"\r\n" if end > 0 and self.data[end - 1 : end] == b"\r" else b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Script text as a shell would see it, and where each of its bytes stands in the file.
+
+    `offsets` is one number where the text is a plain cut of the file, and one number a byte (and one for the
+    end) where quoting had to be undone; in that case nothing in it may be edited.
+    """
+
+    data: bytes
+    offsets: int | tuple[int, ...] = 0
+
+    @property
+    def exact(self) -> bool:
+        return isinstance(self.offsets, int)
+
+    def at(self, offset: int) -> int:
+        if isinstance(self.offsets, int):
+            return self.offsets + offset
+        return self.offsets[offset]
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.at(start), self.at(end))
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command: `text` is what is left when the quotes are gone, with expansions as written.
+
+    Characters of `text` stand for bytes (latin-1). `constant` is true when no expansion, glob or tilde is in it.
+    """
+
+    span: Span
+    text: str
+    constant: bool = True
+    quoted: bool = False
+    editable: bool = True
+    offsets: tuple[int, ...] | None = None
+
+    def part(self, start: int, stop: int | None = None) -> Span:
+        """Where characters start..stop of `text` stand in the file."""
+        stop = len(self.text) if stop is None else stop
+        if self.offsets is None:
+            return Span(self.span.start + start, self.span.start + stop)
+        return Span(self.offsets[start], self.offsets[stop - 1] + 1 if stop > start else self.offsets[start])
+
+    @property
+    def variable(self) -> str | None:
+        """The name, when the word is nothing but one expansion of a variable (`$X`, `${X}`, `"${X[@]}"`)."""
+        text = self.text
+        if not text.startswith("$"):
+            return None
+        name = text[2:-1].removesuffix("[@]").removesuffix("[*]") if text.startswith("${") else text[1:]
+        return name if name.isidentifier() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`NAME=value`, wherever it stands."""
+
+    name: str
+    name_span: Span
+    span: Span
+    value: Word | None  # None for an array or for a value that could not be read
+    array: tuple[Word, ...] | None = None
+    form: Literal["assignment", "export", "prefix"] = "assignment"
+    append: bool = False
+    scoped: bool = False  # inside a function, a subshell or a substitution
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What holds several items: when all of them go, it goes whole; otherwise each goes alone.
+
+    `erase` is what vanishes with it, `leave` what must stay in its place so that the script stays valid.
+    """
+
+    span: Span
+    members: int
+    erase: Span
+    leave: bytes = b""
+    block: int | None = None  # start of the surrounding block, for which at least one command must remain
+    block_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """How a command stands in its script: what to erase to take it out, and what must stay."""
+
+    erase: Span
+    leave: bytes
+    block: int | None
+    block_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShellCommand:
+    """A simple command as the two parsers agree on it; spans are the file's."""
+
+    span: Span
+    words: tuple[Word, ...]
+    assignments: tuple[Assignment, ...]
+    statement: Statement
+    heredoc: Text | None = None
+    function: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Bytes that were not understood: reported, never edited."""
+
+    span: Span
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a command or a directive line, named as its table names it."""
+
+    name: str
+    spelled: str
+    span: Span
+    value: Word | None
+    row: OptionRow | None
+    second: Word | None = None  # for options that take two words (`--mca KEY VALUE`)
+    fault: str = ""  # why its table cannot read it
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A command read by its table: options, operands, and the command that it starts."""
+
+    program: str
+    verb: str
+    program_word: Word
+    table: CommandTable | None
+    options: tuple[Option, ...]
+    operands: tuple[Word, ...]
+    assignments: tuple[Assignment, ...]
+    payload: tuple[Invocation, ...]
+    command: ShellCommand
+    strays: tuple[Word, ...] = ()
+
+    def chain(self) -> Iterator[Invocation]:
+        """This invocation and those that it starts, from the outside in."""
+        yield self
+        for inner in self.payload:
+            yield from inner.chain()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing in a script that a migration must decide: it ends with exactly one fate."""
+
+    kind: Kind
+    name: str
+    span: Span
+    value: str | None = None
+    value_span: Span | None = None
+    place: str = ""  # header, dead, command, variable; assignment, export, prefix, option
+    program: str = ""  # sbatch, srun, module, singularity, mpirun, …
+    verb: str = ""
+    constant: bool = True
+    editable: bool = True
+    holder: Holder | None = None
+    remove: Span | None = None  # what to erase when it goes but its holder stays
+    fate: Fate = "kept"  # what its table says where no rule speaks
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job script: a file, or a script inside one (a here-document, `bash -c`, `--wrap`)."""
+
+    text: Text
+    shell: str  # bash, sh, csh, python, … ; "" when the file does not say
+    dialect: str | None
+    items: tuple[Item, ...]
+    commands: tuple[Invocation, ...]
+    gaps: tuple[Gap, ...]
+    jobs: tuple[Job, ...]
+    variables: Mapping[str, tuple[Word, ...]]
+    insert_at: int | None  # where a new directive line goes; None where there is no header
+    directive_prefix: str = ""
+    functions: frozenset[str] = frozenset()
+    contained: bool = False  # its commands run inside a container
+
+    def walk(self) -> Iterator[Job]:
+        yield self
+        for job in self.jobs:
+            yield from job.walk()
+
+    def parts(self) -> Iterator[Job]:
+        """This job and the scripts inside it that run as part of it (those with a header are jobs of their own)."""
+        yield self
+        for job in self.jobs:
+            if job.insert_at is None:
+                yield from job.parts()
+
+    def scopes(self) -> Iterator[Job]:
+        """This job and the job scripts inside it."""
+        return (job for job in self.walk() if job is self or job.insert_at is not None)
+
+    def all_items(self) -> Iterator[Item]:
+        return (item for part in self.parts() for item in part.items)
+
+    def item(self, name: str) -> Item | None:
+        """The item that decides option `name` for this job: sbatch lets the last live line win."""
+        live = [i for i in self.items if i.kind == "directive" and i.place == "header" and i.name == name]
+        return live[-1] if live else None
+
+
+# ------------------------------------------------------------------------------------------------ tables
+
+
+@dataclass(frozen=True, slots=True)
+class OptionRow:
+    """One option of a table: its spellings, what it takes, what its value holds and what becomes of it."""
+
+    name: str
+    value: Arity
+    short: str = ""
+    aliases: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()  # empty: every command of the table
+    holds: str = ""  # environment, environment-list, mca, command, …
+    fate: Fate = "kept"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTable:
+    """How one program's command line is read: where options end and what the operands are."""
+
+    names: tuple[str, ...]
+    kind: str  # prefix, launcher, container, scheduler, module, shell, script, host
+    options: Mapping[str, OptionRow]  # by every spelling, with dashes
+    verbs: Mapping[str, Verb]
+    operands: tuple[str, ...]
+    long_single_dash: bool = False
+    assignments: bool = False  # `env A=b cmd`, `sudo A=b cmd`
+    prefixes: bool = False  # unique prefixes of long options are understood (getopt_long)
+    gathers: bool = False  # options and operands may be mixed
+    default_verb: str = ""  # `ml gcc` means `ml load gcc`
+    fate: Fate = "kept"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A sub-command: its own options (added to the program's) and operands."""
+
+    name: str
+    options: Mapping[str, OptionRow]
+    operands: tuple[str, ...]
+    fate: Fate = "kept"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A family of environment variables, by prefix: what its members are, and why they stay where no rule speaks."""
+
+    prefix: str
+    kind: Kind
+    reason: str
+    carries: bool = False  # the rest of the name is the variable that is set in the container
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Everything that reading needs to know about schedulers, commands, settings and paths."""
+
+    schedulers: Mapping[str, SchedulerTable]
+    commands: Mapping[str, CommandTable]
+    settings: tuple[Setting, ...]
+    module_init: str  # files that define the `module` command, a regular expression
+    path_prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SchedulerTable:
+    """One dialect's options and variables."""
+
+    name: str
+    prefix: str
+    options: Mapping[str, OptionRow]
+    variables: Mapping[str, str]  # name -> reason why it stays
+    input_variables: Mapping[str, str]  # SBATCH_PARTITION -> --partition
+
+
+# ------------------------------------------------------------------------------------------------ profiles
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A queue of a site or a partition of a target; times in seconds, memory in MiB."""
+
+    name: str
+    max_time: str | None = None
+    gpus: int | None = None
+    memory: int | None = None
+    default_memory_per_gpu: int | None = None
+    replaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where scripts come from."""
+
+    id: str
+    title: str
+    scheduler: str
+    partitions: Mapping[str, Partition] = field(default_factory=dict)
+    memory_per_gpu: int | None = None  # MiB
+    paths: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    evidence: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where scripts go."""
+
+    id: str
+    title: str
+    scheduler: str
+    runtime: str
+    command: str
+    modules: str
+    accounting: str
+    fabric: str
+    partitions: Mapping[str, Partition]
+    default_partition: str
+    provides: tuple[str, ...] = ()
+    host_programs: frozenset[str] = frozenset()
+    mounts: tuple[str, ...] = ()
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+# ------------------------------------------------------------------------------------------------ deciding
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the bytes `before` at `start` by `after`; a mismatch with the file is a bug."""
+
+    start: int
+    before: bytes
+    after: bytes
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What a finding would change: edits, items to take out, lines to add; together or not at all."""
+
+    edits: tuple[Edit, ...] = ()
+    removes: tuple[Item, ...] = ()
+    adds: str = ""
+    fate: Fate = "rewritten"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says of an item, or of a job as a whole."""
+
+    rule: str
+    category: Category
+    safety: Safety
+    fate: Fate
+    message: str
+    advice: str
+    offset: int
+    item: Item | None = None
+    job: Job | None = None
+    fix: Fix | None = None
+    blocks: bool = False
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finding and what became of its fix."""
+
+    finding: Finding
+    applied: bool
+    lost: str = ""  # why a fix was not applied
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger."""
+
+    id: str
+    item: Item | None
+    kind: Kind
+    text: str
+    line: int
+    column: int
+    end_line: int
+    fate: Fate
+    safety: Safety
+    rule: str
+    reason: str
+    after: str | None = None
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that is known about one script after the run."""
+
+    source: Source
+    job: Job
+    site: Site
+    evidence: str
+    outcomes: tuple[Outcome, ...]
+    entries: tuple[Entry, ...]
+    gaps: tuple[Gap, ...]
+    output: bytes
+    readiness: Readiness
+    fault: str = ""  # a promise that the output would have broken; then `output` is the input
+
+    @property
+    def changed(self) -> bool:
+        return self.output != self.source.data
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that could not be read or written, and what was done about it."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one run of the program found and did: everything that a report format needs."""
+
+    target: Target
+    results: tuple[Result, ...]
+    faults: tuple[Fault, ...]
+    rules: Mapping[str, RuleText]
+    written: Mapping[str, str] = field(default_factory=dict)  # script -> where its migrated form went
+
+
+@dataclass(frozen=True)
+class RuleText:
+    """What a rule tells people: see rules/*/*.yaml."""
+
+    id: str
+    title: str
+    why: str
+    advice: str
+    symptoms: tuple[str, ...]
+    links: tuple[str, ...]

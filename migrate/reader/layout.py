@@ -1,0 +1,325 @@
+"""Layout: where tree-sitter-bash sees commands, assignments, here-documents, expansions and damage."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from tree_sitter import Language, Node, Parser, Query, QueryCursor
+from tree_sitter_bash import language
+
+from migrate.model import Assignment, Gap, ShellCommand, Span, Statement, Text, Word
+from migrate.reader.words import Range, agreed, read_words, undo_heredoc
+
+_QUERY = """
+[(command) (declaration_command) (unset_command)] @command
+(variable_assignment) @assignment
+(comment) @comment
+(heredoc_redirect) @heredoc
+[(command_substitution) (process_substitution) (arithmetic_expansion) (expansion) (simple_expansion)
+ (ansi_c_string) (translated_string) (array)] @hole
+(raw_string) @raw
+(ERROR) @error
+(function_definition name: (word) @function)
+"""
+_REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
+_INNER = frozenset({"function_definition", "subshell", "command_substitution", "process_substitution"})
+_WRAPPERS = frozenset({"redirected_statement", "negated_command", "list", "pipeline"})
+_NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_content"})
+
+
+@cache
+def _parser() -> tuple[Parser, Query]:
+    bash = Language(language())
+    return Parser(bash), Query(bash, _QUERY)
+
+
+@dataclass(frozen=True)
+class HereDocument:
+    """A here-document: its body as the command receives it, and the command that does."""
+
+    text: Text
+    command: Range | None
+
+
+class Layout:
+    """One script text laid out; offsets are those of the text."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.data = text.data
+        parser, query = _parser()
+        self.root = parser.parse(text.data).root_node
+        self._captures = QueryCursor(query).captures(self.root)
+
+    def _nodes(self, name: str) -> list[Node]:
+        return sorted(self._captures.get(name, []), key=lambda n: (n.start_byte, -n.end_byte))
+
+    @cached_property
+    def holes(self) -> list[Range]:
+        """Outermost expansions and substitutions, in order."""
+        outer: list[Range] = []
+        for node in self._nodes("hole"):
+            if not outer or node.start_byte >= outer[-1][1]:
+                outer.append((node.start_byte, node.end_byte))
+        return outer
+
+    def holes_in(self, start: int, end: int) -> list[Range]:
+        """The outermost expansions within start..end, also where that lies inside a larger one."""
+        low = bisect_left(self.holes, (start, 0))
+        found = [hole for hole in self.holes[low : bisect_left(self.holes, (end, 0))] if hole[1] <= end]
+        if found or low == 0 or self.holes[low - 1][1] < end:
+            return found
+        inner: list[Range] = []
+        for node in self._nodes("hole"):
+            if node.start_byte >= start and node.end_byte <= end and (not inner or node.start_byte >= inner[-1][1]):
+                inner.append((node.start_byte, node.end_byte))
+        return inner
+
+    @cached_property
+    def comments(self) -> list[Range]:
+        return [(n.start_byte, n.end_byte) for n in self._nodes("comment")]
+
+    @cached_property
+    def raw_strings(self) -> list[Range]:
+        return [(n.start_byte, n.end_byte) for n in self._nodes("raw")]
+
+    @cached_property
+    def functions(self) -> list[tuple[str, Range]]:
+        """Names of the functions defined here, with the span of each definition."""
+        return [
+            (self.data[n.start_byte : n.end_byte].decode("latin-1"), (n.parent.start_byte, n.parent.end_byte))
+            for n in self._nodes("function")
+            if n.parent
+        ]
+
+    @cached_property
+    def damaged(self) -> list[Range]:
+        """Top-level statements in which tree-sitter met something that it could not read, whole lines each."""
+        if not self.root.has_error:
+            return []
+        found = []
+        for node in self.root.children:
+            if node.has_error:
+                start = self.data.rfind(b"\n", 0, node.start_byte) + 1
+                end = self.data.find(b"\n", node.end_byte)
+                found.append((start, len(self.data) if end < 0 else end))
+        return found or [(0, len(self.data))]
+
+    def is_damaged(self, start: int, end: int) -> bool:
+        return any(a < end and start < b for a, b in self.damaged)
+
+    @cached_property
+    def gaps(self) -> list[Gap]:
+        """Where tree-sitter gave up, one gap a damaged statement, at the place of the damage itself."""
+        if not self.damaged:
+            return []
+        errors = self._nodes("error")
+        reason = "bash syntax that could not be read; nothing is edited in this statement"
+        spans = [(n.start_byte, n.end_byte) for n in errors if not any(o is not n and _holds(o, n) for o in errors)]
+        spans += [d for d in self.damaged if not any(d[0] <= s < d[1] for s, _ in spans)]
+        return [Gap(self.text.span(start, end), reason) for start, end in sorted(spans)]
+
+    # -------------------------------------------------------------------------------------- here-documents
+
+    @cached_property
+    def heredocs(self) -> list[HereDocument]:
+        found = []
+        for node in self._nodes("heredoc"):
+            body = next((c for c in node.children if c.type == "heredoc_body"), None)
+            start = next((c for c in node.children if c.type == "heredoc_start"), None)
+            owner = node.parent.child_by_field_name("body") if node.parent else None
+            twins = [c for c in node.parent.children if c.type == "heredoc_redirect"] if node.parent else []
+            if body is None or start is None or len(twins) > 1:
+                continue
+            quoted = any(c in b"'\"\\" for c in self.data[start.start_byte : start.end_byte])
+            begin, end = body.start_byte, body.end_byte
+            text = undo_heredoc(self.text, begin, end, quoted=quoted)
+            while owner is not None and owner.type in {"list", "pipeline"}:
+                owner = owner.named_children[-1]
+            is_command = owner is not None and owner.type == "command"
+            found.append(HereDocument(text, (owner.start_byte, owner.end_byte) if owner and is_command else None))
+        return found
+
+    # -------------------------------------------------------------------------------------------- commands
+
+    def commands(self) -> Iterator[tuple[Node, list[Range], list[Node]]]:
+        """Each simple command: its node, the ranges of its words (prefix assignments excluded), assignments."""
+        for node in self._nodes("command"):
+            ranges, assignments = self._pieces(node)
+            if ranges or assignments:
+                yield node, ranges, assignments
+
+    def _pieces(self, node: Node) -> tuple[list[Range], list[Node]]:
+        ranges: list[Range] = []
+        assignments: list[Node] = []
+        end_of_assignment = -1
+        children = [c for c in node.children if c.type not in _REDIRECTS]
+        parent = node.parent
+        if parent is not None and parent.type == "redirected_statement" and parent.children[0] == node:
+            # tree-sitter takes every word after a redirection for one more destination of it
+            for redirect in parent.children[1:]:
+                if redirect.type == "file_redirect":
+                    at = redirect.children.index(redirect.children_by_field_name("destination")[0]) if (
+                        redirect.children_by_field_name("destination")
+                    ) else len(redirect.children)
+                    children += redirect.children[at + 1 :]
+        for child in children:
+            start, end = child.start_byte, child.end_byte
+            if start == end:
+                continue
+            if ranges and ranges[-1][1] == start:
+                ranges[-1] = (ranges[-1][0], end)  # one word that tree-sitter cut in two
+            elif start == end_of_assignment:
+                end_of_assignment = end  # the tail of an assignment's value
+            elif child.type == "variable_assignment" and (not ranges or node.type == "declaration_command"):
+                assignments.append(child)
+                end_of_assignment = end
+            else:
+                ranges.append((start, end))
+        return ranges, assignments
+
+    def value_end(self, node: Node) -> int:
+        """Where an assignment's value really ends: tree-sitter cuts `A=$B/$C/d` after the second `$`."""
+        end, sibling = node.end_byte, node.next_sibling
+        while sibling is not None and sibling.start_byte == end and sibling.is_named:
+            end, sibling = sibling.end_byte, sibling.next_sibling
+        return end
+
+    def command_end(self, node: Node) -> int:
+        """The end of a command with its redirections, before any here-document."""
+        parent = node.parent
+        if parent is None or parent.type != "redirected_statement" or parent.children[0] != node:
+            return node.end_byte
+        ends = [c.end_byte for c in parent.children[1:] if c.type in {"file_redirect", "herestring_redirect"}]
+        return max([node.end_byte, *ends])
+
+    def agrees(self, node: Node, ranges: list[Range], assignments: list[Node]) -> bool:
+        """Whether bashlex reads the same words here."""
+        start, end = node.start_byte, self.command_end(node)
+        if node.parent is not None and any(c.type == "heredoc_redirect" for c in node.parent.children):
+            end = node.end_byte
+        parts = [(a.start_byte, self.value_end(a)) for a in assignments]
+        return agreed(self.data, start, end, sorted(ranges + parts), self.holes_in(start, end))
+
+    def shell_command(self, node: Node, ranges: list[Range], *, editable: bool) -> ShellCommand:
+        """The command with its words read and its surroundings known."""
+        holes = self.holes_in(node.start_byte, self.command_end(node))
+        words = read_words(self.data, self.text, ranges, holes)
+        if not editable:
+            words = tuple(Word(w.span, w.text, w.constant, w.quoted, False, w.offsets) for w in words)
+        name = next((n for n, (a, b) in self.functions if a <= node.start_byte < b), None)
+        doc = next((h.text for h in self.heredocs if h.command == (node.start_byte, node.end_byte)), None)
+        span = self.text.span(node.start_byte, node.end_byte)
+        return ShellCommand(span, words, self.prefix_assignments(node), self._statement(node), doc, name)
+
+    # ----------------------------------------------------------------------------------------- assignments
+
+    def assignments(self) -> Iterator[Assignment]:
+        for node in self._nodes("assignment"):
+            yield self._assignment(node)
+
+    def prefix_assignments(self, node: Node) -> tuple[Assignment, ...]:
+        if node.type != "command":
+            return ()
+        return tuple(self._assignment(c) for c in node.children if c.type == "variable_assignment")
+
+    def _assignment(self, node: Node) -> Assignment:
+        name, value, parent = node.child_by_field_name("name"), node.child_by_field_name("value"), node.parent
+        end = self.value_end(node)
+        operator = next((c for c in node.children if c.type in {"=", "+="}), None)
+        begin = operator.end_byte if operator else end
+        array, word = None, None
+        if value is not None and value.type == "array":
+            ranges = _join([(c.start_byte, c.end_byte) for c in value.named_children if c.type != "comment"])
+            holes = self.holes_in(value.start_byte + 1, value.end_byte - 1)
+            array = read_words(self.data, self.text, ranges, holes)
+        else:
+            word = read_words(self.data, self.text, [(begin, end)], self.holes_in(begin, end))[0]
+        declared = parent is not None and parent.type == "declaration_command"
+        alone = parent is None or parent.type != "command" or end > node.end_byte
+        start = name.start_byte if name else node.start_byte
+        return Assignment(
+            name=self.data[start : name.end_byte if name else start].decode("latin-1"),
+            name_span=self.text.span(start, name.end_byte if name else start),
+            span=self.text.span(node.start_byte, end),
+            value=word,
+            array=array,
+            form="export" if declared else "assignment" if alone else "prefix",
+            append=operator is not None and operator.type == "+=",
+            scoped=_scoped(node),
+        )
+
+    # ------------------------------------------------------------------------------------------ statements
+
+    def _statement(self, node: Node) -> Statement:
+        """What to erase so that this command is gone, and what must stay behind so that the rest is valid."""
+        whole, joined = node, False
+        while whole.parent is not None and whole.parent.type in _WRAPPERS:
+            joined = joined or whole.parent.type != "redirected_statement"
+            whole = whole.parent
+        block, size, nested = _block(whole)
+        start, end = whole.start_byte, whole.end_byte
+        line = self.data.rfind(b"\n", 0, start) + 1
+        stop = self.data.find(b"\n", end)
+        stop = len(self.data) if stop < 0 else stop
+        rest = self.data[end:stop].strip(b" \t\r")
+        has_document = any(c.type == "heredoc_redirect" for c in whole.children)
+        if joined or has_document or self.data[line:start].strip(b" \t") or (rest and not rest.startswith(b"#")):
+            return Statement(self.text.span(node.start_byte, node.end_byte), b":", None, 0)
+        if rest:  # a comment stands behind it, and stays
+            end += self.data[end:stop].index(b"#")
+            return Statement(self.text.span(start, end), b"", block if nested else None, size)
+        erase = self.text.span(line, min(stop + 1, len(self.data)))
+        return Statement(erase, b"", self.text.at(block) if nested else None, size)
+
+
+def lay_out(text: Text) -> Layout:
+    """The layout of a script text; any bytes will do."""
+    return Layout(text)
+
+
+def _holds(outer: Node, inner: Node) -> bool:
+    return outer.start_byte <= inner.start_byte and inner.end_byte <= outer.end_byte and outer != inner
+
+
+def _join(ranges: list[Range]) -> list[Range]:
+    joined: list[Range] = []
+    for start, end in ranges:
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _scoped(node: Node) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if parent.type in _INNER:
+            return True
+        parent = parent.parent
+    return False
+
+
+def _block(node: Node) -> tuple[int, int, bool]:
+    """Start of the block in which a statement stands, how many statements it has, and whether it needs one."""
+    siblings = node.parent.children if node.parent else [node]
+    at = siblings.index(node)
+    low = high = at
+    while low > 0 and _in_block(siblings[low - 1]):
+        low -= 1
+    while high + 1 < len(siblings) and _in_block(siblings[high + 1]):
+        high += 1
+    statements = [s for s in siblings[low : high + 1] if s.is_named and s.type not in _NO_STATEMENT]
+    return statements[0].start_byte, len(statements), node.parent is not None and node.parent.type != "program"
+
+
+def _in_block(node: Node) -> bool:
+    """Whether a sibling belongs to the same run of statements: separators do, keywords and brackets end it."""
+    return node.is_named or node.type in {";", "\n", "&", ";;"[:1]}
+
+
+__all__ = ["HereDocument", "Layout", "Span", "lay_out"]

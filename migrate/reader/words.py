@@ -1,0 +1,128 @@
+"""Words: quotes undone with every byte still accounted for, and bashlex as the second opinion on where words end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from migrate.model import Text, Word
+
+Range = tuple[int, int]
+
+# Blanks split these, whatever else bash does (proved against bashlex by a property test).
+_PLAIN = re.compile(rb"[A-Za-z0-9_./:,+@%^ \t=-]*\Z")
+_NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-z0-9_]*\})")
+_WORD = re.compile(rb"[^ \t]+")
+_PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*\Z")
+_BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
+_SIMPLE_HOLE = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})\Z")
+
+
+def read_words(data: bytes, text: Text, ranges: Sequence[Range], holes: Sequence[Range]) -> tuple[Word, ...]:
+    """The words at these byte ranges of `data`; `holes` are the expansions in it, outermost and in order."""
+    return tuple(_read_word(data, text, start, end, holes) for start, end in ranges)
+
+
+def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Range]) -> Word:
+    raw = data[start:end]
+    if _PLAIN_WORD.match(raw):
+        return Word(text.span(start, end), raw.decode("latin-1"), editable=text.exact)
+    chars: list[str] = []
+    offsets: list[int] = []
+    constant, quoted, mode = True, False, ""
+    inside = {begin: stop for begin, stop in holes if start <= begin < end}
+    i = start
+    while i < end:
+        byte = data[i : i + 1]
+        if mode != "'" and i in inside:
+            stop, constant = min(inside[i], end), False
+        elif mode != "'" and (name := _NAME.match(data, i, end)):
+            stop, constant = name.end(), False
+        elif mode == "" and byte in b"'\"" or mode == byte.decode("latin-1"):
+            mode = "" if mode else byte.decode("latin-1")
+            quoted = True
+            i += 1
+            continue
+        elif byte == b"\\" and mode != "'" and i + 1 < end:
+            if data[i + 1 : i + 2] == b"\n":
+                i += 2
+                continue
+            if mode == "" or data[i + 1 : i + 2] in (b"$", b"`", b'"', b"\\"):
+                i += 1
+            stop = i + 1
+        else:
+            stop = i + 1
+            if mode == "" and (byte in b"*?[" or (byte == b"~" and i == start)):
+                constant = False
+        for k in range(i, stop):
+            chars.append(chr(data[k]))
+            offsets.append(text.at(k))
+        i = stop
+    value = "".join(chars)
+    constant = constant and (quoted or not _BRACES.search(value))
+    plain = len(value) == end - start and text.exact
+    return Word(text.span(start, end), value, constant, quoted, text.exact, None if plain else tuple(offsets))
+
+
+def agreed(data: bytes, start: int, end: int, ranges: Sequence[Range], holes: Sequence[Range]) -> bool:
+    """Whether bashlex reads the command at start..end as exactly the words at `ranges`."""
+    raw = data[start:end]
+    if _PLAIN.match(raw):
+        return [(m.start() + start, m.end() + start) for m in _WORD.finditer(raw)] == list(ranges)
+    masked = _mask(data, start, end, holes)
+    return _bashlex_words(masked) == tuple((a - start, b - start) for a, b in ranges)
+
+
+def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
+    """The command with everything that bashlex lacks hidden behind filler of the same length."""
+    out = bytearray(data[start:end])
+    for begin, stop in holes:
+        if start <= begin and stop <= end and not _SIMPLE_HOLE.match(data[begin:stop]):
+            out[begin - start : stop - start] = b"x" * (stop - begin)
+    for match in re.finditer(rb"(.?)\\\r?\n(.?)", bytes(out), re.DOTALL):
+        joins = match[1].strip() and match[2].strip()
+        width = match.end() - match.start() - len(match[1]) - len(match[2])
+        at = match.start() + len(match[1])
+        out[at : at + width] = (b"x" if joins else b" ") * width
+    return out.decode("latin-1")
+
+
+@lru_cache(maxsize=1 << 14)
+def _bashlex_words(text: str) -> tuple[Range, ...] | None:
+    import bashlex  # noqa: PLC0415 - 0.15 s, which `--version` must not pay
+
+    try:
+        trees = bashlex.parse(text, expansionlimit=0)
+    except Exception:  # noqa: BLE001 - it raises six unrelated kinds; any of them means: not read
+        return None
+    if len(trees) != 1 or trees[0].kind != "command":
+        return None
+    return tuple(part.pos for part in trees[0].parts if part.kind in {"word", "assignment"})
+
+
+def undo_double_quotes(text: Text, start: int, end: int) -> Text:
+    """The script that stands inside double quotes at start..end (quotes excluded)."""
+    return _undo(text, start, end, b'$`"\\\n')
+
+
+def undo_heredoc(text: Text, start: int, end: int, *, quoted: bool) -> Text:
+    """The script that a here-document's body holds; `quoted` when its delimiter was (nothing is undone then)."""
+    return _undo(text, start, end, b"" if quoted else b"$`\\\n")
+
+
+def _undo(text: Text, start: int, end: int, escapable: bytes) -> Text:
+    raw = text.data[start:end]
+    if not any(b"\\" + bytes([c]) in raw for c in escapable) and isinstance(text.offsets, int):
+        return Text(raw, text.offsets + start)
+    data, offsets, i = bytearray(), [], start
+    while i < end:
+        if text.data[i] == 0x5C and i + 1 < end and text.data[i + 1] in escapable:
+            i += 1
+            if text.data[i] == 0x0A:
+                i += 1
+                continue
+        data.append(text.data[i])
+        offsets.append(text.at(i))
+        i += 1
+    return Text(bytes(data), (*offsets, text.at(end)))

@@ -1,0 +1,45 @@
+"""The rulebook: rules and tables read once, in an order that no file system decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate.model import SifmigrateError, Tables
+from migrate.rulebook.load import rules_folder, yaml_files
+from migrate.rulebook.rule import Rule, read_rule
+from migrate.rulebook.tables import tables
+
+__all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files"]
+
+# Topics in the order in which their rules speak: of two fixes for the same bytes the first wins.
+TOPICS = ("hygiene", "partitions", "accounts", "modules", "containers", "launchers", "storage", "fabric")
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """Every rule in force, and the tables that reading needs."""
+
+    rules: tuple[Rule, ...]
+    tables: Tables
+
+
+def rule_files(folders: Sequence[Path]) -> list[Path]:
+    """The rule files of the shipped topics and of these further folders, in rulebook order."""
+    shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
+    return shipped + [p for folder in folders for p in yaml_files(folder)]
+
+
+def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) -> Rulebook:
+    """The rulebook with these further rule folders; raises SifmigrateError where any file of it is wrong."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise SifmigrateError(f"{folder}: no such folder of rules")
+    rules: dict[str, Rule] = {}
+    for path in rule_files(folders):
+        rule = read_rule(path)
+        if rule.id in rules:
+            raise SifmigrateError(f"{path}: a rule `{rule.id}` stands in {rules[rule.id].path} already: rename one")
+        rules[rule.id] = rule
+    return Rulebook(tuple(rules.values()), tables(path_prefixes))

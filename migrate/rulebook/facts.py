@@ -1,0 +1,242 @@
+"""Facts: what rules may ask about a job, its site and its target, and what their placeholders stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from migrate.model import Invocation, Item, Job, Partition, Site, Source, Target
+from migrate.values import memory, seconds
+
+# What every slurmd image has: bash itself and its builtins. Programs are the target's to list.
+_BUILTINS = frozenset(
+    """. : [ alias bg bind break builtin cd command compgen complete continue declare dirs disown echo enable eval
+    exec exit export false fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd read
+    readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit umask unalias
+    unset wait""".split()
+)
+_CALLERS = frozenset({"prefix", "launcher"})
+_MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
+_GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
+
+
+@dataclass(frozen=True)
+class Context:
+    """A job (and perhaps one item of it) between a site and a target."""
+
+    job: Job
+    site: Site
+    target: Target
+    source: Source
+    item: Item | None = None
+
+
+def tables(context: Context) -> dict[str, Callable[[], Mapping[str, str]]]:
+    """The tables in which a rule may look values up, by name; each is old value -> new value."""
+    site, target = context.site, context.target
+    return {
+        "site.partitions": lambda: dict.fromkeys(site.partitions, ""),
+        "target.partitions": lambda: dict.fromkeys(target.partitions, ""),
+        "partitions.replaced": lambda: _replaced(site, target),
+        "answers.account": lambda: target.answers.get("account", {}),
+        "answers.path": lambda: target.answers.get("path", {}),
+        "site.paths": lambda: site.paths,
+        "target.mounts": lambda: dict.fromkeys(target.mounts, ""),
+        "target.provides": lambda: dict.fromkeys(target.provides, ""),
+    }
+
+
+TABLES = (
+    "site.partitions",
+    "target.partitions",
+    "partitions.replaced",
+    "answers.account",
+    "answers.path",
+    "site.paths",
+    "target.mounts",
+    "target.provides",
+)
+
+
+def _replaced(site: Site, target: Target) -> dict[str, str]:
+    """Old partition -> new one: what the target's partitions replace at this site, and a person's answers."""
+    found = {old: p.name for p in target.partitions.values() for old in p.replaces.get(site.id, ())}
+    return found | dict(target.answers.get("partition", {}))
+
+
+def _value(c: Context) -> str | None:
+    return c.item.value if c.item else None
+
+
+def _name(c: Context) -> str | None:
+    return c.item.name if c.item else None
+
+
+def _program(c: Context) -> str | None:
+    return c.item.program if c.item else None
+
+
+def _option(job: Job, *names: str) -> str | None:
+    items = [i for name in names if (i := job.item(name)) is not None]
+    return items[0].value or "" if items else None
+
+
+def _old_partitions(c: Context) -> list[Partition]:
+    names = (_option(c.job, "--partition") or "").split(",")
+    replaced = _replaced(c.site, c.target)
+    return [c.site.partitions[n] for n in names if n in c.site.partitions and n in replaced]
+
+
+def _new_partition(c: Context) -> Partition:
+    asked = (_option(c.job, "--partition") or "").split(",")[0]
+    name = _replaced(c.site, c.target).get(asked, asked)
+    return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
+
+
+def _old_time_limit(c: Context) -> str | None:
+    """The limit that the old partition gave a job without --time, where the new partition gives another."""
+    limits = [p.max_time for p in _old_partitions(c) if p.max_time]
+    if not limits:
+        return None
+    longest = max(limits, key=lambda t: seconds(t) or 0)
+    return None if _new_partition(c).max_time == longest else longest
+
+
+def _old_partition(c: Context) -> str | None:
+    return ",".join(p.name for p in _old_partitions(c)) or None
+
+
+def _old_memory_per_gpu(c: Context) -> str | None:
+    """Memory for each GPU as the old site gave it, at most the target's share; None where the target has a default."""
+    new = _new_partition(c)
+    if c.site.memory_per_gpu is None or new.default_memory_per_gpu is not None:
+        return None
+    share = new.memory // new.gpus if new.memory and new.gpus else c.site.memory_per_gpu
+    return memory(min(c.site.memory_per_gpu, share))
+
+
+def _gpus(c: Context) -> str | None:
+    for name in _GPUS:
+        value = _option(c.job, name)
+        if value is not None and ("gpu" in value or name not in {"--gres", "--tres-per-task"}):
+            return f"{name}={value}"
+    return None
+
+
+def host_payloads(job: Job, target: Target) -> list[str]:
+    """Programs that a job runs on the node itself, of which the target does not say that it has them."""
+    found: list[str] = []
+    for inner in job.parts():
+        if inner.contained:
+            continue
+        for program in _leaves(inner):
+            if program not in target.host_programs and program not in _BUILTINS and program not in found:
+                found.append(program)
+    return found
+
+
+def _leaves(job: Job) -> Iterator[str]:
+    for reading in job.commands:
+        for inner in reading.chain():
+            kind = inner.table.kind if inner.table else ""
+            if kind == "container":
+                break
+            if kind == "launcher":
+                yield inner.program
+            if kind == "shell" and (script := _script(inner)):
+                yield script
+            if kind == "source" and inner.operands and not _is_init(job, inner):
+                yield f"source {inner.operands[0].text}"
+            if not kind and inner.program not in job.functions:
+                yield inner.program if inner.program_word.constant else inner.program_word.text
+
+
+def _is_init(job: Job, inner: Invocation) -> bool:
+    return any(i.verb == "init" and i.span == inner.command.span for i in job.items)
+
+
+def _script(inner: Invocation) -> str:
+    if any(o.name == "-c" for o in inner.options) or not inner.operands:
+        return ""
+    return f"{inner.program} {inner.operands[0].text}"
+
+
+def runs_container(job: Job) -> bool:
+    """Whether any command of the job starts a container."""
+    return any(i.table and i.table.kind == "container" for j in job.parts() for r in j.commands for i in r.chain())
+
+
+def _payloads(c: Context) -> str:
+    if host_payloads(c.job, c.target):
+        return "host"
+    return "container" if runs_container(c.job) else "none"
+
+
+def _modules(c: Context) -> str | None:
+    """`removable` where no payload needs them, `undecided` where one may; None without a module line."""
+    if not any(i.kind == "module" for i in c.job.all_items()):
+        return None
+    return "removable" if _payloads(c) != "host" else "undecided"
+
+
+def _host_programs(c: Context) -> str | None:
+    programs = host_payloads(c.job, c.target)
+    shown = ", ".join(f"`{p}`" for p in programs[:6])
+    return (shown + (f" and {len(programs) - 6} more" if len(programs) > 6 else "")) or None  # noqa: PLR2004
+
+
+def _environment(c: Context) -> str | None:
+    """The software environment that the job sets up: its module set in the order of loading."""
+    names = [i.value for i in c.job.all_items() if i.kind == "module" and i.verb == "load" and i.value]
+    return " ".join(dict.fromkeys(names)) or None
+
+
+def _image_source(c: Context) -> str | None:
+    """The reference from which a site's shared image can be made again."""
+    value = _value(c) or ""
+    folder, _, file = value.rpartition("/")
+    return c.site.images.get(folder, {}).get(file)
+
+
+def _shared_folder(c: Context) -> str | None:
+    value = _value(c) or ""
+    return next((f for f in c.site.images if value.startswith(f"{f}/")), None)
+
+
+def _unmounted(c: Context) -> str | None:
+    """The item's path prefix, where neither a mount nor an answer of the target covers it."""
+    prefix = _name(c) or ""
+    known = [*c.target.mounts, *c.target.answers.get("path", {})]
+    return None if any(prefix == m or prefix.startswith(f"{m}/") for m in known) else prefix
+
+
+def _newlines(c: Context) -> str:
+    return "dos" if b"\r\n" in c.job.text.data else "unix"
+
+
+FACTS: dict[str, Callable[[Context], str | None]] = {
+    "name": _name,
+    "value": _value,
+    "program": _program,
+    "site": lambda c: c.site.id,
+    "target": lambda c: c.target.id,
+    "command": lambda c: c.target.command,
+    "time": lambda c: _option(c.job, "--time"),
+    "memory": lambda c: _option(c.job, *_MEMORY),
+    "gpus": _gpus,
+    "partition": lambda c: _option(c.job, "--partition"),
+    "old_partition": _old_partition,
+    "old_time_limit": _old_time_limit,
+    "old_memory_per_gpu": _old_memory_per_gpu,
+    "payloads": _payloads,
+    "host_programs": _host_programs,
+    "environment": _environment,
+    "modules": _modules,
+    "image_source": _image_source,
+    "shared_folder": _shared_folder,
+    "unmounted": _unmounted,
+    "newlines": _newlines,
+    "dialect": lambda c: c.job.dialect,
+    "shell": lambda c: c.job.shell or None,
+    "header": lambda c: "yes" if c.job.insert_at is not None else None,
+}

@@ -1,0 +1,175 @@
+"""YAML in, plain checked data out; what is wrong is told as `file:line:column`. The one place that knows ruamel.yaml."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from migrate import __version__
+from migrate.model import SifmigrateError
+
+_CACHE_ENABLED = True
+
+
+def rules_folder() -> Path:
+    """The shipped rules: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parents[1] / "rules"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "rules"
+
+
+def use_cache(*, enabled: bool) -> None:
+    """Whether checked YAML may be remembered between runs (`--no-cache`)."""
+    global _CACHE_ENABLED  # noqa: PLW0603 - one switch a process, set once by the command line
+    _CACHE_ENABLED = enabled
+
+
+def load(path: Path, schema: str) -> Any:
+    """The data of a YAML file that fits `schema`; raises SifmigrateError with its place otherwise."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SifmigrateError(f"{path}: cannot be read: {error.strerror}") from error
+    remembered = _cache_file(raw, schema)
+    if remembered is not None and remembered.is_file():
+        try:
+            return json.loads(remembered.read_bytes())
+        except (OSError, ValueError):
+            pass
+    data = _parse(path, raw)
+    _validate(path, data, schema)
+    plain = _plain(data)
+    if remembered is not None:
+        _remember(remembered, plain)
+    return plain
+
+
+def place(path: Path, keys: Sequence[str | int]) -> str:
+    """`file:line:column` of the value (or of the nearest key above it) that `keys` lead to."""
+    try:
+        data = _parse(path, path.read_bytes())
+    except (OSError, SifmigrateError):
+        return str(path)
+    return _at(path, data, keys)
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """` (did you mean …?)`, or the known words where none is near."""
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean `{close[0]}`?)" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def _parse(path: Path, raw: bytes) -> Any:
+    from ruamel.yaml import YAML, YAMLError  # noqa: PLC0415 - 50 ms that a warm cache saves
+
+    try:
+        return YAML().load(raw)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        problem = str(getattr(error, "problem", None) or error).split("\n")[0]
+        raise SifmigrateError(f"{path}{at}: not valid YAML: {problem}") from error
+    except UnicodeDecodeError as error:
+        raise SifmigrateError(f"{path}: not valid UTF-8 at byte {error.start}") from error
+
+
+def _validate(path: Path, data: Any, schema: str) -> None:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 120 ms that a warm cache saves
+    from jsonschema.exceptions import best_match  # noqa: PLC0415
+
+    validator = Draft202012Validator(_schemas()[schema], registry=_registry())
+    error = best_match(validator.iter_errors(_plain(data)))
+    if error is None:
+        return
+    keys: list[str | int] = list(error.absolute_path)
+    message = error.message
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = next((k for k in error.instance if k not in known), "")
+        keys.append(unknown)
+        message = f"unknown key `{unknown}`{nearest(str(unknown), known)}"
+    elif error.validator == "required":
+        missing = [k for k in error.validator_value if k not in error.instance]
+        message = f"`{missing[0]}` is missing"
+    elif error.validator == "enum":
+        message = f"`{error.instance}` is none of: {', '.join(map(str, error.validator_value))}"
+    elif error.validator == "pattern":
+        hint = error.schema.get("description", f"text that fits {error.validator_value}")
+        message = f"`{error.instance}` does not fit; wanted: {hint}"
+    raise SifmigrateError(f"{_at(path, data, keys)}: {message}")
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    folder = rules_folder() / "schemas"
+    return {p.name.removesuffix(".schema.json"): json.loads(p.read_bytes()) for p in sorted(folder.glob("*.json"))}
+
+
+@cache
+def _registry() -> Any:
+    from referencing import Registry, Resource  # noqa: PLC0415 - comes with jsonschema
+
+    return Registry().with_resources((s["$id"], Resource.from_contents(s)) for s in _schemas().values())
+
+
+def _at(path: Path, data: Any, keys: Sequence[str | int]) -> str:
+    line, column = 0, 0
+    node = data
+    for key in keys:
+        marks = getattr(node, "lc", None)
+        if marks is None:
+            break
+        try:
+            line, column = marks.key(key) if isinstance(node, dict) else marks.item(key)
+        except (KeyError, TypeError):
+            break
+        node = node[key] if not isinstance(node, dict) or key in node else None
+    return f"{path}:{line + 1}:{column + 1}"
+
+
+def _plain(data: Any) -> Any:
+    """Round-trip containers and scalars as the plain ones that they stand for."""
+    if isinstance(data, dict):
+        return {str(k): _plain(v) for k, v in data.items()}
+    if isinstance(data, list):
+        return [_plain(v) for v in data]
+    if isinstance(data, str):
+        return str(data)
+    if isinstance(data, bool) or data is None:
+        return data
+    if isinstance(data, int):
+        return int(data)
+    return float(data) if isinstance(data, float) else str(data)
+
+
+def _cache_file(raw: bytes, schema: str) -> Path | None:
+    if not _CACHE_ENABLED:
+        return None
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    if not base.startswith("/"):
+        return None
+    digest = hashlib.sha256(raw)
+    digest.update(f"{__version__} {schema} {json.dumps(_schemas(), sort_keys=True)}".encode())
+    return Path(base) / "sifmigrate" / f"{digest.hexdigest()}.json"
+
+
+def _remember(file: Path, data: Any) -> None:
+    """A cache that cannot be written is no fault: the next run reads the YAML again."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as temporary:
+            json.dump(data, temporary)
+        Path(temporary.name).replace(file)
+    except OSError:
+        return
+
+
+def yaml_files(folder: Path) -> Iterator[Path]:
+    """The YAML files of a folder in an order that no file system decides."""
+    yield from sorted(p for p in folder.rglob("*.yaml") if p.is_file())

@@ -1,0 +1,285 @@
+"""A rule: compiled from YAML and checked at once, then asked for its findings on one job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from migrate.model import Category, Edit, Fate, Finding, Fix, Item, Job, SifmigrateError, Site, Source, Span, Target
+from migrate.rulebook.facts import FACTS, TABLES, Context, tables
+from migrate.rulebook.load import load, nearest, place
+
+_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
+Test = Callable[[Context, "str | None"], bool]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a rule does to a script, as its author says: `after` is None where no byte may change."""
+
+    name: str
+    script: str
+    after: str | None
+    reported: bool
+    site: str
+    target: str
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the rulebook."""
+
+    id: str
+    title: str
+    category: Category
+    safety: str
+    sources: tuple[str, ...]
+    targets: tuple[Mapping[str, str] | str, ...]
+    why: str
+    message: str
+    advice: str
+    symptoms: tuple[str, ...]
+    links: tuple[str, ...]
+    fate: Fate
+    blocks: bool
+    decision: str
+    kind: str | None
+    tests: tuple[tuple[str, Test], ...]
+    facts: tuple[tuple[str, Test], ...]
+    fix: Mapping[str, str]
+    examples: tuple[Example, ...]
+    path: Path
+
+    @property
+    def has_fix(self) -> bool:
+        return any(e.after is not None for e in self.examples)
+
+    def concerns(self, site: Site, target: Target) -> bool:
+        """Whether the rule has anything to say between this site and this target."""
+        if "any" not in self.sources and site.id not in self.sources:
+            return False
+        return any(
+            t == "any" or (not isinstance(t, str) and all(getattr(target, k) == v for k, v in t.items()))
+            for t in self.targets
+        )
+
+    def findings(self, source: Source, job: Job, site: Site, target: Target) -> Iterator[Finding]:
+        """What the rule says of a job: once for each item that it matches, or once for the job."""
+        context = Context(job, site, target, source)
+        if self.kind is None:
+            if self._holds(context, self.facts):
+                yield self._finding(context)
+            return
+        for item in job.all_items():
+            if item.kind != self.kind:
+                continue
+            context = Context(job, site, target, source, item)
+            if self._matches(context, item) and self._holds(context, self.facts):
+                yield self._finding(context)
+
+    def _matches(self, context: Context, item: Item) -> bool:
+        if item.place == "dead" and not any(key == "place" for key, _ in self.tests):
+            return False
+        for key, test in self.tests:
+            value = getattr(item, key)
+            if not test(context, ("true" if value else "false") if isinstance(value, bool) else value):
+                return False
+        return True
+
+    @staticmethod
+    def _holds(context: Context, facts: Sequence[tuple[str, Test]]) -> bool:
+        return all(test(context, FACTS[name](context)) for name, test in facts)
+
+    def _finding(self, context: Context) -> Finding:
+        item = context.item
+        fix = self._fix(context) if self.fix else None
+        start = item.span.start if item else context.job.text.at(0)
+        return Finding(
+            rule=self.id,
+            category=self.category,
+            safety=self.safety,  # type: ignore[arg-type]
+            fate=fix.fate if fix else self.fate,
+            message=fill(self.message, context),
+            advice=fill(self.advice, context),
+            offset=start,
+            item=item,
+            job=context.job,
+            fix=fix,
+            blocks=self.blocks,
+            decision=fill(self.decision, context),
+        )
+
+    def _fix(self, context: Context) -> Fix | None:
+        (action, text), item = next(iter(self.fix.items())), context.item
+        if action == "add":
+            return Fix(adds=fill(text, context), fate="added")
+        assert item is not None
+        if action == "remove":
+            return Fix(removes=(item,), fate="removed")
+        span = item.value_span
+        if action == "map":
+            looked_up = tables(context)[text]()
+            new = ",".join(looked_up.get(v, v) for v in (item.name if item.kind == "path" else item.value or "").split(","))
+        else:
+            new = fill(text, context)
+        if action == "name":
+            span = _name_span(item)
+        if span is None:
+            return None
+        before = context.source.data[span.start : span.end]
+        return Fix(edits=(Edit(span.start, before, new.encode()),))
+
+
+def _name_span(item: Item) -> Span | None:
+    if item.kind == "container-command":
+        return item.value_span
+    end = item.span.start + len(item.name) if item.value_span is None else item.value_span.start
+    return Span(item.span.start, end)
+
+
+def fill(template: str, context: Context) -> str:
+    """The template with each {fact} told."""
+    return _PLACEHOLDER.sub(lambda m: FACTS[m[1]](context) or "", template)
+
+
+# ---------------------------------------------------------------------------------------------- compiling
+
+
+def read_rule(path: Path) -> Rule:
+    """The rule in this file; raises SifmigrateError with `file:line:column` where it is wrong."""
+    data = load(path, "rule")
+    if data["id"] != path.stem:
+        raise SifmigrateError(f"{place(path, ['id'])}: the id is `{data['id']}`, the file's name says `{path.stem}`")
+    for key in ("message", "advice", "decision"):
+        _check_placeholders(path, [key], data.get(key, ""))
+    for action, text in data.get("fix", {}).items():
+        if action == "map" and text not in TABLES:
+            raise SifmigrateError(f"{place(path, ['fix', action])}: no table `{text}`{nearest(text, TABLES)}")
+        if action != "map":
+            _check_placeholders(path, ["fix", action], text)
+    match = data["match"]
+    _check_fix(path, data)
+    tests = [(k, _test(path, ["match", k], v)) for k, v in match.items() if k not in {"item", "job"}]
+    if tests and "item" not in match:
+        raise SifmigrateError(f"{place(path, ['match'])}: `{tests[0][0]}` asks about an item, but `item` is missing")
+    return Rule(
+        id=data["id"],
+        title=data["title"],
+        category=data["category"],
+        safety=data["safety"],
+        sources=tuple(data["sources"]),
+        targets=tuple(data["targets"]),
+        why=data["why"],
+        message=data["message"],
+        advice=data.get("advice", ""),
+        symptoms=tuple(data.get("symptoms", ())),
+        links=tuple(data.get("links", ())),
+        fate=data.get("fate", "review"),
+        blocks=data.get("blocks", False),
+        decision=data.get("decision", ""),
+        kind=match.get("item"),
+        tests=tuple(tests),
+        facts=tuple(_fact_tests(path, match.get("job", {}))),
+        fix=data.get("fix", {}),
+        examples=_examples(path, data),
+        path=path,
+    )
+
+
+def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
+    fix = data.get("fix", {})
+    if data["safety"] == "manual" and fix:
+        raise SifmigrateError(f"{place(path, ['fix'])}: a manual rule makes no edit: remove `fix` or change `safety`")
+    if data["safety"] != "manual" and not fix and data.get("fate") != "kept":
+        raise SifmigrateError(f"{place(path, ['safety'])}: without a `fix` the safety is `manual`, or the fate is `kept`")
+    if fix and "item" not in data["match"] and "add" not in fix:
+        raise SifmigrateError(f"{place(path, ['fix'])}: a rule about the whole job can only `add`")
+
+
+def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Test]]:
+    for name, pattern in wanted.items():
+        if name not in FACTS:
+            raise SifmigrateError(f"{place(path, ['match', 'job', name])}: no fact `{name}`{nearest(name, list(FACTS))}")
+        yield name, _test(path, ["match", "job", name], pattern)
+
+
+def _check_placeholders(path: Path, keys: list[str | int], template: str) -> None:
+    for name in _PLACEHOLDER.findall(template):
+        if name not in FACTS:
+            raise SifmigrateError(f"{place(path, keys)}: no fact `{{{name}}}`{nearest(name, list(FACTS))}")
+
+
+def _test(path: Path, keys: list[str | int], pattern: Any) -> Test:
+    """The test that a pattern stands for (see rule.schema.json)."""
+    if isinstance(pattern, bool):
+        return partial(_is, "true" if pattern else "false")
+    if isinstance(pattern, list):
+        return partial(_any, tuple(_test(path, keys, p) for p in pattern))
+    if isinstance(pattern, dict):
+        names = [pattern["in"]] if "in" in pattern else pattern["not_in"]
+        for name in names:
+            if name not in TABLES:
+                raise SifmigrateError(f"{place(path, keys)}: no table `{name}`{nearest(name, TABLES)}")
+        return partial(_in, names[0]) if "in" in pattern else partial(_not_in, tuple(names))
+    if pattern in {"present", "absent"}:
+        return partial(_present, pattern == "present")
+    if len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
+        try:
+            return partial(_fullmatch, re.compile(pattern[1:-1]))
+        except re.error as error:
+            raise SifmigrateError(f"{place(path, keys)}: `{pattern}` is no regular expression: {error}") from error
+    return partial(_is, pattern)
+
+
+def _is(wanted: str, _: Context, text: str | None) -> bool:
+    return text == wanted
+
+
+def _any(tests: tuple[Test, ...], context: Context, text: str | None) -> bool:
+    return any(test(context, text) for test in tests)
+
+
+def _present(wanted: bool, _: Context, text: str | None) -> bool:  # noqa: FBT001 - bound by partial
+    return (text is not None) == wanted
+
+
+def _fullmatch(pattern: re.Pattern[str], _: Context, text: str | None) -> bool:
+    return text is not None and pattern.fullmatch(text) is not None
+
+
+def _in(table: str, context: Context, text: str | None) -> bool:
+    known = tables(context)[table]()
+    return bool(text) and all(part in known for part in (text or "").split(","))
+
+
+def _not_in(names: tuple[str, ...], context: Context, text: str | None) -> bool:
+    known = {key for name in names for key in tables(context)[name]()}
+    return text is not None and any(part not in known for part in text.split(","))
+
+
+def _examples(path: Path, data: Mapping[str, Any]) -> tuple[Example, ...]:
+    examples = []
+    for raw in data["examples"]:
+        script = raw.get("before", raw.get("reported", raw.get("unchanged")))
+        examples.append(
+            Example(
+                raw["name"],
+                script,
+                raw.get("after"),
+                "reported" in raw,
+                raw.get("site", "taiwania2"),
+                raw.get("target", "slinky"),
+                raw.get("set", {}),
+            )
+        )
+    kinds = {("after" if e.after is not None else "reported" if e.reported else "unchanged") for e in examples}
+    if "unchanged" not in kinds or len(kinds) == 1:
+        raise SifmigrateError(
+            f"{place(path, ['examples'])}: a rule needs an `unchanged` example and one that it reports or changes"
+        )
+    return tuple(examples)

@@ -1,0 +1,108 @@
+"""Slurm's dialect: `#SBATCH` lines, read as sbatch reads them (src/sbatch/opt.c; checked on Slurm 26.05)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrate.commands import read_option
+from migrate.model import Option, SchedulerTable, Span, Text, Word
+
+_LINE = re.compile(rb"[^\n]*\n?")
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One `#SBATCH` line: its options, words that are none, and what to erase when all of it goes."""
+
+    span: Span  # the line without its newline
+    options: tuple[Option, ...]
+    strays: tuple[Word, ...]
+    live: bool  # sbatch looks no further than the first command
+    erase: Span
+    fault: str = ""
+
+
+def read_directives(text: Text, table: SchedulerTable) -> Iterator[Directive]:
+    """The directives of a script text, dead ones (below the first command) included."""
+    live = True
+    prefix = table.prefix.encode()
+    for match in _LINE.finditer(text.data):
+        line = match[0].rstrip(b"\r\n")
+        if line.startswith(prefix):
+            yield _directive(text, match.start(), len(line), match.end(), table, live=live)
+        elif line.strip() and not line.lstrip().startswith(b"#"):
+            live = False
+
+
+def _directive(text: Text, start: int, length: int, stop: int, table: SchedulerTable, *, live: bool) -> Directive:
+    begin = start + len(table.prefix)
+    words, comment, fault = _split(text, begin, start + length)
+    options: list[Option] = []
+    strays: list[Word] = []
+    i = 0
+    while i < len(words):
+        if not words[i].text.startswith("-") or words[i].text == "-":
+            strays.append(words[i])
+            i += 1
+            continue
+        found = read_option(words, i, table.options, prefixes=True)
+        options += found.options
+        i += found.used
+    erase = text.span(start, comment if comment is not None else stop)
+    return Directive(text.span(start, start + length), tuple(options), tuple(strays), live, erase, fault)
+
+
+def _split(text: Text, start: int, end: int) -> tuple[list[Word], int | None, str]:
+    """The words of an option line, where its trailing comment begins, and what is wrong with its quotes.
+
+    sbatch's own rules: blanks separate, quotes group and vanish, a backslash escapes (except in single quotes),
+    and an unescaped `#` outside quotes begins a comment.
+    """
+    words: list[Word] = []
+    data, i, mode = text.data, start, ""
+    chars: list[str] = []
+    offsets: list[int] = []
+    begin: int | None = None
+
+    def finish(stop: int) -> None:
+        nonlocal begin
+        if begin is not None:
+            value = "".join(chars)
+            plain = len(value) == stop - begin and text.exact
+            words.append(
+                Word(
+                    text.span(begin, stop),
+                    value,
+                    constant="$" not in value,
+                    quoted=not plain,
+                    editable=text.exact,
+                    offsets=None if plain else tuple(offsets),
+                )
+            )
+        chars.clear()
+        offsets.clear()
+        begin = None
+
+    while i < end:
+        char = chr(data[i])
+        if not mode and char in " \t":
+            finish(i)
+        elif not mode and char == "#":
+            finish(i)
+            return words, i, ""
+        else:
+            begin = i if begin is None else begin
+            if char == "\\" and mode != "'" and i + 1 < end:
+                i += 1
+                chars.append(chr(data[i]))
+                offsets.append(text.at(i))
+            elif char in "'\"" and mode in {"", char}:
+                mode = "" if mode else char
+            else:
+                chars.append(char)
+                offsets.append(text.at(i))
+        i += 1
+    finish(end)
+    return words, None, "a quote that is never closed" if mode else ""
