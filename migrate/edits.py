@@ -19,16 +19,22 @@ class Owned:
 
     edit: Edit
     owner: int
+    note: bool = False  # a comment for a person, which stands for itself in the ledger
 
 
 def select(findings: Sequence[Finding], *, safe_only: bool) -> list[Outcome]:
     """Each finding with the word whether its fix is made, in the order given."""
     claimed: list[tuple[Span, str]] = []
+    removed: set[int] = set()
     outcomes = []
     for finding in findings:
+        removes = {id(i) for i in finding.fix.removes} if finding.fix else set()
+        if removes and removes <= removed:
+            continue  # identical edits are made once, and the first rule has said why
         reason = _refusal(finding, claimed, safe_only=safe_only)
         if reason is None:
             claimed += [(span, finding.rule) for span in _claims(finding)]
+            removed |= removes
         outcomes.append(Outcome(finding, applied=reason is None and finding.fix is not None, lost=reason or ""))
     return outcomes
 

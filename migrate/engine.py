@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from migrate.annotate import notes
 from migrate.edits import apply, realize, select
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
@@ -22,6 +23,7 @@ class Plan:
     sites: Mapping[str, Site]
     site: Site | None = None
     safe_only: bool = False
+    annotate: bool = False
 
 
 def run(source: Source, plan: Plan) -> Result:
@@ -49,6 +51,8 @@ def _once(source: Source, plan: Plan) -> Result:
     site, evidence = (plan.site, "named on the command line") if plan.site else detect(source, job, plan.sites)
     outcomes = select(_findings(source, job, site, plan), safe_only=plan.safe_only)
     owned = realize(source, outcomes)
+    if plan.annotate:
+        owned = sorted([*owned, *notes(source, outcomes)], key=lambda o: (o.edit.start, o.edit.end, not o.note, o.owner))
     output = apply(source.data, [o.edit for o in owned])
     entries = write_ledger(source, job, outcomes, owned)
     assert_closed(job, entries, owned)

@@ -159,11 +159,10 @@ def _entries(folder: str | os.DirEntry[str]) -> list[os.DirEntry[str]]:
 
 def _is_folder(entry: os.DirEntry[str], excluded: str | None) -> bool:
     """Tell whether to walk into it; a link to a folder is not, or it could lead round in a loop."""
-    return (
-        entry.is_dir(follow_symlinks=False)
-        and entry.name not in {".git", JOURNALS}
-        and os.path.realpath(entry.path) != excluded
-    )
+    if not entry.is_dir(follow_symlinks=False) or entry.name in {".git", JOURNALS}:
+        return False
+    # The names are compared first because realpath looks at every folder on the way.
+    return not excluded or PurePath(excluded).name != entry.name or os.path.realpath(entry.path) != excluded
 
 
 def _is_script(entry: os.DirEntry[str]) -> bool:

@@ -50,7 +50,7 @@ class _Inventory:
     def job(self, text: Text, outer: Variables, depth: int, *, contained: bool = False) -> Job:
         match = _SHEBANG.match(text.data)
         shell = match[1].decode("latin-1") if match else ""
-        directives = list(read_directives(text, self.tables.schedulers["slurm"]))
+        directives = list(read_directives(text, self.tables.schedulers["slurm"], self.tables.commands["sbatch"]))
         dialect = "slurm" if any(d.live for d in directives) else _foreign(text)
         collector = _Collector(self, text, depth, contained=contained)
         for directive in directives:

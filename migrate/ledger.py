@@ -15,7 +15,8 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
     """One entry an item, in the order of the script, and one for each line that was not there."""
     edits = defaultdict(list)
     for o in owned:
-        edits[o.owner].append(o.edit)
+        if not o.note:
+            edits[o.owner].append(o.edit)
     about: dict[int, list[int]] = defaultdict(list)
     for number, outcome in enumerate(outcomes):
         if outcome.finding.item is not None:
@@ -26,7 +27,7 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
         numbers = about[id(item)]
         own = tuple(e for n in numbers if outcomes[n].applied for e in edits.get(n, ()))
         entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{len(entries) + 1}"))
-    return entries + _added(source, outcomes, edits)
+    return entries + _added(source, outcomes, owned)
 
 
 def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:
@@ -75,20 +76,31 @@ def _after(source: Source, span: Span, edits: tuple[Edit, ...]) -> str:
     return (out + source.data[at : span.end]).decode("utf-8", "replace")
 
 
-def _added(source: Source, outcomes: Sequence[Outcome], edits: dict[int, list[Edit]]) -> list[Entry]:
-    entries = []
-    for number, outcome in enumerate(outcomes):
-        finding = outcome.finding
-        if not outcome.applied or finding.fate != "added":
+def _added(source: Source, outcomes: Sequence[Outcome], owned: Sequence[Owned]) -> list[Entry]:
+    """Lines that were not there: directives, and comments for a person."""
+    entries: list[Entry] = []
+    for o in owned:
+        finding = outcomes[o.owner].finding
+        if not o.note and finding.fate != "added":
             continue
-        own = tuple(edits[number])
-        line, _ = source.position(own[0].start)
-        text = own[0].after.decode().strip()
-        name = f"a{len(entries) + 1}"
-        entry = Entry(
-            name, None, "directive", text, line, 1, line, "added", finding.safety, finding.rule, finding.message, text, own
+        line, _ = source.position(o.edit.start)
+        entries.append(
+            Entry(
+                id=f"a{len(entries) + 1}",
+                item=None,
+                kind=finding.item.kind if finding.item else "directive",
+                text=(text := o.edit.after.decode().strip()),
+                line=line,
+                column=1,
+                end_line=line,
+                fate="added",
+                safety="safe" if o.note else finding.safety,
+                rule=finding.rule,
+                reason=finding.message,
+                after=text,
+                edits=(o.edit,),
+            )
         )
-        entries.append(entry)
     return entries
 
 

@@ -20,13 +20,18 @@ def shipped_sites() -> Mapping[str, Site]:
 
 
 def make_plan(
-    target: str, *, site: str | None = None, rules: Sequence[Path] = (), safe_only: bool = False
+    target: str,
+    *,
+    site: str | None = None,
+    rules: Sequence[Path] = (),
+    safe_only: bool = False,
+    annotate: bool = False,
 ) -> Plan:
     """A plan for these names or files; raises SifmigrateError where one of them is wrong."""
     named = profiles.site(site) if site else None
     sites = dict(shipped_sites())
     prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
-    return Plan(open_rulebook(sorted(prefixes), rules), profiles.target(target), sites, named, safe_only)
+    return Plan(open_rulebook(sorted(prefixes), rules), profiles.target(target), sites, named, safe_only, annotate)
 
 
 def run_example(rulebook: Rulebook, rule: Rule, example: Example, script: str) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +25,11 @@ _QUERY = """
 (ERROR) @error
 (function_definition name: (word) @function)
 """
+_TRAILING = re.compile(rb"\\(?=(?:\n\s*)?\Z)")
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
 _INNER = frozenset({"function_definition", "subshell", "command_substitution", "process_substitution"})
 _WRAPPERS = frozenset({"redirected_statement", "negated_command", "list", "pipeline"})
+_BLOCKS = frozenset({"program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause"})
 _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_content"})
 
 
@@ -51,7 +54,7 @@ class Layout:
         self.text = text
         self.data = text.data
         parser, query = _parser()
-        self.root = parser.parse(text.data).root_node
+        self.root = parser.parse(_trailing_backslash_hidden(text.data)).root_node
         self._captures = QueryCursor(query).captures(self.root)
 
     def _nodes(self, name: str) -> list[Node]:
@@ -254,6 +257,17 @@ class Layout:
 
     # ------------------------------------------------------------------------------------------ statements
 
+    def statement_line(self, offset: int) -> int:
+        """Start of the line above which a comment may stand: that of the statement around `offset`."""
+        node: Node | None = self.root.descendant_for_byte_range(offset, offset)
+        while node is not None and node.parent is not None:
+            line = self.data.rfind(b"\n", 0, node.start_byte) + 1
+            starts_line = not self.data[line : node.start_byte].strip(b" \t")
+            if starts_line and node.parent.type in _BLOCKS:
+                return line
+            node = node.parent
+        return self.data.rfind(b"\n", 0, offset) + 1
+
     def _statement(self, node: Node) -> Statement:
         """What to erase so that this command is gone, and what must stay behind so that the rest is valid."""
         whole, joined = node, False
@@ -279,6 +293,12 @@ class Layout:
 def lay_out(text: Text) -> Layout:
     """The layout of a script text; any bytes will do."""
     return Layout(text)
+
+
+def _trailing_backslash_hidden(data: bytes) -> bytes:
+    """A continuation into the end of the file means nothing to bash, and an error to tree-sitter."""
+    match = _TRAILING.search(data)
+    return data if match is None else data[: match.start()] + b" " * len(match[0]) + data[match.end() :]
 
 
 def _holds(outer: Node, inner: Node) -> bool:

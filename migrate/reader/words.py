@@ -16,6 +16,7 @@ _NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-
 _WORD = re.compile(rb"[^ \t]+")
 _PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*\Z")
 _BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
+_TIME = re.compile(r"time[ \t]")
 _SIMPLE_HOLE = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})\Z")
 
 
@@ -85,7 +86,8 @@ def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
         width = match.end() - match.start() - len(match[1]) - len(match[2])
         at = match.start() + len(match[1])
         out[at : at + width] = (b"x" if joins else b" ") * width
-    return out.decode("latin-1")
+    masked = out.decode("latin-1")
+    return f"xxxx{masked[4:]}" if _TIME.match(masked) else masked  # a reserved word that bashlex lacks
 
 
 @lru_cache(maxsize=1 << 14)

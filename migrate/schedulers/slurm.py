@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from migrate.commands import read_option
-from migrate.model import Option, SchedulerTable, Span, Text, Word
+from migrate.model import CommandTable, Option, OptionRow, SchedulerTable, Span, Text, Word
 
 _LINE = re.compile(rb"[^\n]*\n?")
 
@@ -24,20 +24,23 @@ class Directive:
     fault: str = ""
 
 
-def read_directives(text: Text, table: SchedulerTable) -> Iterator[Directive]:
+def read_directives(text: Text, table: SchedulerTable, sbatch: CommandTable) -> Iterator[Directive]:
     """The directives of a script text, dead ones (below the first command) included."""
     live = True
     prefix = table.prefix.encode()
+    rows = sbatch.options
     for match in _LINE.finditer(text.data):
         line = match[0].rstrip(b"\r\n")
         if line.startswith(prefix):
-            yield _directive(text, match.start(), len(line), match.end(), table, live=live)
+            yield _directive(text, match.start(), len(line), match.end(), table.prefix, rows, live=live)
         elif line.strip() and not line.lstrip().startswith(b"#"):
             live = False
 
 
-def _directive(text: Text, start: int, length: int, stop: int, table: SchedulerTable, *, live: bool) -> Directive:
-    begin = start + len(table.prefix)
+def _directive(  # noqa: PLR0913 - a line is its place, its length and the way to read it
+    text: Text, start: int, length: int, stop: int, prefix: str, rows: Mapping[str, OptionRow], *, live: bool
+) -> Directive:
+    begin = start + len(prefix)
     words, comment, fault = _split(text, begin, start + length)
     options: list[Option] = []
     strays: list[Word] = []
@@ -47,7 +50,7 @@ def _directive(text: Text, start: int, length: int, stop: int, table: SchedulerT
             strays.append(words[i])
             i += 1
             continue
-        found = read_option(words, i, table.options, prefixes=True)
+        found = read_option(words, i, rows, prefixes=True)
         options += found.options
         i += found.used
     erase = text.span(start, comment if comment is not None else stop)

@@ -1,0 +1,21 @@
+"""The program's entry: `--version` answers without loading what it does not need."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; never returns normally: it exits with the code that CLI documents."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        from migrate import __version__  # noqa: PLC0415 - keeps `--version` fast
+
+        sys.stdout.write(f"sifmigrate {__version__}\n")
+        sys.exit(0)
+    from migrate.cli import app  # noqa: PLC0415 - as above
+
+    app()
+
+
+if __name__ == "__main__":
+    main()

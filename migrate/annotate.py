@@ -1,0 +1,65 @@
+"""Annotations: points for a person as comments in the script, where a comment can do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from migrate.edits import Owned
+from migrate.model import Edit, Outcome, Source, Text
+from migrate.reader import lay_out
+
+_MARK = "# sifmigrate:"
+
+
+def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
+    """A comment line above each statement that waits for a person; one that is there already is not repeated.
+
+    A comment inside a continued command, a string or a here-document would change what runs, so it always goes
+    above the whole statement.
+    """
+    layout = lay_out(Text(source.data))
+    seen: set[tuple[int, str]] = set()
+    for number, outcome in enumerate(outcomes):
+        finding = outcome.finding
+        if finding.fate != "review" and not outcome.lost:
+            continue
+        at = layout.statement_line(finding.offset)
+        if finding.item is None:
+            at = _below_first_line(source)
+        indent = source.data[at : len(source.data)][: _indent(source.data[at:])].decode("latin-1")
+        line = f"{indent}{_MARK} [{finding.rule}] {' '.join(finding.message.split())}"
+        if (at, line) in seen or line.encode() in _lines_above(source.data, at):
+            continue
+        seen.add((at, line))
+        newline = source.newline
+        before = b"" if at == 0 or source.data[at - 1 : at] == b"\n" else newline
+        yield Owned(Edit(at, b"", before + line.encode() + newline), number, note=True)
+
+
+def _below_first_line(source: Source) -> int:
+    """A point about the whole script goes below its `#!` line."""
+    if not source.data.startswith(b"#!"):
+        return 0
+    end = source.data.find(b"\n")
+    return len(source.data) if end < 0 else _skip_notes(source.data, end + 1)
+
+
+def _skip_notes(data: bytes, at: int) -> int:
+    while data[at:].startswith(_MARK.encode()) and (end := data.find(b"\n", at)) >= 0:
+        at = end + 1
+    return at
+
+
+def _indent(data: bytes) -> int:
+    return len(data) - len(data.lstrip(b" \t"))
+
+
+def _lines_above(data: bytes, at: int) -> list[bytes]:
+    """The run of annotations that ends just above `at`."""
+    found: list[bytes] = []
+    for line in reversed(data[:at].split(b"\n")[:-1]):
+        line = line.rstrip(b"\r")  # noqa: PLW2901 - the same line without its ending
+        if not line.lstrip().startswith(_MARK.encode()):
+            break
+        found.append(line)
+    return found

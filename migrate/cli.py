@@ -1,0 +1,241 @@
+"""The command line: options in, the engine called, reports out, an exit code; no decisions are taken here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from migrate import __version__
+from migrate.model import SifmigrateError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and test the rules.")
+app.add_typer(rules_app, name="rules")
+
+OK, POINTS, WRONG, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+
+Paths = Annotated[list[str] | None, typer.Argument(help="Files and folders; - is standard input.", show_default=".")]
+TargetName = Annotated[str | None, typer.Option("--target", metavar="NAME|FILE", help="Where the scripts go.")]
+SiteName = Annotated[
+    str | None, typer.Option("--site", metavar="NAME|FILE", help="Where they come from; detected when absent.")
+]
+RuleFolders = Annotated[list[Path] | None, typer.Option("--rules", metavar="DIR", help="Further rules.")]
+Formats = Annotated[
+    list[str] | None, typer.Option("--output-format", metavar="FMT", help="text, json, markdown or diff; repeatable.")
+]
+Outputs = Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help="Where each format goes.")]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes; 0 is one a processor.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Read every YAML file anew.")]
+Color = Annotated[str, typer.Option("--color", metavar="auto|always|never")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only what is asked for by --output, and errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Also items that are kept without remark.")]
+
+
+def guarded(command: Callable[..., int]) -> Callable[..., None]:
+    """The command with its outcome as an exit code: a known fault 2, Ctrl-C 130, a bug 3."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            code = command(*args, **options)
+        except SifmigrateError as error:
+            say(f"sifmigrate: {error}")
+            code = WRONG
+        except KeyboardInterrupt:
+            say("sifmigrate: interrupted; every file is either old or new")
+            code = INTERRUPTED
+        except BrokenPipeError:
+            sys.stderr.close()
+            code = OK
+        except Exception:  # noqa: BLE001 - whatever it is, it is our bug, and the user must be told what to send
+            import traceback  # noqa: PLC0415
+
+            say(traceback.format_exc())
+            say("sifmigrate: this is a bug. Please report the lines above, and the script if you may share it.")
+            code = BUG
+        raise typer.Exit(code)
+
+    return run
+
+
+def say(message: str) -> None:
+    """One message on standard error."""
+    sys.stderr.write(message.rstrip("\n") + "\n")
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        sys.stdout.write(f"sifmigrate {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Migrate HPC job scripts from one cluster to another, with an account of every change."""
+
+
+@app.command()
+@guarded
+def scan(  # noqa: PLR0913 - one parameter an option
+    paths: Paths = None,
+    *,
+    target: TargetName = None,
+    site: SiteName = None,
+    rules: RuleFolders = None,
+    output_format: Formats = None,
+    output: Outputs = None,
+    jobs: Jobs = 0,
+    no_cache: NoCache = False,
+    color: Color = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when there are findings.")] = False,
+) -> int:
+    """Take stock of job scripts: what is in them, and what a migration would change. Changes nothing."""
+    from migrate import runs  # noqa: PLC0415 - `--help` need not load the engine
+
+    settings = runs.Settings(target or "slinky", site, rules or [], jobs=jobs, cache=not no_cache)
+    outcome = runs.migrate(paths or ["."], settings, stdin=_stdin)
+    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
+    runs.publish(outcome, shown)
+    if outcome.faults or not outcome.results:
+        return runs.complain(outcome, say)
+    return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
+
+
+@app.command()
+@guarded
+def rewrite(  # noqa: PLR0913 - one parameter an option
+    paths: Paths = None,
+    *,
+    target: TargetName = None,
+    site: SiteName = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", show_default="migrated")] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Change the files; `revert` undoes it.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what would change; write nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 if anything would change; write nothing.")] = False,
+    safe_only: Annotated[bool, typer.Option("--safe-only", help="Leave out fixes that a person should look at.")] = False,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Points for a person as comments above their lines.")] = False,
+    rules: RuleFolders = None,
+    output_format: Formats = None,
+    output: Outputs = None,
+    jobs: Jobs = 0,
+    no_cache: NoCache = False,
+    color: Color = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Migrate job scripts to a target: into a folder (the default), in place, or only shown."""
+    from migrate import runs  # noqa: PLC0415 - as in scan
+
+    modes = {"--out": out is not None, "--in-place": in_place, "--diff": diff, "--check": check}
+    chosen = [name for name, given in modes.items() if given]
+    if len(chosen) > 1:
+        raise SifmigrateError(f"{' and '.join(chosen)} exclude each other: choose one")
+    if target is None:
+        raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
+    mode = chosen[0] if chosen else "--out"
+    settings = runs.Settings(
+        target, site, rules or [], jobs=jobs, cache=not no_cache, safe_only=safe_only, annotate=annotate
+    )
+    folder = out or Path("migrated")
+    outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=folder if mode == "--out" else None)
+    default = {"--diff": "diff", "--check": ""}.get(mode, "text")
+    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
+    if "-" in (paths or []):
+        sys.stdout.buffer.write(outcome.results[0].output if outcome.results else b"")
+        sys.stdout.flush()
+        shown = shown.on_standard_error()
+    elif mode == "--out":
+        outcome = runs.write_folder(outcome, folder)
+    elif mode == "--in-place":
+        outcome = runs.write_in_place(outcome)
+    elif mode == "--check" and not quiet:
+        for result in outcome.results:
+            if result.changed or result.readiness == "blocked":
+                say(f"{result.source.path}: {'would change' if result.changed else 'blocked'}")
+    runs.publish(outcome, shown)
+    if outcome.faults or not outcome.results:
+        return runs.complain(outcome, say)
+    if any(r.fault for r in outcome.results):
+        return BUG
+    if mode in {"--check", "--diff"}:
+        return POINTS if any(r.changed or r.readiness == "blocked" for r in outcome.results) else OK
+    return POINTS if any(r.readiness in {"review", "blocked"} for r in outcome.results) else OK
+
+
+@app.command()
+@guarded
+def revert() -> int:
+    """Undo the last `rewrite --in-place` of this folder; files that have changed since are left alone."""
+    from migrate import files  # noqa: PLC0415 - as in scan
+
+    restored, faults = files.revert(Path.cwd())
+    for path in restored:
+        sys.stdout.write(f"restored {path}\n")
+    for fault in faults:
+        say(f"sifmigrate: {fault.message}")
+    return WRONG if faults else OK
+
+
+@app.command()
+@guarded
+def sites() -> int:
+    """List the sites that scripts may come from."""
+    from migrate.runs import list_profiles  # noqa: PLC0415
+
+    sys.stdout.write(list_profiles("sites"))
+    return OK
+
+
+@app.command()
+@guarded
+def targets() -> int:
+    """List the targets that scripts may go to."""
+    from migrate.runs import list_profiles  # noqa: PLC0415
+
+    sys.stdout.write(list_profiles("targets"))
+    return OK
+
+
+@rules_app.command("list")
+@guarded
+def rules_list(rules: RuleFolders = None) -> int:
+    """List the rules in the order in which they speak."""
+    from migrate.runs import list_rules  # noqa: PLC0415
+
+    sys.stdout.write(list_rules(rules or []))
+    return OK
+
+
+@rules_app.command("show")
+@guarded
+def rules_show(rule: str, rules: RuleFolders = None) -> int:
+    """Show all that a rule says, and its examples."""
+    from migrate.runs import show_rule  # noqa: PLC0415
+
+    sys.stdout.write(show_rule(rule, rules or []))
+    return OK
+
+
+@rules_app.command("test")
+@guarded
+def rules_test(path: Annotated[Path | None, typer.Argument(help="A rule file or a folder of rules.")] = None) -> int:
+    """Run the examples of the rules: the shipped ones, or those of PATH."""
+    from migrate.runs import test_rules  # noqa: PLC0415
+
+    return POINTS if test_rules(path, sys.stdout.write) else OK
+
+
+def _stdin() -> bytes:
+    return sys.stdin.buffer.read()
+
+

@@ -1,0 +1,269 @@
+"""Runs: many scripts through the engine, their results to files and reports."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from migrate import files, profiles
+from migrate.engine import Plan, run
+from migrate.model import Fault, Report, Result, RuleText, SifmigrateError, Source
+from migrate.reports import FORMATS, Style
+from migrate.rulebook import open_rulebook, rule_files
+from migrate.rulebook.examples import check
+from migrate.rulebook.load import use_cache
+from migrate.rulebook.rule import Rule
+from migrate.workshop import make_plan, run_example, shipped_sites
+
+_MANY = 48  # scripts from which on several processes are worth their start
+_plan: Plan | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run goes by, as the command line gave it."""
+
+    target: str
+    site: str | None = None
+    rules: Sequence[Path] = ()
+    jobs: int = 0
+    cache: bool = True
+    safe_only: bool = False
+    annotate: bool = False
+
+    def plan(self) -> Plan:
+        use_cache(enabled=self.cache)
+        return make_plan(
+            self.target, site=self.site, rules=self.rules, safe_only=self.safe_only, annotate=self.annotate
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a run found, read and wrote."""
+
+    plan: Plan
+    found: tuple[files.Found, ...]
+    results: tuple[Result, ...]
+    faults: tuple[Fault, ...]
+    written: dict[str, str] = field(default_factory=dict)
+
+    def report(self) -> Report:
+        rules = {
+            r.id: RuleText(r.id, r.title, r.why, r.advice, r.symptoms, r.links) for r in self.plan.rulebook.rules
+        }
+        return Report(self.plan.target, self.results, self.faults, rules, self.written)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Which reports were asked for, and where each goes."""
+
+    formats: Sequence[str]
+    files: Sequence[str]
+    color: str
+    quiet: bool
+    verbose: bool
+    default: str
+    standard_error: bool = False
+
+    def __post_init__(self) -> None:
+        if self.color not in {"auto", "always", "never"}:
+            raise SifmigrateError(f"--color {self.color}: it is auto, always or never")
+        for name in self.formats:
+            if name not in FORMATS:
+                raise SifmigrateError(f"--output-format {name}: known formats are {', '.join(FORMATS)}")
+        if len(self.files) > max(1, len(self.formats)):
+            raise SifmigrateError("more --output than --output-format: they are taken in pairs")
+
+    def on_standard_error(self) -> Output:
+        return replace(self, standard_error=True)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each format with its file; `-` is standard output."""
+        formats = list(self.formats) or ([self.default] if self.default and not (self.quiet and not self.files) else [])
+        return [(f, self.files[i] if i < len(self.files) else "-") for i, f in enumerate(formats)]
+
+
+def migrate(
+    paths: Sequence[str], settings: Settings, *, stdin: Callable[[], bytes], exclude: Path | None = None
+) -> Outcome:
+    """Every script below `paths` through the engine; files that cannot be read are faults, the rest goes on."""
+    plan = settings.plan()
+    if "-" in paths:
+        if list(paths) != ["-"]:
+            raise SifmigrateError("- (standard input) stands alone: name the files in another run")
+        return Outcome(plan, (), (run(Source("-", stdin()), plan),), ())
+    found, faults = files.discover(paths, exclude=exclude)
+    results: list[Result] = []
+    taken: list[files.Found] = []
+    processes = settings.jobs or len(os.sched_getaffinity(0))
+    if processes > 1 and len(found) >= _MANY:
+        with ProcessPoolExecutor(processes, initializer=_start, initargs=(settings,)) as pool:
+            answers = list(pool.map(_one, found, chunksize=16))
+    else:
+        answers = [_read_and_run(f, plan) for f in found]
+    for script, answer in zip(found, answers, strict=True):
+        if isinstance(answer, Fault):
+            faults.append(answer)
+        else:
+            results.append(answer)
+            taken.append(script)
+    return Outcome(plan, tuple(taken), tuple(results), tuple(faults))
+
+
+def _start(settings: Settings) -> None:
+    global _plan  # noqa: PLW0603 - one plan a process, set when it starts
+    _plan = settings.plan()
+
+
+def _one(found: files.Found) -> Result | Fault:
+    assert _plan is not None
+    return _read_and_run(found, _plan)
+
+
+def _read_and_run(found: files.Found, plan: Plan) -> Result | Fault:
+    source = files.read(found)
+    return source if isinstance(source, Fault) else run(source, plan)
+
+
+def write_folder(outcome: Outcome, folder: Path) -> Outcome:
+    """Every script and the report into `folder`; raises before anything is written where names collide."""
+    cwd = Path.cwd()
+    places = [files.destination(f, folder, cwd) for f in outcome.found]
+    refused = files.collisions(list(zip(outcome.found, places, strict=True))) + files.guard(folder, places)
+    if refused:
+        raise SifmigrateError("; ".join(refused))
+    faults = list(outcome.faults)
+    written: dict[str, str] = {}
+    for result, place in zip(outcome.results, places, strict=True):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            files.write_atomic(place, result.output, result.source.mode)
+            written[result.source.path] = place.relative_to(folder).as_posix()
+        except OSError as error:
+            faults.append(files.unwritten(str(place), error))
+    outcome = replace(outcome, written=written, faults=tuple(faults))
+    if outcome.results:
+        for name, form in (("report.md", "markdown"), ("report.json", "json")):
+            text = FORMATS[form](outcome.report(), Style())
+            files.write_atomic(folder / name, text.encode(), 0o644)
+    return outcome
+
+
+def write_in_place(outcome: Outcome) -> Outcome:
+    """The changed scripts replaced, each atomically, with a journal that `revert` reads."""
+    changed = [r for r in outcome.results if r.changed]
+    if not changed:
+        return outcome
+    faults = list(outcome.faults)
+    journal = files.Journal(Path.cwd())
+    journal.begin()
+    for result in changed:
+        fault = files.replace_in_place(journal, Path(result.source.path), result.source, result.output)
+        if fault is not None:
+            faults.append(fault)
+    journal.finish()
+    written = {r.source.path: r.source.path for r in changed}
+    return replace(outcome, faults=tuple(faults), written=written)
+
+
+def publish(outcome: Outcome, output: Output) -> None:
+    """The reports that were asked for, each to its file."""
+    for name, place in output.pairs():
+        stream = sys.stderr if output.standard_error else sys.stdout
+        color = output.color == "always" or (output.color == "auto" and place == "-" and stream.isatty())
+        text = FORMATS[name](outcome.report(), Style(color=color and not os.environ.get("NO_COLOR"), verbose=output.verbose))
+        if place == "-":
+            stream.buffer.write(text.encode("utf-8", "surrogateescape"))
+            stream.flush()
+        else:
+            try:
+                files.write_atomic(Path(place), text.encode("utf-8", "surrogateescape"), 0o644)
+            except OSError as error:
+                raise SifmigrateError(f"--output {place}: {error.strerror}") from error
+
+
+def complain(outcome: Outcome, say: Callable[[str], None]) -> int:
+    """The faults, a line each, and the exit code for them."""
+    for fault in outcome.faults:
+        say(f"sifmigrate: {fault.message}")
+    if not outcome.results and not outcome.faults:
+        say("sifmigrate: no job script found; name one, or a folder that holds some")
+    return 2
+
+
+def target_names() -> list[str]:
+    return sorted(profiles.profiles("targets"))
+
+
+def list_profiles(kind: str) -> str:
+    """The shipped sites or targets, a line each: id and title."""
+    load = profiles.site if kind == "sites" else profiles.target
+    known = {name: load(name) for name in sorted(profiles.profiles(kind))}
+    width = max(map(len, known))
+    return "".join(f"{name:{width}}  {profile.title}\n" for name, profile in known.items())
+
+
+def list_rules(folders: Sequence[Path]) -> str:
+    """The rules, a line each: id, category, safety, title."""
+    rules = open_rulebook([], folders).rules
+    width = max(len(r.id) for r in rules)
+    return "".join(f"{r.id:{width}}  {r.category:9}  {r.safety:6}  {r.title}\n" for r in rules)
+
+
+def show_rule(name: str, folders: Sequence[Path]) -> str:
+    """All that a rule says, for people."""
+    from migrate.rulebook.load import nearest  # noqa: PLC0415 - only for this message
+
+    rules = {r.id: r for r in open_rulebook([], folders).rules}
+    if name not in rules:
+        raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules))}")
+    return _page(rules[name])
+
+
+def _page(rule: Rule) -> str:
+    parts = [f"{rule.id}: {rule.title}", f"{rule.category}, {rule.safety}{', makes an edit' if rule.has_fix else ''}"]
+    parts.append(f"Why: {rule.why}")
+    if rule.symptoms:
+        parts.append("What one sees:\n" + "\n".join(f"  {s}" for s in rule.symptoms))
+    if rule.advice:
+        parts.append(f"What to do: {rule.advice}")
+    if rule.links:
+        parts.append("\n".join(rule.links))
+    for example in rule.examples:
+        kind = "before" if example.after is not None else "reported" if example.reported else "unchanged"
+        parts.append(f"Example, {example.name} ({kind}):\n{_indent(example.script)}")
+        if example.after is not None:
+            parts.append(f"becomes:\n{_indent(example.after)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _indent(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines()).rstrip("\n") or "    (nothing)"
+
+
+def test_rules(path: Path | None, write: Callable[[str], object]) -> int:
+    """Run the examples of the shipped rules or of those at `path`; the number that failed."""
+    wanted = set(rule_files([]))
+    if path is not None:
+        if not path.exists():
+            raise SifmigrateError(f"{path}: no such rule file or folder")
+        wanted = {path} if path.is_file() else set(rule_files([path])) - wanted
+    folders = [] if path is None else [path if path.is_dir() else path.parent]
+    prefixes = sorted({p for s in shipped_sites().values() for p in s.paths})
+    rulebook = open_rulebook(prefixes, folders)
+    rules = [r for r in rulebook.rules if r.path in wanted]
+    failed = 0
+    for rule in rules:
+        for failure in check(rule, partial(run_example, rulebook)):
+            failed += 1
+            write(f"{rule.path}: {failure.kind}: example `{failure.example}`: {failure.detail}\n")
+    examples = sum(len(r.examples) for r in rules)
+    write(f"{len(rules)} rules, {examples} examples, {failed} failed\n")
+    return failed
