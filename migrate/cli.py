@@ -22,11 +22,13 @@ OK, POINTS, WRONG, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 Paths = Annotated[list[str] | None, typer.Argument(help="Files and folders; - is standard input.", show_default=".")]
 TargetName = Annotated[str | None, typer.Option("--target", metavar="NAME|FILE", help="Where the scripts go.")]
 SiteName = Annotated[
-    str | None, typer.Option("--site", metavar="NAME|FILE", help="Where they come from; detected when absent.")
+    str | None,
+    typer.Option("--site", metavar="NAME|FILE", help="Where they come from; detected when absent."),
 ]
 RuleFolders = Annotated[list[Path] | None, typer.Option("--rules", metavar="DIR", help="Further rules.")]
 Formats = Annotated[
-    list[str] | None, typer.Option("--output-format", metavar="FMT", help="text, json, markdown or diff; repeatable.")
+    list[str] | None,
+    typer.Option("--output-format", metavar="FMT", help="text, json, markdown or diff; repeatable."),
 ]
 Outputs = Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help="Where each format goes.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes; 0 is one a processor.")]
@@ -77,7 +79,9 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
 @app.callback()
 def root(
     *,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Migrate HPC job scripts from one cluster to another, with an account of every change."""
 
@@ -122,8 +126,12 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     in_place: Annotated[bool, typer.Option("--in-place", help="Change the files; `revert` undoes it.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what would change; write nothing.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 if anything would change; write nothing.")] = False,
-    safe_only: Annotated[bool, typer.Option("--safe-only", help="Leave out fixes that a person should look at.")] = False,
-    annotate: Annotated[bool, typer.Option("--annotate", help="Points for a person as comments above their lines.")] = False,
+    safe_only: Annotated[
+        bool, typer.Option("--safe-only", help="Leave out fixes that a person should look at.")
+    ] = False,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Points for a person as comments above their lines.")
+    ] = False,
     rules: RuleFolders = None,
     output_format: Formats = None,
     output: Outputs = None,
@@ -228,7 +236,9 @@ def rules_show(rule: str, rules: RuleFolders = None) -> int:
 
 @rules_app.command("test")
 @guarded
-def rules_test(path: Annotated[Path | None, typer.Argument(help="A rule file or a folder of rules.")] = None) -> int:
+def rules_test(
+    path: Annotated[Path | None, typer.Argument(help="A rule file or a folder of rules.")] = None,
+) -> int:
     """Run the examples of the rules: the shipped ones, or those of PATH."""
     from migrate.runs import test_rules  # noqa: PLC0415
 
@@ -237,5 +247,3 @@ def rules_test(path: Annotated[Path | None, typer.Argument(help="A rule file or 
 
 def _stdin() -> bytes:
     return sys.stdin.buffer.read()
-
-

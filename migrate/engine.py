@@ -52,7 +52,9 @@ def _once(source: Source, plan: Plan) -> Result:
     outcomes = select(_findings(source, job, site, plan), safe_only=plan.safe_only)
     owned = realize(source, outcomes)
     if plan.annotate:
-        owned = sorted([*owned, *notes(source, outcomes)], key=lambda o: (o.edit.start, o.edit.end, not o.note, o.owner))
+        owned = sorted(
+            [*owned, *notes(source, outcomes)], key=lambda o: (o.edit.start, o.edit.end, not o.note, o.owner)
+        )
     output = apply(source.data, [o.edit for o in owned])
     entries = write_ledger(source, job, outcomes, owned)
     assert_closed(job, entries, owned)

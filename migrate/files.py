@@ -308,15 +308,9 @@ def guard(out: Path, destinations: Iterable[Path]) -> list[str]:
     earlier = _earlier(out)
     destinations = list(destinations)
     places = [_refusal(out, place, earlier or frozenset()) for place in destinations]
-    reports = [
-        _refusal(out, out / name, frozenset(REPORTS if earlier is not None else ())) for name in REPORTS
-    ]
+    reports = [_refusal(out, out / name, frozenset(REPORTS if earlier is not None else ())) for name in REPORTS]
     names = {out / name for name in REPORTS}
-    taken = [
-        f"{shown(place)}: is where the report goes; rename the script"
-        for place in destinations
-        if place in names
-    ]
+    taken = [f"{shown(place)}: is where the report goes; rename the script" for place in destinations if place in names]
     return [message for message in (*places, *reports, *taken) if message]
 
 
@@ -560,9 +554,7 @@ def _mark(run: Path) -> list[Fault]:
         _sync_folder(run.parent)
     except OSError as error:
         name = str(PurePath(JOURNALS, run.name))
-        what = (
-            f"could not be marked as reverted ({error.strerror or error}); delete it before the next revert"
-        )
+        what = f"could not be marked as reverted ({error.strerror or error}); delete it before the next revert"
         return [_fault(name, what)]
     return []
 
@@ -607,9 +599,7 @@ def _lines(run: Path) -> list[tuple[int, bytes]]:
     except FileNotFoundError:  # killed between the folder and the journal
         return []
     except OSError as error:
-        raise SifmigrateError(
-            f"{shown(journal)}: could not be read ({error.strerror}); nothing reverted"
-        ) from error
+        raise SifmigrateError(f"{shown(journal)}: could not be read ({error.strerror}); nothing reverted") from error
     # A last line without its end was cut by a kill while it was written, before its file was touched.
     if last.rstrip().endswith(b"}"):
         whole.append(last)

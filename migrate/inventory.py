@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from migrate.commands import Variables, interpret, part_of, split_value
 from migrate.model import (
     Assignment,
+    Fate,
     Gap,
     Holder,
     Invocation,
@@ -16,7 +17,6 @@ from migrate.model import (
     Job,
     Kind,
     Option,
-    Setting,
     ShellCommand,
     Source,
     Span,
@@ -31,10 +31,18 @@ from migrate.schedulers import Directive, read_directives
 
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([A-Za-z0-9_.+-]+)")
 _SHELLS = frozenset({"bash", "sh", "ksh", "dash", "ash", "zsh", ""})
-_FOREIGN = {"pbs": re.compile(rb"^[ \t]*#PBS[ \t]", re.MULTILINE), "grid_engine": re.compile(rb"^#\$[ \t]*-", re.MULTILINE)}
+_FOREIGN = {
+    "pbs": re.compile(rb"^[ \t]*#PBS[ \t]", re.MULTILINE),
+    "grid_engine": re.compile(rb"^#\$[ \t]*-", re.MULTILINE),
+}
 _JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
 _VARIABLE = re.compile(rb"(?<![A-Za-z0-9_])(?:SLURM|SBATCH)_[A-Z0-9_]+")
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
+_OPTION_KINDS: Mapping[str, Kind] = {
+    "scheduler": "directive",
+    "launcher": "launcher-option",
+    "container": "container-option",
+}
 _DEPTH = 4
 
 
@@ -118,9 +126,18 @@ class _Collector:
             previous = option.span.end
         for word in directive.strays:
             name, reason = decoded(word.text), "not an option: sbatch refuses the script because of this word"
-            fate = "review" if directive.live else "kept"
+            fate: Fate = "review" if directive.live else "kept"
             self.add(
-                Item("directive", name, word.span, place=place, program="stray", editable=False, fate=fate, reason=reason)
+                Item(
+                    "directive",
+                    name,
+                    word.span,
+                    place=place,
+                    program="stray",
+                    editable=False,
+                    fate=fate,
+                    reason=reason,
+                )
             )
         if directive.fault and directive.live:
             self.gaps.append(Gap(directive.span, f"{directive.fault}: sbatch refuses the script"))
@@ -135,15 +152,14 @@ class _Collector:
         place: str = "command",
         holder: Holder | None = None,
         previous: int | None = None,
+        contained: bool = False,
     ) -> None:
         """An option as an item, and what its value holds as items of their own."""
         row, value = option.row, option.value
         words = [w for w in (value, option.second) if w is not None]
-        if row is None:
-            fate, reason = "review", f"{option.fault}: it stays as it is"
-        else:
-            fate, reason = row.fate, row.reason
-        if row is not None and row.holds and self.held(option, program, place):
+        fate: Fate = "review" if row is None else row.fate
+        reason = f"{option.fault}: it stays as it is" if row is None else row.reason
+        if row is not None and row.holds and self.held(option, program, place, contained=contained):
             return
         self.add(
             Item(
@@ -160,17 +176,19 @@ class _Collector:
                 holder=holder,
                 remove=None if previous is None else Span(previous, option.span.end),
                 fate="kept" if place == "dead" else fate,
-                reason="sbatch reads no directive below the first command: it never counted" if place == "dead" else reason,
+                reason="sbatch reads no directive below the first command: it never counted"
+                if place == "dead"
+                else reason,
             )
         )
 
-    def held(self, option: Option, program: str, place: str) -> bool:
+    def held(self, option: Option, program: str, place: str, *, contained: bool = False) -> bool:
         """Items inside an option's value; true when they stand for the option as a whole."""
         assert option.row is not None
         holds, value = option.row.holds, option.value
         if value is None:
             return False
-        if holds == "environment":
+        if holds == "environment" or (holds == "genv" and option.second is None):
             return self.setting_word(value, option.span, program, place)
         if holds == "mca" and option.second is not None:
             return self.setting(f"OMPI_MCA_{value.text}", option.second, option.span, program, "option")
@@ -181,7 +199,7 @@ class _Collector:
                 part = part_of(value, match.start(), match.end())
                 self.setting_word(part, part.span, program, place)
         if holds == "command":
-            self.script_in(value)
+            self.script_in(value, contained=contained)
         return False
 
     # -------------------------------------------------------------------------------------- environment
@@ -233,18 +251,17 @@ class _Collector:
             damaged = layout.is_damaged(node.start_byte, node.end_byte)
             command = layout.shell_command(node, ranges, editable=not damaged)
             readings = interpret(command, self.variables, self.tables.commands)
-            if any(i.table is not None for r in readings for i in r.chain()) and not damaged:
-                if not layout.agrees(node, ranges, nodes):
-                    reason = "the two parsers do not agree on the words of this command; it is not edited"
-                    self.gaps.append(Gap(command.span, reason))
-                    command = layout.shell_command(node, ranges, editable=False)
-                    readings = interpret(command, self.variables, self.tables.commands)
+            matters = any(i.table is not None for r in readings for i in r.chain())
+            if matters and not damaged and not layout.agrees(node, ranges, nodes):
+                reason = "the two parsers do not agree on the words of this command; it is not edited"
+                self.gaps.append(Gap(command.span, reason))
+                command = layout.shell_command(node, ranges, editable=False)
+                readings = interpret(command, self.variables, self.tables.commands)
             for reading in readings:
                 self.invocation(reading)
         for document in layout.heredocs:
-            if document.command is None or not self.is_taken(document.text):
-                if _JOB_TEXT.search(document.text.data):
-                    self.script(document.text)
+            if not self.is_taken(document.text) and _JOB_TEXT.search(document.text.data):
+                self.script(document.text)
         self.hidden_commands(assignments)
         self.mentions(layout)
 
@@ -271,8 +288,10 @@ class _Collector:
         """An assignment's value; one that hides a command may only be edited when both parsers agree on it."""
         word = assignment.value
         assert word is not None
-        if not word.quoted or not self.text.exact or not any(
-            w.text.rsplit("/", 1)[-1] in self.tables.commands for w in split_value(word)
+        if (
+            not word.quoted
+            or not self.text.exact
+            or not any(w.text.rsplit("/", 1)[-1] in self.tables.commands for w in split_value(word))
         ):
             return word
         base = self.text.at(0)
@@ -333,11 +352,7 @@ class _Collector:
         if table.kind == "source":
             self.sourced(inner, outermost=outermost)
             return
-        kind: Kind | None = {
-            "scheduler": "directive",
-            "launcher": "launcher-option",
-            "container": "container-option",
-        }.get(table.kind)  # type: ignore[assignment]
+        kind = _OPTION_KINDS.get(table.kind)
         if table.kind == "scheduler":
             self.program(inner, "scheduler-command")
             kind = "directive" if inner.program in _SCHEDULERS else None
@@ -345,9 +360,9 @@ class _Collector:
             self.container(inner)
         for option in inner.options:
             if kind is not None:
-                self.option(option, kind, program=inner.program, verb=inner.verb)
+                self.option(option, kind, program=inner.program, verb=inner.verb, contained=contained)
             elif option.row is not None and option.row.holds:
-                self.held(option, inner.program, "command")
+                self.held(option, inner.program, "command", contained=contained)
         for word in inner.operands if table.assignments else ():
             self.setting_word(word, word.span, inner.program, "command")
         if table.kind in {"shell", "scheduler", "container"}:
@@ -451,9 +466,7 @@ class _Collector:
                 verb="init",
                 constant=word.constant,
                 editable=outermost and word.editable,
-                holder=Holder(
-                    command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size
-                ),
+                holder=Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size),
                 fate="review",
                 reason="no rule decides this line",
             )
@@ -469,7 +482,7 @@ class _Collector:
         if inner.table is None or inner.table.kind in {"shell", "scheduler"} or contained:
             self.script(document, contained=contained)
 
-    def script_in(self, word: Word) -> None:
+    def script_in(self, word: Word, *, contained: bool) -> None:
         """A script in a quoted word (`bash -c '…'`, `--wrap="…"`)."""
         data = self.text.data
         base = self.text.at(0)
@@ -480,11 +493,11 @@ class _Collector:
         at = word.offsets[0] - base if word.offsets else start
         quote = data[at - 1 : at] if word.offsets else b""
         if quote == b"'" and data[end - 1 : end] == b"'" and b"'" not in data[at : end - 1]:
-            self.script(Text(data[at : end - 1], self.text.at(at)))
+            self.script(Text(data[at : end - 1], self.text.at(at)), contained=contained)
         elif quote == b'"' and data[end - 1 : end] == b'"':
-            self.script(undo_double_quotes(self.text, at, end - 1))
+            self.script(undo_double_quotes(self.text, at, end - 1), contained=contained)
         elif not word.quoted:
-            self.script(Text(data[start:end], self.text.at(start)))
+            self.script(Text(data[start:end], self.text.at(start)), contained=contained)
         else:
             self.gaps.append(Gap(word.span, "a script put together from several quoted pieces: not read"))
 
@@ -569,8 +582,4 @@ def _covers(outer: Span, inner: Span) -> bool:
     return outer.start <= inner.start and inner.end <= outer.end
 
 
-
-
 __all__ = ["decoded", "take"]
-
-

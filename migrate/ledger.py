@@ -6,7 +6,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from migrate.edits import Owned
-from migrate.model import READINESS, Edit, Entry, Fate, Gap, Item, Job, Outcome, Readiness, Safety, Source, Span
+from migrate.model import (
+    READINESS,
+    Edit,
+    Entry,
+    Fate,
+    Gap,
+    Item,
+    Job,
+    Outcome,
+    Readiness,
+    Safety,
+    Source,
+    Span,
+)
 
 _GRAVITY = {"removed": 0, "rewritten": 0, "added": 0, "review": 1, "kept": 2}
 
@@ -21,7 +34,7 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
     for number, outcome in enumerate(outcomes):
         if outcome.finding.item is not None:
             about[id(outcome.finding.item)].append(number)
-    entries = []
+    entries: list[Entry] = []
     items = sorted((i for part in job.walk() for i in part.items), key=lambda i: (i.span, i.kind, i.name))
     for item in items:
         numbers = about[id(item)]

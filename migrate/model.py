@@ -26,6 +26,7 @@ Kind = Literal[
 ]
 Arity = Literal["none", "required", "optional", "two"]
 
+_NEWLINE = ord("\n")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
 FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
 
@@ -54,7 +55,7 @@ class Source:
 
     @cached_property
     def _lines(self) -> list[int]:
-        return [0, *(i + 1 for i, byte in enumerate(self.data) if byte == 0x0A)]
+        return [0, *(i + 1 for i, byte in enumerate(self.data) if byte == _NEWLINE)]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of a byte offset, both from 1; columns count characters, a tab is one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def site(name: str) -> Site:
     """The site of this name or file; raises SifmigrateError with what would be right."""
     if name == GENERIC.id:
         return GENERIC
-    path, data = _profile("sites", name)
+    _, data = _profile("sites", name)
     return Site(
         id=data["id"],
         title=data["title"],
@@ -51,10 +52,16 @@ def target(name: str, changes: Mapping[str, Any] | None = None) -> Target:
         partitions=partitions,
         default_partition=data["default_partition"],
         provides=tuple(data.get("provides", ())),
-        host_programs=frozenset(data.get("host_programs", ())),
+        host_programs=frozenset(data.get("host_programs", ())) | _builtins(),
         mounts=tuple(data.get("mounts", ())),
         answers=data.get("answers", {}),
     )
+
+
+@cache
+def _builtins() -> frozenset[str]:
+    files = yaml_files(rules_folder() / "commands")
+    return frozenset(name for path in files for name in load(path, "commands").get("builtins", ()))
 
 
 def _partition(name: str, data: Mapping[str, Any]) -> Partition:

@@ -54,9 +54,7 @@ class Outcome:
     written: dict[str, str] = field(default_factory=dict)
 
     def report(self) -> Report:
-        rules = {
-            r.id: RuleText(r.id, r.title, r.why, r.advice, r.symptoms, r.links) for r in self.plan.rulebook.rules
-        }
+        rules = {r.id: RuleText(r.id, r.title, r.why, r.advice, r.symptoms, r.links) for r in self.plan.rulebook.rules}
         return Report(self.plan.target, self.results, self.faults, rules, self.written)
 
 
@@ -142,18 +140,26 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
     faults = list(outcome.faults)
     written: dict[str, str] = {}
     for result, place in zip(outcome.results, places, strict=True):
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            files.write_atomic(place, result.output, result.source.mode)
+        fault = _write(place, result)
+        if fault is None:
             written[result.source.path] = place.relative_to(folder).as_posix()
-        except OSError as error:
-            faults.append(files.unwritten(str(place), error))
+        else:
+            faults.append(fault)
     outcome = replace(outcome, written=written, faults=tuple(faults))
     if outcome.results:
         for name, form in (("report.md", "markdown"), ("report.json", "json")):
             text = FORMATS[form](outcome.report(), Style())
             files.write_atomic(folder / name, text.encode(), 0o644)
     return outcome
+
+
+def _write(place: Path, result: Result) -> Fault | None:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.write_atomic(place, result.output, result.source.mode)
+    except OSError as error:
+        return files.unwritten(str(place), error)
+    return None
 
 
 def write_in_place(outcome: Outcome) -> Outcome:
@@ -178,7 +184,9 @@ def publish(outcome: Outcome, output: Output) -> None:
     for name, place in output.pairs():
         stream = sys.stderr if output.standard_error else sys.stdout
         color = output.color == "always" or (output.color == "auto" and place == "-" and stream.isatty())
-        text = FORMATS[name](outcome.report(), Style(color=color and not os.environ.get("NO_COLOR"), verbose=output.verbose))
+        text = FORMATS[name](
+            outcome.report(), Style(color=color and not os.environ.get("NO_COLOR"), verbose=output.verbose)
+        )
         if place == "-":
             stream.buffer.write(text.encode("utf-8", "surrogateescape"))
             stream.flush()
@@ -228,7 +236,10 @@ def show_rule(name: str, folders: Sequence[Path]) -> str:
 
 
 def _page(rule: Rule) -> str:
-    parts = [f"{rule.id}: {rule.title}", f"{rule.category}, {rule.safety}{', makes an edit' if rule.has_fix else ''}"]
+    parts = [
+        f"{rule.id}: {rule.title}",
+        f"{rule.category}, {rule.safety}{', makes an edit' if rule.has_fix else ''}",
+    ]
     parts.append(f"Why: {rule.why}")
     if rule.symptoms:
         parts.append("What one sees:\n" + "\n".join(f"  {s}" for s in rule.symptoms))

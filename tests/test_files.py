@@ -464,9 +464,7 @@ def test_broken_and_looping_links_are_faults() -> None:
     ],
 )
 def test_a_file_keeps_its_path(here: Path, path: str, root: str | None, place: str) -> None:
-    found = Found(
-        path.format(cwd=here), None if root is None else Path(root.format(cwd=here)), named=not root
-    )
+    found = Found(path.format(cwd=here), None if root is None else Path(root.format(cwd=here)), named=not root)
     assert destination(found, here / "out", here) == here / "out" / place
     assert destination(found, Path("out"), here) == Path("out") / place
 
@@ -778,9 +776,7 @@ def test_a_full_disk_leaves_the_file_and_a_journal_that_can_be_read(
     assert revert(here) == (["a.sh", "c.sh"], [])
 
 
-def test_the_journal_is_on_the_disk_before_the_file_is_replaced(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_journal_is_on_the_disk_before_the_file_is_replaced(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("a.sh", mode=0o750)
     seen = []
 
@@ -865,9 +861,7 @@ def test_a_run_killed_before_its_first_file_is_passed_over(here: Path) -> None:
 
 
 @given(
-    st.dictionaries(
-        st.sampled_from(["a.sh", "b", "sub/c.sh", "é\x1b\n\udcff"]), st.tuples(st.binary(), st.binary())
-    )
+    st.dictionaries(st.sampled_from(["a.sh", "b", "sub/c.sh", "é\x1b\n\udcff"]), st.tuples(st.binary(), st.binary()))
 )
 @settings(deadline=None, max_examples=40)
 def test_revert_restores_the_very_bytes_and_modes(changes: dict[str, tuple[bytes, bytes]]) -> None:
@@ -973,9 +967,7 @@ def test_an_edited_line_is_a_fault_that_names_it(
     assert (tmp_path / "elsewhere/a.sh").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize(
-    "line", [b"{", b"[]", b"1", b'{"path": "a.sh"}', b"\xff", b"[" * 100_000], ids=range(6)
-)
+@pytest.mark.parametrize("line", [b"{", b"[]", b"1", b'{"path": "a.sh"}', b"\xff", b"[" * 100_000], ids=range(6))
 def test_a_line_that_is_no_record_is_a_fault(here: Path, line: bytes) -> None:
     put("a.sh")
     put("b.sh")
@@ -1042,6 +1034,81 @@ for version in itertools.count(1):
 """
 
 
+# In folder n, replaces two files and kills itself at the n-th line of files.py; stops when n is past the last.
+STEPS = """
+import itertools, os, signal, sys
+from pathlib import Path
+from migrate import files
+
+def replace_two(step):
+    left = step
+
+    def trace(frame, event, _):
+        nonlocal left
+        if frame.f_code.co_filename != files.__file__:
+            return None
+        left -= event == "line"
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    os.chdir(str(step))
+    sources = [files.read(files.Found(name, None, True)) for name in ("a.sh", "b.sh")]
+    sys.settrace(trace)
+    journal = files.Journal(Path.cwd())
+    journal.begin()
+    for source in sources:
+        assert files.replace_in_place(journal, Path(source.path), source, b"new") is None
+    journal.finish()
+    os._exit(0)
+
+for step in itertools.count():
+    os.mkdir(str(step))
+    for name in ("a.sh", "b.sh"):
+        files.write_atomic(Path(str(step), name), sys.argv[1].encode(), 0o750)
+    child = os.fork()
+    if not child:
+        replace_two(step)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(status)
+    if status != -signal.SIGKILL:
+        break
+"""
+
+
+def run_python(program: str, *arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE)
+
+
+def check_and_revert(folder: Path) -> list[bytes]:
+    """Returns what the two files hold after a kill."""
+    paths = [folder / "a.sh", folder / "b.sh"]
+    held = [path.read_bytes() for path in paths]
+    try:
+        restored, faults = revert(folder)
+    except SifmigrateError:  # killed before the first record
+        restored, faults = [], []
+    assert faults == []
+    assert restored == [path.name for path, data in zip(paths, held, strict=True) if data == b"new"]
+    assert {(path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) for path in paths} == {(SLURM, 0o750)}
+    return held
+
+
+def test_a_kill_at_any_line_leaves_files_old_or_new_and_revert_restores_them(here: Path) -> None:
+    with run_python(STEPS, SLURM.decode(), cwd=here) as process:
+        assert process.stdout is not None
+        codes = [int(line) for line in process.stdout]
+    assert codes == [-9] * (len(codes) - 1) + [0]
+    states = [check_and_revert(here / str(step)) for step in range(len(codes))]
+    assert [state for n, state in enumerate(states) if state not in states[:n]] == [
+        [SLURM, SLURM],
+        [b"new", SLURM],
+        [b"new", b"new"],
+    ]
+
+
 def version_of(path: Path) -> int:
     """Every line of a whole file is the same number."""
     data = path.read_bytes()
@@ -1053,9 +1120,7 @@ def version_of(path: Path) -> int:
 @pytest.mark.parametrize("seed", range(12))
 def test_after_kill_9_every_file_is_old_or_new_and_revert_restores_all(here: Path, seed: int) -> None:
     paths = [put(f"{n}.sh", b"%08d\n" % 0 * SIZE, 0o750) for n in range(COUNT)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
-    command = [sys.executable, "-c", LOOP, str(COUNT), str(SIZE)]
-    with subprocess.Popen(command, cwd=here, env=environment, stdout=subprocess.PIPE) as process:
+    with run_python(LOOP, str(COUNT), str(SIZE), cwd=here) as process:
         assert process.stdout is not None
         started = time.monotonic()
         assert process.stdout.readline() == b"1\n"

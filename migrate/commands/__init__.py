@@ -13,6 +13,7 @@ Variables = Mapping[str, tuple[tuple[Word, ...], ...]]  # name -> the values it 
 
 _ALTERNATIVES = 8
 _DEPTH = 6
+_NEAR = 256  # bytes of blanks and continuations between an option and its value
 _UNKNOWN = "no table knows it"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _BLANKS = re.compile(r"[^ \t\n]+")
@@ -20,7 +21,8 @@ _BLANKS = re.compile(r"[^ \t\n]+")
 
 def split_value(word: Word) -> tuple[Word, ...]:
     """The words into which bash splits an unquoted expansion of this value (quotes in it are plain characters)."""
-    return tuple(part_of(word, m.start(), m.end()) for m in _BLANKS.finditer(word.text))
+    parts = (part_of(word, m.start(), m.end()) for m in _BLANKS.finditer(word.text))
+    return tuple(replace(part, quoted=False) for part in parts)
 
 
 def part_of(word: Word, start: int, stop: int | None = None) -> Word:
@@ -88,8 +90,8 @@ class _Reader:
             options += more
         operands, inner, strays = self._operands(table, layout, rest)
         if table.gathers:
-            late = [o for o in _late_options(table, table.verbs.get(verb), operands)]
-            options += tuple(late)
+            late = tuple(_late_options(table, table.verbs.get(verb), operands))
+            options += late
             taken = {w.span for o in late for w in (o.value,) if w} | {o.span for o in late}
             operands = tuple(w for w in operands if w.span not in taken)
         return Invocation(program, verb, words[0], table, options, operands, (), inner, self.command, strays)
@@ -171,7 +173,19 @@ def read_option(
     if text.startswith("--") or (long_single_dash and (name in rows or len(name) > 2)):  # noqa: PLR2004 - `-x`
         row = rows.get(name) or (_by_prefix(name, rows) if prefixes else None)
         if row is None:
-            return Found((Option(name, name, word.span, _glued(word, len(name) + 1) if equals else None, None, fault=_UNKNOWN),), 1)
+            return Found(
+                (
+                    Option(
+                        name,
+                        name,
+                        word.span,
+                        _glued(word, len(name) + 1) if equals else None,
+                        None,
+                        fault=_UNKNOWN,
+                    ),
+                ),
+                1,
+            )
         if equals:
             return Found((Option(row.name, name, word.span, _glued(word, len(name) + 1), row),), 1)
         return _separate(words, at, row, name, word.span.start)
@@ -188,11 +202,14 @@ def _separate(words: Sequence[Word], at: int, row: OptionRow, spelled: str, star
     """An option whose value, if it takes one, stands in the next word."""
     word = words[at]
     wanted = {"none": 0, "optional": 0, "required": 1, "two": 2}[row.value]
+    if row.holds == "genv" and "=" in "".join(w.text for w in words[at + 1 : at + 2]):
+        wanted = 1  # Hydra takes `-genv NAME=value` too
     values = words[at + 1 : at + 1 + wanted]
     if len(values) < wanted:
         return Found((Option(row.name, spelled, word.span, None, None, fault="its value is missing"),), 1 + len(values))
-    ends = [w.span.end for w in (word, *values)]
-    span = word.span._replace(start=start, end=max(ends) if max(ends) >= word.span.end else word.span.end)
+    # a value that a variable brought in stands elsewhere: then the span is the option's own word
+    near = [w.span.end for w in values if 0 <= w.span.start - word.span.end <= _NEAR]
+    span = word.span._replace(start=start, end=max([word.span.end, *near]))
     value = values[0] if values else None
     second = values[1] if wanted == 2 else None  # noqa: PLR2004 - two values
     return Found((Option(row.name, spelled, span, value, row, second),), 1 + wanted)

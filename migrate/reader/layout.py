@@ -165,9 +165,11 @@ class Layout:
             # tree-sitter takes every word after a redirection for one more destination of it
             for redirect in parent.children[1:]:
                 if redirect.type == "file_redirect":
-                    at = redirect.children.index(redirect.children_by_field_name("destination")[0]) if (
-                        redirect.children_by_field_name("destination")
-                    ) else len(redirect.children)
+                    at = (
+                        redirect.children.index(redirect.children_by_field_name("destination")[0])
+                        if (redirect.children_by_field_name("destination"))
+                        else len(redirect.children)
+                    )
                     children += redirect.children[at + 1 :]
         for child in children:
             start, end = child.start_byte, child.end_byte
@@ -334,7 +336,11 @@ def _block(node: Node) -> tuple[int, int, bool]:
     while high + 1 < len(siblings) and _in_block(siblings[high + 1]):
         high += 1
     statements = [s for s in siblings[low : high + 1] if s.is_named and s.type not in _NO_STATEMENT]
-    return statements[0].start_byte, len(statements), node.parent is not None and node.parent.type != "program"
+    return (
+        statements[0].start_byte,
+        len(statements),
+        node.parent is not None and node.parent.type != "program",
+    )
 
 
 def _in_block(node: Node) -> bool:

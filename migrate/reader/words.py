@@ -40,7 +40,7 @@ def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ra
             stop, constant = min(inside[i], end), False
         elif mode != "'" and (name := _NAME.match(data, i, end)):
             stop, constant = name.end(), False
-        elif mode == "" and byte in b"'\"" or mode == byte.decode("latin-1"):
+        elif (mode == "" and byte in b"'\"") or mode == byte.decode("latin-1"):
             mode = "" if mode else byte.decode("latin-1")
             quoted = True
             i += 1
@@ -119,9 +119,9 @@ def _undo(text: Text, start: int, end: int, escapable: bytes) -> Text:
         return Text(raw, text.offsets + start)
     data, offsets, i = bytearray(), [], start
     while i < end:
-        if text.data[i] == 0x5C and i + 1 < end and text.data[i + 1] in escapable:
+        if text.data[i] == ord("\\") and i + 1 < end and text.data[i + 1] in escapable:
             i += 1
-            if text.data[i] == 0x0A:
+            if text.data[i] == ord("\n"):
                 i += 1
                 continue
         data.append(text.data[i])

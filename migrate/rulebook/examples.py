@@ -25,28 +25,29 @@ def check(rule: Rule, run: Run) -> Iterator[Failure]:
     """The examples of a rule that fail; `run` migrates a script with this rule alone in force."""
     for example in rule.examples:
         result = run(rule, example, example.script)
-        kind, detail = _verdict(rule, example, result, run)
+        judge = _changed if example.after is not None else _left
+        detail = result.fault or _gap(example, result)
+        kind, detail = ("Wrong", detail) if detail else judge(example, result)
+        if not kind and run(rule, example, result.output.decode()).changed:
+            kind, detail = "Wrong", "its own output would be changed again"
         if kind:
             yield Failure(rule.id, example.name, kind, detail)
 
 
-def _verdict(rule: Rule, example: Example, result: Result, run: Run) -> tuple[str, str]:
+def _gap(example: Example, result: Result) -> str:
+    return f"a gap: {result.gaps[0].reason}" if result.gaps and not example.reported else ""
+
+
+def _changed(example: Example, result: Result) -> tuple[str, str]:
     output = result.output.decode("utf-8", "replace")
-    if result.fault:
-        return "Wrong", result.fault
-    if not example.reported and result.gaps:
-        return "Wrong", f"a gap: {result.gaps[0].reason}"
-    if example.after is not None:
-        if not result.outcomes:
-            return "Missing", "the rule does not match"
-        if output != example.after:
-            return "Wrong", f"expected:\n{example.after}\ngot:\n{output}"
-        again = run(rule, example, output)
-        return ("Wrong", "its own output would be changed again") if again.changed else ("", "")
-    if result.changed:
-        return "Noisy", f"an edit was made:\n{output}"
-    if example.reported and not result.outcomes:
+    if not result.outcomes:
         return "Missing", "the rule does not match"
-    if not example.reported and result.outcomes:
-        return "Noisy", f"reported: {result.outcomes[0].finding.message}"
-    return "", ""
+    return ("", "") if output == example.after else ("Wrong", f"expected:\n{example.after}\ngot:\n{output}")
+
+
+def _left(example: Example, result: Result) -> tuple[str, str]:
+    if result.changed:
+        return "Noisy", f"an edit was made:\n{result.output.decode('utf-8', 'replace')}"
+    if example.reported:
+        return ("", "") if result.outcomes else ("Missing", "the rule does not match")
+    return ("Noisy", f"reported: {result.outcomes[0].finding.message}") if result.outcomes else ("", "")

@@ -8,14 +8,6 @@ from dataclasses import dataclass
 from migrate.model import Invocation, Item, Job, Partition, Site, Source, Target
 from migrate.values import memory, seconds
 
-# What every slurmd image has: bash itself and its builtins. Programs are the target's to list.
-_BUILTINS = frozenset(
-    """. : [ alias bg bind break builtin cd command compgen complete continue declare dirs disown echo enable eval
-    exec exit export false fg getopts hash help history jobs kill let local logout mapfile popd printf pushd pwd read
-    readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit umask unalias
-    unset wait""".split()
-)
-_CALLERS = frozenset({"prefix", "launcher"})
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
 
@@ -130,7 +122,7 @@ def host_payloads(job: Job, target: Target) -> list[str]:
         if inner.contained:
             continue
         for program in _leaves(inner):
-            if program not in target.host_programs and program not in _BUILTINS and program not in found:
+            if program not in target.host_programs and program not in found:
                 found.append(program)
     return found
 

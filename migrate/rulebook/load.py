@@ -1,4 +1,4 @@
-"""YAML in, plain checked data out; what is wrong is told as `file:line:column`. The one place that knows ruamel.yaml."""
+"""YAML in, plain checked data out, faults as `file:line:column`; the one place that knows ruamel.yaml."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 
 def _parse(path: Path, raw: bytes) -> Any:
-    from ruamel.yaml import YAML, YAMLError  # noqa: PLC0415 - 50 ms that a warm cache saves
+    from ruamel.yaml import YAML  # noqa: PLC0415 - 50 ms that a warm cache saves
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
 
     try:
         return YAML().load(raw)

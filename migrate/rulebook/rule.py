@@ -9,7 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from migrate.model import Category, Edit, Fate, Finding, Fix, Item, Job, SifmigrateError, Site, Source, Span, Target
+from migrate.model import (
+    Category,
+    Edit,
+    Fate,
+    Finding,
+    Fix,
+    Item,
+    Job,
+    SifmigrateError,
+    Site,
+    Source,
+    Span,
+    Target,
+)
 from migrate.rulebook.facts import FACTS, TABLES, Context, tables
 from migrate.rulebook.load import load, nearest, place
 
@@ -124,7 +137,9 @@ class Rule:
         span = item.value_span
         if action == "map":
             looked_up = tables(context)[text]()
-            new = ",".join(looked_up.get(v, v) for v in (item.name if item.kind == "path" else item.value or "").split(","))
+            new = ",".join(
+                looked_up.get(v, v) for v in (item.name if item.kind == "path" else item.value or "").split(",")
+            )
         else:
             new = fill(text, context)
         if action == "name":
@@ -196,7 +211,9 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
     if data["safety"] == "manual" and fix:
         raise SifmigrateError(f"{place(path, ['fix'])}: a manual rule makes no edit: remove `fix` or change `safety`")
     if data["safety"] != "manual" and not fix and data.get("fate") != "kept":
-        raise SifmigrateError(f"{place(path, ['safety'])}: without a `fix` the safety is `manual`, or the fate is `kept`")
+        raise SifmigrateError(
+            f"{place(path, ['safety'])}: without a `fix` the safety is `manual`, or the fate is `kept`"
+        )
     if fix and "item" not in data["match"] and "add" not in fix:
         raise SifmigrateError(f"{place(path, ['fix'])}: a rule about the whole job can only `add`")
 
@@ -204,7 +221,9 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
 def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Test]]:
     for name, pattern in wanted.items():
         if name not in FACTS:
-            raise SifmigrateError(f"{place(path, ['match', 'job', name])}: no fact `{name}`{nearest(name, list(FACTS))}")
+            raise SifmigrateError(
+                f"{place(path, ['match', 'job', name])}: no fact `{name}`{nearest(name, list(FACTS))}"
+            )
         yield name, _test(path, ["match", "job", name], pattern)
 
 

@@ -39,9 +39,7 @@ def _scheduler(path: Path) -> SchedulerTable:
     variables = dict.fromkeys(data["variables"], "Slurm sets it on the target too")
     inputs: dict[str, str] = data["input_variables"]
     variables |= {name: f"sbatch on the target reads it as {option}" for name, option in inputs.items()}
-    return SchedulerTable(
-        data["name"], data["prefix"], _rows(data["options"], data["reason"]), variables, inputs
-    )
+    return SchedulerTable(data["name"], data["prefix"], _rows(data["options"], data["reason"]), variables, inputs)
 
 
 def _rows(options: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, OptionRow]:

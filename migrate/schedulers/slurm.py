@@ -32,16 +32,14 @@ def read_directives(text: Text, table: SchedulerTable, sbatch: CommandTable) -> 
     for match in _LINE.finditer(text.data):
         line = match[0].rstrip(b"\r\n")
         if line.startswith(prefix):
-            yield _directive(text, match.start(), len(line), match.end(), table.prefix, rows, live=live)
+            whole = Span(match.start(), match.end())
+            yield _directive(text, whole, whole.start + len(prefix), whole.start + len(line), rows, live=live)
         elif line.strip() and not line.lstrip().startswith(b"#"):
             live = False
 
 
-def _directive(  # noqa: PLR0913 - a line is its place, its length and the way to read it
-    text: Text, start: int, length: int, stop: int, prefix: str, rows: Mapping[str, OptionRow], *, live: bool
-) -> Directive:
-    begin = start + len(prefix)
-    words, comment, fault = _split(text, begin, start + length)
+def _directive(text: Text, line: Span, begin: int, end: int, rows: Mapping[str, OptionRow], *, live: bool) -> Directive:
+    words, comment, fault = _split(text, begin, end)
     options: list[Option] = []
     strays: list[Word] = []
     i = 0
@@ -53,8 +51,8 @@ def _directive(  # noqa: PLR0913 - a line is its place, its length and the way t
         found = read_option(words, i, rows, prefixes=True)
         options += found.options
         i += found.used
-    erase = text.span(start, comment if comment is not None else stop)
-    return Directive(text.span(start, start + length), tuple(options), tuple(strays), live, erase, fault)
+    erase = text.span(line.start, comment if comment is not None else line.end)
+    return Directive(text.span(line.start, end), tuple(options), tuple(strays), live, erase, fault)
 
 
 def _split(text: Text, start: int, end: int) -> tuple[list[Word], int | None, str]:

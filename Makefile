@@ -1,0 +1,39 @@
+# Two commands set everything up on a machine with Python, make and a package index: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint types format clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# Scripts for the old cluster in, scripts for slinky out: first what would change, then the report.
+demo: $(STAMP)
+	rm -rf demo
+	-$(BIN)/sifmigrate rewrite fixtures/taiwania2/horovod/before.sh --target slinky --diff --color always
+	-$(BIN)/sifmigrate rewrite fixtures --target slinky --out demo
+	@echo
+	@echo "The migrated scripts and report.md are in demo/."
+
+test: lint types $(STAMP)
+	$(BIN)/sifmigrate rules test
+	$(BIN)/python -m pytest --numprocesses auto
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) demo dist build

@@ -1,0 +1,51 @@
+"""The diff format: what `patch -p1` needs to turn the scripts into their migrated form."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from migrate.files import shown
+from migrate.model import Report, Result
+
+_TO_QUOTE = re.compile(r'[\x00-\x1f\x7f"\\]')
+
+
+def render(report: Report, *, terminal: bool = False) -> str:
+    """Unified diffs of all scripts that changed, exact to the byte, so secrets are not masked in them.
+
+    Bytes that are not UTF-8 are lone surrogates: write it with `errors="surrogateescape"`. With `terminal` it is
+    for the eyes only: such bytes are replaced, and what could steer a terminal is escaped.
+    """
+    lines = (line for result in report.results for line in _lines(result))
+    return "".join(_fit_to_see(line) if terminal else line for line in lines)
+
+
+def _lines(result: Result) -> Iterator[str]:
+    if not result.changed:
+        return
+    path = result.source.path
+    before, after = _split(result.source.data), _split(result.output)
+    for line in difflib.unified_diff(before, after, _name("a", path), _name("b", path)):
+        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+
+
+def _split(data: bytes) -> list[str]:
+    """Lines as patch sees them: only a newline ends one."""
+    pieces = data.decode("utf-8", "surrogateescape").split("\n")
+    lines = [f"{piece}\n" for piece in pieces[:-1]]
+    return [*lines, pieces[-1]] if pieces[-1] else lines
+
+
+def _name(side: str, path: str) -> str:
+    """A name as GNU patch reads it back: quoted like a C string, or ended by a tab where it has blanks."""
+    name = f"{side}/{path.lstrip('/')}"
+    if _TO_QUOTE.search(name):
+        return '"' + _TO_QUOTE.sub(lambda m: f"\\{ord(m[0]):03o}", name) + '"'
+    return f"{name}\t" if " " in name else name
+
+
+def _fit_to_see(line: str) -> str:
+    plain = line.removesuffix("\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "\t".join(shown(piece) for piece in plain.split("\t")) + "\n"

@@ -1,0 +1,114 @@
+"""The JSON format: the contract that rules/schemas/report.schema.json states."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from migrate import __version__
+from migrate.model import Entry, Gap, Outcome, Report, Result
+from migrate.reports.summary import Summary, decision, gap_lines, masked, summarize
+
+SCHEMA_VERSION = 1
+
+# What could steer a terminal or is no character: C1 controls, bidirectional and invisible marks, lone surrogates.
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def render(report: Report) -> str:
+    """The whole report as JSON in UTF-8; strings that look like secrets are masked, names of files are not."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "tool_version": __version__,
+        "target": report.target.id,
+        "scripts": [_script(result, report) for result in report.results],
+        "summary": _summary(summarize(report)),
+    }
+    return _UNSEEN.sub(_escaped, json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """A byte that is not UTF-8 (a lone surrogate) reads `\\xNN`: JSON has no way to hold it."""
+    code = ord(match[0])
+    if "\ud800" <= match[0] <= "\udfff":
+        return f"\\\\x{code - 0xDC00:02x}" if match[0] >= "\udc80" else f"\\\\u{code:04x}"
+    return f"\\u{code:04x}"
+
+
+def _script(result: Result, report: Report) -> dict[str, Any]:
+    entries = {id(e.item): e for e in result.entries if e.item is not None}
+    script = {
+        "path": result.source.path,
+        "site": result.site.id,
+        "site_evidence": masked(result.evidence),
+        "dialect": result.job.dialect,
+        "readiness": result.readiness,
+        "items": [_item(entry) for entry in result.entries],
+        "findings": [_finding(result, outcome, entries) for outcome in result.outcomes],
+        "gaps": [_gap(result, gap) for gap in result.gaps],
+    }
+    written = report.written.get(result.source.path)
+    return script | _given(written=written, fault=masked(result.fault))
+
+
+def _given(**optional: str | None) -> dict[str, str]:
+    return {key: value for key, value in optional.items() if value}
+
+
+def _item(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "text": masked(entry.text),
+        "line": entry.line,
+        "column": entry.column,
+        "end_line": entry.end_line,
+        "fate": entry.fate,
+        "safety": entry.safety,
+        "rule": entry.rule or None,
+        "reason": masked(entry.reason, entry.text),
+        "after": None if entry.after is None else masked(entry.after),
+    }
+
+
+def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> dict[str, Any]:
+    finding = outcome.finding
+    entry = entries.get(id(finding.item))
+    about = entry.text if entry else ""
+    line, column = result.source.position(finding.offset)
+    told = {
+        "rule": finding.rule,
+        "category": finding.category,
+        "safety": finding.safety,
+        "item": entry.id if entry else None,
+        "line": line,
+        "column": column,
+        "message": masked(finding.message, about),
+        "advice": masked(finding.advice, about),
+        "applied": outcome.applied,
+    }
+    return told | _given(lost=outcome.lost, decision=decision(outcome, entries))
+
+
+def _gap(result: Result, gap: Gap) -> dict[str, Any]:
+    line, column = result.source.position(gap.span.start)
+    return {"line": line, "column": column, "end_line": gap_lines(result, gap)[1], "reason": masked(gap.reason)}
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "scripts": summary.scripts,
+        "by_readiness": dict(summary.by_readiness),
+        "by_fate": dict(summary.by_fate),
+        "images": [{"image": i.name, "scripts": i.scripts} for i in summary.images],
+        "decisions": [
+            {"id": d.id, "rules": list(d.rules), "scripts": d.scripts, "releases": d.releases}
+            for d in summary.decisions
+        ],
+        "released": {"decisions": summary.deciding, "scripts": summary.released},
+        "faults": [{"path": f.path, "message": f.message} for f in summary.faults],
+    }

@@ -1,0 +1,171 @@
+"""The Markdown format: report.md, to be kept beside the scripts and mailed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from migrate.files import shown
+from migrate.model import Report, RuleText
+from migrate.reports.summary import (
+    HEADINGS,
+    Account,
+    Note,
+    Place,
+    Point,
+    Summary,
+    account,
+    fault_words,
+    headline,
+    kept_words,
+    masked,
+    summarize,
+    where,
+)
+
+_CODE = re.compile(r"`([^`]+)`")
+_SPECIAL = re.compile(r"[\\`*\[\]<>&|~#!]|(?<![^\W_])_|_(?![^\W_])")
+_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
+_LINK = re.compile(r"https?://[!-;=?-~]+")
+
+
+def render(report: Report) -> str:
+    """The report in Markdown (GitHub's); no text of a script can become markup, and secrets are masked."""
+    summary = summarize(report)
+    accounts = [account(result, report) for result in report.results]
+    lines = [f"# Migration to {prose(report.target.title)}", "", prose(headline(summary)), ""]
+    lines += [*_decisions(summary), *_overview(accounts), *_images(summary)]
+    for told in accounts:
+        lines += _script(told)
+    lines += [*_faults(summary), *_rules(report)]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+# ------------------------------------------------------------------------------------------------ escaping
+
+
+def code(text: str, *, cell: bool = False) -> str:
+    """A code span that holds exactly this text, control characters shown; `cell`: inside a table."""
+    if not text:
+        return "(empty)"
+    inner = shown(text)
+    if cell:  # a table is cut at its pipes first; what `\\|` means there differs between programs
+        inner = inner.replace("\\|", "\\x5c|").replace("|", "\\|")
+    fence = "`" * (max((len(run) for run in re.findall("`+", inner)), default=0) + 1)
+    pad = " " if inner[0] in "` " or inner[-1] in "` " else ""
+    return f"{fence}{pad}{inner}{pad}{fence}"
+
+
+def prose(text: str) -> str:
+    """Running text: what stands between backticks is code, everything else is made plain."""
+    pieces = _CODE.split(text)
+    return "".join(code(p) if n % 2 else _SPECIAL.sub(r"\\\g<0>", shown(p)) for n, p in enumerate(pieces))
+
+
+# ------------------------------------------------------------------------------------------------ all scripts
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    if not rows:
+        return []
+    cells = [head, ["---"] * len(head), *rows]
+    return [f"## {title}", "", *(f"| {' | '.join(row)} |" for row in cells), ""]
+
+
+def _decisions(summary: Summary) -> list[str]:
+    rows = [
+        (code(d.id, cell=True), str(d.scripts), str(d.releases), ", ".join(map(_rule_link, d.rules)))
+        for d in summary.decisions
+    ]
+    return _table("Decisions", ("Decision", "Scripts that wait for it", "for nothing else", "Why"), rows)
+
+
+def _overview(accounts: Sequence[Account]) -> list[str]:
+    rows = [(code(a.path, cell=True), a.readiness, prose(a.site)) for a in accounts]
+    return _table("Scripts", ("Script", "Readiness", "From"), rows)
+
+
+def _images(summary: Summary) -> list[str]:
+    rows = [(code(i.name, cell=True), str(i.scripts)) for i in summary.images]
+    return _table("Images", ("Image", "Scripts"), rows)
+
+
+def _faults(summary: Summary) -> list[str]:
+    if not summary.faults:
+        return []
+    return ["## Files that were not read", "", *(f"- {prose(fault_words(f))}" for f in summary.faults), ""]
+
+
+# ------------------------------------------------------------------------------------------------ one script
+
+
+def _script(told: Account) -> Iterator[str]:
+    yield from (f"## {code(told.path)}", "")
+    yield f"**{told.readiness}**, from {prose(told.site)} ({prose(told.evidence)})"
+    if told.written:
+        yield from ("", f"Written to {code(told.written)}.")
+    if told.fault:
+        yield from ("", f"Left as it was: {prose(told.fault)}.")
+    yield ""
+    for section, points in told.sections.items():
+        yield from (f"### {HEADINGS[section]}", "")
+        for point in points:
+            yield from _point(point)
+        yield ""
+    if told.kept:
+        yield from (f"{kept_words(told.kept)}.", "")
+
+
+def _point(point: Point) -> Iterator[str]:
+    for note in point.notes:
+        yield from _note(point, note)
+    if point.symptoms:
+        yield f"  - You would see: {'; '.join(code(s) for s in point.symptoms)}"
+    if point.blocks:
+        yield "  - **The script is blocked until this is decided.**"
+
+
+def _note(point: Point, note: Note) -> Iterator[str]:
+    yield f"- {'; '.join(_place(place) for place in note.places)}"
+    why = f" ({_rule_link(point.rule)})" if point.rule else ""
+    yield f"  - {prose(note.message)}{why}"
+    if point.look:
+        yield f"  - Please look: {prose(note.advice or 'the edit is made, but it may not fit')}"
+    elif note.advice:
+        yield f"  - What to do: {prose(note.advice)}"
+
+
+def _place(place: Place) -> str:
+    words = " → ".join(code(w) for w in (place.before, place.after) if w)
+    return f"{where(place)}: {words}" if words else where(place)
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+
+def _rule_link(rule: str) -> str:
+    return f"[{rule}](#{rule})"
+
+
+def _rules(report: Report) -> Iterator[str]:
+    spoke = {o.finding.rule for result in report.results for o in result.outcomes}
+    rules = [rule for name, rule in report.rules.items() if name in spoke]
+    if rules:
+        yield from ("## What the rules mean", "")
+    for rule in rules:
+        yield from _rule(rule)
+
+
+def _rule(rule: RuleText) -> Iterator[str]:
+    yield from (f"### {rule.id}", "", f"**{prose(rule.title)}**", "", prose(masked(rule.why)), "")
+    if rule.symptoms:
+        yield from ("You would see:", "", *(f"- {code(s)}" for s in rule.symptoms), "")
+    if rule.advice:
+        general = _PLACEHOLDER.sub(lambda m: m[1].upper(), rule.advice)
+        yield from (f"What to do: {prose(general)}", "")
+    if rule.links:
+        yield from (*(f"- {_link(link)}" for link in rule.links), "")
+
+
+def _link(link: str) -> str:
+    return f"<{link}>" if _LINK.fullmatch(link) else code(link)

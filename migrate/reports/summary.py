@@ -1,0 +1,401 @@
+"""What a report tells, as plain data: grouped, folded, counted, secrets masked. A format only lays it out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from migrate.files import shown
+from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Outcome, Readiness, Report, Result
+
+Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]
+
+HEADINGS: Mapping[Section, str] = {
+    "changed": "Changed",
+    "removed": "Removed",
+    "added": "Added",
+    "decide": "For you to decide",
+    "know": "Good to know",
+    "gaps": "Not understood",
+}
+_TOLD: Mapping[Fate, Section] = {
+    "rewritten": "changed",
+    "removed": "removed",
+    "added": "added",
+    "review": "decide",
+    "kept": "know",
+}
+_LONGEST = 160  # characters of a script that are quoted in one place
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+# ------------------------------------------------------------------------------------------------ values
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The lines (first, last) in which the same words stand; none means the script as a whole."""
+
+    lines: tuple[tuple[int, int], ...]
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is said in the same words of one or more places."""
+
+    message: str
+    advice: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Everything that one rule says in one section of a script; without a rule, a table or the reader says it."""
+
+    rule: str
+    notes: tuple[Note, ...]
+    symptoms: tuple[str, ...] = ()
+    look: bool = False  # the edit is made, and a person should look at it
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One script as its reader asks about it; `kept` counts the items of which nothing is said."""
+
+    path: str
+    readiness: Readiness
+    site: str
+    evidence: str
+    written: str
+    fault: str
+    sections: Mapping[Section, tuple[Point, ...]]
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A question that is asked once: how many scripts wait for it, and how many wait for nothing else."""
+
+    id: str
+    rules: tuple[str, ...]
+    scripts: int
+    releases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image as scripts name it, and how many of them do."""
+
+    name: str
+    scripts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The numbers of a report; `deciding` decisions release `released` scripts."""
+
+    target: str
+    scripts: int
+    by_readiness: Mapping[Readiness, int]
+    by_fate: Mapping[Fate, int]
+    images: tuple[Image, ...]
+    decisions: tuple[Decision, ...]
+    deciding: int
+    released: int
+    faults: tuple[Fault, ...]
+
+
+# ------------------------------------------------------------------------------------------------ secrets
+
+# No pattern may look back over a word of any length: scripts of 4 MiB in one line are read too.
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"hf_(?:[A-Za-z0-9]{20,}|(?=[A-Za-z]{0,20}[0-9])[A-Za-z0-9]{8,})|gh[pousr]_[A-Za-z0-9]{8,}|github_pat_\w{8,}"
+    r"|glpat-[\w-]{8,}|sk-[\w-]{20,}|nvapi-[\w-]{8,}|xox[abprs]-[\w-]{8,}|A[KS]IA[0-9A-Z]{8,}|AIza[\w-]{30,}"
+    r"|[0-9a-f]{40}(?![0-9A-Za-z]))"
+)
+_NAMED = re.compile(
+    r"(?:(?:token|password|passwd|secret)=|--password[ ]|(?P<key>[_-]key=)|://[^\s/:@]{1,64}:(?=[^\s/@]{1,256}@))"
+    r"(?:\\?\$?\"(?P<double>[^\"]*)|\\?\$?'(?P<single>[^']*)|(?P<plain>(?:[^\s\"'`;&|<>(),@]|,(?!\w{1,64}=))+))",
+    re.IGNORECASE,
+)
+_LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key
+_LONG_SECRET = 8  # a shorter one is not looked for elsewhere: it may be any word
+
+
+def masked(text: str, about: str = "") -> str:
+    """The text with token-like strings cut to their first characters; also those that the words `about` name."""
+    named = _NAMED.sub(_cut_named, text)
+    out = _TOKEN.sub(lambda m: _cut(m[0]), named)
+    for match in _NAMED.finditer(about):
+        secret = _secret(match)
+        if len(secret) >= _LONG_SECRET:
+            out = out.replace(secret, _cut(secret))
+    return out
+
+
+def _secret(match: re.Match[str]) -> str:
+    """The secret value that was matched; empty where it is an expansion, a short key or masked already."""
+    value = match["double"] or match["single"] or match["plain"] or ""
+    if value.startswith(("$", "`")) or value.endswith("…") or (match["key"] and len(value) < _LONG_KEY):
+        return ""
+    return value
+
+
+def _cut_named(match: re.Match[str]) -> str:
+    secret = _secret(match)
+    return match[0].removesuffix(secret) + _cut(secret) if secret else match[0]
+
+
+def _cut(secret: str) -> str:
+    return secret[: min(4, len(secret) // 2)] + "…"
+
+
+# ------------------------------------------------------------------------------------------------ one script
+
+
+@dataclass(frozen=True, slots=True)
+class _Remark:
+    """One thing to tell, before it is folded with others."""
+
+    section: Section
+    rule: str
+    message: str
+    advice: str
+    lines: tuple[int, int] | None
+    before: str = ""
+    after: str = ""
+    look: bool = False
+    blocks: bool = False
+
+
+def account(result: Result, report: Report) -> Account:
+    """What is to be said about one script, in the order of its lines, one point a rule and section."""
+    remarks = list(_remarks(result))
+    spoken = {id(o.finding.item) for o in result.outcomes}
+    kept = sum(e.fate == "kept" and id(e.item) not in spoken for e in result.entries)
+    by_section = _grouped((r.section, r) for r in remarks)
+    return Account(
+        path=masked(result.source.path),
+        readiness=result.readiness,
+        site=result.site.id,
+        evidence=masked(result.evidence),
+        written=masked(report.written.get(result.source.path, "")),
+        fault=masked(result.fault),
+        sections={s: _points(by_section[s], report) for s in HEADINGS if s in by_section},
+        kept=kept,
+    )
+
+
+def _remarks(result: Result) -> Iterator[_Remark]:
+    entries = {id(e.item): e for e in result.entries if e.item is not None}
+    added = iter([e for e in result.entries if e.item is None])
+    for outcome in result.outcomes:
+        new = outcome.applied and outcome.finding.fate == "added"
+        entry = next(added) if new else entries.get(id(outcome.finding.item))
+        section = _section(outcome, entry)
+        if section is not None:
+            yield _remark(result, outcome, entry, section)
+    spoken = {id(o.finding.item) for o in result.outcomes}
+    for entry in entries.values():
+        if id(entry.item) not in spoken and entry.fate != "kept":
+            yield _Remark(_TOLD[entry.fate], "", masked(entry.reason, entry.text), "", *_quoted(entry))
+    for gap in result.gaps:
+        yield _Remark("gaps", "", masked(gap.reason), "", gap_lines(result, gap))
+
+
+def _section(outcome: Outcome, entry: Entry | None) -> Section | None:
+    """Where an outcome is told; None for a fix that lost to one which does the same to the item."""
+    if outcome.applied:
+        return _TOLD[outcome.finding.fate]
+    if waits(outcome, entry):
+        return "decide"
+    return None if outcome.lost and entry is not None and entry.fate == outcome.finding.fate else "know"
+
+
+def waits(outcome: Outcome, entry: Entry | None) -> bool:
+    """Whether a person must decide: nothing was done, and the finding asks for it or its fix was refused."""
+    finding = outcome.finding
+    if outcome.applied:
+        return False
+    settled = entry is not None and entry.fate in {"rewritten", "removed"}
+    return finding.blocks or finding.fate == "review" or bool(outcome.lost and not settled)
+
+
+def _remark(result: Result, outcome: Outcome, entry: Entry | None, section: Section) -> _Remark:
+    finding, about = outcome.finding, entry.text if entry else ""
+    message = f"{finding.message} - not done: {outcome.lost}" if outcome.lost else finding.message
+    look = outcome.applied and finding.safety == "review"
+    advice = finding.advice if look or not outcome.applied else ""
+    whole = finding.job is None or finding.job is result.job
+    line = result.source.position(finding.offset)[0]
+    quoted = _quoted(entry) if entry else (None if whole else (line, line), "", "")
+    return _Remark(
+        section, finding.rule, masked(message, about), masked(advice, about), *quoted, look=look, blocks=finding.blocks
+    )
+
+
+def _quoted(entry: Entry) -> tuple[tuple[int, int], str, str]:
+    """Lines, old words and new words of an entry."""
+    before, after = _clip(masked(entry.text)), _clip(masked(entry.after or ""))
+    return (entry.line, entry.end_line), "" if entry.fate == "added" else before, after
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def gap_lines(result: Result, gap: Gap) -> tuple[int, int]:
+    """The first and the last line of a gap."""
+    last = max(gap.span.start, gap.span.end - 1)
+    return result.source.position(gap.span.start)[0], result.source.position(last)[0]
+
+
+def _points(remarks: Sequence[_Remark], report: Report) -> tuple[Point, ...]:
+    ordered = sorted(remarks, key=lambda r: r.lines or (0, 0))
+    folded = _grouped(((r.rule or r.message, r.look), r) for r in ordered)
+    return tuple(_point(group, report) for group in folded.values())
+
+
+def _point(remarks: Sequence[_Remark], report: Report) -> Point:
+    first = remarks[0]
+    rule = report.rules.get(first.rule)
+    notes = _grouped(((r.message, r.advice), r) for r in remarks)
+    return Point(
+        rule=first.rule,
+        notes=tuple(Note(*words, _places(group)) for words, group in notes.items()),
+        symptoms=rule.symptoms if rule and first.section == "decide" else (),
+        look=first.look,
+        blocks=first.section == "decide" and any(r.blocks for r in remarks),
+    )
+
+
+def _places(remarks: Sequence[_Remark]) -> tuple[Place, ...]:
+    same = _grouped(((r.before, r.after), r.lines) for r in remarks)
+    return tuple(Place(tuple(dict.fromkeys(x for x in lines if x)), *words) for words, lines in same.items())
+
+
+def _grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """Values by key, both in the order of their first appearance."""
+    groups: dict[K, list[V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
+# ------------------------------------------------------------------------------------------------ all scripts
+
+
+def summarize(report: Report) -> Summary:
+    """The counts of a report.
+
+    A script is released by a set of decisions when everything in it that waits for a person (a finding, an item
+    that its table leaves to a person, a gap, a fault) carries one of them; edits to look at do not wait.
+    """
+    causes = [_causes(result) for result in report.results]
+    waiting = [{c for c in each if c} for each in causes]
+    released = [ids for each, ids in zip(causes, waiting, strict=True) if each and all(each)]
+    return Summary(
+        target=report.target.id,
+        scripts=len(report.results),
+        by_readiness=_counted(READINESS, (r.readiness for r in report.results)),
+        by_fate=_counted(FATES, (e.fate for r in report.results for e in r.entries)),
+        images=_images(report),
+        decisions=_decisions(report, waiting, released),
+        deciding=len(set().union(*released)),
+        released=len(released),
+        faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
+    )
+
+
+def _counted(names: Sequence[V], found: Iterable[V]) -> dict[V, int]:
+    counts = Counter(found)
+    return {name: counts[name] for name in names}
+
+
+def _causes(result: Result) -> list[str]:
+    """For each thing in a script that waits for a person the decision that it waits for, or nothing."""
+    entries = {id(e.item): e for e in result.entries if e.item is not None}
+    asked = [o for o in result.outcomes if waits(o, entries.get(id(o.finding.item)))]
+    spoken = {id(o.finding.item) for o in result.outcomes}
+    tables = [e for e in result.entries if e.fate == "review" and id(e.item) not in spoken]
+    others = len(tables) + len(result.gaps) + bool(result.fault)
+    return [decision(o, entries) for o in asked] + [""] * others
+
+
+def decision(outcome: Outcome, entries: Mapping[int, Entry]) -> str:
+    """The decision that a finding waits for, masked; `entries` by the identity of their items."""
+    entry = entries.get(id(outcome.finding.item))
+    return masked(outcome.finding.decision, entry.text if entry else "")
+
+
+def _decisions(report: Report, waiting: Sequence[set[str]], released: Sequence[set[str]]) -> tuple[Decision, ...]:
+    """All decisions, those that most scripts wait for first."""
+    scripts = Counter(d for ids in waiting for d in ids)
+    alone = Counter(next(iter(ids)) for ids in released if len(ids) == 1)
+    rules: dict[str, set[str]] = defaultdict(set)
+    for result in report.results:
+        entries = {id(e.item): e for e in result.entries if e.item is not None}
+        for outcome in result.outcomes:
+            rules[decision(outcome, entries)].add(outcome.finding.rule)
+    ordered = sorted(scripts, key=lambda d: (-scripts[d], d))
+    return tuple(Decision(d, tuple(sorted(rules[d])), scripts[d], alone[d]) for d in ordered)
+
+
+def _images(report: Report) -> tuple[Image, ...]:
+    """Images as scripts name them, those of most scripts first."""
+    counts: Counter[str] = Counter()
+    for result in report.results:
+        named = (e for e in result.entries if e.item is not None and e.kind == "image")
+        counts.update({masked(e.item.value or e.text) for e in named if e.item})
+    return tuple(Image(name, counts[name]) for name in sorted(counts, key=lambda n: (-counts[n], n)))
+
+
+# ------------------------------------------------------------------------------------------------ words
+
+
+def headline(summary: Summary) -> str:
+    """The answer in one paragraph: how many scripts are how ready, and what releases the others."""
+    ready = ", ".join(f"{n} {name}" for name, n in summary.by_readiness.items())
+    sentences = [f"{counted(summary.scripts, 'script')} for {summary.target}: {ready}."]
+    if summary.released:
+        verb = "releases" if summary.deciding == 1 else "release"
+        released = counted(summary.released, "script")
+        sentences.append(f"{counted(summary.deciding, 'decision')} {verb} {released}.")
+    if summary.faults:
+        verb = "was" if len(summary.faults) == 1 else "were"
+        sentences.append(f"{counted(len(summary.faults), 'file')} {verb} not read.")
+    return " ".join(sentences)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 script`, `2 scripts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def kept_words(kept: int) -> str:
+    """`41 items kept as they are`, in the right number."""
+    return f"{counted(kept, 'item')} kept as {'it is' if kept == 1 else 'they are'}"
+
+
+def where(place: Place) -> str:
+    """`line 4`, `lines 4, 7-9`, or `the whole script`."""
+    if not place.lines:
+        return "the whole script"
+    ranges = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in place.lines)
+    one = len(place.lines) == 1 and place.lines[0][0] == place.lines[0][1]
+    return f"line {ranges}" if one else f"lines {ranges}"
+
+
+def fault_words(fault: Fault) -> str:
+    """A fault in one line that names its file once."""
+    path = shown(fault.path)
+    return fault.message if fault.message.startswith(path) else f"{path}: {fault.message}"

@@ -1,0 +1,130 @@
+"""The text format: the answer first, then script by script what changed and what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+
+from migrate.files import shown
+from migrate.model import Readiness, Report
+from migrate.reports.summary import (
+    HEADINGS,
+    Account,
+    Note,
+    Place,
+    Point,
+    Summary,
+    account,
+    counted,
+    fault_words,
+    headline,
+    kept_words,
+    summarize,
+    where,
+)
+
+_STYLES: dict[Readiness, str] = {"unchanged": "dim", "migrated": "green", "review": "yellow", "blocked": "red"}
+_MOST_DECISIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A paragraph, before it is wrapped."""
+
+    indent: int
+    words: str
+    style: str = ""
+
+
+def render(report: Report, *, width: int = 80, color: bool = False) -> str:
+    """The report for a terminal of `width` columns; nothing in it can steer one, and secrets are masked."""
+    summary = summarize(report)
+    lines = [_Line(0, headline(summary), "bold"), *_decisions(summary)]
+    for result in report.results:
+        lines += _script(account(result, report))
+    lines += _faults(summary)
+    return _painted(lines, width, color=color)
+
+
+def _decisions(summary: Summary) -> Iterator[_Line]:
+    if not summary.decisions:
+        return
+    yield _Line(0, "")
+    yield _Line(0, "Decisions, and the scripts that wait for them", "bold")
+    for each in summary.decisions[:_MOST_DECISIONS]:
+        yield _Line(2, f"{each.id}: {counted(each.scripts, 'script')}, {each.releases} for nothing else")
+    more = len(summary.decisions) - _MOST_DECISIONS
+    if more > 0:
+        yield _Line(2, f"and {more} more")
+
+
+def _script(told: Account) -> Iterator[_Line]:
+    yield _Line(0, "")
+    yield _Line(0, f"{told.path}: {told.readiness}", f"bold {_STYLES[told.readiness]}")
+    yield _Line(2, f"from {told.site} ({told.evidence})", "dim")
+    if told.written:
+        yield _Line(2, f"written to {told.written}", "dim")
+    if told.fault:
+        yield _Line(2, f"left as it was: {told.fault}", "red")
+    for section, points in told.sections.items():
+        yield _Line(2, HEADINGS[section], "bold")
+        for point in points:
+            yield from _point(point)
+    if told.kept:
+        yield _Line(2, kept_words(told.kept), "dim")
+
+
+def _point(point: Point) -> Iterator[_Line]:
+    for note in point.notes:
+        yield from _note(point, note)
+    if point.symptoms:
+        yield _Line(6, f"You would see: {'; '.join(point.symptoms)}")
+    if point.blocks:
+        yield _Line(6, "The script is blocked until this is decided.", "red")
+
+
+def _note(point: Point, note: Note) -> Iterator[_Line]:
+    for place in note.places:
+        yield _Line(4, _place(place))
+    yield _Line(6, note.message)
+    if point.look:
+        yield _Line(6, f"Please look: {note.advice or 'the edit is made, but it may not fit'}", "yellow")
+    elif note.advice:
+        yield _Line(6, f"What to do: {note.advice}")
+
+
+def _place(place: Place) -> str:
+    words = " → ".join(w for w in (place.before, place.after) if w)
+    return f"{where(place)}: {words}" if words else where(place)
+
+
+def _faults(summary: Summary) -> Iterator[_Line]:
+    if summary.faults:
+        yield _Line(0, "")
+        yield _Line(0, "Files that were not read", "bold")
+    for fault in summary.faults:
+        yield _Line(2, fault_words(fault))
+
+
+def _painted(lines: list[_Line], width: int, *, color: bool) -> str:
+    from rich.console import Console  # noqa: PLC0415 - 50 ms that the other formats save
+    from rich.text import Text  # noqa: PLC0415
+
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        height=25,
+        force_terminal=color,
+        force_jupyter=False,
+        color_system="standard" if color else None,
+        legacy_windows=False,
+        _environ={},
+    )
+    for line in lines:
+        wrapped = Text(shown(line.words), style=line.style).wrap(console, max(width - line.indent, 1))
+        for piece in wrapped:
+            piece.rstrip()
+            console.print(Text(" " * line.indent if piece.plain else "") + piece, soft_wrap=True)
+    return out.getvalue()
