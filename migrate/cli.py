@@ -109,7 +109,8 @@ def scan(  # noqa: PLR0913 - one parameter an option
     settings = runs.Settings(target or "slinky", site, rules or [], jobs=jobs, cache=not no_cache)
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin)
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
-    runs.publish(outcome, shown)
+    if outcome.results:
+        runs.publish(outcome, shown)
     if outcome.faults or not outcome.results:
         return runs.complain(outcome, say)
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
@@ -170,7 +171,10 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         for result in outcome.results:
             if result.changed or result.readiness == "blocked":
                 say(f"{result.source.path}: {'would change' if result.changed else 'blocked'}")
-    runs.publish(outcome, shown)
+    if outcome.results:
+        runs.publish(outcome, shown)
+    if mode == "--out" and outcome.written and not quiet:
+        say(f"Written to {folder}: {len(outcome.written)} scripts, report.md, report.json")
     if outcome.faults or not outcome.results:
         return runs.complain(outcome, say)
     if any(r.fault for r in outcome.results):

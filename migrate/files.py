@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
-from migrate.model import SifmigrateError, Source
+from migrate.model import Fault, SifmigrateError, Source
 
 MAX_SIZE = 4 * 1024 * 1024  # bytes
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
@@ -49,14 +49,6 @@ REASONS = {
     errno.ENOENT: "has vanished since it was found; passed over",
     errno.ESTALE: "has vanished since it was found; passed over",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A file that could not be read or written: its name as the user gave it, and one line that says why."""
-
-    path: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

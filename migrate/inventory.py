@@ -37,12 +37,15 @@ _FOREIGN = {
 }
 _JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
 _VARIABLE = re.compile(rb"(?<![A-Za-z0-9_])(?:SLURM|SBATCH)_[A-Z0-9_]+")
+_DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
 _OPTION_KINDS: Mapping[str, Kind] = {
     "scheduler": "directive",
     "launcher": "launcher-option",
     "container": "container-option",
 }
+# srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
+_LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-map": re.compile(r"[^,]+")}
 _DEPTH = 4
 
 
@@ -194,10 +197,12 @@ class _Collector:
             return self.setting(f"OMPI_MCA_{value.text}", option.second, option.span, program, "option")
         if holds == "genv" and option.second is not None:
             return self.setting(value.text, option.second, option.span, program, "option")
-        if holds == "environment-list":
-            for match in re.finditer(r"[^,]+", value.text):
+        if holds in _LISTS and not (holds == "environment-map" and value.text.count("=") == 1):
+            for match in _LISTS[holds].finditer(value.text):
                 part = part_of(value, match.start(), match.end())
                 self.setting_word(part, part.span, program, place)
+        elif holds in _LISTS:
+            self.setting_word(value, value.span, program, place)
         if holds == "command":
             self.script_in(value, contained=contained)
         return False
@@ -257,6 +262,9 @@ class _Collector:
                 self.gaps.append(Gap(command.span, reason))
                 command = layout.shell_command(node, ranges, editable=False)
                 readings = interpret(command, self.variables, self.tables.commands)
+            if node.type == "declaration_command":
+                for word in command.words[1:]:  # `export "X=y"` is no assignment to tree-sitter
+                    self.setting_word(word, word.span, "", "export")
             for reading in readings:
                 self.invocation(reading)
         for document in layout.heredocs:
@@ -365,6 +373,8 @@ class _Collector:
                 self.held(option, inner.program, "command", contained=contained)
         for word in inner.operands if table.assignments else ():
             self.setting_word(word, word.span, inner.program, "command")
+        if table.joins and inner.payload and " " in inner.payload[0].program_word.text:
+            self.script_in(inner.payload[0].program_word, contained=contained)
         if table.kind in {"shell", "scheduler", "container"}:
             self.feed(inner, contained=contained or table.kind == "container")
 
@@ -492,10 +502,13 @@ class _Collector:
             return
         at = word.offsets[0] - base if word.offsets else start
         quote = data[at - 1 : at] if word.offsets else b""
-        if quote == b"'" and data[end - 1 : end] == b"'" and b"'" not in data[at : end - 1]:
-            self.script(Text(data[at : end - 1], self.text.at(at)), contained=contained)
-        elif quote == b'"' and data[end - 1 : end] == b'"':
-            self.script(undo_double_quotes(self.text, at, end - 1), contained=contained)
+        # the value of `--wrap="…"` is a part of its word, without the quotes
+        stop = end - 1 if at > start else end
+        closed = quote in {b"'", b'"'} and data[stop : stop + 1] == quote
+        if closed and quote == b"'" and quote not in data[at:stop]:
+            self.script(Text(data[at:stop], self.text.at(at)), contained=contained)
+        elif closed and quote == b'"':
+            self.script(undo_double_quotes(self.text, at, stop), contained=contained)
         elif not word.quoted:
             self.script(Text(data[start:end], self.text.at(start)), contained=contained)
         else:
@@ -535,6 +548,10 @@ class _Collector:
                     reason=reason or "Slurm sets no variable of this name: it was the old site's, or it is misspelt",
                 )
             )
+        for match in _DEFAULTED.finditer(data):  # `: ${X:=value}` sets X
+            if not _inside(match.start(), hidden) and not self.is_inner(match.start()):
+                name = match[1].decode("latin-1")
+                self.setting(name, None, self.text.span(match.start(1), match.end(1)), "", "assignment")
         images = [i.span for i in self.items.values() if i.kind == "image"]
         headers = [i.span for i in self.items.values() if i.kind == "directive" and i.place == "header"]
         for match in self.paths().finditer(data):

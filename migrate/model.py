@@ -313,6 +313,7 @@ class CommandTable:
     long_single_dash: bool = False
     assignments: bool = False  # `env A=b cmd`, `sudo A=b cmd`
     prefixes: bool = False  # unique prefixes of long options are understood (getopt_long)
+    joins: bool = False  # its operands are shell text (`eval`)
     gathers: bool = False  # options and operands may be mixed
     default_verb: str = ""  # `ml gcc` means `ml load gcc`
     fate: Fate = "kept"
@@ -505,7 +506,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that could not be read or written, and what was done about it."""
+    """A file that could not be read or written: its name as the user gave it, and one line that says why."""
 
     path: str
     message: str

@@ -137,25 +137,30 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
     refused = files.collisions(list(zip(outcome.found, places, strict=True))) + files.guard(folder, places)
     if refused:
         raise SifmigrateError("; ".join(refused))
-    faults = list(outcome.faults)
-    written: dict[str, str] = {}
-    for result, place in zip(outcome.results, places, strict=True):
-        fault = _write(place, result)
-        if fault is None:
-            written[result.source.path] = place.relative_to(folder).as_posix()
-        else:
-            faults.append(fault)
-    outcome = replace(outcome, written=written, faults=tuple(faults))
-    if outcome.results:
-        for name, form in (("report.md", "markdown"), ("report.json", "json")):
-            text = FORMATS[form](outcome.report(), Style())
-            files.write_atomic(folder / name, text.encode(), 0o644)
+    if not outcome.results:
+        return outcome
+    pairs = list(zip(outcome.results, places, strict=True))
+    written = {r.source.path: p.relative_to(folder).as_posix() for r, p in pairs}
+    outcome = replace(outcome, written=written)
+    _write_reports(outcome, folder)  # first, so that the files of a run that is killed are known as ours
+    faults = {r.source.path: fault for r, p in pairs if (fault := _write(p, r)) is not None}
+    if faults:
+        kept = {path: place for path, place in written.items() if path not in faults}
+        outcome = replace(outcome, written=kept, faults=(*outcome.faults, *faults.values()))
+        _write_reports(outcome, folder)
     return outcome
+
+
+def _write_reports(outcome: Outcome, folder: Path) -> None:
+    for name, form in (("report.md", "markdown"), ("report.json", "json")):
+        try:
+            files.write_atomic(folder / name, FORMATS[form](outcome.report()).encode(), 0o644)
+        except OSError as error:
+            raise SifmigrateError(files.unwritten(str(folder / name), error).message) from error
 
 
 def _write(place: Path, result: Result) -> Fault | None:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomic(place, result.output, result.source.mode)
     except OSError as error:
         return files.unwritten(str(place), error)

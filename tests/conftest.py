@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.model import Plan
+from migrate.engine import Plan
 from migrate.workshop import make_plan
 
 

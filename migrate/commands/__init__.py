@@ -82,6 +82,7 @@ class _Reader:
         table = self.tables.get(program)
         if table is None:
             return Invocation(program, "", words[0], None, (), words[1:], (), (), self.command)
+        words, *segments = _segments(words) if table.kind == "launcher" else [words]
         options, rest = self._options(table, table.options, words[1:])
         verb, layout = "", table.operands
         if table.verbs and rest:
@@ -94,6 +95,10 @@ class _Reader:
             options += late
             taken = {w.span for o in late for w in (o.value,) if w} | {o.span for o in late}
             operands = tuple(w for w in operands if w.span not in taken)
+        for segment in segments:  # `mpirun -n 1 a : -n 2 b`
+            further = self.invocation((words[0], *segment))
+            options += further.options if further else ()
+            inner += further.payload if further else ()
         return Invocation(program, verb, words[0], table, options, operands, (), inner, self.command, strays)
 
     def _verb(
@@ -120,7 +125,7 @@ class _Reader:
             text = words[i].text
             if text == "--":
                 return tuple(options), words[i + 1 :]
-            if not text.startswith("-") or text == "-":
+            if not text.startswith("-") or (text == "-" and "-" not in rows):
                 break
             found = read_option(words, i, rows, long_single_dash=table.long_single_dash, prefixes=table.prefixes)
             options += found.options
@@ -235,6 +240,17 @@ def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow]) -> F
         last = _separate(words, at, row, letter, span.start)
         return Found((*options, *last.options), last.used)
     return Found(tuple(options), 1)
+
+
+def _segments(words: tuple[Word, ...]) -> list[tuple[Word, ...]]:
+    """The words between lone colons, by which launchers separate programs that start together."""
+    found: list[list[Word]] = [[]]
+    for word in words:
+        if word.text == ":" and not word.quoted:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [tuple(segment) for segment in found]
 
 
 def _glued(word: Word, start: int) -> Word:

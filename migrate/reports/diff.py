@@ -8,18 +8,20 @@ from collections.abc import Iterator
 
 from migrate.files import shown
 from migrate.model import Report, Result
+from migrate.reports.summary import PLAIN, Style
 
 _TO_QUOTE = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
-def render(report: Report, *, terminal: bool = False) -> str:
+def render(report: Report, style: Style = PLAIN) -> str:
     """Unified diffs of all scripts that changed, exact to the byte, so secrets are not masked in them.
 
-    Bytes that are not UTF-8 are lone surrogates: write it with `errors="surrogateescape"`. With `terminal` it is
-    for the eyes only: such bytes are replaced, and what could steer a terminal is escaped.
+    Bytes that are not UTF-8 are lone surrogates: write it with `errors="surrogateescape"`. For a terminal, or in
+    colour, it is for the eyes only: such bytes are replaced, and what could steer a terminal is escaped.
     """
+    seen = style.terminal or style.color
     lines = (line for result in report.results for line in _lines(result))
-    return "".join(_fit_to_see(line) if terminal else line for line in lines)
+    return "".join(_fit_to_see(line) if seen else line for line in lines)
 
 
 def _lines(result: Result) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from migrate import __version__
 from migrate.model import Entry, Gap, Outcome, Report, Result
-from migrate.reports.summary import Summary, decision, gap_lines, masked, summarize
+from migrate.reports.summary import PLAIN, Style, Summary, decision, gap_lines, masked, summarize
 
 SCHEMA_VERSION = 1
 
@@ -19,7 +19,7 @@ _UNSEEN = re.compile(
 )
 
 
-def render(report: Report) -> str:
+def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it has one look
     """The whole report as JSON in UTF-8; strings that look like secrets are masked, names of files are not."""
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -32,7 +32,7 @@ def render(report: Report) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """A byte that is not UTF-8 (a lone surrogate) reads `\\xNN`: JSON has no way to hold it."""
+    r"""A byte that is not UTF-8 (a lone surrogate) reads `\xNN`: JSON has no way to hold it."""
     code = ord(match[0])
     if "\ud800" <= match[0] <= "\udfff":
         return f"\\\\x{code - 0xDC00:02x}" if match[0] >= "\udc80" else f"\\\\u{code:04x}"

@@ -9,10 +9,12 @@ from migrate.files import shown
 from migrate.model import Report, RuleText
 from migrate.reports.summary import (
     HEADINGS,
+    PLAIN,
     Account,
     Note,
     Place,
     Point,
+    Style,
     Summary,
     account,
     fault_words,
@@ -24,12 +26,12 @@ from migrate.reports.summary import (
 )
 
 _CODE = re.compile(r"`([^`]+)`")
-_SPECIAL = re.compile(r"[\\`*\[\]<>&|~#!]|(?<![^\W_])_|_(?![^\W_])")
+_SPECIAL = re.compile(r"[\\`*\[\]<>&|~#!]|^[-+=]|(?<![^\W_])_|_(?![^\W_])")
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 _LINK = re.compile(r"https?://[!-;=?-~]+")
 
 
-def render(report: Report) -> str:
+def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it has one look
     """The report in Markdown (GitHub's); no text of a script can become markup, and secrets are masked."""
     summary = summarize(report)
     accounts = [account(result, report) for result in report.results]
@@ -113,7 +115,7 @@ def _script(told: Account) -> Iterator[str]:
             yield from _point(point)
         yield ""
     if told.kept:
-        yield from (f"{kept_words(told.kept)}.", "")
+        yield from (f"{kept_words(told.kept_items)}.", "")
 
 
 def _point(point: Point) -> Iterator[str]:
@@ -130,7 +132,7 @@ def _note(point: Point, note: Note) -> Iterator[str]:
     why = f" ({_rule_link(point.rule)})" if point.rule else ""
     yield f"  - {prose(note.message)}{why}"
     if point.look:
-        yield f"  - Please look: {prose(note.advice or 'the edit is made, but it may not fit')}"
+        yield f"  - Please look. {prose(note.advice or 'The edit is made, but it may not fit.')}"
     elif note.advice:
         yield f"  - What to do: {prose(note.advice)}"
 
@@ -164,7 +166,7 @@ def _rule(rule: RuleText) -> Iterator[str]:
         general = _PLACEHOLDER.sub(lambda m: m[1].upper(), rule.advice)
         yield from (f"What to do: {prose(general)}", "")
     if rule.links:
-        yield from (*(f"- {_link(link)}" for link in rule.links), "")
+        yield from (f"See {', '.join(_link(link) for link in rule.links)}.", "")
 
 
 def _link(link: str) -> str:

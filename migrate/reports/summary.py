@@ -38,6 +38,22 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
+class Style:
+    """How a report is to look; formats for programs take no notice of it.
+
+    `terminal` is told apart from `color`, because what goes to a terminal must not steer it in any colour.
+    """
+
+    color: bool = False
+    verbose: bool = False  # also the items of which nothing else is said
+    terminal: bool = False
+    width: int = 80  # columns
+
+
+PLAIN = Style()
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """The lines (first, last) in which the same words stand; none means the script as a whole."""
 
@@ -68,7 +84,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One script as its reader asks about it; `kept` counts the items of which nothing is said."""
+    """One script as its reader asks about it; `kept` are the `kept_items` items of which no rule says anything."""
 
     path: str
     readiness: Readiness
@@ -77,7 +93,8 @@ class Account:
     written: str
     fault: str
     sections: Mapping[Section, tuple[Point, ...]]
-    kept: int
+    kept: tuple[Point, ...]
+    kept_items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +198,7 @@ def account(result: Result, report: Report) -> Account:
     """What is to be said about one script, in the order of its lines, one point a rule and section."""
     remarks = list(_remarks(result))
     spoken = {id(o.finding.item) for o in result.outcomes}
-    kept = sum(e.fate == "kept" and id(e.item) not in spoken for e in result.entries)
+    kept = [_told(e) for e in result.entries if e.fate == "kept" and id(e.item) not in spoken]
     by_section = _grouped((r.section, r) for r in remarks)
     return Account(
         path=masked(result.source.path),
@@ -191,25 +208,43 @@ def account(result: Result, report: Report) -> Account:
         written=masked(report.written.get(result.source.path, "")),
         fault=masked(result.fault),
         sections={s: _points(by_section[s], report) for s in HEADINGS if s in by_section},
-        kept=kept,
+        kept=_points(kept, report),
+        kept_items=len(kept),
     )
 
 
 def _remarks(result: Result) -> Iterator[_Remark]:
     entries = {id(e.item): e for e in result.entries if e.item is not None}
-    added = iter([e for e in result.entries if e.item is None])
+    new = {(o.finding.rule, o.finding.message): o for o in result.outcomes if _adds(o)}
+    for entry in result.entries:
+        if entry.item is None:
+            yield _added(result, entry, new.get((entry.rule, entry.reason)))
     for outcome in result.outcomes:
-        new = outcome.applied and outcome.finding.fate == "added"
-        entry = next(added) if new else entries.get(id(outcome.finding.item))
-        section = _section(outcome, entry)
-        if section is not None:
-            yield _remark(result, outcome, entry, section)
+        section = _section(outcome, named := entries.get(id(outcome.finding.item)))
+        if section is not None and not _adds(outcome):
+            yield _remark(result, outcome, named, section)
     spoken = {id(o.finding.item) for o in result.outcomes}
     for entry in entries.values():
         if id(entry.item) not in spoken and entry.fate != "kept":
-            yield _Remark(_TOLD[entry.fate], "", masked(entry.reason, entry.text), "", *_quoted(entry))
+            yield _told(entry)
     for gap in result.gaps:
         yield _Remark("gaps", "", masked(gap.reason), "", gap_lines(result, gap))
+
+
+def _adds(outcome: Outcome) -> bool:
+    return outcome.applied and outcome.finding.fate == "added"
+
+
+def _added(result: Result, entry: Entry, outcome: Outcome | None) -> _Remark:
+    """A new line; one that no fix added is a comment, whose words stand in the section of its point."""
+    if outcome is None:
+        return _Remark("added", "", "a comment above this line for whoever decides", "", (entry.line, entry.end_line))
+    return _remark(result, outcome, entry, "added")
+
+
+def _told(entry: Entry) -> _Remark:
+    """What an entry says where no rule says anything."""
+    return _Remark(_TOLD[entry.fate], "", masked(entry.reason, entry.text), "", *_quoted(entry))
 
 
 def _section(outcome: Outcome, entry: Entry | None) -> Section | None:

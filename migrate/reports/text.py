@@ -10,10 +10,12 @@ from migrate.files import shown
 from migrate.model import Readiness, Report
 from migrate.reports.summary import (
     HEADINGS,
+    PLAIN,
     Account,
     Note,
     Place,
     Point,
+    Style,
     Summary,
     account,
     counted,
@@ -37,14 +39,14 @@ class _Line:
     style: str = ""
 
 
-def render(report: Report, *, width: int = 80, color: bool = False) -> str:
-    """The report for a terminal of `width` columns; nothing in it can steer one, and secrets are masked."""
+def render(report: Report, style: Style = PLAIN) -> str:
+    """The report for a terminal of `style.width` columns; nothing in it can steer one, and secrets are masked."""
     summary = summarize(report)
     lines = [_Line(0, headline(summary), "bold"), *_decisions(summary)]
     for result in report.results:
-        lines += _script(account(result, report))
+        lines += _script(account(result, report), verbose=style.verbose)
     lines += _faults(summary)
-    return _painted(lines, width, color=color)
+    return _painted(lines, style.width, color=style.color)
 
 
 def _decisions(summary: Summary) -> Iterator[_Line]:
@@ -59,7 +61,7 @@ def _decisions(summary: Summary) -> Iterator[_Line]:
         yield _Line(2, f"and {more} more")
 
 
-def _script(told: Account) -> Iterator[_Line]:
+def _script(told: Account, *, verbose: bool) -> Iterator[_Line]:
     yield _Line(0, "")
     yield _Line(0, f"{told.path}: {told.readiness}", f"bold {_STYLES[told.readiness]}")
     yield _Line(2, f"from {told.site} ({told.evidence})", "dim")
@@ -72,7 +74,10 @@ def _script(told: Account) -> Iterator[_Line]:
         for point in points:
             yield from _point(point)
     if told.kept:
-        yield _Line(2, kept_words(told.kept), "dim")
+        yield _Line(2, kept_words(told.kept_items), "dim")
+    if verbose:
+        for point in told.kept:
+            yield from _point(point)
 
 
 def _point(point: Point) -> Iterator[_Line]:
@@ -89,7 +94,7 @@ def _note(point: Point, note: Note) -> Iterator[_Line]:
         yield _Line(4, _place(place))
     yield _Line(6, note.message)
     if point.look:
-        yield _Line(6, f"Please look: {note.advice or 'the edit is made, but it may not fit'}", "yellow")
+        yield _Line(6, f"Please look. {note.advice or 'The edit is made, but it may not fit.'}", "yellow")
     elif note.advice:
         yield _Line(6, f"What to do: {note.advice}")
 

@@ -178,9 +178,9 @@ def _host_programs(c: Context) -> str | None:
 
 
 def _environment(c: Context) -> str | None:
-    """The software environment that the job sets up: its module set in the order of loading."""
+    """The job's software environment: its modules in the order of loading, or else the programs that need one."""
     names = [i.value for i in c.job.all_items() if i.kind == "module" and i.verb == "load" and i.value]
-    return " ".join(dict.fromkeys(names)) or None
+    return " ".join(dict.fromkeys(names or host_payloads(c.job, c.target))) or None
 
 
 def _image_source(c: Context) -> str | None:

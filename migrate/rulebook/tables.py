@@ -38,7 +38,7 @@ def _scheduler(path: Path) -> SchedulerTable:
     data = load(path, "scheduler")
     variables = dict.fromkeys(data["variables"], "Slurm sets it on the target too")
     inputs: dict[str, str] = data["input_variables"]
-    variables |= {name: f"sbatch on the target reads it as {option}" for name, option in inputs.items()}
+    variables |= {name: f"Slurm on the target reads it as {option}" for name, option in inputs.items()}
     return SchedulerTable(data["name"], data["prefix"], _rows(data["options"], data["reason"]), variables, inputs)
 
 
@@ -83,6 +83,7 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
         long_single_dash=entry.get("long_single_dash", False),
         assignments=entry.get("assignments", False),
         prefixes=entry.get("prefixes", False),
+        joins=entry.get("joins", False),
         gathers=entry.get("gathers", False),
         default_verb=entry.get("default_verb", ""),
         fate=entry.get("fate", "kept"),
