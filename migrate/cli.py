@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from migrate import __version__
 from migrate.model import SifmigrateError
+
+if TYPE_CHECKING:
+    from migrate.runs import Outcome
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and test the rules.")
@@ -167,14 +170,26 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         outcome = runs.write_folder(outcome, folder)
     elif mode == "--in-place":
         outcome = runs.write_in_place(outcome)
-    elif mode == "--check" and not quiet:
-        for result in outcome.results:
-            if result.changed or result.readiness == "blocked":
-                say(f"{result.source.path}: {'would change' if result.changed else 'blocked'}")
     if outcome.results:
         runs.publish(outcome, shown)
-    if mode == "--out" and outcome.written and not quiet:
+    _tell(mode, outcome, folder, quiet=quiet)
+    return _rewrite_code(mode, outcome)
+
+
+def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
+    """What a run that shows no report still says, on standard error."""
+    if quiet:
+        return
+    if mode == "--out" and outcome.written:
         say(f"Written to {folder}: {len(outcome.written)} scripts, report.md, report.json")
+    for result in outcome.results if mode == "--check" else ():
+        if result.changed or result.readiness == "blocked":
+            say(f"{result.source.path}: {'would change' if result.changed else 'blocked'}")
+
+
+def _rewrite_code(mode: str, outcome: Outcome) -> int:
+    from migrate import runs  # noqa: PLC0415 - as in scan
+
     if outcome.faults or not outcome.results:
         return runs.complain(outcome, say)
     if any(r.fault for r in outcome.results):

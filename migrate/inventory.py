@@ -253,6 +253,11 @@ class _Collector:
         for node, ranges, nodes in layout.commands():
             if not ranges:
                 continue
+            command = layout.first_word(node, ranges)
+            first = command.words[0]
+            if first.constant and first.text.rsplit("/", 1)[-1] not in self.tables.commands and node.type == "command":
+                self.commands += interpret(command, {}, self.tables.commands)
+                continue
             damaged = layout.is_damaged(node.start_byte, node.end_byte)
             command = layout.shell_command(node, ranges, editable=not damaged)
             readings = interpret(command, self.variables, self.tables.commands)

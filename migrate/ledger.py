@@ -132,9 +132,9 @@ def assert_closed(job: Job, entries: Sequence[Entry], owned: Sequence[Owned]) ->
 def judge(entries: Sequence[Entry], outcomes: Sequence[Outcome], gaps: Sequence[Gap], *, changed: bool) -> Readiness:
     """The worst that is known of a script."""
     found: set[Readiness] = {"migrated" if changed else "unchanged"}
-    if gaps or any(e.fate == "review" or (e.edits and e.safety == "review") for e in entries):
+    if gaps or any(e.fate == "review" for e in entries):
         found.add("review")
-    if any(o.finding.fate == "review" and not o.applied for o in outcomes):
+    if any(o.finding.safety == "review" if o.applied else o.lost or o.finding.fate == "review" for o in outcomes):
         found.add("review")
     if any(o.finding.blocks and not o.applied for o in outcomes):
         found.add("blocked")

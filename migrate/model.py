@@ -116,7 +116,11 @@ class Word:
         stop = len(self.text) if stop is None else stop
         if self.offsets is None:
             return Span(self.span.start + start, self.span.start + stop)
-        return Span(self.offsets[start], self.offsets[stop - 1] + 1 if stop > start else self.offsets[start])
+        if stop > start:
+            return Span(self.offsets[start], self.offsets[stop - 1] + 1)
+        # nothing: a place between characters, or between the quotes of an empty word
+        at = self.offsets[start - 1] + 1 if start else self.span.start + (self.span.end - self.span.start) // 2
+        return Span(at, at)
 
     @property
     def variable(self) -> str | None:

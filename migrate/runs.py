@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -153,10 +154,15 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
 
 def _write_reports(outcome: Outcome, folder: Path) -> None:
     for name, form in (("report.md", "markdown"), ("report.json", "json")):
-        try:
-            files.write_atomic(folder / name, FORMATS[form](outcome.report()).encode(), 0o644)
-        except OSError as error:
-            raise SifmigrateError(files.unwritten(str(folder / name), error).message) from error
+        _save(folder / name, FORMATS[form](outcome.report()))
+
+
+def _save(path: Path, text: str) -> None:
+    """A report to its file; raises SifmigrateError where it cannot be written."""
+    try:
+        files.write_atomic(path, text.encode("utf-8", "surrogateescape"), 0o644)
+    except OSError as error:
+        raise SifmigrateError(files.unwritten(str(path), error).message) from error
 
 
 def _write(place: Path, result: Result) -> Fault | None:
@@ -180,8 +186,7 @@ def write_in_place(outcome: Outcome) -> Outcome:
         if fault is not None:
             faults.append(fault)
     journal.finish()
-    written = {r.source.path: r.source.path for r in changed}
-    return replace(outcome, faults=tuple(faults), written=written)
+    return replace(outcome, faults=tuple(faults))
 
 
 def publish(outcome: Outcome, output: Output) -> None:
@@ -189,17 +194,18 @@ def publish(outcome: Outcome, output: Output) -> None:
     for name, place in output.pairs():
         stream = sys.stderr if output.standard_error else sys.stdout
         color = output.color == "always" or (output.color == "auto" and place == "-" and stream.isatty())
-        text = FORMATS[name](
-            outcome.report(), Style(color=color and not os.environ.get("NO_COLOR"), verbose=output.verbose)
+        style = Style(
+            color=color and not os.environ.get("NO_COLOR"),
+            verbose=output.verbose,
+            terminal=place == "-" and stream.isatty(),
+            width=shutil.get_terminal_size().columns if stream.isatty() else 80,
         )
+        text = FORMATS[name](outcome.report(), style)
         if place == "-":
             stream.buffer.write(text.encode("utf-8", "surrogateescape"))
             stream.flush()
         else:
-            try:
-                files.write_atomic(Path(place), text.encode("utf-8", "surrogateescape"), 0o644)
-            except OSError as error:
-                raise SifmigrateError(f"--output {place}: {error.strerror}") from error
+            _save(Path(place), text)
 
 
 def complain(outcome: Outcome, say: Callable[[str], None]) -> int:

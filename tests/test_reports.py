@@ -77,7 +77,6 @@ Decisions, and the scripts that wait for them
 
 job.sh: blocked
   from taiwania2 (line 3: --partition=gp1d)
-  written to out/job.sh
   Changed
     line 3: --partition=gp1d → --partition=slinky
       gp1d is no partition of slinky; its file names the one that replaces it

@@ -209,6 +209,13 @@ class Layout:
         parts = [(a.start_byte, self.value_end(a)) for a in assignments]
         return agreed(self.data, start, end, sorted(ranges + parts), self.holes_in(start, end))
 
+    def first_word(self, node: Node, ranges: list[Range]) -> ShellCommand:
+        """The command with nothing but its first word read: enough to know whether the rest matters."""
+        words = read_words(self.data, self.text, ranges[:1], self.holes_in(*ranges[0]))
+        return ShellCommand(
+            self.text.span(node.start_byte, node.end_byte), words, (), Statement(Span(0, 0), b"", None, 0)
+        )
+
     def shell_command(self, node: Node, ranges: list[Range], *, editable: bool) -> ShellCommand:
         """The command with its words read and its surroundings known."""
         holes = self.holes_in(node.start_byte, self.command_end(node))

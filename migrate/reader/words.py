@@ -16,6 +16,12 @@ _NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-
 _WORD = re.compile(rb"[^ \t]+")
 _PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*\Z")
 _BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
+# What may be taken in one piece, by the quote that is open; an expansion's first byte never is.
+_RUNS = {
+    b"": re.compile(rb"[^\\'\"$`*?\[~<>(]+"),
+    b"'": re.compile(rb"[^']+"),
+    b'"': re.compile(rb'[^\\"$`]+'),
+}
 _TIME = re.compile(r"time[ \t]")
 _SIMPLE_HOLE = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})\Z")
 
@@ -29,41 +35,37 @@ def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ra
     raw = data[start:end]
     if _PLAIN_WORD.match(raw):
         return Word(text.span(start, end), raw.decode("latin-1"), editable=text.exact)
-    chars: list[str] = []
-    offsets: list[int] = []
-    constant, quoted, mode = True, False, ""
+    kept: list[Range] = []  # the runs of bytes that are left when quotes and escapes are gone
+    constant, quoted, mode = True, False, b""
     inside = {begin: stop for begin, stop in holes if start <= begin < end}
     i = start
     while i < end:
-        byte = data[i : i + 1]
-        if mode != "'" and i in inside:
-            stop, constant = min(inside[i], end), False
-        elif mode != "'" and (name := _NAME.match(data, i, end)):
-            stop, constant = name.end(), False
-        elif (mode == "" and byte in b"'\"") or mode == byte.decode("latin-1"):
-            mode = "" if mode else byte.decode("latin-1")
-            quoted = True
-            i += 1
+        run = _RUNS[mode].match(data, i, end)
+        if run:
+            kept.append(run.span())
+            i = run.end()
             continue
-        elif byte == b"\\" and mode != "'" and i + 1 < end:
-            if data[i + 1 : i + 2] == b"\n":
-                i += 2
-                continue
-            if mode == "" or data[i + 1 : i + 2] in (b"$", b"`", b'"', b"\\"):
-                i += 1
-            stop = i + 1
-        else:
-            stop = i + 1
-            if mode == "" and (byte in b"*?[" or (byte == b"~" and i == start)):
-                constant = False
-        for k in range(i, stop):
-            chars.append(chr(data[k]))
-            offsets.append(text.at(k))
+        byte, begin, stop = data[i : i + 1], i, i + 1
+        if mode != b"'" and i in inside:
+            stop, constant = min(inside[i], end), False
+        elif mode != b"'" and (name := _NAME.match(data, i, end)):
+            stop, constant = name.end(), False
+        elif byte == mode or (not mode and byte in b"'\""):
+            mode, quoted, begin = (b"" if mode else byte), True, stop
+        elif byte == b"\\" and mode != b"'" and stop < end:
+            if data[stop : stop + 1] == b"\n":
+                begin = stop = i + 2
+            elif not mode or data[stop : stop + 1] in (b"$", b"`", b'"', b"\\"):
+                begin, stop = i + 1, i + 2
+        elif not mode and (byte in b"*?[" or (byte == b"~" and i == start)):
+            constant = False
+        kept.append((begin, stop))
         i = stop
-    value = "".join(chars)
+    value = b"".join(data[a:b] for a, b in kept).decode("latin-1")
     constant = constant and (quoted or not _BRACES.search(value))
     plain = len(value) == end - start and text.exact
-    return Word(text.span(start, end), value, constant, quoted, text.exact, None if plain else tuple(offsets))
+    offsets = None if plain else tuple(text.at(k) for a, b in kept for k in range(a, b))
+    return Word(text.span(start, end), value, constant, quoted, text.exact, offsets)
 
 
 def agreed(data: bytes, start: int, end: int, ranges: Sequence[Range], holes: Sequence[Range]) -> bool:

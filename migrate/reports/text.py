@@ -65,8 +65,6 @@ def _script(told: Account, *, verbose: bool) -> Iterator[_Line]:
     yield _Line(0, "")
     yield _Line(0, f"{told.path}: {told.readiness}", f"bold {_STYLES[told.readiness]}")
     yield _Line(2, f"from {told.site} ({told.evidence})", "dim")
-    if told.written:
-        yield _Line(2, f"written to {told.written}", "dim")
     if told.fault:
         yield _Line(2, f"left as it was: {told.fault}", "red")
     for section, points in told.sections.items():
@@ -131,5 +129,9 @@ def _painted(lines: list[_Line], width: int, *, color: bool) -> str:
         wrapped = Text(shown(line.words), style=line.style).wrap(console, max(width - line.indent, 1))
         for piece in wrapped:
             piece.rstrip()
-            console.print(Text(" " * line.indent if piece.plain else "") + piece, soft_wrap=True)
+            piece.pad_left(line.indent if piece.plain else 0)
+            if color:
+                console.print(piece, soft_wrap=True)
+            else:  # the same characters, in half the time
+                out.write(f"{piece.plain}\n")
     return out.getvalue()

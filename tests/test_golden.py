@@ -1,0 +1,125 @@
+"""Whole scripts: what comes out, byte for byte, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from migrate.engine import Plan, run
+from migrate.model import FATES, Finding, Result, Source
+from migrate.workshop import make_plan
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+FOLDERS = sorted(path.parent for path in FIXTURES.glob("*/*/before.sh"))
+CASES = [
+    pytest.param(folder, path.name.split(".")[1], id=f"{folder.name}/{path.name.split('.')[1]}")
+    for folder in FOLDERS
+    for path in sorted(folder.glob("after.*.sh"))
+]
+every_case = pytest.mark.parametrize(("folder", "target"), CASES)
+
+
+@cache
+def plan_for(target: str) -> Plan:
+    return make_plan(target)
+
+
+@cache
+def migrated(folder: Path, target: str) -> Result:
+    return run(Source("before.sh", (folder / "before.sh").read_bytes()), plan_for(target))
+
+
+def findings_text(result: Result) -> str:
+    """The readiness, then `LINE RULE FATE` for each finding; a finding about a job has the job's first line."""
+    final = {id(entry.item): entry.fate for entry in result.entries if entry.item is not None}
+    rows = []
+    for outcome in result.outcomes:
+        finding = outcome.finding
+        fate = final[id(finding.item)] if finding.item else finding.fate
+        rows.append((_line(result.source, finding), finding.rule, "review" if outcome.lost else fate))
+    return "".join(["readiness: ", result.readiness, "\n", *(f"{n} {rule} {fate}\n" for n, rule, fate in sorted(rows))])
+
+
+def _line(source: Source, finding: Finding) -> int:
+    return source.position(finding.offset)[0]
+
+
+def test_every_fixture_has_all_three_files() -> None:
+    for folder in FOLDERS:
+        names = {path.name for path in folder.iterdir()}
+        targets = {name.split(".")[1] for name in names if name.startswith("after.")}
+        assert targets, folder
+        expected = {f"{kind}.{t}.{end}" for t in targets for kind, end in (("after", "sh"), ("findings", "txt"))}
+        assert names == {"before.sh", *expected}
+
+
+@every_case
+def test_a_migrated_script_is_left_alone(folder: Path, target: str) -> None:
+    after = (folder / f"after.{target}.sh").read_bytes()
+    assert run(Source("after.sh", after), plan_for(target)).output == after
+
+
+@every_case
+def test_the_output_is_the_golden_one(folder: Path, target: str) -> None:
+    result = migrated(folder, target)
+    assert result.fault == ""
+    assert result.output == (folder / f"after.{target}.sh").read_bytes()
+
+
+@every_case
+def test_the_findings_are_the_golden_ones(folder: Path, target: str) -> None:
+    assert findings_text(migrated(folder, target)) == (folder / f"findings.{target}.txt").read_text()
+
+
+@every_case
+def test_every_item_has_one_entry_with_a_fate_and_a_reason(folder: Path, target: str) -> None:
+    result = migrated(folder, target)
+    items = [item for job in result.job.walk() for item in job.items]
+    entered = [entry.item for entry in result.entries if entry.item is not None]
+    assert sorted(map(id, items)) == sorted(map(id, entered))
+    for entry in result.entries:
+        assert entry.fate in FATES
+        assert entry.reason
+        assert (entry.fate == "added") == (entry.item is None)
+
+
+@every_case
+def test_every_changed_byte_belongs_to_one_entry(folder: Path, target: str) -> None:
+    result = migrated(folder, target)
+    data, at, rebuilt = result.source.data, 0, b""
+    for edit in sorted(
+        (edit for entry in result.entries for edit in entry.edits), key=lambda e: (e.start, e.end, e.after)
+    ):
+        assert edit.start >= at, "two entries claim one byte"
+        assert data[edit.start : edit.end] == edit.before
+        rebuilt += data[at : edit.start] + edit.after
+        at = edit.end
+    assert rebuilt + data[at:] == result.output
+
+
+@every_case
+def test_bytes_are_changed_only_where_the_fate_says_so(folder: Path, target: str) -> None:
+    for entry in migrated(folder, target).entries:
+        if entry.fate in {"kept", "review"}:
+            assert entry.edits == ()
+        if entry.fate in {"rewritten", "added"}:
+            assert entry.edits
+
+
+@every_case
+def test_bash_still_accepts_what_it_accepted(folder: Path, target: str, bash_accepts: Callable[[bytes], bool]) -> None:
+    if not bash_accepts((folder / "before.sh").read_bytes()):
+        pytest.skip("no bash script to begin with")
+    assert bash_accepts((folder / f"after.{target}.sh").read_bytes())
+    assert bash_accepts(migrated(folder, target).output)
+
+
+@every_case
+def test_a_second_run_gives_the_same_result(folder: Path, target: str) -> None:
+    again = run(Source("before.sh", (folder / "before.sh").read_bytes()), plan_for(target))
+    assert again.output == migrated(folder, target).output
+    assert again.entries == migrated(folder, target).entries
+    assert findings_text(again) == findings_text(migrated(folder, target))
