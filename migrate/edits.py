@@ -47,7 +47,7 @@ def _refusal(finding: Finding, claimed: list[tuple[Span, str]], *, safe_only: bo
         return "only safe fixes are applied in this run"
     if finding.item is not None and not finding.item.editable:
         return "these words are not certain, so they are not edited"
-    if fix.adds and (finding.job is None or finding.job.insert_at is None or not finding.job.text.exact):
+    if fix.adds and (finding.job is None or finding.job.insert_at is None):
         return f"there is no directive line below which `{fix.adds}` could stand"
     for span in _claims(finding):
         for other, rule in claimed:
@@ -76,10 +76,16 @@ def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
             removed[item.holder].append((item, number))
         job = outcome.finding.job
         if fix.adds and job is not None and job.insert_at is not None:
-            line = f"{job.directive_prefix}{fix.adds}".encode()
+            line = _indent(source, job.insert_at) + f"{job.directive_prefix}{fix.adds}".encode()
             owned.append(Owned(_insertion(source, job.insert_at, line), number))
     owned += _removals(source, removed)
     return sorted(owned, key=lambda o: (o.edit.start, o.edit.end, o.owner))
+
+
+def _indent(source: Source, at: int) -> bytes:
+    """The blanks before the line that ends at `at`: tabs, in a here-document that began with `<<-`."""
+    line = source.data[source.data.rfind(b"\n", 0, at) + 1 : at]
+    return line[: len(line) - len(line.lstrip(b"\t"))]
 
 
 def _insertion(source: Source, at: int, line: bytes) -> Edit:

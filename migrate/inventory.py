@@ -158,6 +158,8 @@ class _Collector:
         contained: bool = False,
     ) -> None:
         """An option as an item, and what its value holds as items of their own."""
+        if place == "command":
+            option = replace(option, value=self.resolved(option.value))
         row, value = option.row, option.value
         words = [w for w in (value, option.second) if w is not None]
         fate: Fate = "review" if row is None else row.fate
@@ -175,7 +177,7 @@ class _Collector:
                 program=program,
                 verb=verb,
                 constant=all(w.constant for w in words),
-                editable=all(w.editable for w in words) and row is not None and self.text.exact,
+                editable=all(w.editable for w in words) and row is not None,
                 holder=holder,
                 remove=None if previous is None else Span(previous, option.span.end),
                 fate="kept" if place == "dead" else fate,
@@ -184,6 +186,11 @@ class _Collector:
                 else reason,
             )
         )
+
+    def resolved(self, value: Word | None) -> Word | None:
+        """`--partition=$P`: the word that P holds, where the script gives it one value and no other."""
+        values = self.variables.get(value.variable or "", ()) if value else ()
+        return values[0][0] if len(values) == 1 and len(values[0]) == 1 and values[0][0].constant else value
 
     def held(self, option: Option, program: str, place: str, *, contained: bool = False) -> bool:
         """Items inside an option's value; true when they stand for the option as a whole."""
@@ -548,7 +555,7 @@ class _Collector:
                     name,
                     self.text.span(match.start(), match.end()),
                     place="body",
-                    editable=self.text.exact,
+                    editable=self.text.contiguous(match.start(), match.end()),
                     fate="kept" if reason else "review",
                     reason=reason or "Slurm sets no variable of this name: it was the old site's, or it is misspelt",
                 )
@@ -572,7 +579,7 @@ class _Collector:
                     value=decoded(match[0].decode("latin-1")),
                     value_span=self.text.span(match.start(1), match.end(1)),
                     place="body",
-                    editable=self.text.exact,
+                    editable=self.text.contiguous(match.start(), match.end()),
                     fate="kept",
                     reason="the target mounts this path, or it is not one of the old site's",
                 )

@@ -78,7 +78,7 @@ class Text:
     """Script text as a shell would see it, and where each of its bytes stands in the file.
 
     `offsets` is one number where the text is a plain cut of the file, and one number a byte (and one for the
-    end) where quoting had to be undone; in that case nothing in it may be edited.
+    end) where quoting had to be undone; only what stands in the file just so may be edited then.
     """
 
     data: bytes
@@ -87,6 +87,10 @@ class Text:
     @property
     def exact(self) -> bool:
         return isinstance(self.offsets, int)
+
+    def contiguous(self, start: int, end: int) -> bool:
+        """Whether these bytes stand in the file just so, with nothing undone between them."""
+        return isinstance(self.offsets, int) or self.offsets[end] - self.offsets[start] == end - start
 
     def at(self, offset: int) -> int:
         if isinstance(self.offsets, int):

@@ -111,7 +111,11 @@ def _evidence(source: Source, job: Job, candidate: Site) -> list[str]:
 def _shows(item: Item, pattern: Mapping[str, object]) -> bool:
     if item.kind != pattern["item"]:
         return False
-    return all(_fits(getattr(item, key) or "", pattern[key]) for key in ("name", "value") if key in pattern)
+    return all(
+        any(_fits(part, pattern[key]) for part in (getattr(item, key) or "").split(","))
+        for key in ("name", "value")
+        if key in pattern
+    )
 
 
 def _fits(text: str, pattern: object) -> bool:

@@ -130,30 +130,30 @@ def _module(names: list[str]) -> tuple[Want, ...]:
     return tuple(("module", n.split("/")[0]) for n in names)
 
 
+_LOADS = ["module load", "module load", "ml", "module add", "module unload", "ml load", "module -s load"]
+_TAILS = ["", "", " 2>/dev/null", " > /dev/null 2>&1", " &> /dev/null", "  "]
+_OTHER_MODULE_LINES = [
+    Piece("module swap gcc/7 intel/2020", _module(["gcc/7", "intel/2020"])),
+    Piece("module purge", (("module", "purge"),)),
+    Piece("module list", (("module", "list"),)),
+    Piece("module reset", (("module", "reset"),)),
+    Piece("source /etc/profile.d/modules.sh", (("module", "init"),)),
+    Piece(". /etc/profile.d/modules.sh", (("module", "init"),)),
+    Piece('module load "gcc/9.3.0"', _module(["gcc"])),
+    Piece("module use modules; module load gcc", _module(["modules", "gcc"])),
+]
+
+
 @st.composite
-def module_lines(draw: st.DrawFn) -> Piece:
+def loads(draw: st.DrawFn) -> Piece:
     names = draw(st.lists(st.sampled_from(_MODULES), min_size=1, max_size=3, unique=True))
-    joined = " ".join(names)
-    shape = draw(st.integers(0, 11))
-    if shape <= 4:
-        start = draw(st.sampled_from(["module load", "module load", "ml", "module add", "module unload", "ml load"]))
-        tail = draw(st.sampled_from(["", "", " 2>/dev/null", " > /dev/null 2>&1", "  "]))
-        return Piece(f"{start} {joined}{tail}", _module(names))
-    if shape == 5:
-        return Piece(f'module load "{names[0]}"', _module(names[:1]))
-    if shape == 6:
-        return Piece(f"module -s load {joined}", _module(names))
-    if shape == 7:
-        return Piece("module swap gcc/7 intel/2020", _module(["gcc/7", "intel/2020"]))
-    if shape == 8:
-        verb = draw(st.sampled_from(["purge", "list", "reset"]))
-        return Piece(f"module {verb}", (("module", verb),))
-    if shape == 9:
-        init = draw(st.sampled_from(["source", "."]))
-        return Piece(f"{init} /etc/profile.d/modules.sh", (("module", "init"),))
-    if shape == 10:
-        return Piece(f"module load {joined} &> /dev/null", _module(names))
-    return Piece(f"module use modules; module load {joined}", (("module", "modules"), *_module(names)))
+    return Piece(
+        f"{draw(st.sampled_from(_LOADS))} {' '.join(names)}{draw(st.sampled_from(_TAILS))}",
+        _module(names),
+    )
+
+
+module_lines = st.one_of(loads(), loads(), st.sampled_from(_OTHER_MODULE_LINES))
 
 
 _CONTAINER_OPTIONS = [
@@ -342,7 +342,7 @@ _EXPANDING = [
 expanding = st.sampled_from(_EXPANDING)
 
 # words only, no quotes: may stand in strings, pipes, substitutions
-plain = st.one_of(containers(), module_lines(), prefixed(), exports(), ordinary)
+plain = st.one_of(containers(), module_lines, prefixed(), exports(), ordinary)
 simple = st.one_of(plain, plain, expanding)
 
 # ----------------------------------------------------------------------------------------------- positions

@@ -40,8 +40,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 _NOTE = re.compile(rb"^[ \t]*# sifmigrate: [^\n]*(?:\n|\Z)", re.MULTILINE)
 
 
+class Bench:
+    """A plan with a short name, since hypothesis prints every argument of a failing case."""
+
+    def __init__(self, plan: Plan, name: str) -> None:
+        self.plan, self.name = plan, name
+
+    def __call__(self, data: bytes) -> Result:
+        return run(Source("job.sh", data), self.plan)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
 @pytest.fixture(scope="session")
-def busy(slinky: Plan) -> Plan:
+def shipped(slinky: Plan) -> Bench:
+    return Bench(slinky, "shipped")
+
+
+@pytest.fixture(scope="session")
+def busy(slinky: Plan) -> Bench:
     """A target with everything answered, so that more is rewritten than on the shipped one."""
     answers = {
         "path": {"/work": "/mnt/lustre/work", "/home": "/users"},
@@ -49,17 +67,18 @@ def busy(slinky: Plan) -> Plan:
         "partition": {"ct56": "slinky"},
     }
     target = replace(slinky.target, command="apptainer", accounting="slurmdbd", answers=answers)
-    return replace(slinky, target=target)
+    return Bench(replace(slinky, target=target), "busy")
 
 
-@pytest.fixture(scope="session", params=["slinky", "busy"])
-def plan(request: pytest.FixtureRequest) -> Plan:
-    found: Plan = request.getfixturevalue(request.param)
+@pytest.fixture(scope="session")
+def annotating(slinky: Plan) -> Bench:
+    return Bench(replace(slinky, annotate=True), "annotating")
+
+
+@pytest.fixture(scope="session", params=["shipped", "busy"])
+def migrate(request: pytest.FixtureRequest) -> Bench:
+    found: Bench = request.getfixturevalue(request.param)
     return found
-
-
-def migrate(data: bytes, plan: Plan) -> Result:
-    return run(Source("job.sh", data), plan)
 
 
 def edits_of(result: Result) -> list[Edit]:
@@ -78,16 +97,16 @@ def accepted_by_bash(*texts: bytes) -> list[bool]:
 
 
 @given(st.one_of(anything, st.binary(max_size=400), shellish, mutated(), truncated()))
-def test_reading_never_raises(plan: Plan, data: bytes) -> None:
-    migrate(data, plan)
+def test_reading_never_raises(migrate: Bench, data: bytes) -> None:
+    migrate(data)
 
 
 # --------------------------------------------------------------------- P1: only edits change what stands there
 
 
 @given(anything)
-def test_output_is_the_input_with_the_edits_of_the_ledger(plan: Plan, data: bytes) -> None:
-    result = migrate(data, plan)
+def test_output_is_the_input_with_the_edits_of_the_ledger(migrate: Bench, data: bytes) -> None:
+    result = migrate(data)
     made, at = [], 0
     for edit in edits_of(result):
         assert edit.start >= at, "edits overlap"
@@ -98,8 +117,8 @@ def test_output_is_the_input_with_the_edits_of_the_ledger(plan: Plan, data: byte
 
 
 @given(anything)
-def test_lines_without_an_edit_stay_as_they_are(plan: Plan, data: bytes) -> None:
-    result = migrate(data, plan)
+def test_lines_without_an_edit_stay_as_they_are(migrate: Bench, data: bytes) -> None:
+    result = migrate(data)
     edits, start = edits_of(result), 0
     untouched = []
     for line in data.splitlines(keepends=True):
@@ -112,8 +131,8 @@ def test_lines_without_an_edit_stay_as_they_are(plan: Plan, data: bytes) -> None
 
 
 @given(anything)
-def test_line_ends_and_a_missing_final_newline_are_kept(plan: Plan, data: bytes) -> None:
-    output = migrate(data, plan).output
+def test_line_ends_and_a_missing_final_newline_are_kept(migrate: Bench, data: bytes) -> None:
+    output = migrate(data).output
     if output.strip():
         assert output.endswith(b"\n") == data.endswith(b"\n") or not data.endswith(b"\n")
     if data.count(b"\n") == data.count(b"\r\n"):
@@ -123,8 +142,8 @@ def test_line_ends_and_a_missing_final_newline_are_kept(plan: Plan, data: bytes)
 
 
 @given(anything)
-def test_a_script_without_applied_fixes_comes_back_unchanged(plan: Plan, data: bytes) -> None:
-    result = migrate(data, plan)
+def test_a_script_without_applied_fixes_comes_back_unchanged(migrate: Bench, data: bytes) -> None:
+    result = migrate(data)
     if not any(o.applied for o in result.outcomes):
         assert result.output == data
         assert result.readiness in {"unchanged", "review", "blocked"}
@@ -134,18 +153,18 @@ def test_a_script_without_applied_fixes_comes_back_unchanged(plan: Plan, data: b
 
 
 @given(anything)
-def test_a_second_rewrite_changes_nothing(plan: Plan, data: bytes) -> None:
-    first = migrate(data, plan)
+def test_a_second_rewrite_changes_nothing(migrate: Bench, data: bytes) -> None:
+    first = migrate(data)
     assert first.fault == ""
-    assert migrate(first.output, plan).output == first.output
+    assert migrate(first.output).output == first.output
 
 
 # ------------------------------------------------------------------------ P3: nothing disappears or appears
 
 
 @given(anything)
-def test_every_item_has_one_entry_with_a_fate_and_a_reason(plan: Plan, data: bytes) -> None:
-    result = migrate(data, plan)
+def test_every_item_has_one_entry_with_a_fate_and_a_reason(migrate: Bench, data: bytes) -> None:
+    result = migrate(data)
     items = [id(i) for job in result.job.walk() for i in job.items]
     assert sorted(items) == sorted(id(e.item) for e in result.entries if e.item is not None)
     for entry in result.entries:
@@ -156,14 +175,14 @@ def test_every_item_has_one_entry_with_a_fate_and_a_reason(plan: Plan, data: byt
 
 
 @given(anything)
-def test_no_two_items_are_the_same_thing(slinky: Plan, data: bytes) -> None:
-    items = [(i.span, i.kind, i.name) for job in migrate(data, slinky).job.walk() for i in job.items]
+def test_no_two_items_are_the_same_thing(shipped: Bench, data: bytes) -> None:
+    items = [(i.span, i.kind, i.name) for job in shipped(data).job.walk() for i in job.items]
     assert [key for key, count in Counter(items).items() if count > 1] == []
 
 
 @given(anything)
-def test_every_edit_belongs_to_one_entry_that_says_so(plan: Plan, data: bytes) -> None:
-    result = migrate(data, plan)
+def test_every_edit_belongs_to_one_entry_that_says_so(migrate: Bench, data: bytes) -> None:
+    result = migrate(data)
     owned = [id(e) for entry in result.entries for e in entry.edits]
     assert len(owned) == len(set(owned))
     for entry in result.entries:
@@ -172,29 +191,29 @@ def test_every_edit_belongs_to_one_entry_that_says_so(plan: Plan, data: bytes) -
 
 
 @given(anything)
-def test_spans_stand_inside_the_file(slinky: Plan, data: bytes) -> None:
-    result = migrate(data, slinky)
+def test_spans_stand_inside_the_file(shipped: Bench, data: bytes) -> None:
+    result = shipped(data)
     for span in [*(i.span for j in result.job.walk() for i in j.items), *(g.span for g in result.gaps)]:
         assert 0 <= span.start <= span.end <= len(data)
 
 
 @given(scripts())
-def test_nothing_that_a_script_holds_is_overlooked(slinky: Plan, script: Script) -> None:
-    result = migrate(script.data, slinky)
+def test_nothing_that_a_script_holds_is_overlooked(shipped: Bench, script: Script) -> None:
+    result = shipped(script.data)
     found = Counter((e.kind, e.item.name) for e in result.entries if e.item is not None)
     assert _missing(script, found, result.gaps) == Counter()
 
 
 @given(scripts(dos=True))
-def test_dos_line_ends_hide_nothing(slinky: Plan, script: Script) -> None:
-    result = migrate(script.data, slinky)
+def test_dos_line_ends_hide_nothing(shipped: Bench, script: Script) -> None:
+    result = shipped(script.data)
     found = Counter((e.kind, e.item.name) for e in result.entries if e.item is not None)
     assert _missing(script, found, result.gaps) == Counter()
 
 
 @given(scripts())
-def test_comments_and_printed_texts_hold_no_items(slinky: Plan, script: Script) -> None:
-    result = migrate(script.data, slinky)
+def test_comments_and_printed_texts_hold_no_items(shipped: Bench, script: Script) -> None:
+    result = shipped(script.data)
     found = {(e.kind, e.item.name) for e in result.entries if e.item is not None}
     assert found.isdisjoint(script.decoys)
 
@@ -222,8 +241,8 @@ def test_blanks_split_plain_words_as_bashlex_does(words: list[str]) -> None:
 
 
 @given(anything)
-def test_edited_commands_are_read_alike_by_both_parsers(busy: Plan, data: bytes) -> None:
-    layout, edits = lay_out(Text(data)), edits_of(migrate(data, busy))
+def test_edited_commands_are_read_alike_by_both_parsers(busy: Bench, data: bytes) -> None:
+    layout, edits = lay_out(Text(data)), edits_of(busy(data))
     commands = list(layout.commands())
     for edit in edits:
         around = [c for c in commands if c[0].start_byte <= edit.start and edit.end <= layout.command_end(c[0])]
@@ -236,9 +255,9 @@ def test_edited_commands_are_read_alike_by_both_parsers(busy: Plan, data: bytes)
 
 
 @given(st.one_of(mutated(), truncated(), shellish))
-def test_statements_with_damage_are_not_edited(busy: Plan, data: bytes) -> None:
+def test_statements_with_damage_are_not_edited(busy: Bench, data: bytes) -> None:
     layout = lay_out(Text(data))
-    for edit in edits_of(migrate(data, busy)):
+    for edit in edits_of(busy(data)):
         header = data.rfind(b"\n", 0, edit.start) + 1
         is_directive = data.startswith(b"#SBATCH", header) or edit.after.startswith(b"#SBATCH")
         assert is_directive or not layout.is_damaged(edit.start, max(edit.end, edit.start + 1)), edit
@@ -248,8 +267,8 @@ def test_statements_with_damage_are_not_edited(busy: Plan, data: bytes) -> None:
 
 
 @given(anything)
-def test_bash_takes_the_output_where_it_took_the_input(plan: Plan, data: bytes) -> None:
-    result = migrate(data, plan)
+def test_bash_takes_the_output_where_it_took_the_input(migrate: Bench, data: bytes) -> None:
+    result = migrate(data)
     if result.changed:
         before, after = accepted_by_bash(data, result.output)
         assert after or not before
@@ -283,14 +302,14 @@ def witnessed() -> Iterator[list[str]]:
 _hooks: list[object] = []
 
 
-def test_hostile_scripts_run_nothing(busy: Plan, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_hostile_scripts_run_nothing(busy: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
     canary = tmp_path_factory.mktemp("canary") / "sung"
-    migrate(b"srun bash -c \"module load $X\" 'y'\n", busy)  # what is imported on first use is imported now
+    busy(b"srun bash -c \"module load $X\" 'y'\n")  # what is imported on first use is imported now
 
     @given(hostile(str(canary)))
     def check(data: bytes) -> None:
         with witnessed() as seen:
-            result = run(Source("$(touch x).sh", data), replace(busy, annotate=True))
+            result = run(Source("$(touch x).sh", data), replace(busy.plan, annotate=True))
         assert not canary.exists()
         assert seen == []
         assert result.fault == ""
@@ -320,7 +339,7 @@ print(json.dumps([fingerprint(bytes.fromhex(line), plan) for line in sys.stdin])
 
 def fingerprint(data: bytes, plan: Plan) -> list[object]:
     """Everything that a run says of a script, in plain values."""
-    result = migrate(data, plan)
+    result = run(Source("job.sh", data), plan)
     entries = [replace(e, item=None) for e in result.entries]
     return [result.output.hex(), repr(entries), repr(result.gaps), result.site.id, result.evidence, result.readiness]
 
@@ -358,16 +377,21 @@ def _shfmt() -> str:
     return found
 
 
-def _calls(node: object) -> Iterator[list[tuple[int, int]]]:
+def _bare(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """A word without the continuation behind it, which shfmt counts as its tail."""
+    return start, start + len(data[start:end].removesuffix(b"\\\n"))
+
+
+def _calls(data: bytes, node: object) -> Iterator[list[tuple[int, int]]]:
     """The word ranges of every simple command in shfmt's tree."""
     if isinstance(node, list):
         for part in node:
-            yield from _calls(part)
+            yield from _calls(data, part)
     elif isinstance(node, dict):
         if node.get("Type") == "CallExpr" and node.get("Args"):
-            yield [(a["Pos"].get("Offset", 0), a["End"].get("Offset", 0)) for a in node["Args"]]
+            yield [_bare(data, a["Pos"].get("Offset", 0), a["End"].get("Offset", 0)) for a in node["Args"]]
         for part in node.values():
-            yield from _calls(part)
+            yield from _calls(data, part)
 
 
 def _seen_by_layout(layout: Layout) -> Iterator[list[tuple[int, int]]]:
@@ -380,17 +404,19 @@ def _seen_by_layout(layout: Layout) -> Iterator[list[tuple[int, int]]]:
             yield ranges
 
 
-def test_shfmt_sees_the_same_commands(slinky: Plan) -> None:
+def test_shfmt_sees_the_same_commands(shipped: Bench) -> None:
     shfmt = _shfmt()
 
     @given(scripts())
     def check(script: Script) -> None:
         done = subprocess.run([shfmt, "--to-json", "-ln", "bash"], input=script.data, capture_output=True, check=False)
-        result = migrate(script.data, slinky)
+        result = shipped(script.data)
         if done.returncode or any("syntax" in g.reason for g in result.gaps):
             return
         test = {b"[", b"eval", b"let"}
-        theirs = {tuple(c) for c in _calls(json.loads(done.stdout)) if script.data[slice(*c[0])] not in test}
+        theirs = {
+            tuple(c) for c in _calls(script.data, json.loads(done.stdout)) if script.data[slice(*c[0])] not in test
+        }
         layout = lay_out(Text(script.data))
         ours = {tuple(c) for c in _seen_by_layout(layout) if script.data[slice(*c[0])] not in test}
         text = {c: [script.data[a:b] for a, b in c] for c in theirs ^ ours}
@@ -404,32 +430,31 @@ def test_shfmt_sees_the_same_commands(slinky: Plan) -> None:
 
 
 @given(anything)
-def test_annotations_are_comment_lines_and_nothing_else(slinky: Plan, data: bytes) -> None:
-    result = migrate(data, slinky)
-    annotated = migrate(data, replace(slinky, annotate=True))
+def test_annotations_are_comment_lines_and_nothing_else(shipped: Bench, annotating: Bench, data: bytes) -> None:
+    result = shipped(data)
+    annotated = annotating(data)
     assert annotated.fault == ""
     if b"# sifmigrate:" not in data:
         assert _NOTE.sub(b"", annotated.output).rstrip(b"\r\n") == result.output.rstrip(b"\r\n")
 
 
 @given(anything)
-def test_annotating_twice_changes_nothing(slinky: Plan, data: bytes) -> None:
-    plan = replace(slinky, annotate=True)
-    first = migrate(data, plan)
-    assert migrate(first.output, plan).output == first.output
+def test_annotating_twice_changes_nothing(annotating: Bench, data: bytes) -> None:
+    first = annotating(data)
+    assert annotating(first.output).output == first.output
 
 
 @given(anything)
-def test_bash_takes_an_annotated_script(slinky: Plan, data: bytes) -> None:
-    result = migrate(data, replace(slinky, annotate=True))
+def test_bash_takes_an_annotated_script(annotating: Bench, data: bytes) -> None:
+    result = annotating(data)
     if result.changed:
         before, after = accepted_by_bash(data, result.output)
         assert after or not before
 
 
 @given(realistic)
-def test_safe_only_applies_safe_fixes_only(busy: Plan, data: bytes) -> None:
-    result = migrate(data, replace(busy, safe_only=True))
+def test_safe_only_applies_safe_fixes_only(busy: Bench, data: bytes) -> None:
+    result = run(Source("job.sh", data), replace(busy.plan, safe_only=True))
     assert all(o.finding.safety == "safe" for o in result.outcomes if o.applied)
     assert apply(data, edits_of(result)) == result.output
     assert result.fault == ""

@@ -30,6 +30,12 @@ _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirec
 _INNER = frozenset({"function_definition", "subshell", "command_substitution", "process_substitution"})
 _WRAPPERS = frozenset({"redirected_statement", "negated_command", "list", "pipeline"})
 _BLOCKS = frozenset({"program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause"})
+_HEREDOC = rb"<<-?[ \t]*['\"\\]?"
+_TWO_HEREDOCS = re.compile(
+    rb"^[^#\n]*(?<!<)" + _HEREDOC + rb"[A-Za-z_][^\n]*[^<\n]" + _HEREDOC + rb"(?P<last>[A-Za-z_]\w*)[^\n]*$",
+    re.MULTILINE,
+)
+_OTHER_BLOCKS = frozenset({"elif_clause", "else_clause", "do_group"})
 _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_content"})
 
 
@@ -99,11 +105,20 @@ class Layout:
         ]
 
     @cached_property
+    def twins(self) -> Range | None:
+        """A line that opens two here-documents, and both: tree-sitter takes the second one's text for commands."""
+        match = _TWO_HEREDOCS.search(self.data)
+        if match is None:
+            return None
+        last = re.compile(rb"^\t*" + re.escape(match["last"]) + rb"\r?$", re.MULTILINE).search(self.data, match.end())
+        return match.start(), last.end() if last else len(self.data)
+
+    @cached_property
     def damaged(self) -> list[Range]:
         """Top-level statements in which tree-sitter met something that it could not read, whole lines each."""
+        found = [] if self.twins is None else [self.twins]
         if not self.root.has_error:
-            return []
-        found = []
+            return found
         for node in self.root.children:
             if node.has_error:
                 start = self.data.rfind(b"\n", 0, node.start_byte) + 1
@@ -122,6 +137,9 @@ class Layout:
         errors = self._nodes("error")
         reason = "bash syntax that could not be read; nothing is edited in this statement"
         spans = [(n.start_byte, n.end_byte) for n in errors if not any(o is not n and _holds(o, n) for o in errors)]
+        if self.twins is not None:
+            reason = "two here-documents begin on one line; nothing is edited there"
+            spans = [self.twins]
         spans += [d for d in self.damaged if not any(d[0] <= s < d[1] for s, _ in spans)]
         return [Gap(self.text.span(start, end), reason) for start, end in sorted(spans)]
 
@@ -139,7 +157,8 @@ class Layout:
                 continue
             quoted = any(c in b"'\"\\" for c in self.data[start.start_byte : start.end_byte])
             begin, end = body.start_byte, body.end_byte
-            text = undo_heredoc(self.text, begin, end, quoted=quoted)
+            dash = self.data[node.start_byte : node.start_byte + 3] == b"<<-"
+            text = undo_heredoc(self.text, begin, end, quoted=quoted, tabs=dash)
             while owner is not None and owner.type in {"list", "pipeline"}:
                 owner = owner.named_children[-1]
             is_command = owner is not None and owner.type == "command"
@@ -351,8 +370,8 @@ def _block(node: Node) -> tuple[int, int, bool]:
 
 
 def _in_block(node: Node) -> bool:
-    """Whether a sibling belongs to the same run of statements: separators do, keywords and brackets end it."""
-    return node.is_named or node.type in {";", "\n", "&", ";;"[:1]}
+    """Whether a sibling belongs to the same run of statements: separators do, keywords and other blocks end it."""
+    return node.type in {";", "\n", "&"} or (node.is_named and node.type not in _OTHER_BLOCKS)
 
 
 __all__ = ["HereDocument", "Layout", "Span", "lay_out"]

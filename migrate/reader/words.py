@@ -34,7 +34,7 @@ def read_words(data: bytes, text: Text, ranges: Sequence[Range], holes: Sequence
 def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Range]) -> Word:
     raw = data[start:end]
     if _PLAIN_WORD.match(raw):
-        return Word(text.span(start, end), raw.decode("latin-1"), editable=text.exact)
+        return Word(text.span(start, end), raw.decode("latin-1"), editable=text.contiguous(start, end))
     kept: list[Range] = []  # the runs of bytes that are left when quotes and escapes are gone
     constant, quoted, mode = True, False, b""
     inside = {begin: stop for begin, stop in holes if start <= begin < end}
@@ -63,9 +63,9 @@ def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ra
         i = stop
     value = b"".join(data[a:b] for a, b in kept).decode("latin-1")
     constant = constant and (quoted or not _BRACES.search(value))
-    plain = len(value) == end - start and text.exact
+    plain = len(value) == end - start and text.contiguous(start, end)
     offsets = None if plain else tuple(text.at(k) for a, b in kept for k in range(a, b))
-    return Word(text.span(start, end), value, constant, quoted, text.exact, offsets)
+    return Word(text.span(start, end), value, constant, quoted, text.contiguous(start, end), offsets)
 
 
 def agreed(data: bytes, start: int, end: int, ranges: Sequence[Range], holes: Sequence[Range]) -> bool:
@@ -110,17 +110,26 @@ def undo_double_quotes(text: Text, start: int, end: int) -> Text:
     return _undo(text, start, end, b'$`"\\\n')
 
 
-def undo_heredoc(text: Text, start: int, end: int, *, quoted: bool) -> Text:
-    """The script that a here-document's body holds; `quoted` when its delimiter was (nothing is undone then)."""
-    return _undo(text, start, end, b"" if quoted else b"$`\\\n")
+def undo_heredoc(text: Text, start: int, end: int, *, quoted: bool, tabs: bool) -> Text:
+    """The script that a here-document's body holds.
+
+    Nothing is undone where its delimiter was `quoted`; leading `tabs` go where it began with `<<-`.
+    """
+    return _undo(text, start, end, b"" if quoted else b"$`\\\n", tabs=tabs)
 
 
-def _undo(text: Text, start: int, end: int, escapable: bytes) -> Text:
+def _undo(text: Text, start: int, end: int, escapable: bytes, *, tabs: bool = False) -> Text:
     raw = text.data[start:end]
-    if not any(b"\\" + bytes([c]) in raw for c in escapable) and isinstance(text.offsets, int):
+    tabbed = tabs and (raw.startswith(b"\t") or b"\n\t" in raw)
+    escaped = any(b"\\" + bytes([c]) in raw for c in escapable)
+    if not tabbed and not escaped and isinstance(text.offsets, int):
         return Text(raw, text.offsets + start)
     data, offsets, i = bytearray(), [], start
     while i < end:
+        if tabbed and text.data[i] == ord("\t") and (i == start or text.data[i - 1] == ord("\n")):
+            while i < end and text.data[i] == ord("\t"):
+                i += 1
+            continue
         if text.data[i] == ord("\\") and i + 1 < end and text.data[i + 1] in escapable:
             i += 1
             if text.data[i] == ord("\n"):

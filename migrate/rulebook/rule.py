@@ -137,9 +137,8 @@ class Rule:
         span = item.value_span
         if action == "map":
             looked_up = tables(context)[text]()
-            new = ",".join(
-                looked_up.get(v, v) for v in (item.name if item.kind == "path" else item.value or "").split(",")
-            )
+            old = item.name if item.kind == "path" else item.value or ""
+            new = ",".join(dict.fromkeys(looked_up.get(part, part) for part in old.split(",")))
         else:
             new = fill(text, context)
         if action == "name":

@@ -71,14 +71,14 @@ def _split(text: Text, start: int, end: int) -> tuple[list[Word], int | None, st
         nonlocal begin
         if begin is not None:
             value = "".join(chars)
-            plain = len(value) == stop - begin and text.exact
+            plain = len(value) == stop - begin and text.contiguous(begin, stop)
             words.append(
                 Word(
                     text.span(begin, stop),
                     value,
                     constant="$" not in value,
                     quoted=not plain,
-                    editable=text.exact,
+                    editable=text.contiguous(begin, stop),
                     offsets=None if plain else tuple(offsets),
                 )
             )
