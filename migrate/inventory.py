@@ -38,6 +38,36 @@ _FOREIGN = {
 _JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
 _VARIABLE = re.compile(rb"(?<![A-Za-z0-9_])(?:SLURM|SBATCH)_[A-Z0-9_]+")
 _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
+# Programs that only speak of others, or look for them.
+_SPEAKERS = frozenset(
+    {
+        "echo",
+        "printf",
+        "which",
+        "type",
+        "hash",
+        "grep",
+        "man",
+        "alias",
+        "test",
+        "[",
+        "pgrep",
+        "pkill",
+        "killall",
+        "sed",
+        "awk",
+        "apt",
+        "apt-get",
+        "pip",
+        "conda",
+        "for",
+        "cd",
+        "ls",
+        "rm",
+        "git",
+    }
+)
+_WRITTEN = re.compile(rb"(?<=[^\n])#SBATCH[ \t]+-[^\"'\n]*")
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
 _OPTION_KINDS: Mapping[str, Kind] = {
     "scheduler": "directive",
@@ -192,6 +222,16 @@ class _Collector:
         values = self.variables.get(value.variable or "", ()) if value else ()
         return values[0][0] if len(values) == 1 and len(values[0]) == 1 and values[0][0].constant else value
 
+    def expanded(self, text: str) -> str:
+        """The text with the variables replaced whose one value the script gives; to decide by, never to write."""
+
+        def value(match: re.Match[str]) -> str:
+            values = self.variables.get(match[1] or match[2], ())
+            known = values[0][0] if len(values) == 1 and len(values[0]) == 1 else None
+            return known.text if known is not None and known.constant else match[0]
+
+        return re.sub(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", value, text)
+
     def held(self, option: Option, program: str, place: str, *, contained: bool = False) -> bool:
         """Items inside an option's value; true when they stand for the option as a whole."""
         assert option.row is not None
@@ -249,7 +289,7 @@ class _Collector:
     # --------------------------------------------------------------------------------------------- body
 
     def body(self, outer: Variables) -> None:
-        layout = lay_out(self.text)
+        layout = lay_out(self.text, inner=self.depth > 0)
         self.gaps += layout.gaps
         self.functions.update(name for name, _ in layout.functions)
         assignments = list(layout.assignments())
@@ -258,12 +298,13 @@ class _Collector:
         for assignment in assignments:
             self.assignment(assignment)
         for node, ranges, nodes in layout.commands():
-            if not ranges:
+            if not ranges or layout.in_twins(node.start_byte):
                 continue
             command = layout.first_word(node, ranges)
             first = command.words[0]
             if first.constant and first.text.rsplit("/", 1)[-1] not in self.tables.commands and node.type == "command":
                 self.commands += interpret(command, {}, self.tables.commands)
+                self.unread(first.text, node.start_byte, node.end_byte)
                 continue
             damaged = layout.is_damaged(node.start_byte, node.end_byte)
             command = layout.shell_command(node, ranges, editable=not damaged)
@@ -284,6 +325,18 @@ class _Collector:
                 self.script(document.text)
         self.hidden_commands(assignments)
         self.mentions(layout)
+
+    def unread(self, program: str, start: int, end: int) -> None:
+        """Programs that matter, started by one that no table describes (`find -exec sbatch`): said, since not read."""
+        if program in _SPEAKERS:
+            return
+        for word in self.text.data[start:end].split()[1:]:
+            table = self.tables.commands.get(word.decode("latin-1"))
+            if table is not None and table.kind in {"container", "scheduler", "launcher"}:
+                name = word.decode("latin-1")
+                reason = f"`{name}` stands in a `{decoded(program)}` command, whose words no table tells apart"
+                self.gaps.append(Gap(self.text.span(start, end), reason))
+                return
 
     def is_taken(self, text: Text) -> bool:
         return any(span.start == text.at(0) for span in self.inner)
@@ -344,6 +397,8 @@ class _Collector:
                 table = self.tables.commands.get(program)
                 if len(words) < 2 or table is None or table.kind not in {"container", "launcher"}:  # noqa: PLR2004
                     continue
+                if table.verbs and words[1].text not in table.verbs and not words[1].text.startswith("-"):
+                    continue  # names in a list, no command
                 if words[0].span not in seen:
                     command = ShellCommand(a.span, words, (), nowhere)
                     for reading in interpret(command, self.variables, self.tables.commands):
@@ -426,7 +481,7 @@ class _Collector:
                         "image",
                         decoded(word.text),
                         word.span,
-                        value=decoded(word.text),
+                        value=decoded(self.expanded(word.text)),
                         value_span=word.part(0),
                         place="command",
                         program=inner.program,
@@ -440,6 +495,7 @@ class _Collector:
     def module(self, inner: Invocation, *, outermost: bool) -> None:
         command = inner.command
         statement = command.statement
+        verb = inner.verb or ("list" if inner.program == "ml" else "")
         words = [w for w in inner.operands if not (w.text.startswith("-") and w.text != "-")]
         # the words of the command as it is written: a name that came out of a variable cannot be taken out of it
         written = {w.span for w in command.words}
@@ -454,13 +510,13 @@ class _Collector:
             self.add(
                 Item(
                     "module",
-                    decoded((inner.verb or "module") if bare else word.text.split("/")[0]),
+                    self.module_name(verb or "module" if bare else word.text),
                     command.span if bare else word.span,
                     value=None if bare else decoded(word.text),
                     value_span=None if bare else word.part(0),
                     place="command",
                     program=inner.program,
-                    verb=inner.verb,
+                    verb=verb,
                     constant=bare or word.constant,
                     editable=editable and word.editable,
                     holder=holder,
@@ -470,11 +526,33 @@ class _Collector:
                 )
             )
 
+    def module_name(self, text: str) -> str:
+        """The module's name without its version; `container-runtime` for what every target has."""
+        if re.fullmatch(self.tables.runtime_modules, text):
+            return "container-runtime"
+        return decoded(text.split("/")[0])
+
     def sourced(self, inner: Invocation, *, outermost: bool) -> None:
         """`source FILE`: a file that sets up `module` counts as a module line."""
-        if not inner.operands or not re.search(self.tables.module_init, inner.operands[0].text):
+        if not inner.operands:
             return
         word, command = inner.operands[0], inner.command
+        if re.search(self.tables.startup_files, word.text):
+            name = decoded(word.text.rsplit("/", 1)[-1])
+            reason = "a person's own start-up file, which stays"
+            self.add(
+                Item(
+                    "path",
+                    name,
+                    word.span,
+                    value=decoded(word.text),
+                    program=inner.program,
+                    verb="startup",
+                    reason=reason,
+                )
+            )
+        if not re.search(self.tables.module_init, word.text):
+            return
         statement = command.statement
         self.add(
             Item(
@@ -560,6 +638,10 @@ class _Collector:
                     reason=reason or "Slurm sets no variable of this name: it was the old site's, or it is misspelt",
                 )
             )
+        for match in _WRITTEN.finditer(data):
+            if not _inside(match.start(), layout.comments) and not self.is_inner(match.start()):
+                reason = "a directive that this script writes into another one: it was not read"
+                self.gaps.append(Gap(self.text.span(*match.span()), reason))
         for match in _DEFAULTED.finditer(data):  # `: ${X:=value}` sets X
             if not _inside(match.start(), hidden) and not self.is_inner(match.start()):
                 name = match[1].decode("latin-1")

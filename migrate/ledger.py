@@ -136,6 +136,8 @@ def judge(entries: Sequence[Entry], outcomes: Sequence[Outcome], gaps: Sequence[
         found.add("review")
     if any(o.finding.safety == "review" if o.applied else o.lost or o.finding.fate == "review" for o in outcomes):
         found.add("review")
-    if any(o.finding.blocks and not o.applied for o in outcomes):
+    # what had to be rewritten and could not be keeps the job from running
+    lost = any(o.lost and o.finding.item is not None and o.finding.category == "mandatory" for o in outcomes)
+    if lost or any(o.finding.blocks and not o.applied for o in outcomes):
         found.add("blocked")
     return max(found, key=READINESS.index)

@@ -356,6 +356,8 @@ class Tables:
     schedulers: Mapping[str, SchedulerTable]
     commands: Mapping[str, CommandTable]
     settings: tuple[Setting, ...]
+    runtime_modules: str  # modules of the container runtime, a regular expression
+    startup_files: str  # a person's own shell files, a regular expression
     module_init: str  # files that define the `module` command, a regular expression
     path_prefixes: tuple[str, ...]
 

@@ -97,6 +97,9 @@ def directive_lines(draw: st.DrawFn) -> Piece:
     return Piece(f"#SBATCH{blank}{between.join(o.text for o in found)}{tail}", tuple(w for o in found for w in o.wants))
 
 
+# below the first command a directive is a comment, and what it names is not looked at
+below_header = directive_lines().map(lambda p: Piece(p.text, tuple(w for w in p.wants if w[0] != "path")))
+
 _COMMENTS = [
     "# plain comment",
     "#",
@@ -530,7 +533,7 @@ def texts(draw: st.DrawFn) -> Piece:
     header = draw(st.lists(st.one_of(directive_lines(), directive_lines(), comments, st.just(Piece(""))), max_size=6))
     body = draw(
         st.lists(
-            st.one_of(statements(), statements(), statements(), comments, st.just(Piece("")), directive_lines()),
+            st.one_of(statements(), statements(), statements(), comments, st.just(Piece("")), below_header),
             max_size=6,
         )
     )
@@ -546,6 +549,23 @@ def scripts(draw: st.DrawFn, *, dos: bool = False) -> Script:
     piece = draw(texts())
     text = piece.text.replace("\n", "\r\n") if dos else piece.text
     return Script(text.encode("latin-1"), Counter(piece.wants), _DECOYS)
+
+
+@st.composite
+def single_statements(draw: st.DrawFn) -> Script:
+    """A script of one statement, so that many positions are seen."""
+    piece = Piece("#!/bin/bash\n") + draw(statements()) + Piece("\n")
+    return Script(piece.text.encode("latin-1"), Counter(piece.wants), _DECOYS)
+
+
+@st.composite
+def dead_directives(draw: st.DrawFn) -> bytes:
+    """Directives below commands of which some, or all, may go."""
+    header = draw(st.lists(directive_lines(), max_size=2))
+    commands = draw(st.lists(st.one_of(module_lines, module_lines, comments, containers()), min_size=1, max_size=3))
+    dead = draw(st.lists(directive_lines(), min_size=1, max_size=2))
+    pieces = [Piece("#!/bin/bash"), *header, *commands, *dead, draw(containers()), Piece("")]
+    return "\n".join(p.text for p in pieces).encode("latin-1")
 
 
 # ------------------------------------------------------------------------------------------- damaged bytes

@@ -199,7 +199,9 @@ def read_option(
 
 def _by_prefix(name: str, rows: Mapping[str, OptionRow]) -> OptionRow | None:
     """getopt_long's rule: a prefix counts when all options that begin with it are one."""
-    found = {row.name: row for spelled, row in rows.items() if spelled.startswith(name) and name != "--"}
+    # a row that is for review is an option that the program of today does not know
+    known = {row.name: row for spelled, row in rows.items() if spelled.startswith(name) and row.fate != "review"}
+    found = known if name != "--" else {}
     return next(iter(found.values())) if len(found) == 1 else None
 
 

@@ -56,8 +56,9 @@ class HereDocument:
 class Layout:
     """One script text laid out; offsets are those of the text."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, *, inner: bool = False) -> None:
         self.text = text
+        self.inner = inner  # a script inside a script may not be left without a command
         self.data = text.data
         parser, query = _parser()
         self.root = parser.parse(_trailing_backslash_hidden(text.data)).root_node
@@ -112,6 +113,12 @@ class Layout:
             return None
         last = re.compile(rb"^\t*" + re.escape(match["last"]) + rb"\r?$", re.MULTILINE).search(self.data, match.end())
         return match.start(), last.end() if last else len(self.data)
+
+    def in_twins(self, offset: int) -> bool:
+        """Whether a place is the text of two such here-documents, and no command whatever tree-sitter says."""
+        if self.twins is None or not self.twins[0] <= offset < self.twins[1]:
+            return False
+        return b"\n" in self.data[self.twins[0] : offset]
 
     @cached_property
     def damaged(self) -> list[Range]:
@@ -303,11 +310,14 @@ class Layout:
             joined = joined or whole.parent.type != "redirected_statement"
             whole = whole.parent
         block, size, nested = _block(whole)
+        nested = nested or self.inner
         start, end = whole.start_byte, whole.end_byte
         line = self.data.rfind(b"\n", 0, start) + 1
         stop = self.data.find(b"\n", end)
         stop = len(self.data) if stop < 0 else stop
         rest = self.data[end:stop].strip(b" \t\r")
+        if rest == b";":
+            end, rest = stop, b""
         has_document = any(c.type == "heredoc_redirect" for c in whole.children)
         if joined or has_document or self.data[line:start].strip(b" \t") or (rest and not rest.startswith(b"#")):
             return Statement(self.text.span(node.start_byte, node.end_byte), b":", None, 0)
@@ -318,9 +328,9 @@ class Layout:
         return Statement(erase, b"", self.text.at(block) if nested else None, size)
 
 
-def lay_out(text: Text) -> Layout:
-    """The layout of a script text; any bytes will do."""
-    return Layout(text)
+def lay_out(text: Text, *, inner: bool = False) -> Layout:
+    """The layout of a script text, or of one `inner` to another; any bytes will do."""
+    return Layout(text, inner=inner)
 
 
 def _trailing_backslash_hidden(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migrate.model import SifmigrateError, Tables
-from migrate.rulebook.load import rules_folder, yaml_files
+from migrate.rulebook.load import place, rules_folder, yaml_files
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.rulebook.tables import tables
 
@@ -40,6 +40,7 @@ def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) ->
     for path in rule_files(folders):
         rule = read_rule(path)
         if rule.id in rules:
-            raise SifmigrateError(f"{path}: a rule `{rule.id}` stands in {rules[rule.id].path} already: rename one")
+            where = place(path, ["id"])
+            raise SifmigrateError(f"{where}: a rule `{rule.id}` stands in {rules[rule.id].path} already: rename one")
         rules[rule.id] = rule
     return Rulebook(tuple(rules.values()), tables(path_prefixes))

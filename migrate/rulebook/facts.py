@@ -137,14 +137,16 @@ def _leaves(job: Job) -> Iterator[str]:
                 yield inner.program
             if kind == "shell" and (script := _script(inner)):
                 yield script
-            if kind == "source" and inner.operands and not _is_init(job, inner):
+            if kind == "source" and inner.operands and not _is_settled(job, inner):
                 yield f"source {inner.operands[0].text}"
             if not kind and inner.program not in job.functions:
                 yield inner.program if inner.program_word.constant else inner.program_word.text
 
 
-def _is_init(job: Job, inner: Invocation) -> bool:
-    return any(i.verb == "init" and i.span == inner.command.span for i in job.items)
+def _is_settled(job: Job, inner: Invocation) -> bool:
+    """Whether a sourced file is one that module rules decide, or a person's own start-up file."""
+    settled = {"init": inner.command.span, "startup": inner.operands[0].span}
+    return any(settled.get(i.verb) == i.span for i in job.items)
 
 
 def _script(inner: Invocation) -> str:
@@ -166,7 +168,7 @@ def _payloads(c: Context) -> str:
 
 def _modules(c: Context) -> str | None:
     """`removable` where no payload needs them, `undecided` where one may; None without a module line."""
-    if not any(i.kind == "module" for i in c.job.all_items()):
+    if not any(i.kind == "module" and i.name != "container-runtime" for i in c.job.all_items()):
         return None
     return "removable" if _payloads(c) != "host" else "undecided"
 
@@ -184,10 +186,11 @@ def _environment(c: Context) -> str | None:
 
 
 def _image_source(c: Context) -> str | None:
-    """The reference from which a site's shared image can be made again."""
+    """How a site's shared image can be had again."""
     value = _value(c) or ""
     folder, _, file = value.rpartition("/")
-    return c.site.images.get(folder, {}).get(file)
+    source = c.site.images.get(folder, {}).get(file)
+    return f"make it again with `{c.target.command} pull {source}`" if source else "ask its owner what it was made from"
 
 
 def _shared_folder(c: Context) -> str | None:
@@ -227,6 +230,7 @@ FACTS: dict[str, Callable[[Context], str | None]] = {
     "image_source": _image_source,
     "shared_folder": _shared_folder,
     "unmounted": _unmounted,
+    "directives": lambda c: "yes" if any(i.place in {"header", "dead"} for i in c.job.items) else None,
     "newlines": _newlines,
     "dialect": lambda c: c.job.dialect,
     "shell": lambda c: c.job.shell or None,

@@ -234,28 +234,37 @@ def _check_placeholders(path: Path, keys: list[str | int], template: str) -> Non
 
 def _test(path: Path, keys: list[str | int], pattern: Any) -> Test:
     """The test that a pattern stands for (see rule.schema.json)."""
-    if isinstance(pattern, bool):
-        return partial(_is, "true" if pattern else "false")
+    if isinstance(pattern, dict):
+        return _table_test(path, keys, pattern)
     if isinstance(pattern, list):
         return partial(_any, tuple(_test(path, keys, p) for p in pattern))
-    if isinstance(pattern, dict):
-        names = [pattern["in"]] if "in" in pattern else pattern["not_in"]
-        for name in names:
-            if name not in TABLES:
-                raise SifmigrateError(f"{place(path, keys)}: no table `{name}`{nearest(name, TABLES)}")
-        return partial(_in, names[0]) if "in" in pattern else partial(_not_in, tuple(names))
     if pattern in {"present", "absent"}:
         return partial(_present, pattern == "present")
-    if len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
+    text = str(pattern).lower() if isinstance(pattern, bool) else pattern
+    if len(text) > 1 and text.startswith("/") and text.endswith("/"):
         try:
-            return partial(_fullmatch, re.compile(pattern[1:-1]))
+            return partial(_fullmatch, re.compile(text[1:-1]))
         except re.error as error:
-            raise SifmigrateError(f"{place(path, keys)}: `{pattern}` is no regular expression: {error}") from error
-    return partial(_is, pattern)
+            raise SifmigrateError(f"{place(path, keys)}: `{text}` is no regular expression: {error}") from error
+    return partial(_is, text)
+
+
+def _table_test(path: Path, keys: list[str | int], pattern: Mapping[str, Any]) -> Test:
+    if "not" in pattern:
+        return partial(_not, _test(path, keys, pattern["not"]))
+    names = [pattern["in"]] if "in" in pattern else pattern["not_in"]
+    for name in names:
+        if name not in TABLES:
+            raise SifmigrateError(f"{place(path, keys)}: no table `{name}`{nearest(name, TABLES)}")
+    return partial(_in, names[0]) if "in" in pattern else partial(_not_in, tuple(names))
 
 
 def _is(wanted: str, _: Context, text: str | None) -> bool:
     return text == wanted
+
+
+def _not(test: Test, context: Context, text: str | None) -> bool:
+    return not test(context, text)
 
 
 def _any(tests: tuple[Test, ...], context: Context, text: str | None) -> bool:

@@ -10,15 +10,18 @@ from migrate.model import CommandTable, OptionRow, SchedulerTable, Setting, Tabl
 from migrate.rulebook.load import load, rules_folder, yaml_files
 
 
+_PATTERNS = ("module_init", "runtime_modules", "startup_files")
+
+
 def tables(path_prefixes: Iterable[str]) -> Tables:
     """The shipped tables; `path_prefixes` are the site paths to look for."""
     folder = rules_folder()
     schedulers = {s.name: s for s in map(_scheduler, yaml_files(folder / "schedulers"))}
     commands: dict[str, CommandTable] = {}
-    module_init = ""
+    patterns: dict[str, str] = {}
     for path in yaml_files(folder / "commands"):
         data = load(path, "commands")
-        module_init = data.get("module_init", module_init)
+        patterns |= {name: data[name] for name in _PATTERNS if name in data}
         for entry in data["commands"]:
             table = _command(entry, schedulers)
             commands.update(dict.fromkeys(table.names, table))
@@ -29,7 +32,7 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
         settings=tuple(
             Setting(s["prefix"], s.get("kind", "environment"), s["reason"], s.get("carries", False)) for s in settings
         ),
-        module_init=module_init,
+        **patterns,
         path_prefixes=tuple(sorted(set(path_prefixes))),
     )
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # PORT is for the parts, PART is theirs
 # What every part of the lab goes by: its folder, its ports, and Debian sid's packages unpacked into a prefix.
 #
 # Nothing is installed on the machine: packages are unpacked under $LAB, run with the C library that came with them
@@ -50,12 +50,12 @@ unpack() {
   wanted=$(sid apt-get install -s --no-install-recommends "$@" 2>/dev/null | awk '/^Inst/ {print $2}') ||
     missing "Debian sid has not all of: $*"
   wanted=$(grep -E -x "lib.*|zlib.*|$(tr ' ' '|' <<<"$*")" <<<"$wanted")
-  rm -rf "$PREFIX"
+  rm -rf "${PREFIX:?}"
   mkdir -p "$PREFIX/debs"
   # shellcheck disable=SC2086 # one word a package
   (cd "$PREFIX/debs" && sid apt-get download $wanted >&2) || missing "packages of Debian sid cannot be downloaded"
   for deb in "$PREFIX"/debs/*.deb; do dpkg-deb -x "$deb" "$PREFIX"; done
-  rm -rf "$PREFIX/debs" "$PREFIX/usr/share"
+  rm -rf "${PREFIX:?}"/{debs,usr/share}
 }
 
 # Makes programs and plugins run with the libraries in $PREFIX.
