@@ -23,9 +23,9 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
         finding = outcome.finding
         if finding.fate != "review" and not outcome.lost:
             continue
-        at = layout.statement_line(finding.offset)
-        if finding.item is None:
-            at = _below_first_line(source)
+        # where something was not understood a comment could change what the rest means: then at the top
+        whole = finding.item is None or bool(layout.damaged)
+        at = _below_first_line(source) if whole else layout.statement_line(finding.offset)
         indent = source.data[at : len(source.data)][: _indent(source.data[at:])].decode("latin-1")
         line = f"{indent}{_MARK} [{finding.rule}] {' '.join(finding.message.split())}"
         if (at, line) in seen or line.encode() in _lines_above(source.data, at):
@@ -39,7 +39,7 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
 def _below_first_line(source: Source) -> int:
     """A point about the whole script goes below its `#!` line."""
     if not source.data.startswith(b"#!"):
-        return 0
+        return _skip_notes(source.data, 0)
     end = source.data.find(b"\n")
     return len(source.data) if end < 0 else _skip_notes(source.data, end + 1)
 

@@ -22,20 +22,27 @@ class Owned:
     note: bool = False  # a comment for a person, which stands for itself in the ledger
 
 
-def select(findings: Sequence[Finding], *, safe_only: bool) -> list[Outcome]:
-    """Each finding with the word whether its fix is made, in the order given."""
+def select(findings: Sequence[Finding], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
+    """Each finding with the word whether its fix is made, in the order given; `refuse` says why none may be."""
     claimed: list[tuple[Span, str]] = []
     removed: set[int] = set()
+    made: set[Edit] = set()
     outcomes = []
     for finding in findings:
         removes = {id(i) for i in finding.fix.removes} if finding.fix else set()
         if removes and removes <= removed:
             continue  # identical edits are made once, and the first rule has said why
-        reason = _refusal(finding, claimed, safe_only=safe_only)
+        twin = finding.fix is not None and bool(finding.fix.edits) and made.issuperset(finding.fix.edits)
+        reason = refuse or (None if twin else _refusal(finding, claimed, safe_only=safe_only))
         if reason is None:
             claimed += [(span, finding.rule) for span in _claims(finding)]
             removed |= removes
-        outcomes.append(Outcome(finding, applied=reason is None and finding.fix is not None, lost=reason or ""))
+            made.update(finding.fix.edits if finding.fix else ())
+        outcomes.append(
+            Outcome(
+                finding, applied=reason is None and finding.fix is not None, lost=(reason or "") if finding.fix else ""
+            )
+        )
     return outcomes
 
 
@@ -66,12 +73,14 @@ def _claims(finding: Finding) -> list[Span]:
 def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
     """The edits of all fixes that are made, in the order of the bytes, each with its owner."""
     owned: list[Owned] = []
+    made: set[Edit] = set()
     removed: dict[Holder | None, list[tuple[Item, int]]] = defaultdict(list)
     for number, outcome in enumerate(outcomes):
         fix = outcome.finding.fix
         if fix is None or not outcome.applied:
             continue
-        owned += [Owned(edit, number) for edit in fix.edits]
+        owned += [Owned(edit, number) for edit in fix.edits if edit not in made]
+        made.update(fix.edits)
         for item in fix.removes:
             removed[item.holder].append((item, number))
         job = outcome.finding.job

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate.annotate import notes
 from migrate.edits import apply, realize, select
@@ -32,26 +32,15 @@ def run(source: Source, plan: Plan) -> Result:
     fault = broken_promise(result, plan)
     if not fault:
         return result
-    return Result(
-        source=source,
-        job=result.job,
-        site=result.site,
-        evidence=result.evidence,
-        outcomes=result.outcomes,
-        entries=result.entries,
-        gaps=result.gaps,
-        output=source.data,
-        readiness="blocked",
-        fault=fault,
-    )
+    return replace(_once(source, plan, refuse=fault), readiness="blocked", fault=fault)
 
 
-def _once(source: Source, plan: Plan) -> Result:
+def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     job = take(source, plan.rulebook.tables)
     site, evidence = (plan.site, "named on the command line") if plan.site else detect(source, job, plan.sites)
-    outcomes = select(_findings(source, job, site, plan), safe_only=plan.safe_only)
+    outcomes = select(_findings(source, job, site, plan), safe_only=plan.safe_only, refuse=refuse)
     owned = realize(source, outcomes)
-    if plan.annotate:
+    if plan.annotate and not refuse:
         owned = sorted(
             [*owned, *notes(source, outcomes)], key=lambda o: (o.edit.start, o.edit.end, not o.note, o.owner)
         )

@@ -88,20 +88,22 @@ def take(source: Source, tables: Tables) -> Job:
 class _Inventory:
     tables: Tables
 
-    def job(self, text: Text, outer: Variables, depth: int, *, contained: bool = False) -> Job:
+    def job(self, text: Text, outer: Variables, depth: int, *, contained: bool = False, frozen: bool = False) -> Job:
         match = _SHEBANG.match(text.data)
         shell = match[1].decode("latin-1") if match else ""
         directives = list(read_directives(text, self.tables.schedulers["slurm"], self.tables.commands["sbatch"]))
         dialect = "slurm" if any(d.live for d in directives) else _foreign(text)
-        collector = _Collector(self, text, depth, contained=contained)
-        for directive in directives:
-            collector.directive(directive)
+        headers = [d.span for d in directives if d.live]
+        collector = _Collector(self, text, depth, headers, contained=contained, frozen=frozen)
         if shell in _SHELLS:
-            collector.body(outer)
+            dead = next((d.span.start for d in directives if not d.live), text.at(0))
+            collector.body(outer, above=dead - text.at(0) if text.exact else 0)
         elif text.data.strip():
             start = text.data.find(b"\n") + 1
             reason = f"a {shell} program: its directives were read, its body was not"
             collector.gaps.append(Gap(text.span(start, len(text.data)), reason))
+        for directive in directives:
+            collector.directive(directive)
         live = [d for d in directives if d.live]
         insert_at = live[-1].span.end if live else None
         return Job(
@@ -131,6 +133,7 @@ class _Collector:
     inventory: _Inventory
     text: Text
     depth: int
+    headers: list[Span]  # live directive lines
     contained: bool = False
     items: dict[tuple[Span, Kind, str], Item] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
@@ -138,6 +141,7 @@ class _Collector:
     commands: list[Invocation] = field(default_factory=list)
     variables: dict[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
+    frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
 
     @property
@@ -145,11 +149,14 @@ class _Collector:
         return self.inventory.tables
 
     def add(self, item: Item) -> None:
+        item = replace(item, editable=item.editable and not self.frozen)
         self.items.setdefault((item.span, item.kind, item.name), item)
 
     # ---------------------------------------------------------------------------------------- directives
 
     def directive(self, directive: Directive) -> None:
+        if not directive.live and any(_covers(span, directive.span) for span in self.inner):
+            return  # a live one of the script that stands there
         place = "header" if directive.live else "dead"
         members = len(directive.options) + len(directive.strays)
         holder = Holder(directive.span, members, directive.erase)
@@ -288,8 +295,8 @@ class _Collector:
 
     # --------------------------------------------------------------------------------------------- body
 
-    def body(self, outer: Variables) -> None:
-        layout = lay_out(self.text, inner=self.depth > 0)
+    def body(self, outer: Variables, *, above: int) -> None:
+        layout = lay_out(self.text, inner=self.depth > 0, above=above)
         self.gaps += layout.gaps
         self.functions.update(name for name, _ in layout.functions)
         assignments = list(layout.assignments())
@@ -315,14 +322,11 @@ class _Collector:
                 self.gaps.append(Gap(command.span, reason))
                 command = layout.shell_command(node, ranges, editable=False)
                 readings = interpret(command, self.variables, self.tables.commands)
-            if node.type == "declaration_command":
-                for word in command.words[1:]:  # `export "X=y"` is no assignment to tree-sitter
-                    self.setting_word(word, word.span, "", "export")
             for reading in readings:
                 self.invocation(reading)
         for document in layout.heredocs:
             if not self.is_taken(document.text) and _JOB_TEXT.search(document.text.data):
-                self.script(document.text)
+                self.script(document.text, frozen=self.is_damaged(layout, document.text))
         self.hidden_commands(assignments)
         self.mentions(layout)
 
@@ -337,6 +341,12 @@ class _Collector:
                 reason = f"`{name}` stands in a `{decoded(program)}` command, whose words no table tells apart"
                 self.gaps.append(Gap(self.text.span(start, end), reason))
                 return
+
+    def is_damaged(self, layout: Layout, text: Text) -> bool:
+        base = self.text.at(0)
+        return bool(layout.damaged) and (
+            not self.text.exact or layout.is_damaged(text.at(0) - base, text.at(0) - base + 1)
+        )
 
     def is_taken(self, text: Text) -> bool:
         return any(span.start == text.at(0) for span in self.inner)
@@ -395,15 +405,16 @@ class _Collector:
             for words in self.variables.get(a.name, ()):
                 program = words[0].text.rsplit("/", 1)[-1] if words else ""
                 table = self.tables.commands.get(program)
-                if len(words) < 2 or table is None or table.kind not in {"container", "launcher"}:  # noqa: PLR2004
+                if len(words) < 2 or table is None or words[0].span in seen:  # noqa: PLR2004
                     continue
                 if table.verbs and words[1].text not in table.verbs and not words[1].text.startswith("-"):
                     continue  # names in a list, no command
-                if words[0].span not in seen:
-                    command = ShellCommand(a.span, words, (), nowhere)
-                    for reading in interpret(command, self.variables, self.tables.commands):
+                command = ShellCommand(a.span, words, (), nowhere)
+                for reading in interpret(command, self.variables, self.tables.commands):
+                    kinds = {i.table.kind for i in reading.chain() if i.table}
+                    if kinds & {"container", "launcher"} or (kinds and reading.program in _SCHEDULERS):
                         self.invocation(reading, runs=False)
-                    seen.add(words[0].span)
+                        seen.add(words[0].span)
 
     # ----------------------------------------------------------------------------------------- commands
 
@@ -530,7 +541,7 @@ class _Collector:
         """The module's name without its version; `container-runtime` for what every target has."""
         if re.fullmatch(self.tables.runtime_modules, text):
             return "container-runtime"
-        return decoded(text.split("/")[0])
+        return decoded(text.split("/", maxsplit=1)[0])
 
     def sourced(self, inner: Invocation, *, outermost: bool) -> None:
         """`source FILE`: a file that sets up `module` counts as a module line."""
@@ -580,7 +591,7 @@ class _Collector:
         if document is None or self.is_taken(document) or (inner.payload and not contained):
             return
         if inner.table is None or inner.table.kind in {"shell", "scheduler"} or contained:
-            self.script(document, contained=contained)
+            self.script(document, contained=contained, frozen=not inner.program_word.editable)
 
     def script_in(self, word: Word, *, contained: bool) -> None:
         """A script in a quoted word (`bash -c '…'`, `--wrap="…"`)."""
@@ -596,19 +607,20 @@ class _Collector:
         stop = end - 1 if at > start else end
         closed = quote in {b"'", b'"'} and data[stop : stop + 1] == quote
         if closed and quote == b"'" and quote not in data[at:stop]:
-            self.script(Text(data[at:stop], self.text.at(at)), contained=contained)
+            self.script(Text(data[at:stop], self.text.at(at)), contained=contained, frozen=not word.editable)
         elif closed and quote == b'"':
-            self.script(undo_double_quotes(self.text, at, stop), contained=contained)
+            self.script(undo_double_quotes(self.text, at, stop), contained=contained, frozen=not word.editable)
         elif not word.quoted:
-            self.script(Text(data[start:end], self.text.at(start)), contained=contained)
+            self.script(Text(data[start:end], self.text.at(start)), contained=contained, frozen=not word.editable)
         else:
             self.gaps.append(Gap(word.span, "a script put together from several quoted pieces: not read"))
 
-    def script(self, text: Text, *, contained: bool = False) -> None:
+    def script(self, text: Text, *, contained: bool = False, frozen: bool = False) -> None:
         if self.depth >= _DEPTH or not text.data.strip():
             return
         self.inner.append(text.span(0, len(text.data)))
-        job = self.inventory.job(text, self.variables, self.depth + 1, contained=contained or self.contained)
+        frozen, contained = frozen or self.frozen, contained or self.contained
+        job = self.inventory.job(text, self.variables, self.depth + 1, contained=contained, frozen=frozen)
         self.jobs.append(job)
 
     # ------------------------------------------------------------------------------ names met in the text
@@ -633,7 +645,7 @@ class _Collector:
                     name,
                     self.text.span(match.start(), match.end()),
                     place="body",
-                    editable=self.text.contiguous(match.start(), match.end()),
+                    editable=self.text.contiguous(*match.span()) and not layout.is_damaged(*match.span()),
                     fate="kept" if reason else "review",
                     reason=reason or "Slurm sets no variable of this name: it was the old site's, or it is misspelt",
                 )
@@ -647,10 +659,9 @@ class _Collector:
                 name = match[1].decode("latin-1")
                 self.setting(name, None, self.text.span(match.start(1), match.end(1)), "", "assignment")
         images = [i.span for i in self.items.values() if i.kind == "image"]
-        headers = [i.span for i in self.items.values() if i.kind == "directive" and i.place == "header"]
         for match in self.paths().finditer(data):
             span = self.text.span(match.start(), match.end())
-            commented = _inside(match.start(), layout.comments) and not any(_covers(h, span) for h in headers)
+            commented = _inside(match.start(), layout.comments) and not any(_covers(h, span) for h in self.headers)
             if commented or self.is_inner(match.start()) or any(_covers(i, span) for i in images):
                 continue
             self.add(
@@ -661,7 +672,7 @@ class _Collector:
                     value=decoded(match[0].decode("latin-1")),
                     value_span=self.text.span(match.start(1), match.end(1)),
                     place="body",
-                    editable=self.text.contiguous(match.start(), match.end()),
+                    editable=self.text.contiguous(*match.span()) and not layout.is_damaged(*match.span()),
                     fate="kept",
                     reason="the target mounts this path, or it is not one of the old site's",
                 )
@@ -669,7 +680,11 @@ class _Collector:
 
     def paths(self) -> re.Pattern[bytes]:
         prefixes = b"|".join(re.escape(p.encode()) for p in sorted(self.tables.path_prefixes, key=len, reverse=True))
-        return re.compile(rb"(?<![A-Za-z0-9_./}-])(" + prefixes + rb")(?![A-Za-z0-9_.-])(?:/[A-Za-z0-9_./${}+@%-]*)?")
+        return re.compile(
+            rb"(?:(?<=[ \t\"'=]-[A-Za-z])|(?<![A-Za-z0-9_./}-]))("
+            + prefixes
+            + rb")(?![A-Za-z0-9_.-])(?:/[A-Za-z0-9_./${}+@%-]*)?"
+        )
 
     def is_inner(self, offset: int) -> bool:
         at = self.text.at(offset)

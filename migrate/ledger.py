@@ -46,6 +46,9 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
 def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:
     fate, safety, rule, reason = _verdict(item, outcomes)
     line, column = source.position(item.span.start)
+    inside = [e for e in edits if item.span.start <= e.start and e.end <= item.span.end]
+    if fate == "rewritten" and not inside:
+        reason += f"; changed where its value stands{_line_of(source, edits)}"
     last = max(item.span.start, item.span.end - 1)
     return Entry(
         id=name,
@@ -59,7 +62,7 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
         safety=safety,
         rule=rule,
         reason=reason,
-        after=_after(source, item.span, edits) if fate == "rewritten" else None,
+        after=_after(source, item.span, inside) if inside and fate == "rewritten" else None,
         edits=edits,
     )
 
@@ -79,9 +82,12 @@ def _verdict(item: Item, outcomes: list[Outcome]) -> tuple[Fate, Safety, str, st
     return f.fate, f.safety, f.rule, f.message
 
 
-def _after(source: Source, span: Span, edits: tuple[Edit, ...]) -> str:
+def _line_of(source: Source, edits: Sequence[Edit]) -> str:
+    return f", in line {source.position(edits[0].start)[0]}" if edits else ""
+
+
+def _after(source: Source, span: Span, inside: Sequence[Edit]) -> str:
     """The item's text with its edits made."""
-    inside = [e for e in edits if span.start <= e.start and e.end <= span.end]
     out, at = b"", span.start
     for edit in sorted(inside, key=lambda e: e.start):
         out += source.data[at : edit.start] + edit.after

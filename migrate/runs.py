@@ -285,7 +285,7 @@ def test_rules(path: Path | None, write: Callable[[str], object]) -> int:
     for rule in rules:
         for failure in check(rule, partial(run_example, rulebook)):
             failed += 1
-            write(f"{rule.path}: {failure.kind}: example `{failure.example}`: {failure.detail}\n")
+            write(f"{failure.place}: {failure.kind}: example `{failure.example}`: {failure.detail}\n")
     examples = sum(len(r.examples) for r in rules)
     write(f"{len(rules)} rules, {examples} examples, {failed} failed\n")
     return failed

@@ -130,7 +130,7 @@ _MODULES = [
 
 
 def _module(names: list[str]) -> tuple[Want, ...]:
-    return tuple(("module", n.split("/")[0]) for n in names)
+    return tuple(("module", "container-runtime" if "singularity" in n else n.split("/")[0]) for n in names)
 
 
 _LOADS = ["module load", "module load", "ml", "module add", "module unload", "ml load", "module -s load"]

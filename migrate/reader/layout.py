@@ -56,9 +56,10 @@ class HereDocument:
 class Layout:
     """One script text laid out; offsets are those of the text."""
 
-    def __init__(self, text: Text, *, inner: bool = False) -> None:
+    def __init__(self, text: Text, *, inner: bool = False, above: int = 0) -> None:
         self.text = text
         self.inner = inner  # a script inside a script may not be left without a command
+        self.above = above  # one command must stay above this place
         self.data = text.data
         parser, query = _parser()
         self.root = parser.parse(_trailing_backslash_hidden(text.data)).root_node
@@ -310,6 +311,9 @@ class Layout:
             joined = joined or whole.parent.type != "redirected_statement"
             whole = whole.parent
         block, size, nested = _block(whole)
+        if not nested and whole.end_byte <= self.above:
+            tops = [n for n in self.root.named_children if n.type not in _NO_STATEMENT and n.end_byte <= self.above]
+            block, size, nested = tops[0].start_byte, len(tops), True
         nested = nested or self.inner
         start, end = whole.start_byte, whole.end_byte
         line = self.data.rfind(b"\n", 0, start) + 1
@@ -328,9 +332,12 @@ class Layout:
         return Statement(erase, b"", self.text.at(block) if nested else None, size)
 
 
-def lay_out(text: Text, *, inner: bool = False) -> Layout:
-    """The layout of a script text, or of one `inner` to another; any bytes will do."""
-    return Layout(text, inner=inner)
+def lay_out(text: Text, *, inner: bool = False, above: int = 0) -> Layout:
+    """The layout of a script text, or of one `inner` to another; any bytes will do.
+
+    One command must stay `above` that offset: directives below it, which never counted, would count without it.
+    """
+    return Layout(text, inner=inner, above=above)
 
 
 def _trailing_backslash_hidden(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from migrate.model import Result
+from migrate.rulebook.load import place
 from migrate.rulebook.rule import Example, Rule
 
 Run = Callable[[Rule, Example, str], Result]
@@ -15,7 +16,7 @@ Run = Callable[[Rule, Example, str], Result]
 class Failure:
     """An example that did not come out as its author says."""
 
-    rule: str
+    place: str  # file:line:column
     example: str
     kind: str  # Noisy: spoke or edited where it must not; Missing: said nothing; Wrong: another result
     detail: str
@@ -23,7 +24,7 @@ class Failure:
 
 def check(rule: Rule, run: Run) -> Iterator[Failure]:
     """The examples of a rule that fail; `run` migrates a script with this rule alone in force."""
-    for example in rule.examples:
+    for number, example in enumerate(rule.examples):
         result = run(rule, example, example.script)
         judge = _changed if example.after is not None else _left
         detail = result.fault or _gap(example, result)
@@ -31,7 +32,7 @@ def check(rule: Rule, run: Run) -> Iterator[Failure]:
         if not kind and run(rule, example, result.output.decode()).changed:
             kind, detail = "Wrong", "its own output would be changed again"
         if kind:
-            yield Failure(rule.id, example.name, kind, detail)
+            yield Failure(place(rule.path, ["examples", number]), example.name, kind, detail)
 
 
 def _gap(example: Example, result: Result) -> str:

@@ -131,7 +131,7 @@ def _leaves(job: Job) -> Iterator[str]:
     for reading in job.commands:
         for inner in reading.chain():
             kind = inner.table.kind if inner.table else ""
-            if kind == "container":
+            if kind == "container" or _speaks_shell(inner):
                 break
             if kind == "launcher":
                 yield inner.program
@@ -141,6 +141,11 @@ def _leaves(job: Job) -> Iterator[str]:
                 yield f"source {inner.operands[0].text}"
             if not kind and inner.program not in job.functions:
                 yield inner.program if inner.program_word.constant else inner.program_word.text
+
+
+def _speaks_shell(inner: Invocation) -> bool:
+    """Whether what follows is shell text (`trap 'rm x' EXIT`), which was read as a script of its own."""
+    return bool(inner.table and inner.table.joins and inner.payload and " " in inner.payload[0].program_word.text)
 
 
 def _is_settled(job: Job, inner: Invocation) -> bool:

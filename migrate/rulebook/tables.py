@@ -9,7 +9,6 @@ from typing import Any
 from migrate.model import CommandTable, OptionRow, SchedulerTable, Setting, Tables, Verb
 from migrate.rulebook.load import load, rules_folder, yaml_files
 
-
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
 
 

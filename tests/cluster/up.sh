@@ -11,7 +11,7 @@ if ! mkdir -p "$lab/node/bin" 2>/dev/null; then
   echo "The folder $lab cannot be made here (set SIFMIGRATE_LAB to another): nothing on real components is tested." >&2
   exit 0
 fi
-rm -rf "$lab/missing"
+rm -rf "$lab/missing" "$lab/work" # of earlier sessions
 for part in "$here"/parts/*.sh; do
   bash "$part" up
 done

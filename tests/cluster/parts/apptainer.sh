@@ -25,16 +25,18 @@ install_apptainer() {
 
 # BusyBox and this machine's bash, with the libraries that it needs: nothing is fetched.
 build_image() {
-  local bash library
+  local applet bash library
   [ -s "$IMAGE" ] && return
   bash=$(command -v bash)
   rm -rf "$ROOTFS"
   mkdir -p "$ROOTFS"/{bin,dev,etc,home,lib64,mnt,opt,proc,root,run,sys,tmp,usr/bin,var/tmp,work}
-  cp "$PREFIX/usr/bin/busybox" "$ROOTFS/bin/" 2>/dev/null || cp "$PREFIX/bin/busybox" "$ROOTFS/bin/"
-  "$ROOTFS/bin/busybox" --install -s "$ROOTFS/bin" 2>/dev/null
+  cp "$PREFIX/usr/bin/busybox" "$ROOTFS/bin/"
+  for applet in $("$ROOTFS/bin/busybox" --list); do
+    [ "$applet" = busybox ] || ln -s busybox "$ROOTFS/bin/$applet"
+  done
   for library in "$bash" $(ldd "$bash" | grep -o '/[^ ]*'); do
     mkdir -p "$ROOTFS$(dirname "$library")"
-    cp -L "$library" "$ROOTFS$library"
+    cp -L --remove-destination "$library" "$ROOTFS$library"
   done
   echo 'root:x:0:0:root:/root:/bin/sh' >"$ROOTFS/etc/passwd"
   echo 'root:x:0:' >"$ROOTFS/etc/group"
@@ -51,6 +53,8 @@ up() {
   build_image
   said=$("$PREFIX/bin/singularity" --silent exec "$IMAGE" bash -c true 2>&1) ||
     missing "Apptainer cannot run a container here: $said"
+  mkdir -p "$LAB/home"
+  ln -sfn "$IMAGE" "$LAB/home/box.sif"
 }
 
 down() { :; }

@@ -1,0 +1,173 @@
+"""The lab that up.sh brings up, as the tests see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+LAB = Path(os.environ.get("SIFMIGRATE_LAB", "/opt/sifmigrate-lab"))
+WORK = LAB / "work"
+SLURM = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
+RUNTIMES = ("apptainer", "singularity")
+SYSTEM_PATH = "/usr/bin:/bin"  # a distribution's programs, whatever else the caller has on PATH
+
+Done = subprocess.CompletedProcess[str]
+
+
+def missing(part: str) -> str:
+    """Why `part` (slurm, apptainer) cannot be tested here; empty where it can."""
+    reason = LAB / "missing" / part
+    if reason.exists():
+        return reason.read_text().strip()
+    if not (LAB / part).is_dir():
+        return f"no {part} in {LAB}: bring the lab up with `make test-cluster`"
+    if part == "slurm" and not all(cluster.answers() for cluster in (RUN, JUDGE)):
+        return f"Slurm in {LAB} does not answer: bring the lab up with `make test-cluster`"
+    return ""
+
+
+def furnish_node(programs: Iterable[str]) -> None:
+    """Fill the folder that is a job's whole PATH: of the target's programs those that this machine has."""
+    wanted = {name: shutil.which(name, path=SYSTEM_PATH) for name in programs}
+    wanted.update({name: str(LAB / "slurm/usr/bin" / name) for name in SLURM})
+    wanted.update({name: str(LAB / "apptainer/bin" / name) for name in RUNTIMES})
+    link_all(LAB / "node/bin", {name: path for name, path in wanted.items() if path})
+
+
+def link_all(folder: Path, links: Mapping[str, str]) -> None:
+    """Make `folder` hold these links (name: to where) and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in links or not path.is_symlink() or str(path.readlink()) != links[path.name]:
+            path.unlink()
+    for name, place in links.items():
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(place)
+
+
+def fresh_folder(name: str) -> Path:
+    """A new folder in the lab: Apptainer mounts /tmp and homes by itself, so jobs do not live there."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{name}.", dir=WORK))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One of the lab's two clusters; its commands see a node's PATH and no more of the caller's environment."""
+
+    name: str
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": str(LAB / "node/bin"),
+            "SLURM_CONF": str(LAB / self.name / "slurm.conf"),
+            "HOME": str(LAB / "home"),
+            "USER": "root",
+            "LANG": "C.UTF-8",
+        }
+
+    def call(self, *command: str, folder: Path = LAB, path: Path | None = None) -> Done:
+        environment = {**self.environment, **({"PATH": str(path)} if path else {})}
+        program = shutil.which(command[0], path=environment["PATH"])
+        assert program, f"{command[0]} is not on the node's PATH"
+        return subprocess.run(
+            [program, *command[1:]],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+    def answers(self) -> bool:
+        scontrol = LAB / "slurm/usr/bin/scontrol"
+        done = subprocess.run([scontrol, "ping"], capture_output=True, text=True, check=False, env=self.environment)
+        return "is UP" in done.stdout
+
+    def test(self, script: Path, *options: str) -> Done:
+        """What sbatch says of a script without taking it; -vv has it list the options that it read."""
+        return self.call("sbatch", "--test-only", "-vv", *options, script.name, folder=script.parent)
+
+    def submit(self, script: Path, *options: str) -> Done:
+        return self.call("sbatch", "--parsable", *options, script.name, folder=script.parent)
+
+    def held(self, script: Path, *options: str) -> dict[str, Any]:
+        """A job as the controller took it, given in on hold and then withdrawn."""
+        done = self.submit(script, "--hold", *options)
+        assert done.returncode == 0, done.stderr
+        [job] = self.jobs(script.parent)
+        self.withdraw([job])
+        return job
+
+    def jobs(self, folder: Path) -> list[dict[str, Any]]:
+        """The jobs that were given in from `folder` and not withdrawn, in order."""
+        everything = json.loads(self.call("scontrol", "show", "jobs", "--json").stdout)["jobs"]
+        here = [job for job in everything if job["current_working_directory"] == str(folder)]
+        return sorted((job for job in here if job["job_state"] != ["CANCELLED"]), key=lambda job: int(job["job_id"]))
+
+    def withdraw(self, jobs: list[dict[str, Any]]) -> None:
+        for job in jobs:
+            self.call("scancel", str(job["job_id"]))
+
+    def finished(self, folder: Path, *, seconds: float = 60) -> list[dict[str, Any]]:
+        """The jobs of `folder` once all have ended, also those that they gave in themselves."""
+        end = time.monotonic() + seconds
+        while True:
+            jobs = self.jobs(folder)
+            waiting = [job for job in jobs if {"PENDING", "RUNNING", "COMPLETING"} & set(job["job_state"])]
+            if not waiting:
+                return jobs
+            states = {job["job_id"]: (job["job_state"], job["state_reason"]) for job in waiting}
+            never = any(job["state_reason"] == "DependencyNeverSatisfied" for job in waiting)
+            if never or time.monotonic() > end:
+                self.withdraw(waiting)
+                raise AssertionError(f"will not end, or not within {seconds} s: {states}")
+            time.sleep(0.1)
+
+
+RUN = Cluster("run")
+JUDGE = Cluster("judge")
+
+
+def numbers(job: dict[str, Any]) -> dict[str, Any]:
+    """What a job asks for, in the words of expected.yaml; totals over all its nodes."""
+    total = dict(part.split("=") for part in job["tres_req_str"].split(","))
+    return {
+        "name": job["name"],
+        "partition": job["partition"],
+        "nodes": job["node_count"]["number"],
+        "tasks": job["tasks"]["number"],
+        "cpus_per_task": job["cpus_per_task"]["number"] or 1,
+        "cpus": int(total["cpu"]),
+        "gpus": _gpus(job),
+        "memory": total["mem"],
+        "memory_per_gpu": _gibibytes(job["memory_per_tres"]),
+        "minutes": None if job["time_limit"]["infinite"] else job["time_limit"]["number"],
+        "array": job["array_task_string"],
+        "dependency": job["dependency"],
+        "output": job["standard_output"],
+    }
+
+
+def _gpus(job: dict[str, Any]) -> int:
+    times = {"tres_per_job": 1, "tres_per_node": job["node_count"]["number"], "tres_per_task": job["tasks"]["number"]}
+    asked = {key: part for key in times for part in job[key].split(",") if part.startswith("gres/gpu")}
+    return max((int(part.rpartition(":")[2]) * times[key] for key, part in asked.items()), default=0)
+
+
+def _gibibytes(memory_per_tres: str) -> str:
+    _, _, mebibytes = memory_per_tres.rpartition(":")
+    return f"{int(mebibytes) // 1024}G" if mebibytes else ""

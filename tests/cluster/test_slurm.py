@@ -1,0 +1,218 @@
+"""Migrated scripts on a real Slurm, and their containers under a real Apptainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Cluster, Done, fresh_folder, link_all, numbers
+from ruamel.yaml import YAML
+
+from migrate.engine import run
+from migrate.model import Result, Source
+from migrate.workshop import make_plan
+
+pytestmark = pytest.mark.cluster("slurm")
+
+HERE = Path(__file__).parent
+FIXTURES = {path.parent.name: path for path in sorted(HERE.parents[1].glob("fixtures/taiwania2/*/before.sh"))}
+EXPECTED: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(HERE / "expected.yaml")
+JOBS = {path.stem: path for path in sorted((HERE / "jobs").glob("*.sh"))}
+
+
+def rows(kind: str, but: str = "") -> pytest.MarkDecorator:
+    """Every row of this kind; one that differs, and says so, is expected to fail."""
+    return pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param(name, marks=pytest.mark.xfail(reason=row["differs"], strict=True) if "differs" in row else ())
+            for name, row in EXPECTED.items()
+            if kind in row and but not in row
+        ],
+    )
+
+
+every_job_script = rows("job")
+every_submitter = rows("submits")
+every_refused_script = rows("refused", but="submits")
+
+# What a migration may change in a job, besides what is different from one submission to the next.
+MIGRATED = {"partition", "memory_per_tres", "memory_per_node", "tres_req_str", "time_limit"}
+EACH_TIME = {
+    "array_job_id",
+    "command",
+    "current_working_directory",
+    "job_id",
+    "last_sched_evaluation",
+    "step_id",
+    "stderr_expanded",
+    "stdout_expanded",
+    "submit_line",
+    "submit_time",
+    "standard_error",
+    "standard_output",
+}
+
+
+@cache
+def migrated(before: Path) -> Result:
+    result = run(Source(before.name, before.read_bytes()), make_plan("slinky"))
+    assert result.fault == ""
+    return result
+
+
+def put(name: str, data: bytes) -> Path:
+    path = fresh_folder(name) / "job.sh"
+    path.write_bytes(data)
+    return path
+
+
+def put_migrated(name: str) -> Path:
+    return put(name, migrated(FIXTURES[name]).output)
+
+
+def is_job_script(result: Result) -> bool:
+    return any(item.kind == "directive" and item.place == "header" for item in result.job.items)
+
+
+# ------------------------------------------------------------------------------------------------- what Slurm accepts
+
+
+def test_the_table_has_a_row_for_every_job_script_among_the_fixtures() -> None:
+    scripts = {name for name, before in FIXTURES.items() if is_job_script(migrated(before))}
+    assert scripts - EXPECTED.keys() == set(), "write their rows by hand"
+    assert EXPECTED.keys() - FIXTURES.keys() == set(), "rows of fixtures that are gone"
+
+
+@every_job_script
+def test_sbatch_accepts_the_migrated_script(name: str, judge: Cluster) -> None:
+    done = judge.test(put_migrated(name))
+    assert done.returncode == 0, done.stderr
+
+
+@every_refused_script
+def test_sbatch_refuses_a_script_only_where_we_call_it_blocked(name: str, judge: Cluster) -> None:
+    done = judge.test(put_migrated(name))
+    assert done.returncode != 0
+    assert EXPECTED[name]["refused"] in done.stderr
+    assert migrated(FIXTURES[name]).readiness == "blocked"
+
+
+@every_job_script
+def test_slurm_reads_the_numbers_that_the_old_site_gave(name: str, judge: Cluster) -> None:
+    expected = {"partition": "slinky", **EXPECTED[name]["job"]}
+    found = numbers(judge.held(put_migrated(name)))
+    assert {key: found[key] for key in expected} == expected
+
+
+@every_job_script
+def test_only_partition_memory_and_time_differ_from_the_original(name: str, judge: Cluster) -> None:
+    before = judge.held(put(name, FIXTURES[name].read_bytes()), "--partition=slinky")
+    after = judge.held(put_migrated(name))
+    different = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    assert different - EACH_TIME <= MIGRATED
+    for stream in ("standard_output", "standard_error"):
+        assert before[stream].removeprefix(before["current_working_directory"]) == after[stream].removeprefix(
+            after["current_working_directory"]
+        )
+
+
+@every_submitter
+def test_jobs_given_in_by_a_script_are_accepted_and_have_their_numbers(name: str, judge: Cluster) -> None:
+    row = EXPECTED[name]
+    script = put_migrated(name)
+    for file in row.get("files", []):
+        (script.parent / file).parent.mkdir(exist_ok=True)
+        (script.parent / file).write_text("#!/bin/bash\n")
+    done = judge.call("bash", script.name, folder=script.parent, path=login_node(judge))
+    jobs = judge.jobs(script.parent)
+    judge.withdraw(jobs)
+    if "refused" in row:
+        assert row["refused"] in done.stderr
+        assert migrated(FIXTURES[name]).readiness == "blocked"
+    found = [numbers(job) for job in jobs]
+    assert len(found) == len(row["submits"]), done.stderr
+    assert [{key: job[key] for key in want} for job, want in zip(found, row["submits"], strict=True)] == row["submits"]
+
+
+@cache
+def login_node(judge: Cluster) -> Path:
+    """A PATH on which sbatch holds every job, and little else is to be found: fixtures run here, as root."""
+    folder = fresh_folder("login")
+    node = Path(judge.environment["PATH"])
+    link_all(folder, {name: str(node / name) for name in ("bash", "basename", "cat", "seq", "sh", "true")})
+    for name, command in (("sbatch", f'{node}/sbatch --hold "$@"'), ("sleep", ":"), ("squeue", ":")):
+        (folder / name).write_text(f"#!/bin/sh\n{command}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+# ---------------------------------------------------------------------------------------------------- what really runs
+
+
+def outcome(cluster: Cluster, folder: Path) -> str:
+    """All outputs of a folder's jobs, and the worst exit code, in the form of jobs/*.txt."""
+    jobs = cluster.finished(folder)
+    code = max(job["exit_code"]["return_code"]["number"] for job in jobs)
+    outputs = [f"==> {path.name} <==\n{path.read_text()}" for path in sorted(folder.glob("*.out"))]
+    return "".join([*outputs, f"exit {code}\n"])
+
+
+def complaints(folder: Path) -> str:
+    return "".join(path.read_text() for path in sorted(folder.glob("*.err")))
+
+
+@pytest.fixture(scope="session")
+def submitted(cluster: Cluster) -> Mapping[str, tuple[Path, Done]]:
+    """Give all jobs in at once, migrated, each from its folder: they run side by side while the tests wait."""
+    scripts = {name: put(name, migrated(before).output) for name, before in JOBS.items()}
+    return {name: (script.parent, cluster.submit(script)) for name, script in scripts.items()}
+
+
+@pytest.mark.cluster("apptainer")
+@pytest.mark.parametrize("name", JOBS)
+def test_the_migrated_job_runs_and_says_what_it_should(
+    name: str, cluster: Cluster, submitted: Mapping[str, tuple[Path, Done]]
+) -> None:
+    folder, done = submitted[name]
+    assert migrated(JOBS[name]).readiness in {"migrated", "review"}
+    assert done.returncode == 0, done.stderr
+    assert outcome(cluster, folder) == JOBS[name].with_suffix(".txt").read_text(), complaints(folder)
+    assert "not found" not in complaints(folder)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_script_as_it_was_is_refused(name: str, cluster: Cluster) -> None:
+    done = cluster.submit(put(name, JOBS[name].read_bytes()))
+    assert done.returncode != 0
+    assert "invalid partition specified" in done.stderr
+
+
+def ends_with(cluster: Cluster, script: Path, *options: str) -> tuple[int, str]:
+    assert cluster.submit(script, *options, "--output=out", "--error=out").returncode == 0
+    [job] = cluster.finished(script.parent)
+    return job["exit_code"]["return_code"]["number"], (script.parent / "out").read_text()
+
+
+def test_a_module_line_that_is_left_in_fails_on_the_node(cluster: Cluster) -> None:
+    script = put("module", b"#!/bin/bash\nset -e\nmodule load singularity\nsingularity --version\n")
+    code, said = ends_with(cluster, script, "--mem=1G")
+    assert code == 127
+    assert "module: command not found" in said
+
+
+@pytest.mark.parametrize("program", ["python", "python3", "conda", "make", "gcc", "docker"])
+def test_a_program_that_the_image_lacks_fails_on_the_node(program: str, cluster: Cluster) -> None:
+    script = put(program, f"#!/bin/bash\n{program} --version\n".encode())
+    code, said = ends_with(cluster, script, "--mem=1G")
+    assert code == 127
+    assert f"{program}: command not found" in said
+
+
+def test_without_the_memory_that_we_add_one_gpu_takes_a_whole_node(cluster: Cluster) -> None:
+    """The reason for add-memory-per-gpu: the chart sets no DefMemPerCPU."""
+    job = cluster.held(put("memory", b"#!/bin/bash\n#SBATCH --gres=gpu:1\n"))
+    assert numbers(job)["memory"] == "900000M"
