@@ -22,7 +22,7 @@ demo: $(STAMP)
 
 test: lint types $(STAMP)
 	$(BIN)/sifmigrate rules test
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --ignore=tests/cluster
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import lab
 import pytest
 
 from migrate.engine import Plan
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker here, where it is used."""
+    config.addinivalue_line("markers", "cluster(*parts): needs these parts of the lab (tests/cluster/parts)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,16 +26,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"{part}: {reason}"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nobody should take a skipped run for a passed one."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Nobody should take a skipped run for a passed one: the last word is what was not tested, and why."""
+    yield
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if "tests/cluster/" in r.nodeid]
     if not skipped:
         return
-    terminalreporter.write_sep("!", "NOT TESTED ON REAL COMPONENTS", red=True, bold=True)
-    for report in skipped:
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        terminalreporter.write_line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
-    terminalreporter.write_sep("!", f"{len(skipped)} not tested", red=True, bold=True)
+    tests = Counter((r.longrepr[2].removeprefix("Skipped: "), r.nodeid.partition("[")[0]) for r in skipped)
+    terminalreporter.write_sep("!", f"{len(skipped)} NOT TESTED ON REAL COMPONENTS", red=True, bold=True)
+    for (reason, name), number in sorted(tests.items()):
+        terminalreporter.write_line(f"{name} ({number}): {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -34,9 +34,10 @@ build_image() {
   for applet in $("$ROOTFS/bin/busybox" --list); do
     [ "$applet" = busybox ] || ln -s busybox "$ROOTFS/bin/$applet"
   done
-  for library in "$bash" $(ldd "$bash" | grep -o '/[^ ]*'); do
+  cp -L "$bash" "$ROOTFS/bin/bash"
+  for library in $(ldd "$bash" | grep -o '/[^ ]*'); do
     mkdir -p "$ROOTFS$(dirname "$library")"
-    cp -L --remove-destination "$library" "$ROOTFS$library"
+    cp -L "$library" "$ROOTFS$library"
   done
   echo 'root:x:0:0:root:/root:/bin/sh' >"$ROOTFS/etc/passwd"
   echo 'root:x:0:' >"$ROOTFS/etc/group"
