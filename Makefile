@@ -12,13 +12,14 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# Scripts for the old cluster in, scripts for slinky out: first what would change, then the report.
+# Scripts for the old cluster in, scripts for slinky out: one with its difference and report, then all into demo/.
+# rewrite exits 1 where something is left for a person, as in some of these.
 demo: $(STAMP)
 	rm -rf demo
-	-$(BIN)/sifmigrate rewrite fixtures/taiwania2/horovod/before.sh --target slinky --diff --color always
-	-$(BIN)/sifmigrate rewrite fixtures --target slinky --out demo
-	@echo
-	@echo "The migrated scripts and report.md are in demo/."
+	$(BIN)/sifmigrate rewrite fixtures/taiwania2/horovod/before.sh --target slinky --diff || test $$? = 1
+	$(BIN)/sifmigrate scan fixtures/taiwania2/horovod/before.sh --target slinky
+	$(BIN)/sifmigrate rewrite fixtures/*/*/before.sh --target slinky --out demo --quiet || test $$? = 1
+	@echo "The fixtures, migrated, and report.md stand in demo/."
 
 test: lint types $(STAMP)
 	$(BIN)/sifmigrate rules test

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -163,9 +164,10 @@ def numbers(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _gpus(job: dict[str, Any]) -> int:
+    """GPUs over the whole job; Slurm keeps them as they were asked for: gres/gpu:8, gres/gpu:h100:8, gres/gpu=8."""
     times = {"tres_per_job": 1, "tres_per_node": job["node_count"]["number"], "tres_per_task": job["tasks"]["number"]}
-    asked = {key: part for key in times for part in job[key].split(",") if part.startswith("gres/gpu")}
-    return max((int(part.rpartition(":")[2]) * times[key] for key, part in asked.items()), default=0)
+    asked = {key: re.search(r"gres/gpu(?:[:=][a-z]\w*)?(?:[:=](\d+))?", job[key]) for key in times}
+    return max((int(found[1] or 1) * times[key] for key, found in asked.items() if found), default=0)
 
 
 def _gibibytes(memory_per_tres: str) -> str:
