@@ -14,7 +14,7 @@ from migrate import __version__
 from migrate.model import SifmigrateError
 
 if TYPE_CHECKING:
-    from migrate.runs import Outcome
+    from migrate.runs import Outcome, Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and test the rules.")
@@ -34,7 +34,9 @@ Formats = Annotated[
     typer.Option("--output-format", metavar="FMT", help="text, json, markdown or diff; repeatable."),
 ]
 Outputs = Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help="Where each format goes.")]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=0, help="Processes; 0 is one a processor.")]
+Select = Annotated[list[str] | None, typer.Option("--select", metavar="RULE", help="Only this rule; repeatable.")]
+Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="RULE", help="Not this rule; repeatable.")]
+Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=0, help="Processes; 0 is one a processor.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Read every YAML file anew.")]
 Color = Annotated[str, typer.Option("--color", metavar="auto|always|never")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only what is asked for by --output, and errors.")]
@@ -97,9 +99,11 @@ def scan(  # noqa: PLR0913 - one parameter an option
     target: TargetName = None,
     site: SiteName = None,
     rules: RuleFolders = None,
+    select: Select = None,
+    ignore: Ignore = None,
     output_format: Formats = None,
     output: Outputs = None,
-    jobs: Jobs = 0,
+    jobs: Jobs = None,
     no_cache: NoCache = False,
     color: Color = "auto",
     quiet: Quiet = False,
@@ -109,7 +113,8 @@ def scan(  # noqa: PLR0913 - one parameter an option
     """Take stock of job scripts: what is in them, and what a migration would change. Changes nothing."""
     from migrate import runs  # noqa: PLC0415 - `--help` need not load the engine
 
-    settings = runs.Settings(target or "slinky", site, rules or [], jobs=jobs, cache=not no_cache)
+    config = _config()
+    settings = _settings(config, target or config["target"] or "slinky", site, rules, select, ignore, jobs, no_cache)
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin)
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
     if outcome.results:
@@ -134,12 +139,15 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--safe-only", help="Leave out fixes that a person should look at.")
     ] = False,
     annotate: Annotated[
-        bool, typer.Option("--annotate", help="Points for a person as comments above their lines.")
+        bool, typer.Option("--annotate", help="Points for a person as comments in the scripts.")
     ] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Let bash, sbatch and shellcheck judge the result.")] = False,
     rules: RuleFolders = None,
+    select: Select = None,
+    ignore: Ignore = None,
     output_format: Formats = None,
     output: Outputs = None,
-    jobs: Jobs = 0,
+    jobs: Jobs = None,
     no_cache: NoCache = False,
     color: Color = "auto",
     quiet: Quiet = False,
@@ -152,16 +160,19 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     chosen = [name for name, given in modes.items() if given]
     if len(chosen) > 1:
         raise SifmigrateError(f"{' and '.join(chosen)} exclude each other: choose one")
+    config = _config()
+    target = target or config["target"]
     if target is None:
         raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
     mode = chosen[0] if chosen else "--out"
-    settings = runs.Settings(
-        target, site, rules or [], jobs=jobs, cache=not no_cache, safe_only=safe_only, annotate=annotate
-    )
-    folder = out or Path("migrated")
+    settings = _settings(config, target, site, rules, select, ignore, jobs, no_cache)
+    settings = settings.with_fixes(safe_only=safe_only or config["safe-only"], annotate=annotate or config["annotate"])
+    folder = out or Path(config["out"])
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=folder if mode == "--out" else None)
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
+    if verify:
+        outcome = runs.verified(outcome)
     if "-" in (paths or []):
         sys.stdout.buffer.write(outcome.results[0].output if outcome.results else b"")
         sys.stdout.flush()
@@ -173,7 +184,39 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     if outcome.results:
         runs.publish(outcome, shown)
     _tell(mode, outcome, folder, quiet=quiet)
-    return _rewrite_code(mode, outcome)
+    refused = runs.tell_judgement(outcome, say) if verify else 0
+    code = _rewrite_code(mode, outcome)
+    return max(code, POINTS) if refused else code
+
+
+def _config() -> dict[str, Any]:
+    from migrate.config import read_config  # noqa: PLC0415 - as in scan
+
+    return {name: setting.value for name, setting in read_config(Path.cwd()).items()}
+
+
+def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite share
+    config: dict[str, Any],
+    target: str,
+    site: str | None,
+    rules: list[Path] | None,
+    select: list[str] | None,
+    ignore: list[str] | None,
+    jobs: int | None,
+    no_cache: bool,  # noqa: FBT001
+) -> Settings:
+    """The command line's words over the configuration's."""
+    from migrate import runs  # noqa: PLC0415 - as in scan
+    from migrate.workshop import Choice  # noqa: PLC0415
+
+    choice = Choice(
+        target=target,
+        site=site or config["site"],
+        rules=tuple(rules or map(Path, config["rules"])),
+        select=tuple(select or config["select"]),
+        ignore=tuple(ignore or config["ignore"]),
+    )
+    return runs.Settings(choice, jobs=config["jobs"] if jobs is None else jobs, cache=not no_cache)
 
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
@@ -197,6 +240,32 @@ def _rewrite_code(mode: str, outcome: Outcome) -> int:
     if mode in {"--check", "--diff"}:
         return POINTS if any(r.changed or r.readiness == "blocked" for r in outcome.results) else OK
     return POINTS if any(r.readiness in {"review", "blocked"} for r in outcome.results) else OK
+
+
+@app.command()
+@guarded
+def verify(
+    paths: Paths = None,
+    *,
+    target: TargetName = None,
+    site: SiteName = None,
+    rules: RuleFolders = None,
+    no_cache: NoCache = False,
+) -> int:
+    """Ask bash -n, sbatch --test-only and a second rewrite about scripts as they are; exit 1 when one objects."""
+    from migrate import runs  # noqa: PLC0415 - as in scan
+
+    config = _config()
+    chosen = target or config["target"]
+    if chosen is None:
+        raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
+    settings = _settings(config, chosen, site, rules, None, None, None, no_cache)
+    outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
+    refused = runs.tell_judgement(outcome, say)
+    if outcome.faults or not outcome.results:
+        return runs.complain(outcome, say)
+    sys.stdout.write(f"{len(outcome.results)} scripts, {refused} with an objection\n")
+    return POINTS if refused else OK
 
 
 @app.command()
@@ -230,6 +299,19 @@ def targets() -> int:
     from migrate.runs import list_profiles  # noqa: PLC0415
 
     sys.stdout.write(list_profiles("targets"))
+    return OK
+
+
+@app.command()
+@guarded
+def config() -> int:
+    """Show every setting in force here, and where it comes from."""
+    from migrate.config import read_config  # noqa: PLC0415 - as in scan
+
+    for name, setting in read_config(Path.cwd()).items():
+        value = ", ".join(setting.value) if isinstance(setting.value, list) else setting.value
+        shown = "-" if value in (None, "") else str(value).lower() if isinstance(value, bool) else value
+        sys.stdout.write(f"{name:10} {shown}  ({setting.place})\n")
     return OK
 
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from migrate.annotate import notes
+from migrate.detection import detect
 from migrate.edits import apply, realize, select
+from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
 from migrate.model import Finding, Job, Result, Site, Source, Target
-from migrate.profiles import detect
 from migrate.rulebook import Rulebook
 
 
@@ -22,14 +23,18 @@ class Plan:
     target: Target
     sites: Mapping[str, Site]
     site: Site | None = None
+    known_rules: tuple[str, ...] = ()  # also those that this run does not ask
     safe_only: bool = False
     annotate: bool = False
 
 
-def run(source: Source, plan: Plan) -> Result:
-    """The script migrated and accounted for; where the output would break a promise, it is the input and a fault."""
+def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
+    """The script migrated and accounted for; where the output would break a promise, it is the input and a fault.
+
+    `refuse` is such a fault that somebody else has found.
+    """
     result = _once(source, plan)
-    fault = broken_promise(result, plan)
+    fault = refuse or broken_promise(result, plan)
     if not fault:
         return result
     return replace(_once(source, plan, refuse=fault), readiness="blocked", fault=fault)
@@ -54,7 +59,8 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 
 def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
     rules = [rule for rule in plan.rulebook.rules if rule.concerns(site, plan.target)]
-    return [f for rule in rules for scope in job.scopes() for f in rule.findings(source, scope, site, plan.target)]
+    found = [f for rule in rules for scope in job.scopes() for f in rule.findings(source, scope, site, plan.target)]
+    return obey(source, job, found, plan.known_rules)
 
 
 def broken_promise(result: Result, plan: Plan) -> str:

@@ -1,18 +1,20 @@
-"""Profiles: sites and targets from YAML, and which site a script was written for."""
+"""Profiles: sites and targets from YAML, a file that extends another merged with it, contradictions refused."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrate.model import Item, Job, Partition, SifmigrateError, Site, Source, Target
+from migrate.model import Partition, SifmigrateError, Site, Target
 from migrate.rulebook.load import load, nearest, place, rules_folder, yaml_files
 from migrate.values import mebibytes
 
 GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler="slurm")
+
+# Lists that a file adds to when it extends another; every other list it replaces.
+_ADDED = frozenset({"host_programs", "provides", "evidence"})
 
 
 def profiles(kind: str) -> Mapping[str, Path]:
@@ -29,7 +31,7 @@ def site(name: str) -> Site:
         id=data["id"],
         title=data["title"],
         scheduler=data["scheduler"],
-        partitions={k: Partition(k, v.get("max_time")) for k, v in data.get("partitions", {}).items()},
+        partitions={k: Partition(k, (v or {}).get("max_time")) for k, v in data.get("partitions", {}).items()},
         memory_per_gpu=mebibytes(data["memory_per_gpu"]) if "memory_per_gpu" in data else None,
         paths=data.get("paths", {}),
         images=data.get("images", {}),
@@ -41,15 +43,17 @@ def target(name: str, changes: Mapping[str, Any] | None = None) -> Target:
     """The target of this name or file; raises SifmigrateError with what would be right."""
     path, data = _profile("targets", name)
     data = {**data, **(changes or {})}
-    partitions = {k: _partition(k, v or {}) for k, v in data["partitions"].items()}
-    if data["default_partition"] not in partitions:
-        known = nearest(data["default_partition"], list(partitions))
-        raise SifmigrateError(
-            f"{place(path, ['default_partition'])}: no partition `{data['default_partition']}`{known}"
-        )
+    found = _build_target(data)
+    fault = next(contradictions(path, found), None)
+    if fault is not None:
+        raise SifmigrateError(fault)
+    return found
+
+
+def _build_target(data: Mapping[str, Any]) -> Target:
     return Target(
         **{k: data[k] for k in ("id", "title", "scheduler", "runtime", "command", "modules", "accounting", "fabric")},
-        partitions=partitions,
+        partitions={k: _partition(k, v or {}) for k, v in data["partitions"].items()},
         default_partition=data["default_partition"],
         provides=tuple(data.get("provides", ())),
         host_programs=frozenset(data.get("host_programs", ())) | _builtins(),
@@ -75,53 +79,109 @@ def _partition(name: str, data: Mapping[str, Any]) -> Partition:
     )
 
 
+# ----------------------------------------------------------------------------------------------- extending
+
+
 def _profile(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
+    """The file of a profile, and its data with those of the files that it extends."""
     known = profiles(kind)
     path = known.get(name) or Path(name)
     if name not in known and not (path.suffix in {".yaml", ".yml"} or "/" in name):
         raise SifmigrateError(f"no {kind[:-1]} `{name}`{nearest(name, [*known, *_extra(kind)])}")
-    return path, load(path, kind[:-1])
+    return path, _extended(kind, path, ())
+
+
+def _extended(kind: str, path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
+    data: dict[str, Any] = load(path, kind[:-1])
+    base = data.pop("extends", None)
+    if base is None:
+        return data
+    known = profiles(kind)
+    parent = known.get(base) or path.parent / base
+    where = place(path, ["extends"])
+    if base not in known and not parent.is_file():
+        raise SifmigrateError(f"{where}: no {kind[:-1]} `{base}`, and no such file{nearest(base, list(known))}")
+    if parent.resolve() in {p.resolve() for p in (*chain, path)}:
+        names = " extends ".join(p.name for p in (*chain, path, parent))
+        raise SifmigrateError(f"{where}: a file may not extend itself: {names}")
+    return merged(_extended(kind, parent, (*chain, path)), data)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`: mappings key by key, lists replaced (some added to), null takes a key away."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict) and isinstance(old, dict):
+            result[key] = merged(old, value)
+        elif key in _ADDED and isinstance(old, list):
+            result[key] = [*old, *(v for v in value if v not in old)]
+        else:
+            result[key] = value
+    return result
 
 
 def _extra(kind: str) -> list[str]:
     return [GENERIC.id] if kind == "sites" else []
 
 
-def detect(source: Source, job: Job, sites: Mapping[str, Site]) -> tuple[Site, str]:
-    """The site whose evidence a script shows most of, and that evidence in words; generic where none is ahead."""
-    found = {name: shown for name, s in sites.items() if (shown := _evidence(source, job, s))}
-    ranked = sorted(found, key=lambda name: -len(found[name]))
-    if not ranked:
-        return GENERIC, "nothing in the script names a site"
-    if len(ranked) > 1 and len(found[ranked[0]]) == len(found[ranked[1]]):
-        return GENERIC, f"undecided between {' and '.join(ranked[:2])}: {'; '.join(found[ranked[0]])}"
-    return sites[ranked[0]], "; ".join(found[ranked[0]])
+# -------------------------------------------------------------------------------------------- contradictions
 
 
-def _evidence(source: Source, job: Job, candidate: Site) -> list[str]:
-    shown = []
-    for pattern in candidate.evidence:
-        item = next((i for j in job.walk() for i in j.items if _shows(i, pattern)), None)
-        if item is not None:
-            line, _ = source.position(item.span.start)
-            shown.append(f"line {line}: {source.text(item.span)}")
-    return shown
+def contradictions(path: Path, found: Target) -> Iterator[str]:
+    """What in a target's file cannot be true at once, each with its `file:line:column`."""
+    names = list(found.partitions)
+    if found.default_partition not in found.partitions:
+        yield (
+            f"{place(path, ['default_partition'])}: no partition `{found.default_partition}`"
+            f"{nearest(found.default_partition, names)}"
+        )
+    yield from _replaced_twice(path, found)
+    for old, new in found.answers.get("partition", {}).items():
+        where = place(path, ["answers", "partition", old])
+        if new not in found.partitions:
+            yield f"{where}: the answer for `{old}` is `{new}`, which is no partition{nearest(new, names)}"
+        if old in found.partitions and new != old:
+            yield f"{where}: `{old}` is a partition of this target; it needs no answer: remove one of the two"
+        for partition in found.partitions.values():
+            if partition.name != new and any(old in names for names in partition.replaces.values()):
+                yield f"{where}: `{old}` goes to `{new}` here, and partition `{partition.name}` replaces it: keep one"
+    for old, new in found.answers.get("path", {}).items():
+        if old in found.mounts and new != old:
+            where = place(path, ["answers", "path", old])
+            yield f"{where}: `{old}` is mounted, so scripts may keep it; remove it from `mounts` or from the answers"
 
 
-def _shows(item: Item, pattern: Mapping[str, object]) -> bool:
-    if item.kind != pattern["item"]:
-        return False
-    return all(
-        any(_fits(part, pattern[key]) for part in (getattr(item, key) or "").split(","))
-        for key in ("name", "value")
-        if key in pattern
-    )
+def _replaced_twice(path: Path, found: Target) -> Iterator[str]:
+    seen: dict[tuple[str, str], str] = {}
+    for partition in found.partitions.values():
+        for site_id, olds in partition.replaces.items():
+            for old in olds:
+                first = seen.setdefault((site_id, old), partition.name)
+                if first != partition.name:
+                    where = place(path, ["partitions", partition.name, "replaces", site_id])
+                    yield f"{where}: `{old}` of {site_id} is replaced by `{first}` already: name it once"
 
 
-def _fits(text: str, pattern: object) -> bool:
-    if isinstance(pattern, list):
-        return any(_fits(text, p) for p in pattern)
-    wanted = str(pattern)
-    if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
-        return re.fullmatch(wanted[1:-1], text) is not None
-    return text == wanted
+def missing(found: Target, sites: Mapping[str, Site]) -> Iterator[str]:
+    """What a target's file leaves open, and what stays undecided because of it; nothing of it is a fault."""
+    for partition in found.partitions.values():
+        if partition.gpus is None or partition.memory is None:
+            yield (
+                f"partition `{partition.name}`: `gpus` and `memory` of a node are not stated: "
+                "memory written for each GPU is the old site's, not capped to what a node has"
+            )
+        if partition.default_memory_per_gpu is None:
+            yield (
+                f"partition `{partition.name}`: no `default_memory_per_gpu`: "
+                "`--mem-per-gpu` is written into every GPU script that asks for no memory"
+            )
+        for site_id in partition.replaces:
+            if site_id not in sites:
+                yield f"partition `{partition.name}` replaces partitions of `{site_id}`, a site that is not shipped"
+    if found.fabric == "unknown":
+        yield "`fabric` is unknown: network settings of UCX, NCCL and Open MPI stay, and wait for a person"
+    if not found.mounts:
+        yield "no `mounts`: every path of the old site waits for an answer"

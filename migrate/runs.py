@@ -19,7 +19,8 @@ from migrate.rulebook import open_rulebook, rule_files
 from migrate.rulebook.examples import check
 from migrate.rulebook.load import use_cache
 from migrate.rulebook.rule import Rule
-from migrate.workshop import make_plan, run_example, shipped_sites
+from migrate.verify import Complaint, absent, complaints
+from migrate.workshop import Choice, plan_for, run_example, shipped_sites
 
 _MANY = 48  # scripts from which on several processes are worth their start
 _plan: Plan | None = None
@@ -27,21 +28,18 @@ _plan: Plan | None = None
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run goes by, as the command line gave it."""
+    """What a run goes by: what was chosen, how many processes, whether YAML may be remembered."""
 
-    target: str
-    site: str | None = None
-    rules: Sequence[Path] = ()
+    choice: Choice
     jobs: int = 0
     cache: bool = True
-    safe_only: bool = False
-    annotate: bool = False
+
+    def with_fixes(self, *, safe_only: bool, annotate: bool) -> Settings:
+        return replace(self, choice=replace(self.choice, safe_only=safe_only, annotate=annotate))
 
     def plan(self) -> Plan:
         use_cache(enabled=self.cache)
-        return make_plan(
-            self.target, site=self.site, rules=self.rules, safe_only=self.safe_only, annotate=self.annotate
-        )
+        return plan_for(self.choice)
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class Outcome:
     results: tuple[Result, ...]
     faults: tuple[Fault, ...]
     written: dict[str, str] = field(default_factory=dict)
+    complaints: dict[str, list[Complaint]] = field(default_factory=dict)  # what judges say, by script
 
     def report(self) -> Report:
         rules = {r.id: RuleText(r.id, r.title, r.why, r.advice, r.symptoms, r.links) for r in self.plan.rulebook.rules}
@@ -129,6 +128,29 @@ def _one(found: files.Found) -> Result | Fault:
 def _read_and_run(found: files.Found, plan: Plan) -> Result | Fault:
     source = files.read(found)
     return source if isinstance(source, Fault) else run(source, plan)
+
+
+def verified(outcome: Outcome) -> Outcome:
+    """The outcome with the judges' words; a script that bash no longer takes is put back, as a broken promise."""
+    told: dict[str, list[Complaint]] = {}
+    results = []
+    for result in outcome.results:
+        found = complaints(Source(result.source.path, result.output), result.job, result.source)
+        told[result.source.path] = found
+        broken = next((c.message for c in found if c.judge == "bash"), "")
+        results.append(run(result.source, outcome.plan, refuse=f"bash -n: {broken}") if broken else result)
+    return replace(outcome, results=tuple(results), complaints=told)
+
+
+def judge_scripts(outcome: Outcome) -> Outcome:
+    """What the judges say of scripts as they are, and whether a rewrite would still change them."""
+    told: dict[str, list[Complaint]] = {}
+    for result in outcome.results:
+        found = complaints(result.source, result.job)
+        if result.changed:
+            found.append(Complaint("sifmigrate", "a rewrite would change it"))
+        told[result.source.path] = found
+    return replace(outcome, complaints=told)
 
 
 def write_folder(outcome: Outcome, folder: Path) -> Outcome:
@@ -215,6 +237,16 @@ def complain(outcome: Outcome, say: Callable[[str], None]) -> int:
     if not outcome.results and not outcome.faults:
         say("sifmigrate: no job script found; name one, or a folder that holds some")
     return 2
+
+
+def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
+    """What the judges said, a line each, and who could not be asked; the number of scripts with a complaint."""
+    for name in absent():
+        say(f"sifmigrate: {name} is not on this machine: what it would say is not known")
+    for path, found in outcome.complaints.items():
+        for each in found:
+            say(f"{files.shown(path)}: {each.judge}: {each.message}")
+    return sum(bool(found) for found in outcome.complaints.values())
 
 
 def target_names() -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from migrate import profiles
 from migrate.engine import Plan, run
-from migrate.model import Result, Site, Source, Target
+from migrate.model import Result, SifmigrateError, Site, Source, Target
 from migrate.rulebook import Rule, Rulebook, open_rulebook
+from migrate.rulebook.load import nearest
 from migrate.rulebook.rule import Example
 
 
@@ -19,19 +22,49 @@ def shipped_sites() -> Mapping[str, Site]:
     return {name: profiles.site(name) for name in sorted(profiles.profiles("sites"))}
 
 
-def make_plan(
-    target: str,
-    *,
-    site: str | None = None,
-    rules: Sequence[Path] = (),
-    safe_only: bool = False,
-    annotate: bool = False,
-) -> Plan:
-    """A plan for these names or files; raises SifmigrateError where one of them is wrong."""
-    named = profiles.site(site) if site else None
+@dataclass(frozen=True)
+class Choice:
+    """What a run is asked to do, by names: where from and to, which rules, how far to go."""
+
+    target: str
+    site: str | None = None
+    rules: tuple[Path, ...] = ()
+    select: tuple[str, ...] = ()  # only these rules
+    ignore: tuple[str, ...] = ()  # all but these
+    safe_only: bool = False
+    annotate: bool = False
+
+
+def make_plan(target: str, **choice: Any) -> Plan:
+    """A plan for this target (see `Choice` for the rest); raises SifmigrateError where a name or a file is wrong."""
+    return plan_for(Choice(target, **choice))
+
+
+def plan_for(choice: Choice) -> Plan:
+    """A plan for what was chosen; raises SifmigrateError where a name or a file is wrong."""
+    named = profiles.site(choice.site) if choice.site else None
     sites = dict(shipped_sites())
     prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
-    return Plan(open_rulebook(sorted(prefixes), rules), profiles.target(target), sites, named, safe_only, annotate)
+    rulebook = open_rulebook(sorted(prefixes), choice.rules)
+    return Plan(
+        rulebook=_chosen(rulebook, choice),
+        target=profiles.target(choice.target),
+        sites=sites,
+        site=named,
+        known_rules=tuple(r.id for r in rulebook.rules),
+        safe_only=choice.safe_only,
+        annotate=choice.annotate,
+    )
+
+
+def _chosen(rulebook: Rulebook, choice: Choice) -> Rulebook:
+    known = [r.id for r in rulebook.rules]
+    for option, names in (("--select", choice.select), ("--ignore", choice.ignore)):
+        for name in names:
+            if name not in known:
+                raise SifmigrateError(f"{option} {name}: no such rule{nearest(name, known)}")
+    wanted = set(choice.select or known) - set(choice.ignore)
+    return Rulebook(tuple(r for r in rulebook.rules if r.id in wanted), rulebook.tables)
 
 
 def run_example(rulebook: Rulebook, rule: Rule, example: Example, script: str) -> Result:

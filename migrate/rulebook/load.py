@@ -81,13 +81,21 @@ def _parse(path: Path, raw: bytes) -> Any:
 
 
 def _validate(path: Path, data: Any, schema: str) -> None:
+    wrong = fault(_plain(data), schema)
+    if wrong is not None:
+        keys, message = wrong
+        raise SifmigrateError(f"{_at(path, data, keys)}: {message}")
+
+
+def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
+    """Where plain data does not fit a schema, as the keys that lead there, and what is wrong; None where it fits."""
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - 120 ms that a warm cache saves
     from jsonschema.exceptions import best_match  # noqa: PLC0415
 
     validator = Draft202012Validator(_schemas()[schema], registry=_registry())
-    error = best_match(validator.iter_errors(_plain(data)))
+    error = best_match(validator.iter_errors(data))
     if error is None:
-        return
+        return None
     keys: list[str | int] = list(error.absolute_path)
     message = error.message
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
@@ -103,7 +111,7 @@ def _validate(path: Path, data: Any, schema: str) -> None:
     elif error.validator == "pattern":
         hint = error.schema.get("description", f"text that fits {error.validator_value}")
         message = f"`{error.instance}` does not fit; wanted: {hint}"
-    raise SifmigrateError(f"{_at(path, data, keys)}: {message}")
+    return keys, message
 
 
 @cache

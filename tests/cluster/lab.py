@@ -109,14 +109,17 @@ class Cluster:
         """A job as the controller took it, given in on hold and then withdrawn."""
         done = self.submit(script, "--hold", *options)
         assert done.returncode == 0, done.stderr
-        [job] = self.jobs(script.parent)
+        [job] = self.show("job", done.stdout.strip())
         self.withdraw([job])
         return job
 
+    def show(self, *what: str) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = json.loads(self.call("scontrol", "show", *what, "--json").stdout)["jobs"]
+        return jobs
+
     def jobs(self, folder: Path) -> list[dict[str, Any]]:
         """The jobs that were given in from `folder` and not withdrawn, in order."""
-        everything = json.loads(self.call("scontrol", "show", "jobs", "--json").stdout)["jobs"]
-        here = [job for job in everything if job["current_working_directory"] == str(folder)]
+        here = [job for job in self.show("jobs") if job["current_working_directory"] == str(folder)]
         return sorted((job for job in here if job["job_state"] != ["CANCELLED"]), key=lambda job: int(job["job_id"]))
 
     def withdraw(self, jobs: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from lab import Cluster, Done, fresh_folder, link_all, numbers
 from ruamel.yaml import YAML
 
-from migrate.engine import run
+from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.workshop import make_plan
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.cluster("slurm")
 HERE = Path(__file__).parent
 FIXTURES = {path.parent.name: path for path in sorted(HERE.parents[1].glob("fixtures/taiwania2/*/before.sh"))}
 EXPECTED: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(HERE / "expected.yaml")
+HEADERS: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(HERE / "headers.yaml")
 JOBS = {path.stem: path for path in sorted((HERE / "jobs").glob("*.sh"))}
 
 
@@ -58,8 +59,13 @@ EACH_TIME = {
 
 
 @cache
+def plan() -> Plan:
+    return make_plan("slinky")
+
+
+@cache
 def migrated(before: Path) -> Result:
-    result = run(Source(before.name, before.read_bytes()), make_plan("slinky"))
+    result = run(Source(before.name, before.read_bytes()), plan())
     assert result.fault == ""
     return result
 
@@ -99,6 +105,28 @@ def test_sbatch_refuses_a_script_only_where_we_call_it_blocked(name: str, judge:
     assert done.returncode != 0
     assert EXPECTED[name]["refused"] in done.stderr
     assert migrated(FIXTURES[name]).readiness == "blocked"
+
+
+def header(line: str) -> Result:
+    script = f"#!/bin/bash\n#SBATCH --partition=gp1d\n{line}\nsingularity exec box.sif true\n"
+    return run(Source("job.sh", script.encode()), plan())
+
+
+@pytest.mark.parametrize("name", HEADERS["accepted"])
+def test_sbatch_accepts_the_migrated_header(name: str, judge: Cluster) -> None:
+    result = header(HEADERS["accepted"][name])
+    assert result.readiness in {"migrated", "review"}
+    done = judge.test(put("header", result.output))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", HEADERS["refused"])
+def test_sbatch_refuses_a_header_that_we_call_blocked(name: str, judge: Cluster) -> None:
+    result = header(HEADERS["refused"][name]["line"])
+    assert result.readiness == "blocked"
+    done = judge.test(put("header", result.output))
+    assert done.returncode != 0
+    assert HEADERS["refused"][name]["says"] in done.stderr
 
 
 @every_job_script
@@ -204,12 +232,12 @@ def test_a_module_line_that_is_left_in_fails_on_the_node(cluster: Cluster) -> No
     assert "module: command not found" in said
 
 
-@pytest.mark.parametrize("program", ["python", "python3", "conda", "make", "gcc", "docker"])
-def test_a_program_that_the_image_lacks_fails_on_the_node(program: str, cluster: Cluster) -> None:
-    script = put(program, f"#!/bin/bash\n{program} --version\n".encode())
+def test_programs_that_the_image_lacks_fail_on_the_node(cluster: Cluster) -> None:
+    programs = ["python", "python3", "conda", "make", "gcc", "docker"]
+    script = put("programs", "\n".join(["#!/bin/bash", *programs]).encode())
     code, said = ends_with(cluster, script, "--mem=1G")
     assert code == 127
-    assert f"{program}: command not found" in said
+    assert [line.split()[-4:] for line in said.splitlines()] == [[f"{p}:", "command", "not", "found"] for p in programs]
 
 
 def test_without_the_memory_that_we_add_one_gpu_takes_a_whole_node(cluster: Cluster) -> None:

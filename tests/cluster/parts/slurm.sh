@@ -68,7 +68,6 @@ MailProg=/bin/true
 PropagateResourceLimits=NONE
 GresTypes=gpu
 KillWait=2
-MinJobAge=60
 $(printf '%s\n' "${@:3}")
 PartitionName=slinky Nodes=ALL Default=YES MaxTime=UNLIMITED
 CONF

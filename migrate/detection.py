@@ -1,0 +1,49 @@
+"""Detection: which site a script was written for, and what shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from migrate.model import Item, Job, Site, Source
+from migrate.profiles import GENERIC
+
+
+def detect(source: Source, job: Job, sites: Mapping[str, Site]) -> tuple[Site, str]:
+    """The site whose evidence a script shows most of, and that evidence in words; generic where none is ahead."""
+    found = {name: shown for name, s in sites.items() if (shown := _evidence(source, job, s))}
+    ranked = sorted(found, key=lambda name: -len(found[name]))
+    if not ranked:
+        return GENERIC, "nothing in the script names a site"
+    if len(ranked) > 1 and len(found[ranked[0]]) == len(found[ranked[1]]):
+        return GENERIC, f"undecided between {' and '.join(ranked[:2])}: {'; '.join(found[ranked[0]])}"
+    return sites[ranked[0]], "; ".join(found[ranked[0]])
+
+
+def _evidence(source: Source, job: Job, candidate: Site) -> list[str]:
+    shown = []
+    for pattern in candidate.evidence:
+        item = next((i for j in job.walk() for i in j.items if _shows(i, pattern)), None)
+        if item is not None:
+            line, _ = source.position(item.span.start)
+            shown.append(f"line {line}: {source.text(item.span)}")
+    return shown
+
+
+def _shows(item: Item, pattern: Mapping[str, object]) -> bool:
+    if item.kind != pattern["item"]:
+        return False
+    return all(
+        any(_fits(part, pattern[key]) for part in (getattr(item, key) or "").split(","))
+        for key in ("name", "value")
+        if key in pattern
+    )
+
+
+def _fits(text: str, pattern: object) -> bool:
+    if isinstance(pattern, list):
+        return any(_fits(text, p) for p in pattern)
+    wanted = str(pattern)
+    if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
+        return re.fullmatch(wanted[1:-1], text) is not None
+    return text == wanted
