@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types format clean
+.PHONY: demo test test-cluster bench lint types format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,7 +23,16 @@ demo: $(STAMP)
 
 test: lint types $(STAMP)
 	$(BIN)/sifmigrate rules test
-	$(BIN)/python -m pytest --numprocesses auto --ignore=tests/cluster
+	$(BIN)/python -m pytest --numprocesses auto
+
+# Real Slurm and Apptainer in a folder of their own (root, Debian packages); says loudly what it could not test.
+test-cluster: $(STAMP)
+	bash tests/cluster/up.sh
+	$(BIN)/python -m pytest tests/cluster
+
+# Against shellcheck and ast-grep on the same generated scripts, in the same run.
+bench: $(STAMP)
+	$(BIN)/python bench/run.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and test the rules.")
+target_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Describe a cluster of your own.")
 app.add_typer(rules_app, name="rules")
+app.add_typer(target_app, name="target")
 
 OK, POINTS, WRONG, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -313,6 +315,67 @@ def config() -> int:
         shown = "-" if value in (None, "") else str(value).lower() if isinstance(value, bool) else value
         sys.stdout.write(f"{name:10} {shown}  ({setting.place})\n")
     return OK
+
+
+@target_app.command("init")
+@guarded
+def target_init(  # noqa: PLR0913 - one parameter a question
+    file: Path,
+    *,
+    name: Annotated[str | None, typer.Option("--id", help="Its id; the file's name when absent.")] = None,
+    extends: Annotated[str, typer.Option(help="The shipped target that it is like.")] = "slinky",
+    partition: Annotated[str | None, typer.Option(help="Its partition for most jobs.")] = None,
+    max_time: Annotated[str | None, typer.Option(help="That partition's limit: unlimited, or [D-]HH:MM:SS.")] = None,
+    gpus: Annotated[int | None, typer.Option(min=0, help="GPUs of a node.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory of a node, such as 2000G.")] = None,
+    mount: Annotated[list[str] | None, typer.Option(help="A path that all nodes have; repeatable.")] = None,
+    accounting: Annotated[bool | None, typer.Option(help="Whether it checks accounts.")] = None,
+    command: Annotated[str | None, typer.Option(help="singularity or apptainer.")] = None,
+) -> int:
+    """Write a commented target file; asks for what no option says, when a person is there to answer."""
+    from migrate import describe  # noqa: PLC0415 - as in scan
+
+    answers = describe.Answers(
+        id=name or file.stem.lower().replace("_", "-"),
+        extends=extends,
+        partition=partition or _answer("Partition for most jobs", "slinky"),
+        max_time=max_time or _answer("Its time limit (unlimited, or [D-]HH:MM:SS)", "unlimited"),
+        gpus=gpus,
+        memory=memory,
+        mounts=tuple(mount or _answer("Paths that all nodes have", "/home /work").split()),
+        accounting=_yes(_answer("Does it check accounts (yes, no)", "no")) if accounting is None else accounting,
+        command=command or _answer("Scripts call the runtime (singularity, apptainer)", "singularity"),
+    )
+    describe.write_target(file, answers)
+    say(f"Written: {file}. Look it through, then: sifmigrate target check {file}")
+    return OK
+
+
+@target_app.command("check")
+@guarded
+def target_check(file: str) -> int:
+    """Tell what a target file contradicts itself in (exit 1), and what it leaves open."""
+    from migrate import describe  # noqa: PLC0415 - as in scan
+
+    wrong, still_open = describe.check_target(file)
+    for line in wrong:
+        say(f"sifmigrate: {line}")
+    for line in still_open:
+        sys.stdout.write(f"open: {line}\n")
+    if not wrong:
+        sys.stdout.write(f"{file}: good\n")
+    return POINTS if wrong else OK
+
+
+def _answer(question: str, default: str) -> str:
+    """What a person says; the default where nobody is there."""
+    if not sys.stdin.isatty():
+        return default
+    return str(typer.prompt(question, default=default))
+
+
+def _yes(text: str) -> bool:
+    return text.strip().lower() in {"y", "yes", "true", "1"}
 
 
 @rules_app.command("list")

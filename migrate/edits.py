@@ -67,7 +67,8 @@ def _claims(finding: Finding) -> list[Span]:
     fix = finding.fix
     if fix is None:
         return []
-    return [Span(e.start, max(e.end, e.start + 1)) for e in fix.edits] + [i.span for i in fix.removes]
+    # insertions claim nothing: those at one place stand in rulebook order
+    return [Span(e.start, e.end) for e in fix.edits if e.before] + [i.span for i in fix.removes]
 
 
 def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:

@@ -165,22 +165,32 @@ class _Collector:
             self.option(option, "directive", program="sbatch", place=place, holder=holder, previous=previous)
             previous = option.span.end
         for word in directive.strays:
-            name, reason = decoded(word.text), "not an option: sbatch refuses the script because of this word"
-            fate: Fate = "review" if directive.live else "kept"
-            self.add(
-                Item(
-                    "directive",
-                    name,
-                    word.span,
-                    place=place,
-                    program="stray",
-                    editable=False,
-                    fate=fate,
-                    reason=reason,
-                )
-            )
+            self.stray(word, place)
         if directive.fault and directive.live:
             self.gaps.append(Gap(directive.span, f"{directive.fault}: sbatch refuses the script"))
+
+    def stray(self, word: Word, place: str) -> None:
+        """A word of a directive line that is no option: `hetjob` means something, anything else is refused."""
+        name = decoded(word.text)
+        fate: Fate = "kept"
+        verb, reason = "", "sbatch reads no directive below the first command: it never counted"
+        if name in {"hetjob", "packjob"}:
+            verb, reason = "component", "the directives below it are about another component of the job"
+        elif place == "header":
+            fate, verb, reason = "review", "refused", f"`{name}` is no option: sbatch refuses the script because of it"
+        self.add(
+            Item(
+                "directive",
+                name,
+                word.span,
+                place=place,
+                program="sbatch",
+                verb=verb,
+                editable=False,
+                fate=fate,
+                reason=reason,
+            )
+        )
 
     def option(  # noqa: PLR0913 - an option is all of these
         self,
@@ -193,6 +203,7 @@ class _Collector:
         holder: Holder | None = None,
         previous: int | None = None,
         contained: bool = False,
+        group: int | None = None,
     ) -> None:
         """An option as an item, and what its value holds as items of their own."""
         if place == "command":
@@ -212,10 +223,11 @@ class _Collector:
                 value_span=None if value is None else value.part(0),
                 place=place,
                 program=program,
-                verb=verb,
+                verb="refused" if kind == "directive" and fate == "review" else verb,
                 constant=all(w.constant for w in words),
                 editable=all(w.editable for w in words) and row is not None,
                 holder=holder,
+                group=group,
                 remove=None if previous is None else Span(previous, option.span.end),
                 fate="kept" if place == "dead" else fate,
                 reason="sbatch reads no directive below the first command: it never counted"
@@ -446,7 +458,14 @@ class _Collector:
             self.container(inner)
         for option in inner.options:
             if kind is not None:
-                self.option(option, kind, program=inner.program, verb=inner.verb, contained=contained)
+                self.option(
+                    option,
+                    kind,
+                    program=inner.program,
+                    verb=inner.verb,
+                    contained=contained,
+                    group=inner.program_word.span.start,
+                )
             elif option.row is not None and option.row.holds:
                 self.held(option, inner.program, "command", contained=contained)
         for word in inner.operands if table.assignments else ():

@@ -32,7 +32,7 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
             edits[o.owner].append(o.edit)
     about: dict[int, list[int]] = defaultdict(list)
     for number, outcome in enumerate(outcomes):
-        if outcome.finding.item is not None:
+        if outcome.finding.item is not None and outcome.finding.fate != "added":
             about[id(outcome.finding.item)].append(number)
     entries: list[Entry] = []
     items = sorted((i for part in job.walk() for i in part.items), key=lambda i: (i.span, i.kind, i.name))

@@ -244,6 +244,7 @@ class Item:
     verb: str = ""
     constant: bool = True
     editable: bool = True
+    group: int | None = None  # options of one command line share it
     holder: Holder | None = None
     remove: Span | None = None  # what to erase when it goes but its holder stays
     fate: Fate = "kept"  # what its table says where no rule speaks

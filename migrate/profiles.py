@@ -41,13 +41,17 @@ def site(name: str) -> Site:
 
 def target(name: str, changes: Mapping[str, Any] | None = None) -> Target:
     """The target of this name or file; raises SifmigrateError with what would be right."""
-    path, data = _profile("targets", name)
-    data = {**data, **(changes or {})}
-    found = _build_target(data)
+    path, found = read_target(name, changes)
     fault = next(contradictions(path, found), None)
     if fault is not None:
         raise SifmigrateError(fault)
     return found
+
+
+def read_target(name: str, changes: Mapping[str, Any] | None = None) -> tuple[Path, Target]:
+    """A target as its file says, contradictions and all, and that file."""
+    path, data = _profile("targets", name)
+    return path, _build_target({**data, **(changes or {})})
 
 
 def _build_target(data: Mapping[str, Any]) -> Target:

@@ -38,7 +38,8 @@ def findings_text(result: Result) -> str:
     rows = []
     for outcome in result.outcomes:
         finding = outcome.finding
-        fate = final[id(finding.item)] if finding.item else finding.fate
+        # a finding that adds says nothing of the item beside which it adds
+        fate = final[id(finding.item)] if finding.item and finding.fate != "added" else finding.fate
         rows.append((_line(result.source, finding), finding.rule, "review" if outcome.lost else fate))
     return "".join(["readiness: ", result.readiness, "\n", *(f"{n} {rule} {fate}\n" for n, rule, fate in sorted(rows))])
 

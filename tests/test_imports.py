@@ -19,7 +19,7 @@ LAYERS = [
     ["edits", "ledger", "annotate", "ignores"],
     ["engine"],
     ["workshop", "files", "config", "verify"],
-    ["reports"],
+    ["reports", "describe"],
     ["runs"],
     ["cli", "__main__"],
 ]

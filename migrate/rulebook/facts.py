@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -68,19 +69,25 @@ def _program(c: Context) -> str | None:
     return c.item.program if c.item else None
 
 
-def _option(job: Job, *names: str) -> str | None:
-    items = [i for name in names if (i := job.item(name)) is not None]
-    return items[0].value or "" if items else None
+def _asked(c: Context, *names: str) -> str | None:
+    """The value that the job (or, for an item of a submit line, that line) gives to the first of these options."""
+    group = c.item.group if c.item else None
+    for name in names:
+        line = [i for i in c.job.all_items() if i.group == group and i.name == name] if group is not None else []
+        item = line[-1] if line else c.job.item(name) if group is None else None
+        if item is not None:
+            return item.value or ""
+    return None
 
 
 def _old_partitions(c: Context) -> list[Partition]:
-    names = (_option(c.job, "--partition") or "").split(",")
+    names = (_asked(c, "--partition") or "").split(",")
     replaced = _replaced(c.site, c.target)
     return [c.site.partitions[n] for n in names if n in c.site.partitions and n in replaced]
 
 
 def _new_partition(c: Context) -> Partition:
-    asked = (_option(c.job, "--partition") or "").split(",")[0]
+    asked = (_asked(c, "--partition") or "").split(",")[0]
     name = _replaced(c.site, c.target).get(asked, asked)
     return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
 
@@ -109,8 +116,9 @@ def _old_memory_per_gpu(c: Context) -> str | None:
 
 def _gpus(c: Context) -> str | None:
     for name in _GPUS:
-        value = _option(c.job, name)
-        if value is not None and ("gpu" in value or name not in {"--gres", "--tres-per-task"}):
+        value = _asked(c, name)
+        plain = name not in {"--gres", "--tres-per-task"}
+        if value is not None and (plain or "gpu" in value) and not re.search(r"(^|[:=])0\b", value):
             return f"{name}={value}"
     return None
 
@@ -210,6 +218,12 @@ def _unmounted(c: Context) -> str | None:
     return None if any(prefix == m or prefix.startswith(f"{m}/") for m in known) else prefix
 
 
+def _leftovers(c: Context) -> str | None:
+    """Directive lines of other schedulers that sbatch obeys all the same, wherever they stand (src/sbatch/xlate.c)."""
+    lines = re.findall(rb"^#(?:PBS|BSUB)[ \t]+-[^\n]*", c.job.text.data, re.MULTILINE)
+    return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
+
+
 def _newlines(c: Context) -> str:
     return "dos" if b"\r\n" in c.job.text.data else "unix"
 
@@ -221,10 +235,10 @@ FACTS: dict[str, Callable[[Context], str | None]] = {
     "site": lambda c: c.site.id,
     "target": lambda c: c.target.id,
     "command": lambda c: c.target.command,
-    "time": lambda c: _option(c.job, "--time"),
-    "memory": lambda c: _option(c.job, *_MEMORY),
+    "time": lambda c: _asked(c, "--time"),
+    "memory": lambda c: _asked(c, *_MEMORY),
     "gpus": _gpus,
-    "partition": lambda c: _option(c.job, "--partition"),
+    "partition": lambda c: _asked(c, "--partition"),
     "old_partition": _old_partition,
     "old_time_limit": _old_time_limit,
     "old_memory_per_gpu": _old_memory_per_gpu,
@@ -236,6 +250,10 @@ FACTS: dict[str, Callable[[Context], str | None]] = {
     "shared_folder": _shared_folder,
     "unmounted": _unmounted,
     "directives": lambda c: "yes" if any(i.place in {"header", "dead"} for i in c.job.items) else None,
+    "reason": lambda c: c.item.reason if c.item else None,
+    "components": lambda c: "yes" if any(i.verb == "component" for i in c.job.items) else None,
+    "leftovers": _leftovers,
+    "ignore_pbs": lambda c: _asked(c, "--ignore-pbs"),
     "newlines": _newlines,
     "dialect": lambda c: c.job.dialect,
     "shell": lambda c: c.job.shell or None,

@@ -132,6 +132,8 @@ class Rule:
         if action == "add":
             return Fix(adds=fill(text, context), fate="added")
         assert item is not None
+        if action == "insert":
+            return Fix(edits=(Edit(item.span.start, b"", f"{fill(text, context)} ".encode()),), fate="added")
         if action == "remove":
             return Fix(removes=(item,), fate="removed")
         span = item.value_span

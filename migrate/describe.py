@@ -1,0 +1,118 @@
+"""Describing a cluster: a commented target file from a few answers, and what a target file leaves open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate import profiles
+from migrate.model import SifmigrateError
+from migrate.rulebook.load import rules_folder
+from migrate.workshop import shipped_sites
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What `target init` needs to know of a cluster."""
+
+    id: str
+    partition: str
+    extends: str = "slinky"
+    max_time: str = "unlimited"
+    gpus: int | None = None
+    memory: str | None = None
+    mounts: tuple[str, ...] = ("/home", "/work")
+    accounting: bool = False
+    command: str = "singularity"
+
+
+def target_file(answers: Answers) -> str:
+    """The text of a target file for these answers; raises SifmigrateError where one cannot be."""
+    _check(answers)
+    base = profiles.target(answers.extends)
+    lines = [
+        f"# yaml-language-server: $schema={(rules_folder() / 'schemas' / 'target.schema.json').as_uri()}",
+        "# A target of sifmigrate: the cluster to which job scripts go.",
+        f"# It extends a shipped one: what is not said here is as in `{answers.extends}`.",
+        f"id: {answers.id}",
+        f"title: {answers.id}",
+        f"extends: {answers.extends}",
+        "",
+        "# The name by which scripts call the container runtime: singularity or apptainer.",
+        f"command: {answers.command}",
+        "# slurmdbd where the cluster checks accounts; then each old account needs an answer below.",
+        f"accounting: {'slurmdbd' if answers.accounting else 'none'}",
+        "",
+        f"default_partition: {answers.partition}",
+        "partitions:",
+    ]
+    lines += [f"  {name}: null   # not on this cluster" for name in base.partitions if name != answers.partition]
+    lines += _partition(answers, base.partitions[base.default_partition].replaces)
+    lines += [
+        "",
+        "# Path prefixes that every node has just as the old cluster had them. Others wait for an answer.",
+        f"mounts: [{', '.join(answers.mounts)}]",
+        "",
+        "# Programs that the nodes have outside any container, besides those of the shipped target.",
+        "host_programs: []",
+        "",
+        "# What people have decided, once for all scripts.",
+        "answers:",
+        "  partition: {}   # OLD: NEW",
+        "  account: {}     # OLD: NEW",
+        "  path: {}        # /old/prefix: /new/prefix",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _partition(answers: Answers, replaces: object) -> list[str]:
+    lines = [f"  {answers.partition}:", f"    max_time: {_quoted(answers.max_time)}"]
+    lines.append("    # GPUs and memory of one node: memory written for each GPU is capped to a GPU's share.")
+    lines.append(f"    gpus: {answers.gpus}" if answers.gpus is not None else "    # gpus: 8")
+    lines.append(f"    memory: {answers.memory}" if answers.memory else "    # memory: 2000G")
+    lines.append("    # Set this when slurm.conf has DefMemPerGPU: then no memory line is added to scripts.")
+    lines.append("    # default_memory_per_gpu: 90G")
+    lines.append("    # Old partitions, by site, for which this one stands.")
+    lines.append("    replaces:")
+    assert isinstance(replaces, dict)
+    lines += [f"      {site}: [{', '.join(olds)}]" for site, olds in replaces.items()] or ["      {}"]
+    return lines
+
+
+def _quoted(text: str) -> str:
+    return text if text == "unlimited" else f'"{text}"'
+
+
+def _check(answers: Answers) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", answers.id):
+        raise SifmigrateError(f"id `{answers.id}`: small letters, digits and hyphens, beginning with a letter")
+    if not _NAME.match(answers.partition):
+        raise SifmigrateError(f"partition `{answers.partition}`: letters, digits, hyphen, dot and underscore")
+    if not re.fullmatch(r"unlimited|(\d+-)?\d{2}:\d{2}:\d{2}", answers.max_time):
+        raise SifmigrateError(f"time limit `{answers.max_time}`: unlimited, or [D-]HH:MM:SS")
+    if answers.memory and not re.fullmatch(r"\d+[MGT]", answers.memory):
+        raise SifmigrateError(f"memory `{answers.memory}`: a whole number with M, G or T, such as 512G")
+    for mount in answers.mounts:
+        if not re.fullmatch(r"/[A-Za-z0-9_./-]*", mount):
+            raise SifmigrateError(f"mount `{mount}`: an absolute path, such as /work")
+
+
+def check_target(file: str) -> tuple[list[str], list[str]]:
+    """What is contradictory in a target file, and what it leaves open; raises SifmigrateError where it is no target."""
+    path, found = profiles.read_target(file)
+    return list(profiles.contradictions(path, found)), list(profiles.missing(found, shipped_sites()))
+
+
+def write_target(path: Path, answers: Answers) -> None:
+    """Write the target file; never over one that is there."""
+    text = target_file(answers)
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        raise SifmigrateError(f"{path}: is there already; choose another name or remove it") from error
+    except OSError as error:
+        raise SifmigrateError(f"{path}: cannot be written: {error.strerror}") from error
