@@ -1,0 +1,303 @@
+"""A site's own files: rules, sites, targets and settings that are shipped nowhere, and every file of the docs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrate import profiles
+from migrate.config import read_config
+from migrate.describe import Answers, check_target, target_file
+from migrate.engine import run
+from migrate.model import SifmigrateError, Source
+from migrate.profiles import merged
+from migrate.rulebook.load import fault, rules_folder
+from migrate.workshop import make_plan
+
+DOCS = Path(__file__).parents[1] / "docs"
+_FILE = re.compile(r"<!-- file: (?P<name>\S+) -->\n```yaml\n(?P<text>.*?)```", re.DOTALL)
+
+OAK_SCRIPT = b"""#!/bin/bash
+#SBATCH --partition=debug
+#SBATCH --account=oak-bio
+#SBATCH --gres=gpu:2
+module load oak-setup singularity
+export DATA=/oak/home/$USER/data
+singularity exec --nv a.sif python3 train.py
+python3 summary.py
+"""
+# 192G a node and 4 GPUs: 48G for each, less than the 64G of the old site
+FIR_SCRIPT = b"""#!/bin/bash
+#SBATCH --partition=short
+#SBATCH --account=fir-bio
+#SBATCH --gres=gpu:2
+#SBATCH --mem-per-gpu=48G
+#SBATCH --time=01:00:00
+export DATA=/home/$USER/data
+apptainer exec --nv a.sif python3 train.py
+python3 summary.py
+"""
+
+
+@pytest.fixture
+def documented(tmp_path: Path) -> Path:
+    """A folder with every file that the docs show."""
+    for page in sorted(DOCS.glob("*.md")):
+        for match in _FILE.finditer(page.read_text()):
+            place = tmp_path / match["name"]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(match["text"])
+    return tmp_path
+
+
+def sifmigrate(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "migrate", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+# ---------------------------------------------------------------------------------------------------- no change
+
+
+def test_a_folder_without_settings_has_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    assert {s.place for s in read_config(tmp_path).values()} == {"default"}
+
+
+def test_another_tool_in_pyproject_is_none_of_ours(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\ntarget = 'x'\n")
+    assert read_config(tmp_path)["target"].value is None
+
+
+def test_a_script_without_ignore_comments_has_its_findings() -> None:
+    plan = make_plan("slinky")
+    result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -p gtest\n# sifmigrate is a word here\n"), plan)
+    assert {o.finding.rule for o in result.outcomes} == {"rewrite-partition", "add-old-time-limit"}
+
+
+# ------------------------------------------------------------------------------------- sites, targets, rules
+
+
+def test_a_site_and_a_target_in_yaml_alone_migrate_a_script(documented: Path) -> None:
+    (documented / "job.sh").write_bytes(OAK_SCRIPT)
+    done = sifmigrate(documented, "rewrite", "job.sh", "--in-place", "--rules", "rules")
+    assert (documented / "job.sh").read_bytes() == FIR_SCRIPT, done.stdout + done.stderr
+    assert "from oak" in done.stdout
+
+
+def test_the_documented_rule_passes_its_examples(documented: Path) -> None:
+    done = sifmigrate(documented, "rules", "test", "rules/drop-oak-setup.yaml")
+    assert (done.returncode, done.stdout) == (0, "1 rules, 2 examples, 0 failed\n")
+
+
+def test_the_documented_target_is_good(documented: Path) -> None:
+    assert check_target(str(documented / "fir.yaml"))[0] == []
+
+
+def test_extending_merges_mappings_replaces_lists_and_takes_nulls_away() -> None:
+    base = {"partitions": {"a": {"gpus": 1}, "b": {}}, "mounts": ["/home", "/work"], "host_programs": ["bash"]}
+    changes = {"partitions": {"a": {"gpus": 2}, "b": None}, "mounts": ["/home"], "host_programs": ["R", "bash"]}
+    assert merged(base, changes) == {
+        "partitions": {"a": {"gpus": 2}},
+        "mounts": ["/home"],
+        "host_programs": ["bash", "R"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("id: x\nextends: slinkyy\n", "2:1", "did you mean `slinky`?"),
+        ("id: x\nextends: x.yaml\n", "2:1", "may not extend itself: x.yaml extends x.yaml"),
+        ("id: x\nextends: slinky\ndefault_partition: slinki\n", "3:1", "did you mean `slinky`?"),
+        ("id: x\nextends: slinky\npartition: {}\n", "3:1", "did you mean `partitions`?"),
+        ("id: x\nextends: slinky\nanswers: {partition: {ct56: cpu}}\n", "3:23", "is no partition"),
+        ("id: x\nextends: slinky\nanswers: {path: {/work: /w}}\n", "3:18", "`/work` is mounted"),
+        (
+            "id: x\nextends: slinky\npartitions:\n  two:\n    replaces: {taiwania2: [gtest]}\n",
+            "5:16",
+            "`gtest` of taiwania2 is replaced by `slinky` already",
+        ),
+        (
+            "id: x\nextends: slinky\npartitions: {two: {}}\nanswers: {partition: {gtest: two}}\n",
+            "4:23",
+            "`gtest` goes to `two` here, and partition `slinky` replaces it",
+        ),
+        ("id: x\nextends: slinky\nfabric: [\n", "4:1", "not valid YAML"),
+    ],
+    ids=lambda v: v if isinstance(v, str) and ":" in v and len(v) < 6 else None,
+)
+def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, place: str, says: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    with pytest.raises(SifmigrateError) as caught:
+        profiles.target(str(file))
+    assert str(caught.value).startswith(f"{file}:{place}: ")
+    assert says in str(caught.value)
+
+
+def test_a_file_that_extends_itself_through_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("id: a\nextends: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("id: b\nextends: a.yaml\n")
+    with pytest.raises(SifmigrateError, match="may not extend itself"):
+        profiles.site(str(tmp_path / "a.yaml"))
+
+
+# --------------------------------------------------------------------------------------------- target init
+
+
+def test_a_written_target_is_good_and_migrates(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    done = sifmigrate(tmp_path, "target", "init", "mine.yaml", "--partition", "gpu", "--gpus", "8", "--memory", "2000G")
+    assert done.returncode == 0, done.stderr
+    assert check_target(str(file))[0] == []
+    result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -p gtest -t 5\n"), make_plan(str(file)))
+    assert result.output == b"#!/bin/bash\n#SBATCH -p gpu -t 5\n"
+
+
+def test_a_target_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("mine\n")
+    done = sifmigrate(tmp_path, "target", "init", "mine.yaml")
+    assert (done.returncode, (tmp_path / "mine.yaml").read_text()) == (2, "mine\n")
+    assert "is there already" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        Answers(id="X Y", partition="gpu"),
+        Answers(id="x", partition="gpu: {"),
+        Answers(id="x", partition="gpu", max_time="1 day"),
+        Answers(id="x", partition="gpu", memory="lots"),
+        Answers(id="x", partition="gpu", mounts=("work]",)),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused(answers: Answers) -> None:
+    with pytest.raises(SifmigrateError):
+        target_file(answers)
+
+
+# ---------------------------------------------------------------------------------------------- settings
+
+
+def test_the_nearest_settings_count_and_the_command_line_counts_more(tmp_path: Path) -> None:
+    (tmp_path / "sifmigrate.yaml").write_text("target: nowhere\n")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "pyproject.toml").write_text('[tool.sifmigrate]\ntarget = "slinky"\njobs = 1\n')
+    (inner / "job.sh").write_bytes(b"#!/bin/bash\n#SBATCH -p gtest\n")
+    assert sifmigrate(inner, "rewrite", "--check").returncode == 1
+    assert "nowhere" in sifmigrate(inner, "rewrite", "--check", "--target", "nowhere").stderr
+    shown = sifmigrate(inner, "config").stdout
+    assert f"target     slinky  ({inner / 'pyproject.toml'}:2:1)" in shown
+    assert "annotate   false  (default)" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place", "says"),
+    [
+        ("sifmigrate.yaml", "target: slinky\nannotat: true\n", "2:1", "did you mean `annotate`?"),
+        ("sifmigrate.yaml", "jobs: many\n", "1:1", "'many' is not of type 'integer'"),
+        (
+            "pyproject.toml",
+            "[tool.sifmigrate]\ntarget = 'slinky'\nsafe_only = true\n",
+            "3:1",
+            "did you mean `safe-only`?",
+        ),
+    ],
+)
+def test_wrong_settings_are_refused_with_their_place(
+    tmp_path: Path, name: str, text: str, place: str, says: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SifmigrateError) as caught:
+        read_config(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / name}:{place}: ")
+    assert says in str(caught.value)
+
+
+def test_the_documented_settings_fit_their_schema(documented: Path) -> None:
+    assert read_config(documented)["ignore"].value == ["startup-file"]
+    assert {p.name.split(".")[0] for p in (rules_folder() / "schemas").glob("*.json")} >= {
+        "rule",
+        "site",
+        "target",
+        "config",
+    }
+    assert fault({"target": 3}, "config") is not None
+
+
+@pytest.mark.parametrize(("option", "kept"), [("select", {"rewrite-partition"}), ("ignore", {"add-old-time-limit"})])
+def test_rules_can_be_chosen(option: str, kept: set[str]) -> None:
+    plan = make_plan("slinky", **{option: ("rewrite-partition",)})
+    result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -p gtest\n"), plan)
+    assert {o.finding.rule for o in result.outcomes} == kept
+
+
+def test_choosing_an_unknown_rule_names_the_nearest() -> None:
+    with pytest.raises(SifmigrateError, match="did you mean `rewrite-partition`"):
+        make_plan("slinky", select=("rewrite-partitions",))
+
+
+# ---------------------------------------------------------------------------------------- ignore comments
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        b"#!/bin/bash\n#SBATCH -p ct56   # sifmigrate: ignore[unknown-partition] stays on the old cluster\n",
+        b"#!/bin/bash\n# sifmigrate: ignore[unknown-partition] stays on the old cluster\n#SBATCH -p ct56\n",
+        b"#!/bin/bash\n#SBATCH -p ct56\n# sifmigrate: ignore-file[unknown-partition] stays on the old cluster\n",
+    ],
+    ids=["on the line", "above it", "for the file"],
+)
+def test_a_comment_silences_a_rule_and_is_told(script: bytes) -> None:
+    result = run(Source("job.sh", script), make_plan("slinky"))
+    (outcome,) = result.outcomes
+    assert (result.readiness, outcome.finding.fate) == ("unchanged", "kept")
+    assert "stays on the old cluster" in outcome.finding.message
+
+
+def test_a_comment_above_a_continued_command_is_about_all_of_it() -> None:
+    script = b"#!/bin/bash\n# sifmigrate: ignore[ucx-transports] measured\nsrun \\\n  env UCX_TLS=rc \\\n  hostname\n"
+    result = run(Source("job.sh", script), make_plan("slinky"))
+    assert [o.finding.fate for o in result.outcomes] == ["kept"]
+
+
+def test_a_comment_keeps_a_fix_from_being_made() -> None:
+    script = b"#!/bin/bash\n#SBATCH -p gtest -t 5 # sifmigrate: ignore[rewrite-partition] later\n"
+    assert run(Source("job.sh", script), make_plan("slinky")).output == script
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [("note-account", "says nothing here"), ("note-acount", "is no rule (did you mean `note-account`?)")],
+)
+def test_a_comment_that_silences_nothing_is_reported(rule: str, says: str) -> None:
+    script = f"#!/bin/bash\n# sifmigrate: ignore[{rule}] old\nhostname\n".encode()
+    (outcome,) = run(Source("job.sh", script), make_plan("slinky")).outcomes
+    assert outcome.finding.rule == "unused-ignore"
+    assert says in outcome.finding.message
+
+
+# ------------------------------------------------------------------------------------------------ decisions
+
+
+def test_an_answer_releases_what_waited_for_it(tmp_path: Path) -> None:
+    script = b"#!/bin/bash\n#SBATCH -p ct56\nsrun hostname\n"
+    waiting = run(Source("job.sh", script), make_plan("slinky"))
+    assert {o.finding.decision for o in waiting.outcomes} == {"partition:ct56"}
+    (tmp_path / "x.yaml").write_text("id: x\nextends: slinky\nanswers: {partition: {ct56: slinky}}\n")
+    released = run(Source("job.sh", script), make_plan(str(tmp_path / "x.yaml")))
+    assert (released.readiness, released.output) == ("migrated", script.replace(b"ct56", b"slinky"))
+
+
+def test_a_report_says_what_decisions_release(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_bytes(b"#!/bin/bash\n#SBATCH -p ct56\nsrun hostname\n")
+    (tmp_path / "b.sh").write_bytes(b"#!/bin/bash\n#SBATCH -p ct56\nsrun hostname\n")
+    done = sifmigrate(tmp_path, "scan")
+    assert "1 decision releases 2 scripts" in done.stdout.replace("\n", " ")
