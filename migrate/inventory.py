@@ -25,7 +25,7 @@ from migrate.model import (
     Text,
     Word,
 )
-from migrate.reader import Layout, lay_out, undo_double_quotes
+from migrate.reader import Layout, lay_out
 from migrate.reader.words import agreed
 from migrate.schedulers import Directive, read_directives
 
@@ -613,26 +613,12 @@ class _Collector:
             self.script(document, contained=contained, frozen=not inner.program_word.editable)
 
     def script_in(self, word: Word, *, contained: bool) -> None:
-        """A script in a quoted word (`bash -c '…'`, `--wrap="…"`)."""
-        data = self.text.data
-        base = self.text.at(0)
-        start, end = word.span.start - base, word.span.end - base
-        if not self.text.exact or not 0 <= start < end <= len(data):
-            self.gaps.append(Gap(word.span, "a script inside a string inside a string: read by nobody"))
-            return
-        at = word.offsets[0] - base if word.offsets else start
-        quote = data[at - 1 : at] if word.offsets else b""
-        # the value of `--wrap="…"` is a part of its word, without the quotes
-        stop = end - 1 if at > start else end
-        closed = quote in {b"'", b'"'} and data[stop : stop + 1] == quote
-        if closed and quote == b"'" and quote not in data[at:stop]:
-            self.script(Text(data[at:stop], self.text.at(at)), contained=contained, frozen=not word.editable)
-        elif closed and quote == b'"':
-            self.script(undo_double_quotes(self.text, at, stop), contained=contained, frozen=not word.editable)
-        elif not word.quoted:
-            self.script(Text(data[start:end], self.text.at(start)), contained=contained, frozen=not word.editable)
-        else:
-            self.gaps.append(Gap(word.span, "a script put together from several quoted pieces: not read"))
+        """A script in a word (`bash -c '…'`, `--wrap="…"`), however its quotes are put together."""
+        data = word.text.encode("latin-1")
+        offsets = word.offsets or (word.span.start,)
+        whole = word.offsets is None or offsets[-1] - offsets[0] == len(offsets) - 1
+        text = Text(data, offsets[0]) if whole else Text(data, (*offsets, offsets[-1] + 1))
+        self.script(text, contained=contained, frozen=not word.editable and whole)
 
     def script(self, text: Text, *, contained: bool = False, frozen: bool = False) -> None:
         if self.depth >= _DEPTH or not text.data.strip():

@@ -105,11 +105,6 @@ def _bashlex_words(text: str) -> tuple[Range, ...] | None:
     return tuple(part.pos for part in trees[0].parts if part.kind in {"word", "assignment"})
 
 
-def undo_double_quotes(text: Text, start: int, end: int) -> Text:
-    """The script that stands inside double quotes at start..end (quotes excluded)."""
-    return _undo(text, start, end, b'$`"\\\n')
-
-
 def undo_heredoc(text: Text, start: int, end: int, *, quoted: bool, tabs: bool) -> Text:
     """The script that a here-document's body holds.
 

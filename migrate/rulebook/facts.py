@@ -139,7 +139,7 @@ def _leaves(job: Job) -> Iterator[str]:
     for reading in job.commands:
         for inner in reading.chain():
             kind = inner.table.kind if inner.table else ""
-            if kind == "container" or _speaks_shell(inner):
+            if kind == "container" or _speaks_shell(inner) or _is_pyxis(inner):
                 break
             if kind == "launcher":
                 yield inner.program
@@ -149,6 +149,11 @@ def _leaves(job: Job) -> Iterator[str]:
                 yield f"source {inner.operands[0].text}"
             if not kind and inner.program not in job.functions:
                 yield inner.program if inner.program_word.constant else inner.program_word.text
+
+
+def _is_pyxis(inner: Invocation) -> bool:
+    """Whether srun itself puts what it starts into a container."""
+    return any(o.name in {"--container-image", "--container-name"} for o in inner.options)
 
 
 def _speaks_shell(inner: Invocation) -> bool:
