@@ -262,7 +262,6 @@ class Job:
     commands: tuple[Invocation, ...]
     gaps: tuple[Gap, ...]
     jobs: tuple[Job, ...]
-    variables: Mapping[str, tuple[Word, ...]]
     insert_at: int | None  # where a new directive line goes; None where there is no header
     directive_prefix: str = ""
     functions: frozenset[str] = frozenset()

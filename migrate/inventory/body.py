@@ -1,0 +1,95 @@
+"""The body: commands, assignments and here-documents of a shell script, each to the place that reads it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from migrate.commands import Variables, interpret, split_value
+from migrate.inventory.collector import Collector
+from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
+from migrate.inventory.mentions import take_mentions
+from migrate.inventory.options import take_assignment
+from migrate.model import Assignment, Gap, Text, Word
+from migrate.reader import Layout, lay_out
+from migrate.reader.words import agreed
+
+_JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
+
+
+def take_body(c: Collector, outer: Variables, *, above: int) -> None:
+    layout = lay_out(c.text, inner=c.depth > 0, above=above)
+    c.gaps += layout.gaps
+    c.functions.update(name for name, _ in layout.functions)
+    assignments = list(layout.assignments())
+    c.variables.update(outer)
+    c.variables.update(_known_values(c, layout, assignments))
+    for assignment in assignments:
+        take_assignment(c, assignment)
+    for node, ranges, nodes in layout.commands():
+        if not ranges or layout.in_twins(node.start_byte):
+            continue
+        command = layout.first_word(node, ranges)
+        first = command.words[0]
+        if first.constant and first.text.rsplit("/", 1)[-1] not in c.tables.commands and node.type == "command":
+            c.commands += interpret(command, {}, c.tables.commands)
+            warn_of_unread(c, first.text, node.start_byte, node.end_byte)
+            continue
+        damaged = layout.is_damaged(node.start_byte, node.end_byte)
+        command = layout.shell_command(node, ranges, editable=not damaged)
+        readings = interpret(command, c.variables, c.tables.commands)
+        matters = any(i.table is not None for r in readings for i in r.chain())
+        if matters and not damaged and not layout.agrees(node, ranges, nodes):
+            reason = "the two parsers do not agree on the words of this command; it is not edited"
+            c.gaps.append(Gap(command.span, reason))
+            command = layout.shell_command(node, ranges, editable=False)
+            readings = interpret(command, c.variables, c.tables.commands)
+        for reading in readings:
+            take_invocation(c, reading)
+    for document in layout.heredocs:
+        if not c.is_taken(document.text) and _JOB_TEXT.search(document.text.data):
+            c.script(document.text, frozen=_is_damaged(c, layout, document.text))
+    take_hidden_commands(c, assignments)
+    take_mentions(c, layout)
+
+
+def _is_damaged(c: Collector, layout: Layout, text: Text) -> bool:
+    base = c.text.at(0)
+    return bool(layout.damaged) and (not c.text.exact or layout.is_damaged(text.at(0) - base, text.at(0) - base + 1))
+
+
+def _known_values(
+    c: Collector, layout: Layout, assignments: list[Assignment]
+) -> dict[str, tuple[tuple[Word, ...], ...]]:
+    """For each variable every value that the script gives it, each as the words into which it would split."""
+    values: dict[str, list[tuple[Word, ...]]] = {}
+    for a in assignments:
+        if a.form == "prefix":
+            continue
+        words = a.array if a.array is not None else split_value(_checked(c, layout, a)) if a.value else ()
+        grows = a.append or (len(words) > 1 and words[0].variable == a.name)
+        if grows:
+            tail = words if a.append else words[1:]
+            bases = values.get(a.name, [()])
+            values[a.name] = [(*base, *tail) for base in bases]
+        else:
+            values.setdefault(a.name, []).append(words)
+    return {name: tuple(dict.fromkeys(v)) for name, v in values.items()}
+
+
+def _checked(c: Collector, layout: Layout, assignment: Assignment) -> Word:
+    """An assignment's value; one that hides a command may only be edited when both parsers agree on it."""
+    word = assignment.value
+    assert word is not None
+    if (
+        not word.quoted
+        or not c.text.exact
+        or not any(w.text.rsplit("/", 1)[-1] in c.tables.commands for w in split_value(word))
+    ):
+        return word
+    base = c.text.at(0)
+    start, end = assignment.span.start - base, assignment.span.end - base
+    if agreed(c.text.data, start, end, [(start, end)], layout.holes_in(start, end)):
+        return word
+    c.gaps.append(Gap(assignment.span, "the two parsers do not agree on this value; it is not edited"))
+    return replace(word, editable=False)

@@ -1,0 +1,87 @@
+"""The collector: what is known of one job while it is read, and the items found so far."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from migrate.model import Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
+
+_DEPTH = 4
+SHELLS = frozenset({"bash", "sh", "ksh", "dash", "ash", "zsh", ""})
+
+
+@dataclass
+class Collector:
+    """Gathers one job's items; an item that two readings of a line both find is one item."""
+
+    tables: Tables
+    read_job: Callable[..., Job]  # reads a script inside this one
+    text: Text
+    depth: int
+    headers: list[Span]  # live directive lines
+    contained: bool = False
+    items: dict[tuple[Span, Kind, str], Item] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    commands: list[Invocation] = field(default_factory=list)
+    variables: dict[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+    frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
+    inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
+
+    def add(self, item: Item) -> None:
+        item = replace(item, editable=item.editable and not self.frozen)
+        self.items.setdefault((item.span, item.kind, item.name), item)
+
+    def resolved(self, value: Word | None) -> Word | None:
+        """`--partition=$P`: the word that P holds, where the script gives it one value and no other."""
+        values = self.variables.get(value.variable or "", ()) if value else ()
+        return values[0][0] if len(values) == 1 and len(values[0]) == 1 and values[0][0].constant else value
+
+    def expanded(self, text: str) -> str:
+        """The text with the variables replaced whose one value the script gives; to decide by, never to write."""
+
+        def value(match: re.Match[str]) -> str:
+            values = self.variables.get(match[1] or match[2], ())
+            known = values[0][0] if len(values) == 1 and len(values[0]) == 1 else None
+            return known.text if known is not None and known.constant else match[0]
+
+        return re.sub(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", value, text)
+
+    def is_taken(self, text: Text) -> bool:
+        return any(span.start == text.at(0) for span in self.inner)
+
+    def is_inner(self, offset: int) -> bool:
+        at = self.text.at(offset)
+        return any(span.start <= at < span.end for span in self.inner)
+
+    def script_in(self, word: Word, *, contained: bool) -> None:
+        """A script in a word (`bash -c '…'`, `--wrap="…"`), however its quotes are put together."""
+        data = word.text.encode("latin-1")
+        offsets = word.offsets or (word.span.start,)
+        whole = word.offsets is None or offsets[-1] - offsets[0] == len(offsets) - 1
+        text = Text(data, offsets[0]) if whole else Text(data, (*offsets, offsets[-1] + 1))
+        self.script(text, contained=contained, frozen=not word.editable and whole)
+
+    def script(self, text: Text, *, contained: bool = False, frozen: bool = False) -> None:
+        if self.depth >= _DEPTH or not text.data.strip():
+            return
+        self.inner.append(text.span(0, len(text.data)))
+        frozen, contained = frozen or self.frozen, contained or self.contained
+        job = self.read_job(text, self.variables, self.depth + 1, contained=contained, frozen=frozen)
+        self.jobs.append(job)
+
+
+def decoded(text: str) -> str:
+    """Text for people: the bytes as UTF-8 where they are that."""
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def inside(offset: int, ranges: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= offset < end for start, end in ranges)
+
+
+def covers(outer: Span, inner: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end

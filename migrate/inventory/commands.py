@@ -1,0 +1,271 @@
+"""Commands: what a script runs, as items by the tables of each program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from migrate.commands import interpret
+from migrate.inventory.collector import SHELLS, Collector, decoded
+from migrate.inventory.options import look_into, take_option, take_setting_word
+from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span, Statement
+
+# Programs that only speak of others, or look for them.
+_SPEAKERS = frozenset(
+    {
+        "echo",
+        "printf",
+        "which",
+        "type",
+        "hash",
+        "grep",
+        "man",
+        "alias",
+        "test",
+        "[",
+        "pgrep",
+        "pkill",
+        "killall",
+        "sed",
+        "awk",
+        "apt",
+        "apt-get",
+        "pip",
+        "conda",
+        "for",
+        "cd",
+        "ls",
+        "rm",
+        "git",
+    }
+)
+_SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
+_OPTION_KINDS: Mapping[str, Kind] = {
+    "scheduler": "directive",
+    "launcher": "launcher-option",
+    "container": "container-option",
+}
+
+
+def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
+    """Programs that matter, started by one that no table describes (`find -exec sbatch`): said, since not read."""
+    if program in _SPEAKERS:
+        return
+    for word in c.text.data[start:end].split()[1:]:
+        table = c.tables.commands.get(word.decode("latin-1"))
+        if table is not None and table.kind in {"container", "scheduler", "launcher"}:
+            name = word.decode("latin-1")
+            reason = f"`{name}` stands in a `{decoded(program)}` command, whose words no table tells apart"
+            c.gaps.append(Gap(c.text.span(start, end), reason))
+            return
+
+
+def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:
+    """Commands in variables that no line of this script was seen to run."""
+    seen = {i.program_word.span for reading in c.commands for i in reading.chain()}
+    nowhere = Statement(Span(0, 0), b"", None, 0)
+    for a in assignments:
+        for words in c.variables.get(a.name, ()):
+            program = words[0].text.rsplit("/", 1)[-1] if words else ""
+            table = c.tables.commands.get(program)
+            if len(words) < 2 or table is None or words[0].span in seen:  # noqa: PLR2004
+                continue
+            if table.verbs and words[1].text not in table.verbs and not words[1].text.startswith("-"):
+                continue  # names in a list, no command
+            command = ShellCommand(a.span, words, (), nowhere)
+            for reading in interpret(command, c.variables, c.tables.commands):
+                kinds = {i.table.kind for i in reading.chain() if i.table}
+                if kinds & {"container", "launcher"} or (kinds and reading.program in _SCHEDULERS):
+                    take_invocation(c, reading, runs=False)
+                    seen.add(words[0].span)
+
+
+def take_invocation(c: Collector, reading: Invocation, *, runs: bool = True) -> None:
+    if runs:
+        c.commands.append(reading)
+    contained = c.contained
+    for inner in reading.chain():
+        if inner.table is not None:
+            _take_tabled(c, inner, outermost=inner is reading, contained=contained)
+        elif _is_script(inner):
+            _feed(c, inner, contained=contained)
+        contained = contained or (inner.table is not None and inner.table.kind == "container")
+
+
+def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained: bool) -> None:
+    table = inner.table
+    assert table is not None
+    if table.kind == "module":
+        _take_module(c, inner, outermost=outermost and not contained)
+        return
+    if table.kind == "source":
+        _take_sourced(c, inner, outermost=outermost)
+        return
+    kind = _OPTION_KINDS.get(table.kind)
+    if table.kind == "scheduler":
+        _take_program(c, inner, "scheduler-command")
+        kind = "directive" if inner.program in _SCHEDULERS else None
+    elif table.kind == "container":
+        _take_container(c, inner)
+    for option in inner.options:
+        if kind is not None:
+            take_option(
+                c,
+                option,
+                kind,
+                program=inner.program,
+                verb=inner.verb,
+                contained=contained,
+                group=inner.program_word.span.start,
+            )
+        elif option.row is not None and option.row.holds:
+            look_into(c, option, inner.program, "command", contained=contained)
+    for word in inner.operands if table.assignments else ():
+        take_setting_word(c, word, word.span, inner.program, "command")
+    if table.joins and inner.payload and " " in inner.payload[0].program_word.text:
+        c.script_in(inner.payload[0].program_word, contained=contained)
+    if table.kind in {"shell", "scheduler", "container"}:
+        _feed(c, inner, contained=contained or table.kind == "container")
+
+
+def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
+    table, word = inner.table, inner.program_word
+    assert table is not None
+    verb = table.verbs.get(inner.verb)
+    name = f"{inner.program} {inner.verb}".strip()
+    unknown = bool(table.verbs) and verb is None and bool(inner.verb)
+    fate = "review" if unknown else (verb or table).fate
+    reason = f"`{name}` is in no table; it stays as it is" if unknown else (verb or table).reason or table.reason
+    start = len(word.text) - len(inner.program)
+    c.add(
+        Item(
+            kind,
+            inner.program,
+            word.span,
+            value=decoded(word.text),
+            value_span=word.part(max(start, 0)),
+            place="command",
+            program=inner.program,
+            verb=inner.verb,
+            editable=word.editable,
+            fate=fate,
+            reason=reason,
+        )
+    )
+
+
+def _take_container(c: Collector, inner: Invocation) -> None:
+    _take_program(c, inner, "container-command")
+    verb = inner.table.verbs.get(inner.verb) if inner.table else None
+    layout = verb.operands if verb else ()
+    for name, word in zip(layout, inner.operands, strict=False):
+        if name == "image":
+            c.add(
+                Item(
+                    "image",
+                    decoded(word.text),
+                    word.span,
+                    value=decoded(c.expanded(word.text)),
+                    value_span=word.part(0),
+                    place="command",
+                    program=inner.program,
+                    verb=inner.verb,
+                    constant=word.constant,
+                    editable=word.editable,
+                    reason="the image that the command names",
+                )
+            )
+
+
+def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:
+    command = inner.command
+    statement = command.statement
+    verb = inner.verb or ("list" if inner.program == "ml" else "")
+    words = [w for w in inner.operands if not (w.text.startswith("-") and w.text != "-")]
+    # the words of the command as it is written: a name that came out of a variable cannot be taken out of it
+    written = {w.span for w in command.words}
+    names = [w for w in words if w.text] or [inner.program_word]
+    holder = Holder(command.span, len(names), statement.erase, statement.leave, statement.block, statement.block_size)
+    editable = outermost and all(w.span in written for w in inner.operands)
+    for word in names:
+        bare = word is inner.program_word
+        before = max((w.span.end for w in command.words if w.span.end <= word.span.start), default=None)
+        c.add(
+            Item(
+                "module",
+                _module_name(c, verb or "module" if bare else word.text),
+                command.span if bare else word.span,
+                value=None if bare else decoded(word.text),
+                value_span=None if bare else word.part(0),
+                place="command",
+                program=inner.program,
+                verb=verb,
+                constant=bare or word.constant,
+                editable=editable and word.editable,
+                holder=holder,
+                remove=None if bare or before is None else Span(before, word.span.end),
+                fate="review",
+                reason="no rule decides this line",
+            )
+        )
+
+
+def _module_name(c: Collector, text: str) -> str:
+    """The module's name without its version; `container-runtime` for what every target has."""
+    if re.fullmatch(c.tables.runtime_modules, text):
+        return "container-runtime"
+    return decoded(text.split("/", maxsplit=1)[0])
+
+
+def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
+    """`source FILE`: a file that sets up `module` counts as a module line."""
+    if not inner.operands:
+        return
+    word, command = inner.operands[0], inner.command
+    if re.search(c.tables.startup_files, word.text):
+        name = decoded(word.text.rsplit("/", 1)[-1])
+        reason = "a person's own start-up file, which stays"
+        c.add(
+            Item(
+                "path",
+                name,
+                word.span,
+                value=decoded(word.text),
+                program=inner.program,
+                verb="startup",
+                reason=reason,
+            )
+        )
+    if not re.search(c.tables.module_init, word.text):
+        return
+    statement = command.statement
+    c.add(
+        Item(
+            "module",
+            "init",
+            command.span,
+            value=decoded(word.text),
+            value_span=word.part(0),
+            place="command",
+            program=inner.program,
+            verb="init",
+            constant=word.constant,
+            editable=outermost and word.editable,
+            holder=Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size),
+            fate="review",
+            reason="no rule decides this line",
+        )
+    )
+
+
+def _feed(c: Collector, inner: Invocation, *, contained: bool) -> None:
+    """A here-document that a shell (also one in a container) or sbatch reads as a script."""
+    document = inner.command.heredoc
+    if document is None or c.is_taken(document) or (inner.payload and not contained):
+        return
+    if inner.table is None or inner.table.kind in {"shell", "scheduler"} or contained:
+        c.script(document, contained=contained, frozen=not inner.program_word.editable)
+
+
+def _is_script(inner: Invocation) -> bool:
+    return inner.command.heredoc is not None and inner.program in SHELLS

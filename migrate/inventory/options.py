@@ -1,0 +1,167 @@
+"""Options: directives and command-line options as items, and the settings that their values hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from migrate.commands import part_of
+from migrate.inventory.collector import Collector, covers, decoded
+from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Span, Word
+from migrate.schedulers import Directive
+
+# srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
+_LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-map": re.compile(r"[^,]+")}
+
+
+def take_directive(c: Collector, directive: Directive) -> None:
+    if not directive.live and any(covers(span, directive.span) for span in c.inner):
+        return  # a live one of the script that stands there
+    place = "header" if directive.live else "dead"
+    members = len(directive.options) + len(directive.strays)
+    holder = Holder(directive.span, members, directive.erase)
+    previous = directive.span.start + len(c.tables.schedulers["slurm"].prefix)
+    for option in directive.options:
+        take_option(c, option, "directive", program="sbatch", place=place, holder=holder, previous=previous)
+        previous = option.span.end
+    for word in directive.strays:
+        _take_stray(c, word, place)
+    if directive.fault and directive.live:
+        c.gaps.append(Gap(directive.span, f"{directive.fault}: sbatch refuses the script"))
+
+
+def _take_stray(c: Collector, word: Word, place: str) -> None:
+    """A word of a directive line that is no option: `hetjob` means something, anything else is refused."""
+    name = decoded(word.text)
+    fate: Fate = "kept"
+    verb, reason = "", "sbatch reads no directive below the first command: it never counted"
+    if name in {"hetjob", "packjob"}:
+        verb, reason = "component", "the directives below it are about another component of the job"
+    elif place == "header":
+        fate, verb, reason = "review", "refused", f"`{name}` is no option: sbatch refuses the script because of it"
+    c.add(
+        Item(
+            "directive",
+            name,
+            word.span,
+            place=place,
+            program="sbatch",
+            verb=verb,
+            editable=False,
+            fate=fate,
+            reason=reason,
+        )
+    )
+
+
+def take_option(  # noqa: PLR0913 - an option is all of these
+    c: Collector,
+    option: Option,
+    kind: Kind,
+    *,
+    program: str,
+    verb: str = "",
+    place: str = "command",
+    holder: Holder | None = None,
+    previous: int | None = None,
+    contained: bool = False,
+    group: int | None = None,
+) -> None:
+    """An option as an item, and what its value holds as items of their own."""
+    if place == "command":
+        option = replace(option, value=c.resolved(option.value))
+    row, value = option.row, option.value
+    words = [w for w in (value, option.second) if w is not None]
+    fate: Fate = "review" if row is None else row.fate
+    reason = f"{option.fault}: it stays as it is" if row is None else row.reason
+    if row is not None and row.holds and look_into(c, option, program, place, contained=contained):
+        return
+    c.add(
+        Item(
+            kind,
+            option.name,
+            option.span,
+            value=None if value is None else decoded(" ".join(w.text for w in words)),
+            value_span=None if value is None else value.part(0),
+            place=place,
+            program=program,
+            verb="refused" if kind == "directive" and fate == "review" else verb,
+            constant=all(w.constant for w in words),
+            editable=all(w.editable for w in words) and row is not None,
+            holder=holder,
+            group=group,
+            remove=None if previous is None else Span(previous, option.span.end),
+            fate="kept" if place == "dead" else fate,
+            reason="sbatch reads no directive below the first command: it never counted" if place == "dead" else reason,
+        )
+    )
+
+
+def look_into(c: Collector, option: Option, program: str, place: str, *, contained: bool = False) -> bool:
+    """Items inside an option's value; true when they stand for the option as a whole."""
+    assert option.row is not None
+    holds, value = option.row.holds, option.value
+    if value is None:
+        return False
+    if holds == "environment" or (holds == "genv" and option.second is None):
+        return take_setting_word(c, value, option.span, program, place)
+    if holds == "mca" and option.second is not None:
+        return take_setting(c, f"OMPI_MCA_{value.text}", option.second, option.span, program, "option")
+    if holds == "genv" and option.second is not None:
+        return take_setting(c, value.text, option.second, option.span, program, "option")
+    if holds in _LISTS and not (holds == "environment-map" and value.text.count("=") == 1):
+        for match in _LISTS[holds].finditer(value.text):
+            part = part_of(value, match.start(), match.end())
+            take_setting_word(c, part, part.span, program, place)
+    elif holds in _LISTS:
+        take_setting_word(c, value, value.span, program, place)
+    if holds == "command":
+        c.script_in(value, contained=contained)
+    return False
+
+
+def take_setting_word(c: Collector, word: Word, span: Span, program: str, place: str) -> bool:
+    name, equals, _ = word.text.partition("=")
+    value = part_of(word, len(name) + 1) if equals else None
+    return take_setting(c, name, value, span, program, "option" if place == "command" else place)
+
+
+def take_setting(c: Collector, name: str, value: Word | None, span: Span, program: str, place: str) -> bool:
+    """An environment setting as an item, when its name belongs to a known family."""
+    known = next((s for s in c.tables.settings if name.startswith(s.prefix)), None)
+    if known is None:
+        return False
+    if known.carries:
+        inner = name[len(known.prefix) :]
+        if take_setting(c, inner, value, span, program, place):
+            return True
+    c.add(
+        Item(
+            known.kind,
+            decoded(name),
+            span,
+            value=None if value is None else decoded(value.text),
+            value_span=None if value is None else value.part(0),
+            place=place,
+            program=program,
+            constant=value is None or value.constant,
+            editable=value is None or value.editable,
+            reason=known.reason,
+        )
+    )
+    return True
+
+
+def take_assignment(c: Collector, assignment: Assignment) -> None:
+    if take_setting(c, assignment.name, assignment.value, assignment.span, "", assignment.form):
+        return
+    option = c.tables.schedulers["slurm"].input_variables.get(assignment.name)
+    if option and assignment.value is not None:
+        row = c.tables.schedulers["slurm"].options.get(option)
+        take_option(
+            c,
+            Option(option, assignment.name, assignment.span, assignment.value, row),
+            "directive",
+            program="sbatch",
+            place="variable",
+        )
