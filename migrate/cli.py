@@ -140,6 +140,10 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     safe_only: Annotated[
         bool, typer.Option("--safe-only", help="Leave out fixes that a person should look at.")
     ] = False,
+    only_scripts: Annotated[
+        bool, typer.Option("--only-scripts", help="Pass over named files that are no job scripts.")
+    ] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 even where a person should look.")] = False,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Points for a person as comments in the scripts.")
     ] = False,
@@ -170,7 +174,10 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     settings = _settings(config, target, site, rules, select, ignore, jobs, no_cache)
     settings = settings.with_fixes(safe_only=safe_only or config["safe-only"], annotate=annotate or config["annotate"])
     folder = out or Path(config["out"])
-    outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=folder if mode == "--out" else None)
+    exclude = folder if mode == "--out" else None
+    outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
+    if only_scripts and not outcome.results and not outcome.faults:
+        return OK
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     if verify:
@@ -188,7 +195,8 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     _tell(mode, outcome, folder, quiet=quiet)
     refused = runs.tell_judgement(outcome, say) if verify else 0
     code = _rewrite_code(mode, outcome)
-    return max(code, POINTS) if refused else code
+    code = max(code, POINTS) if refused else code
+    return OK if exit_zero and code == POINTS else code
 
 
 def _config() -> dict[str, Any]:

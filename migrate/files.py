@@ -89,17 +89,20 @@ def _why(path: str | PurePath, error: OSError) -> str:
 # ------------------------------------------------------------------------------------------------ finding
 
 
-def discover(paths: Sequence[str], *, exclude: Path | None = None) -> tuple[list[Found], list[Fault]]:
+def discover(
+    paths: Sequence[str], *, exclude: Path | None = None, only_scripts: bool = False
+) -> tuple[list[Found], list[Fault]]:
     """Return the scripts that files and folders hold, in the order of the arguments and then of the names.
 
-    `exclude` is the output folder. A file with two names is found once, under the one that is no link.
+    `exclude` is the output folder. A file that is an argument is taken whatever it is, unless `only_scripts`.
+    A file with two names is found once, under the one that is no link.
     Links to folders are followed where they are arguments, not where they stand inside a folder.
     """
     found: dict[str, Found] = {}
     faults: dict[Fault, None] = {}
     excluded = None if exclude is None else os.path.realpath(exclude)
     for argument in paths:
-        for each in _argument(argument, excluded):
+        for each in _argument(argument, excluded, only_scripts=only_scripts):
             if isinstance(each, Fault):
                 faults[each] = None
             else:
@@ -107,9 +110,11 @@ def discover(paths: Sequence[str], *, exclude: Path | None = None) -> tuple[list
     return list(found.values()), list(faults)
 
 
-def _argument(argument: str, excluded: str | None) -> Iterator[Found | Fault]:
+def _argument(argument: str, excluded: str | None, *, only_scripts: bool) -> Iterator[Found | Fault]:
     try:
         mode = os.stat(argument).st_mode  # noqa: PTH116 - Path("") would be the current folder
+        if only_scripts and not stat.S_ISDIR(mode) and not _is_script(Path(argument)):
+            return
     except OSError as error:
         absent = error.errno == errno.ENOENT and not os.path.islink(argument)  # noqa: PTH114
         missing = "there is no such file or folder; check the name"
@@ -157,11 +162,11 @@ def _is_folder(entry: os.DirEntry[str], excluded: str | None) -> bool:
     return not excluded or PurePath(excluded).name != entry.name or os.path.realpath(entry.path) != excluded
 
 
-def _is_script(entry: os.DirEntry[str]) -> bool:
+def _is_script(entry: os.DirEntry[str] | Path) -> bool:
     suffix = PurePath(entry.name).suffix.lower()
     if suffix not in SUFFIXES or not stat.S_ISREG(entry.stat().st_mode):
         return False
-    head, _ = _load(entry.path, HEAD_SIZE)
+    head, _ = _load(entry, HEAD_SIZE)
     if not head or b"\0" in head:
         return False
     return suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None
@@ -207,7 +212,7 @@ def _unfit(data: bytes, size: int) -> str:
     return ""
 
 
-def _load(path: str | PurePath, limit: int = -1) -> tuple[bytes, os.stat_result]:
+def _load(path: str | os.PathLike[str], limit: int = -1) -> tuple[bytes, os.stat_result]:
     """Read a regular file; another kind is refused before it is opened, so that no pipe is waited for."""
     _refuse_irregular(os.stat(path))  # noqa: PTH116 - a str from scandir
     # O_NONBLOCK: it may have been exchanged for a pipe just now.

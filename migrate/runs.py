@@ -89,7 +89,12 @@ class Output:
 
 
 def migrate(
-    paths: Sequence[str], settings: Settings, *, stdin: Callable[[], bytes], exclude: Path | None = None
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    stdin: Callable[[], bytes],
+    exclude: Path | None = None,
+    only_scripts: bool = False,
 ) -> Outcome:
     """Every script below `paths` through the engine; files that cannot be read are faults, the rest goes on."""
     plan = settings.plan()
@@ -97,7 +102,7 @@ def migrate(
         if list(paths) != ["-"]:
             raise SifmigrateError("- (standard input) stands alone: name the files in another run")
         return Outcome(plan, (), (run(Source("-", stdin()), plan),), ())
-    found, faults = files.discover(paths, exclude=exclude)
+    found, faults = files.discover(paths, exclude=exclude, only_scripts=only_scripts)
     results: list[Result] = []
     taken: list[files.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
