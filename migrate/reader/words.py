@@ -22,6 +22,7 @@ _RUNS = {
     b"'": re.compile(rb"[^']+"),
     b'"': re.compile(rb'[^\\"$`]+'),
 }
+_PLAIN_RUN = re.compile(r"[A-Za-z0-9_./:,+@%^-]+")
 _TIME = re.compile(r"time[ \t]")
 _SIMPLE_HOLE = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})\Z")
 
@@ -74,7 +75,9 @@ def agreed(data: bytes, start: int, end: int, ranges: Sequence[Range], holes: Se
     if _PLAIN.match(raw):
         return [(m.start() + start, m.end() + start) for m in _WORD.finditer(raw)] == list(ranges)
     masked = _mask(data, start, end, holes)
-    return _bashlex_words(masked) == tuple((a - start, b - start) for a, b in ranges)
+    shape, places = _shape(masked)
+    words = _bashlex_words(shape)
+    return words is not None and [(places[a] + start, places[b] + start) for a, b in words] == list(ranges)
 
 
 def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
@@ -90,6 +93,24 @@ def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
         out[at : at + width] = (b"x" if joins else b" ") * width
     masked = out.decode("latin-1")
     return f"xxxx{masked[4:]}" if _TIME.match(masked) else masked  # a reserved word that bashlex lacks
+
+
+def _shape(command: str) -> tuple[str, list[int]]:
+    """The command with each run of plain characters as one `x`, and where each character of that stands in it.
+
+    Where words end does not depend on which plain characters they hold, so bashlex need not read every command: few
+    shapes are met again and again. A first word stays, as it may be reserved; so do the descriptors of redirections.
+    """
+    pieces, places, at = [], [], 0
+    for run in _PLAIN_RUN.finditer(command):
+        start, end = run.span()
+        after = command[end : end + 1]
+        if (start == 0 and after != "=") or after in {"<", ">"} or (start and command[start - 1] in "<>&"):
+            continue
+        pieces += (command[at:start], "x")
+        places += range(at, start + 1)
+        at = end
+    return "".join((*pieces, command[at:])), [*places, *range(at, len(command) + 1)]
 
 
 @lru_cache(maxsize=1 << 14)
