@@ -101,7 +101,9 @@ def _shape(command: str) -> tuple[str, list[int]]:
     Where words end does not depend on which plain characters they hold, so bashlex need not read every command: few
     shapes are met again and again. A first word stays, as it may be reserved; so do the descriptors of redirections.
     """
-    pieces, places, at = [], [], 0
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
     for run in _PLAIN_RUN.finditer(command):
         start, end = run.span()
         after = command[end : end + 1]
