@@ -21,11 +21,10 @@ _BLANKS = re.compile(r"[^ \t\n]+")
 
 def split_value(word: Word) -> tuple[Word, ...]:
     """The words into which bash splits an unquoted expansion of this value (quotes in it are plain characters)."""
-    parts = (part_of(word, m.start(), m.end()) for m in _BLANKS.finditer(word.text))
-    return tuple(replace(part, quoted=False) for part in parts)
+    return tuple(part_of(word, m.start(), m.end(), quoted=False) for m in _BLANKS.finditer(word.text))
 
 
-def part_of(word: Word, start: int, stop: int | None = None) -> Word:
+def part_of(word: Word, start: int, stop: int | None = None, *, quoted: bool | None = None) -> Word:
     """The characters start..stop of a word as a word of their own."""
     stop = len(word.text) if stop is None else stop
     text, span = word.text[start:stop], word.part(start, stop)
@@ -36,7 +35,7 @@ def part_of(word: Word, start: int, stop: int | None = None) -> Word:
         constant=word.constant or not re.search(r"[$`*?~]", text),
         editable=word.editable and contiguous,
         offsets=None if word.offsets is None else word.offsets[start:stop],
-        quoted=word.quoted,
+        quoted=word.quoted if quoted is None else quoted,
     )
 
 
@@ -278,4 +277,6 @@ def interpret(
     """What the command runs, once for each set of values that its variables are known to have."""
     reader = _Reader(tables, command)
     found = [reader.invocation(words) for words in alternatives(command.words, variables)]
+    if not command.assignments:
+        return tuple(i for i in found if i is not None)
     return tuple(replace(i, assignments=command.assignments) for i in found if i is not None)

@@ -50,7 +50,7 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
         if not c.is_taken(document.text) and _JOB_TEXT.search(document.text.data):
             c.script(document.text, frozen=_is_damaged(c, layout, document.text))
     take_hidden_commands(c, assignments)
-    take_mentions(c, layout)
+    take_mentions(c, layout, {a.name for a in assignments})
 
 
 def _is_damaged(c: Collector, layout: Layout, text: Text) -> bool:

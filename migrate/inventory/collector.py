@@ -32,7 +32,8 @@ class Collector:
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
 
     def add(self, item: Item) -> None:
-        item = replace(item, editable=item.editable and not self.frozen)
+        if self.frozen and item.editable:
+            item = replace(item, editable=False)
         self.items.setdefault((item.span, item.kind, item.name), item)
 
     def resolved(self, value: Word | None) -> Word | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from migrate.inventory.collector import Collector, covers, decoded, inside
 from migrate.inventory.options import take_setting
@@ -14,12 +15,11 @@ _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
 _WRITTEN = re.compile(rb"(?<=[^\n])#SBATCH[ \t]+-[^\"'\n]*")
 
 
-def take_mentions(c: Collector, layout: Layout) -> None:
+def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
     """Scheduler variables and site paths, wherever bash or a program may see them; comments left out."""
     data = c.text.data
     hidden = [*layout.comments, *layout.raw_strings]
     table = c.tables.schedulers["slurm"]
-    assigned = {a.name for a in layout.assignments()}
     for match in _VARIABLE.finditer(data):
         if inside(match.start(), hidden) or c.is_inner(match.start()):
             continue
@@ -48,7 +48,7 @@ def take_mentions(c: Collector, layout: Layout) -> None:
             name = match[1].decode("latin-1")
             take_setting(c, name, None, c.text.span(match.start(1), match.end(1)), "", "assignment")
     images = [i.span for i in c.items.values() if i.kind == "image"]
-    for match in _paths(c).finditer(data):
+    for match in _paths(c.tables.path_prefixes).finditer(data):
         span = c.text.span(match.start(), match.end())
         commented = inside(match.start(), layout.comments) and not any(covers(h, span) for h in c.headers)
         if commented or c.is_inner(match.start()) or any(covers(i, span) for i in images):
@@ -68,10 +68,11 @@ def take_mentions(c: Collector, layout: Layout) -> None:
         )
 
 
-def _paths(c: Collector) -> re.Pattern[bytes]:
-    prefixes = b"|".join(re.escape(p.encode()) for p in sorted(c.tables.path_prefixes, key=len, reverse=True))
+@cache
+def _paths(prefixes: tuple[str, ...]) -> re.Pattern[bytes]:
+    known = b"|".join(re.escape(p.encode()) for p in sorted(prefixes, key=len, reverse=True))
     return re.compile(
         rb"(?:(?<=[ \t\"'=]-[A-Za-z])|(?<![A-Za-z0-9_./}-]))("
-        + prefixes
+        + known
         + rb")(?![A-Za-z0-9_.-])(?:/[A-Za-z0-9_./${}+@%-]*)?"
     )

@@ -68,8 +68,8 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     group: int | None = None,
 ) -> None:
     """An option as an item, and what its value holds as items of their own."""
-    if place == "command":
-        option = replace(option, value=c.resolved(option.value))
+    if place == "command" and (known := c.resolved(option.value)) is not option.value:
+        option = replace(option, value=known)
     row, value = option.row, option.value
     words = [w for w in (value, option.second) if w is not None]
     fate: Fate = "review" if row is None else row.fate
