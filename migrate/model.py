@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ Kind = Literal[
 ]
 Arity = Literal["none", "required", "optional", "two"]
 
-_NEWLINE = ord("\n")
+_NEWLINE = re.compile(rb"\n")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
 FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
 
@@ -55,7 +56,7 @@ class Source:
 
     @cached_property
     def _lines(self) -> list[int]:
-        return [0, *(i + 1 for i, byte in enumerate(self.data) if byte == _NEWLINE)]
+        return [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of a byte offset, both from 1; columns count characters, a tab is one."""
@@ -98,7 +99,9 @@ class Text:
         return self.offsets[offset]
 
     def span(self, start: int, end: int) -> Span:
-        return Span(self.at(start), self.at(end))
+        if isinstance(self.offsets, int):
+            return Span(self.offsets + start, self.offsets + end)
+        return Span(self.offsets[start], self.offsets[end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +288,14 @@ class Job:
 
     def all_items(self) -> Iterator[Item]:
         return (item for part in self.parts() for item in part.items)
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, tuple[Item, ...]]:
+        """`all_items` by kind, in their order; each rule asks for one kind."""
+        found: dict[str, list[Item]] = {}
+        for item in self.all_items():
+            found.setdefault(item.kind, []).append(item)
+        return {kind: tuple(items) for kind, items in found.items()}
 
     def item(self, name: str) -> Item | None:
         """The item that decides option `name` for this job: sbatch lets the last live line win."""

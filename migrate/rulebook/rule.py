@@ -88,9 +88,7 @@ class Rule:
             if self._holds(context, self.facts):
                 yield self._finding(context)
             return
-        for item in job.all_items():
-            if item.kind != self.kind:
-                continue
+        for item in job.by_kind.get(self.kind, ()):
             context = Context(job, site, target, source, item)
             if self._matches(context, item) and self._holds(context, self.facts):
                 yield self._finding(context)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from migrate.commands import read_option
 from migrate.model import CommandTable, Option, OptionRow, SchedulerTable, Span, Text, Word
 
+_QUOTING = re.compile(rb"['\"\\]")
+_WORD = re.compile(rb"[^ \t]+")
 _LINE = re.compile(rb"[^\n]*\n?")
 
 
@@ -61,6 +63,9 @@ def _split(text: Text, start: int, end: int) -> tuple[list[Word], int | None, st
     sbatch's own rules: blanks separate, quotes group and vanish, a backslash escapes (except in single quotes),
     and an unescaped `#` outside quotes begins a comment.
     """
+    if text.exact and not _QUOTING.search(text.data, start, end):
+        comment = text.data.find(b"#", start, end)
+        return _plain_words(text, start, end if comment < 0 else comment), None if comment < 0 else comment, ""
     words: list[Word] = []
     data, i, mode = text.data, start, ""
     chars: list[str] = []
@@ -107,3 +112,12 @@ def _split(text: Text, start: int, end: int) -> tuple[list[Word], int | None, st
         i += 1
     finish(end)
     return words, None, "a quote that is never closed" if mode else ""
+
+
+def _plain_words(text: Text, start: int, end: int) -> list[Word]:
+    """The words of a line without quotes and escapes: blanks alone part them."""
+    found = []
+    for match in _WORD.finditer(text.data, start, end):
+        value = match[0].decode("latin-1")
+        found.append(Word(text.span(*match.span()), value, constant="$" not in value))
+    return found
