@@ -24,37 +24,28 @@ class Context:
     item: Item | None = None
 
 
-def tables(context: Context) -> dict[str, Callable[[], Mapping[str, str]]]:
-    """The tables in which a rule may look values up, by name; each is old value -> new value."""
-    site, target = context.site, context.target
-    return {
-        "site.partitions": lambda: dict.fromkeys(site.partitions, ""),
-        "target.partitions": lambda: dict.fromkeys(target.partitions, ""),
-        "partitions.replaced": lambda: _replaced(site, target),
-        "answers.account": lambda: target.answers.get("account", {}),
-        "answers.path": lambda: target.answers.get("path", {}),
-        "site.paths": lambda: site.paths,
-        "target.mounts": lambda: dict.fromkeys(target.mounts, ""),
-        "target.provides": lambda: dict.fromkeys(target.provides, ""),
-    }
-
-
-TABLES = (
-    "site.partitions",
-    "target.partitions",
-    "partitions.replaced",
-    "answers.account",
-    "answers.path",
-    "site.paths",
-    "target.mounts",
-    "target.provides",
-)
+def look_up(table: str, context: Context) -> Mapping[str, str]:
+    """A table in which a rule may look values up: old value -> new value."""
+    return _TABLES[table](context.site, context.target)
 
 
 def _replaced(site: Site, target: Target) -> dict[str, str]:
     """Old partition -> new one: what the target's partitions replace at this site, and a person's answers."""
     found = {old: p.name for p in target.partitions.values() for old in p.replaces.get(site.id, ())}
     return found | dict(target.answers.get("partition", {}))
+
+
+_TABLES: dict[str, Callable[[Site, Target], Mapping[str, str]]] = {
+    "site.partitions": lambda site, _: dict.fromkeys(site.partitions, ""),
+    "target.partitions": lambda _, target: dict.fromkeys(target.partitions, ""),
+    "partitions.replaced": _replaced,
+    "answers.account": lambda _, target: target.answers.get("account", {}),
+    "answers.path": lambda _, target: target.answers.get("path", {}),
+    "site.paths": lambda site, _: site.paths,
+    "target.mounts": lambda _, target: dict.fromkeys(target.mounts, ""),
+    "target.provides": lambda _, target: dict.fromkeys(target.provides, ""),
+}
+TABLES = tuple(_TABLES)
 
 
 def _value(c: Context) -> str | None:

@@ -23,7 +23,7 @@ from migrate.model import (
     Span,
     Target,
 )
-from migrate.rulebook.facts import FACTS, TABLES, Context, tables
+from migrate.rulebook.facts import FACTS, TABLES, Context, look_up
 from migrate.rulebook.load import load, nearest, place
 
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
@@ -89,11 +89,14 @@ class Rule:
                 yield self._finding(context)
             return
         for item in job.by_kind.get(self.kind, ()):
-            context = Context(job, site, target, source, item)
-            if self._matches(context, item) and self._holds(context, self.facts):
-                yield self._finding(context)
+            if not self._matches(context, item):
+                continue
+            about = Context(job, site, target, source, item)
+            if self._holds(about, self.facts):
+                yield self._finding(about)
 
     def _matches(self, context: Context, item: Item) -> bool:
+        """Whether the item is one of the rule's; what is looked up for that depends on site and target only."""
         if item.place == "dead" and not any(key == "place" for key, _ in self.tests):
             return False
         for key, test in self.tests:
@@ -136,7 +139,7 @@ class Rule:
             return Fix(removes=(item,), fate="removed")
         span = item.value_span
         if action == "map":
-            looked_up = tables(context)[text]()
+            looked_up = look_up(text, context)
             old = item.name if item.kind == "path" else item.value or ""
             new = ",".join(dict.fromkeys(looked_up.get(part, part) for part in old.split(",")))
         else:
@@ -280,12 +283,12 @@ def _fullmatch(pattern: re.Pattern[str], _: Context, text: str | None) -> bool:
 
 
 def _in(table: str, context: Context, text: str | None) -> bool:
-    known = tables(context)[table]()
+    known = look_up(table, context)
     return bool(text) and all(part in known for part in (text or "").split(","))
 
 
 def _not_in(names: tuple[str, ...], context: Context, text: str | None) -> bool:
-    known = {key for name in names for key in tables(context)[name]()}
+    known = {key for name in names for key in look_up(name, context)}
     return text is not None and any(part not in known for part in text.split(","))
 
 
