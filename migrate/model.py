@@ -150,7 +150,6 @@ class Assignment:
     array: tuple[Word, ...] | None = None
     form: Literal["assignment", "export", "prefix"] = "assignment"
     append: bool = False
-    scoped: bool = False  # inside a function, a subshell or a substitution
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,9 @@ def part_of(word: Word, start: int, stop: int | None = None, *, quoted: bool | N
 
 def alternatives(words: Sequence[Word], variables: Variables) -> Iterator[tuple[Word, ...]]:
     """The word lists that a command may have once its variables hold their values; at most a handful."""
+    if not variables or not any(word.text.startswith("$") for word in words):
+        yield tuple(words)
+        return
     choices = [_values(word, variables, _DEPTH) for word in words]
     for count, combination in enumerate(product(*choices)):
         if count == _ALTERNATIVES:

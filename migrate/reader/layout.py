@@ -27,7 +27,6 @@ _QUERY = """
 """
 _TRAILING = re.compile(rb"\\(?=(?:\n\s*)?\Z)")
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
-_INNER = frozenset({"function_definition", "subshell", "command_substitution", "process_substitution"})
 _WRAPPERS = frozenset({"redirected_statement", "negated_command", "list", "pipeline"})
 _BLOCKS = frozenset({"program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause"})
 _HEREDOC = rb"<<-?[ \t]*['\"\\]?"
@@ -288,7 +287,6 @@ class Layout:
             array=array,
             form="export" if declared else "assignment" if alone else "prefix",
             append=operator is not None and operator.type == "+=",
-            scoped=_scoped(node),
         )
 
     # ------------------------------------------------------------------------------------------ statements
@@ -358,15 +356,6 @@ def _join(ranges: list[Range]) -> list[Range]:
         else:
             joined.append((start, end))
     return joined
-
-
-def _scoped(node: Node) -> bool:
-    parent = node.parent
-    while parent is not None:
-        if parent.type in _INNER:
-            return True
-        parent = parent.parent
-    return False
 
 
 def _block(node: Node) -> tuple[int, int, bool]:
