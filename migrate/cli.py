@@ -117,7 +117,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
 
     config = _config()
     settings = _settings(config, target or config["target"] or "slinky", site, rules, select, ignore, jobs, no_cache)
-    outcome = runs.migrate(paths or ["."], settings, stdin=_stdin)
+    outcome = runs.migrate(paths or ["."], settings.only_looking(), stdin=_stdin)
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
     if outcome.results:
         runs.publish(outcome, shown)

@@ -26,6 +26,7 @@ class Plan:
     known_rules: tuple[str, ...] = ()  # also those that this run does not ask
     safe_only: bool = False
     annotate: bool = False
+    rehearse: bool = True  # a second run over the output; nothing needs it where no output is written or shown
 
 
 def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
@@ -65,7 +66,7 @@ def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]
 
 def broken_promise(result: Result, plan: Plan) -> str:
     """What the output would break (a second run must change nothing, no new gap may appear); empty where it is good."""
-    if not result.changed:
+    if not result.changed or not plan.rehearse:
         return ""
     again = _once(Source(result.source.path, result.output, result.source.mode), plan)
     if again.changed:

@@ -37,6 +37,10 @@ class Settings:
     def with_fixes(self, *, safe_only: bool, annotate: bool) -> Settings:
         return replace(self, choice=replace(self.choice, safe_only=safe_only, annotate=annotate))
 
+    def only_looking(self) -> Settings:
+        """For `scan`, which neither writes nor shows a script: its output need not be tried out."""
+        return replace(self, choice=replace(self.choice, rehearse=False))
+
     def plan(self) -> Plan:
         use_cache(enabled=self.cache)
         return plan_for(self.choice)

@@ -33,6 +33,7 @@ class Choice:
     ignore: tuple[str, ...] = ()  # all but these
     safe_only: bool = False
     annotate: bool = False
+    rehearse: bool = True
 
 
 def make_plan(target: str, **choice: Any) -> Plan:
@@ -54,6 +55,7 @@ def plan_for(choice: Choice) -> Plan:
         known_rules=tuple(r.id for r in rulebook.rules),
         safe_only=choice.safe_only,
         annotate=choice.annotate,
+        rehearse=choice.rehearse,
     )
 
 
