@@ -13,6 +13,7 @@ from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
 from migrate.model import Finding, Job, Result, Site, Source, Target
 from migrate.rulebook import Rulebook
+from migrate.rulebook.facts import Context
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 
 def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
     rules = [rule for rule in plan.rulebook.rules if rule.concerns(site, plan.target)]
-    found = [f for rule in rules for scope in job.scopes() for f in rule.findings(source, scope, site, plan.target)]
+    contexts = [Context(scope, site, plan.target, source) for scope in job.scopes()]
+    found = [finding for rule in rules for context in contexts for finding in rule.findings(context)]
     return obey(source, job, found, plan.known_rules)
 
 

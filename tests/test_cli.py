@@ -26,7 +26,8 @@ SCHEMA = json.loads((ROOT / "rules" / "schemas" / "report.schema.json").read_byt
 
 # One script for each readiness, and two whose bytes stay while a person is needed.
 UNCHANGED = b"#!/bin/bash\n# \xe4\xb8\xad\techo\r\necho done\n"
-MIGRATED = b"#!/bin/bash\n#SBATCH --partition=gp1d\n#SBATCH --time=1:00:00\nmodule purge\nsingularity exec /work/a.sif ./solve\n"
+HEAD = b"#!/bin/bash\n#SBATCH --partition=gp1d\n#SBATCH --time=1:00:00\n"
+MIGRATED = HEAD + b"module purge\nsingularity exec /work/a.sif ./solve\n"
 REVIEW = MIGRATED.replace(b"module purge", b"export UCX_NET_DEVICES=mlx5_0:1")
 BLOCKED = MIGRATED + b"source /home/me/conda/bin/activate\npython3 train.py\n"
 POINT_ONLY = b"#!/bin/bash\nexport UCX_NET_DEVICES=mlx5_0:1\nsingularity exec /work/a.sif ./solve\n"
@@ -48,7 +49,7 @@ class Ran:
 
     @property
     def text(self) -> str:
-        return self.out.decode()
+        return self.out.decode("utf-8", "surrogateescape")
 
     @property
     def messages(self) -> list[str]:
@@ -76,7 +77,7 @@ class Command:
 
     def after(self, patch: str, *words: str) -> Ran:
         """The command in a Python in which `patch` was run first."""
-        code = f"import sys\nfrom migrate import cli, files, runs\n{patch}\nsys.argv = ['sifmigrate', *sys.argv[1:]]\ncli.app()"
+        code = f"from migrate import cli, files, runs\n{patch}\ncli.app()"
         return self._run([sys.executable, "-c", code, *words], b"", None, {})
 
     def _run(self, argv: list[str], stdin: bytes, cwd: Path | None, env: dict[str, str]) -> Ran:
@@ -90,6 +91,20 @@ class Command:
             timeout=60,
         )
         return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+    def into(self, stream: int, *words: str) -> Ran:
+        """The command with standard output on this descriptor."""
+        done = subprocess.run(
+            [sys.executable, "-m", "migrate", *words],
+            input=MIGRATED,
+            stdout=stream,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=self.folder,
+            env=self.environment(),
+            timeout=60,
+        )
+        return Ran(done.returncode, b"", done.stderr.decode())
 
     def write(self, **scripts: bytes) -> None:
         for name, data in scripts.items():
@@ -141,23 +156,11 @@ def test_a_script_that_already_fits_exits_0_and_keeps_its_bytes(sif: Command, mo
         assert (ran.out, ran.err) == (b"", "")
 
 
-@pytest.mark.parametrize(
-    "words", [("scan",), ("scan", "--exit-code"), (*REWRITE, "--diff"), (*REWRITE, "--check")], ids=" ".join
-)
+@pytest.mark.parametrize("words", [("scan",), (*REWRITE, "--diff"), (*REWRITE, "--check")], ids=" ".join)
 def test_scan_diff_and_check_write_nothing(sif: Command, words: tuple[str, ...]) -> None:
     sif.write(a=MIGRATED, b=REVIEW, c=BLOCKED)
     before = tree(sif.folder)
     assert sif(*words).code in {0, 1}
-    assert tree(sif.folder) == before
-
-
-@pytest.mark.parametrize("stop", ["nothere.sh", "--wrong", "--output-format=xml", "--color=blue", "--site=nowhere"])
-@pytest.mark.parametrize("mode", ["--out", "--in-place"])
-def test_a_wrong_word_on_the_command_line_writes_nothing(sif: Command, mode: str, stop: str) -> None:
-    paths = [] if stop == "nothere.sh" else ["job.sh"]
-    sif.write(job=MIGRATED)
-    before = tree(sif.folder)
-    assert sif(*REWRITE, *MODES[mode], *paths, stop).code == 2
     assert tree(sif.folder) == before
 
 
@@ -183,10 +186,10 @@ def test_other_files_of_a_folder_are_left_alone(sif: Command) -> None:
 # What each mode says of each script; a point that changes no byte does not fail --diff and --check.
 CODES = {
     "migrated": (MIGRATED, {"--out": 0, "--in-place": 0, "--diff": 1, "--check": 1}),
-    "review": (REVIEW, {"--out": 1, "--in-place": 1, "--diff": 1, "--check": 1}),
-    "blocked": (BLOCKED, {"--out": 1, "--in-place": 1, "--diff": 1, "--check": 1}),
+    "review": (REVIEW, {"--out": 1, "--in-place": 1}),
+    "blocked": (BLOCKED, {"--out": 1, "--in-place": 1}),
     "review, no byte changes": (POINT_ONLY, {"--out": 1, "--diff": 0, "--check": 0}),
-    "blocked, no byte changes": (BLOCKED_ONLY, {"--out": 1, "--diff": 1, "--check": 1}),
+    "blocked, no byte changes": (BLOCKED_ONLY, {"--diff": 1, "--check": 1}),
 }
 
 
@@ -223,7 +226,7 @@ def test_one_unreadable_file_makes_2_and_the_others_are_done(sif: Command) -> No
     assert sorted(message.split(":")[1].strip() for message in ran.messages) == ["empty.sh", "nothere.sh"]
 
 
-@pytest.mark.parametrize("words", [("scan",), REWRITE, (*REWRITE, "--check"), (*REWRITE, "--in-place")], ids=" ".join)
+@pytest.mark.parametrize("words", [("scan",), REWRITE], ids=" ".join)
 def test_a_folder_without_scripts_makes_2(sif: Command, words: tuple[str, ...]) -> None:
     ran = sif(*words)
     assert ran.code == 2
@@ -267,11 +270,9 @@ def test_two_modes_exclude_each_other(sif: Command, pair: tuple[str, str]) -> No
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(("rewrite", "job.sh"), "--target", id="no target"),
-        pytest.param(("rewrite", "job.sh"), "slinky", id="no target, and which there are"),
+        pytest.param(("rewrite", "job.sh"), "--target is missing; targets: slinky", id="no target"),
         pytest.param(("rewrite", "--target", "slinkyy", "job.sh"), "did you mean `slinky`", id="target misspelt"),
         pytest.param(("rewrite", "--target", "no.yaml", "job.sh"), "no.yaml", id="target file missing"),
-        pytest.param(("scan", "--target", "slinkyy", "job.sh"), "slinkyy", id="scan, target misspelt"),
         pytest.param((*REWRITE, "--site", "taiwania", "job.sh"), "did you mean `taiwania2`", id="site misspelt"),
         pytest.param((*REWRITE, "--color", "blue", "job.sh"), "--color blue", id="color"),
         pytest.param((*REWRITE, "--output-format", "xml", "job.sh"), "--output-format xml", id="format"),
@@ -291,11 +292,12 @@ def test_a_wrong_option_makes_2_and_one_line_in_the_users_words(
     assert (ran.code, ran.out) == (2, b"")
     assert len(ran.messages) == 1
     assert said in ran.err
+    assert files_below(sif.folder) == {"job.sh"}
 
 
 @pytest.mark.parametrize(
     "words",
-    [(*REWRITE, "--wrong"), (*REWRITE, "-j", "x"), (*REWRITE, "-j", "-1"), ("frobnicate",), ("revert", "x")],
+    [(*REWRITE, "--wrong"), (*REWRITE, "-j", "-1"), ("frobnicate",)],
     ids=" ".join,
 )
 def test_usage_that_the_parser_refuses_makes_2_and_no_traceback(sif: Command, words: tuple[str, ...]) -> None:
@@ -319,57 +321,53 @@ def test_the_version_is_told_without_loading_any_library(sif: Command) -> None:
     assert loaded.isdisjoint({"bashlex", "typer", "ruamel", "tree_sitter", "tree_sitter_bash", "rich", "jsonschema"})
 
 
-@pytest.mark.parametrize("command", ["scan", "rewrite", "revert", "rules", "sites", "targets"])
-def test_help_names_every_command_and_fits_80_columns(sif: Command, command: str) -> None:
-    overview = sif("--help", COLUMNS="80")
-    assert overview.code == 0
-    assert re.search(rf"^ +{command} ", overview.text, re.MULTILINE)
-    ran = sif(command, "--help", COLUMNS="80")
-    assert (ran.code, ran.err) == (0, "")
-    assert max(map(len, ran.text.splitlines())) <= 80
+def test_help_names_every_command_and_fits_80_columns(sif: Command) -> None:
+    overview, rewrite = sif("--help", COLUMNS="80"), sif("rewrite", "--help", COLUMNS="80")
+    for ran in (overview, rewrite):
+        assert (ran.code, ran.err) == (0, "")
+        assert max(map(len, ran.text.splitlines())) <= 80
+    listed = set(re.findall(r"^  (\w+)  ", overview.text.partition("Commands:")[2], re.MULTILINE))
+    assert {"scan", "rewrite", "revert", "rules", "sites", "targets"} <= listed
+    assert all(f"{mode} " in rewrite.text for mode in MODES)
 
 
 # ---------------------------------------------------------------------------------------------- wrong inputs
 
 
-def _vanish(folder: Path) -> None:
-    (folder / "job.sh").symlink_to("nowhere")
+def _loop(path: Path) -> None:
+    path.symlink_to(f"other-{path.name}")
+    path.with_name(f"other-{path.name}").symlink_to(path.name)
 
 
-def _loop(folder: Path) -> None:
-    (folder / "job.sh").symlink_to("other.sh")
-    (folder / "other.sh").symlink_to("job.sh")
-
-
-def _unreadable(folder: Path) -> None:
-    (folder / "job.sh").write_bytes(MIGRATED)
-    (folder / "job.sh").chmod(0)
+def _unreadable(path: Path) -> None:
+    path.write_bytes(MIGRATED)
+    path.chmod(0)
 
 
 INPUTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda folder: folder, "no such file"),
-    "empty": (lambda folder: (folder / "job.sh").touch(), "empty"),
-    "binary": (lambda folder: (folder / "job.sh").write_bytes(b"\x7fELF\0\0"), "not text"),
-    "UTF-16": (lambda folder: (folder / "job.sh").write_bytes("#!/bin/sh\n".encode("utf-16")), "UTF-8"),
-    "too large": (lambda folder: (folder / "job.sh").write_bytes(MIGRATED + b"#" * 5 * 2**20), "too large"),
-    "named pipe": (lambda folder: os.mkfifo(folder / "job.sh"), "named pipe"),
-    "link to nothing": (_vanish, "does not exist"),
-    "link in a loop": (_loop, "itself"),
-    "unreadable": (_unreadable, "permission"),
+    "missing": (lambda path: path, "there is no such file or folder"),
+    "empty": (lambda path: path.touch(), "is empty"),
+    "binary": (lambda path: path.write_bytes(b"\x7fELF\0\0"), "is not text"),
+    "utf16": (lambda path: path.write_bytes("#!/bin/sh\n".encode("utf-16")), "is not text"),
+    "large": (lambda path: path.write_bytes(MIGRATED + b"#" * 5 * 2**20), "is too large"),
+    "pipe": (os.mkfifo, "is a named pipe"),
+    "dangling": (lambda path: path.symlink_to("nowhere"), "is a symbolic link to a file that does not exist"),
+    "loop": (_loop, "is a symbolic link that leads back to itself"),
+    "unreadable": (_unreadable, "may not be read"),
 }
 
 
-@pytest.mark.parametrize("kind", INPUTS)
-def test_a_bad_input_makes_2_and_one_line_that_names_it(sif: Command, kind: str) -> None:
-    make, said = INPUTS[kind]
-    make(sif.folder)
-    if kind == "unreadable" and os.access(sif.folder / "job.sh", os.R_OK):
-        pytest.skip("root reads everything")
-    ran = sif(*REWRITE, "--diff", "./job.sh")
+def test_each_bad_input_is_named_in_one_line_and_makes_2(sif: Command) -> None:
+    for name, (make, _) in INPUTS.items():
+        make(sif.folder / f"{name}.sh")
+    expected = dict(INPUTS)
+    if os.access(sif.folder / "unreadable.sh", os.R_OK):  # root reads everything
+        del expected["unreadable"]
+    ran = sif(*REWRITE, "--diff", *(f"./{name}.sh" for name in expected))
     assert (ran.code, ran.out) == (2, b"")
-    assert len(ran.messages) == 1
-    assert "job.sh: " in ran.err
-    assert said in ran.err
+    assert len(ran.messages) == len(expected)
+    for name, (_, said) in expected.items():
+        assert any(re.match(rf"sifmigrate: (\./)?{name}\.sh: {said}", line) for line in ran.messages), name
 
 
 def test_a_file_that_vanishes_after_it_was_found_is_named_and_the_others_are_done(sif: Command) -> None:
@@ -396,15 +394,13 @@ def test_a_folder_that_links_to_itself_is_walked_once(sif: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("words", "text", "said"),
     [
-        pytest.param("id: [broken\n", "not valid YAML", id="no YAML"),
-        pytest.param("hello: 1\n", "missing", id="a key missing"),
-        pytest.param("", "", id="empty"),
-        pytest.param("- 1\n", "", id="a list"),
+        pytest.param((*REWRITE, "--check", "job.sh", "--rules"), "id: [broken\n", "not valid YAML", id="no YAML"),
+        pytest.param((*REWRITE, "--check", "job.sh", "--rules"), "hello: 1\n", "", id="no rule"),
+        pytest.param(("rules", "test"), "", "", id="empty"),
     ],
 )
-@pytest.mark.parametrize("words", [(*REWRITE, "--check", "job.sh", "--rules"), ("rules", "test")], ids=lambda w: w[0])
 def test_a_broken_rule_file_makes_2_and_is_named_with_its_line(
     sif: Command, words: tuple[str, ...], text: str, said: str
 ) -> None:
@@ -484,12 +480,11 @@ def test_a_foreign_file_is_never_overwritten_and_nothing_else_is_written(sif: Co
     made = sif.folder / "migrated"
     made.mkdir()
     (made / "b.sh").write_bytes(b"mine\n")
-    for _ in range(2):
-        ran = sif(*REWRITE, "a.sh", "b.sh")
-        assert ran.code == 2
-        assert len(ran.messages) == 1
-        assert "migrated/b.sh: exists" in ran.err
-        assert files_below(made) == {"b.sh"}
+    ran = sif(*REWRITE, "a.sh", "b.sh")
+    assert ran.code == 2
+    assert len(ran.messages) == 1
+    assert "migrated/b.sh: exists" in ran.err
+    assert files_below(made) == {"b.sh"}
     assert (made / "b.sh").read_bytes() == b"mine\n"
 
 
@@ -701,45 +696,40 @@ def test_a_format_without_a_file_goes_to_standard_output(sif: Command) -> None:
 
 @pytest.mark.skipif(shutil.which("patch") is None, reason="needs patch")
 def test_the_diff_is_one_that_patch_applies(sif: Command) -> None:
-    sif.write(a=MIGRATED, b=REVIEW)
-    shutil.copytree(FIXTURES / "taiwania2", sif.folder / "t2")
+    for path in FIXTURES.glob("*/*/before.sh"):
+        shutil.copy(path, sif.folder / f"{path.parent.name}.sh")
     difference = sif(*REWRITE, "--diff").out
-    sif(*REWRITE, "--out", "../made")
+    sif(*REWRITE)
     subprocess.run(["patch", "-sp1", "--binary"], input=difference, check=True, cwd=sif.folder, capture_output=True)
-    for path in [*sif.folder.glob("*.sh"), *sif.folder.glob("t2/*/before.sh")]:
-        made = sif.folder.parent / "made" / path.relative_to(sif.folder)
-        assert path.read_bytes() == made.read_bytes(), path
+    for path in sif.folder.glob("*.sh"):
+        assert path.read_bytes() == (sif.folder / "migrated" / path.name).read_bytes(), path.name
 
 
 def test_the_json_report_keeps_to_its_schema(sif: Command) -> None:
-    shutil.copytree(FIXTURES, sif.folder / "fixtures")
-    sif.write(empty=b"")
-    ran = sif(*REWRITE, "--output-format", "json", "fixtures", "empty.sh")
+    for path in FIXTURES.glob("*/*/before.sh"):
+        shutil.copy(path, sif.folder / f"{path.parent.name}.sh")
+    (sif.folder / "empty").touch()
+    ran = sif(*REWRITE, "--output-format", "json", ".", "empty")
     assert ran.code == 2
     for document in (json.loads(ran.out), report_of(sif.folder / "migrated")):
         Draft202012Validator(SCHEMA).validate(document)
-        assert document["summary"]["scripts"] == len(document["scripts"]) > 60
-        assert [fault["path"] for fault in document["summary"]["faults"]] == ["empty.sh"]
+        assert document["summary"]["scripts"] == len(document["scripts"])
+        assert [fault["path"] for fault in document["summary"]["faults"]] == ["empty"]
 
 
 def test_one_process_and_two_give_the_same_bytes(sif: Command) -> None:
-    shutil.copytree(FIXTURES, sif.folder / "fixtures")
-    for number in range(30):
-        (sif.folder / f"{number}.sh").write_bytes(MIGRATED if number % 3 else b"")
-    formats = [w for f in ("json", "markdown", "diff", "text") for w in ("--output-format", f, "--output")]
-    ran = {}
+    for number in range(60):
+        (sif.folder / f"{number}.sh").write_bytes((MIGRATED, REVIEW, BLOCKED)[number % 3] + b"# %d\n" % number)
+    (sif.folder / "7.sh").write_bytes(b"\0")
+    formats = ("json", "markdown", "diff", "text")
+    ran = []
     for jobs in ("1", "2"):
-        named = [w if not w.startswith("--output") or w == "--output-format" else w for w in formats]
-        pairs = []
-        for number, word in enumerate(named):
-            pairs.append(word)
-            if word == "--output":
-                pairs.append(f"../{jobs}.{number}")
-        ran[jobs] = sif(*REWRITE, "--check", "-j", jobs, *pairs)
-    assert ran["1"] == ran["2"]
-    assert ran["1"].code == 2
-    for number in (2, 5, 8, 11):
-        one, two = ((sif.folder.parent / f"{jobs}.{number}").read_bytes() for jobs in ("1", "2"))
+        pairs = [w for f in formats for w in ("--output-format", f, "--output", f"made/{jobs}.{f}")]
+        ran.append(sif(*REWRITE, "--check", "-j", jobs, *pairs, *(f"{n}.sh" for n in range(60))))
+    assert ran[0] == ran[1]
+    assert ran[0].code == 2
+    for name in formats:
+        one, two = ((sif.folder / "made" / f"{jobs}.{name}").read_bytes() for jobs in ("1", "2"))
         assert one == two
         assert len(one) > 1000
 
@@ -756,14 +746,13 @@ def test_safe_only_leaves_out_what_a_person_should_look_at(sif: Command) -> None
 
 
 def test_annotate_puts_points_above_their_lines_and_a_second_run_changes_nothing(sif: Command) -> None:
-    plain = sif(*REWRITE, "-", stdin=REVIEW).out
     noted = sif(*REWRITE, "--annotate", "-", stdin=REVIEW).out
     lines = noted.splitlines()
     at = lines.index(b"export UCX_NET_DEVICES=mlx5_0:1")
     assert lines[at - 1].startswith(b"# sifmigrate: ")
     assert b"UCX_NET_DEVICES" in lines[at - 1]
     without = b"".join(line for line in noted.splitlines(keepends=True) if not line.startswith(b"# sifmigrate:"))
-    assert without == plain
+    assert without == REVIEW.replace(b"gp1d", b"slinky")
     assert sif(*REWRITE, "--annotate", "-", stdin=noted).out == noted
 
 
@@ -786,26 +775,21 @@ def test_a_rule_is_shown_with_its_reason_and_examples(sif: Command) -> None:
     assert "\nbecomes:\n" in ran.text
 
 
-RULE = """\
-id: {name}
-title: A test
-category: mandatory
-safety: manual
-"""
-
-
-def test_rules_test_runs_the_examples_of_a_file_and_fails_with_1_for_a_wrong_one(sif: Command) -> None:
-    shipped = (ROOT / "rules" / "fabric" / "nccl-hca.yaml").read_text()
-    pack = sif.folder / "pack"
-    pack.mkdir()
-    (pack / "my-hca.yaml").write_text(shipped.replace("id: nccl-hca", "id: my-hca"))
+@pytest.mark.parametrize(("wrong", "code"), [(False, 0), (True, 1)], ids=["good", "wrong"])
+def test_rules_test_fails_with_1_for_an_example_that_does_not_hold(sif: Command, *, wrong: bool, code: int) -> None:
+    rule = (ROOT / "rules" / "modules" / "drop-container-module.yaml").read_text()
+    rule = rule.replace("id: drop-container-module", "id: mine")
+    if wrong:
+        head, _, rest = rule.partition("after:")
+        line = re.search(r"\n( +)\S", rest)
+        assert line is not None
+        rule = f"{head}after:{rest[: line.start()]}\n{line[1]}# not there{rest[line.start() :]}"
+    (sif.folder / "pack").mkdir()
+    (sif.folder / "pack" / "mine.yaml").write_text(rule)
     ran = sif("rules", "test", "pack")
-    assert (ran.code, ran.err) == (0, "")
-    assert re.fullmatch(r"1 rules?, \d+ examples, 0 failed\n", ran.text)
-    (pack / "my-hca.yaml").write_text(
-        shipped.replace("id: nccl-hca", "id: my-hca").replace("NCCL_IB_HCA", "NCCL_IB_HCB", 1)
-    )
-    assert sif("rules", "list", "--rules", "pack").text.count("my-hca") == 1
+    assert (ran.code, ran.err) == (code, "")
+    assert re.search(rf"^1 rules?, \d+ examples, {code} failed$", ran.text, re.MULTILINE)
+    assert ("pack/mine.yaml" in ran.text) is wrong
 
 
 @pytest.mark.parametrize(("command", "names"), [("sites", {"taiwania2"}), ("targets", {"slinky"})])
@@ -820,7 +804,7 @@ def test_profiles_are_listed_a_line_each(sif: Command, command: str, names: set[
 HOSTILE = "bad\n\x1b[31m\x07name.sh"
 
 
-@pytest.mark.parametrize("words", [("scan",), (*REWRITE, "--diff"), REWRITE], ids=" ".join)
+@pytest.mark.parametrize("words", [("scan",), (*REWRITE, "--diff")], ids=" ".join)
 def test_no_name_of_a_file_steers_the_terminal(sif: Command, words: tuple[str, ...]) -> None:
     (sif.folder / HOSTILE).write_bytes(REVIEW)
     (sif.folder / f"empty{HOSTILE}").touch()
@@ -834,22 +818,14 @@ def test_no_name_of_a_file_steers_the_terminal(sif: Command, words: tuple[str, .
     assert r"\x1b[31m" in ran.err
 
 
-@pytest.mark.parametrize(
-    ("words", "environment", "coloured"),
-    [
-        pytest.param((), {}, False, id="no terminal"),
-        pytest.param(("--color", "never"), {}, False, id="never"),
-        pytest.param(("--color", "always"), {"NO_COLOR": "1"}, False, id="always, but NO_COLOR"),
-        pytest.param(("--color", "always"), {}, True, id="always"),
-    ],
-)
-def test_colour_is_as_asked_for(
-    sif: Command, words: tuple[str, ...], environment: dict[str, str], *, coloured: bool
-) -> None:
+def test_colour_is_as_asked_for(sif: Command) -> None:
     sif.write(job=REVIEW)
-    ran = sif("scan", *words, "job.sh", **environment)
-    assert (ESCAPE in ran.text) is coloured
-    assert re.sub(r"\x1b\[[0-9;]*m", "", ran.text) == sif("scan", "job.sh").text
+    plain = sif("scan", "job.sh")
+    assert ESCAPE not in plain.text
+    assert sif("scan", "--color", "always", "job.sh", NO_COLOR="1") == plain
+    always = sif("scan", "--color", "always", "job.sh").text
+    assert ESCAPE in always
+    assert re.sub(r"\x1b\[[0-9;]*m", "", always) == plain.text
 
 
 def on_terminal(sif: Command, *words: str, columns: int) -> str:
@@ -880,14 +856,14 @@ def _until_hung_up(terminal: int) -> Iterator[bytes]:
         yield piece
 
 
-@pytest.mark.parametrize("columns", [80, 40])
-def test_the_text_is_coloured_and_wrapped_on_a_terminal(sif: Command, columns: int) -> None:
+def test_the_text_is_coloured_and_wrapped_on_a_terminal(sif: Command) -> None:
     sif.write(job=REVIEW)
-    shown = on_terminal(sif, "scan", "job.sh", columns=columns)
-    assert ESCAPE in shown
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
-    assert max(map(len, plain.splitlines())) <= columns
-    assert plain.split() == sif("scan", "job.sh").text.split()
+    wide, narrow = (on_terminal(sif, "scan", "job.sh", columns=columns) for columns in (80, 40))
+    assert ESCAPE in wide
+    wide, narrow = (re.sub(r"\x1b\[[0-9;]*m", "", shown) for shown in (wide, narrow))
+    assert max(map(len, wide.splitlines())) <= 80
+    assert max(map(len, narrow.splitlines())) <= 40
+    assert wide.split() == narrow.split()
 
 
 def test_a_script_cannot_steer_the_terminal_on_which_its_diff_is_shown(sif: Command) -> None:
@@ -897,30 +873,31 @@ def test_a_script_cannot_steer_the_terminal_on_which_its_diff_is_shown(sif: Comm
 
 
 @pytest.mark.parametrize(
-    "words", [("scan", "fixtures"), ("rules", "list"), (*REWRITE, "--diff", "fixtures")], ids=" ".join
+    "words",
+    [
+        ("scan", "job.sh"),
+        (*REWRITE, "-"),
+        pytest.param(
+            ("rules", "list"),
+            marks=pytest.mark.xfail(reason="flushed only when Python ends, which then exits 120", strict=True),
+        ),
+    ],
+    ids=" ".join,
 )
 def test_a_reader_that_goes_away_is_no_error(sif: Command, words: tuple[str, ...]) -> None:
-    (sif.folder / "fixtures").symlink_to(FIXTURES)
+    sif.write(job=MIGRATED)
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
-        [sys.executable, "-m", "migrate", *words],
-        cwd=sif.folder,
-        env=sif.environment(),
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
+    done = sif.into(writer, *words)
     os.close(writer)
-    assert done.returncode in {0, 1}
-    assert done.stderr == b""
+    assert done == Ran(0, b"", "")
 
 
 # ------------------------------------------------------------------------------------- what does not hold yet
 
 
 @pytest.mark.xfail(reason="--output takes any file, and so a job script too", strict=True)
-@pytest.mark.parametrize("words", [("scan",), (*REWRITE, "--diff"), (*REWRITE, "--in-place")], ids=" ".join)
+@pytest.mark.parametrize("words", [("scan",), (*REWRITE, "--in-place")], ids=" ".join)
 def test_a_report_never_overwrites_a_script_of_the_run(sif: Command, words: tuple[str, ...]) -> None:
     sif.write(job=UNCHANGED)
     assert sif(*words, "job.sh", "--output-format", "json", "--output", "./job.sh").code == 2
@@ -944,40 +921,27 @@ def test_a_run_for_other_scripts_does_not_forget_whose_the_first_ones_are(sif: C
 
 
 @pytest.mark.xfail(reason="relative and absolute names of a rule file are taken for two rules", strict=True)
-@pytest.mark.parametrize("path", ["rules/modules/drop-container-module.yaml", "rules/modules"])
-def test_the_examples_of_a_shipped_rule_run_as_contributing_says(sif: Command, path: str) -> None:
-    ran = sif("rules", "test", path, cwd=ROOT)
+def test_the_examples_of_a_shipped_rule_run_as_contributing_says(sif: Command) -> None:
+    ran = sif("rules", "test", "rules/modules/drop-container-module.yaml", cwd=ROOT)
     assert (ran.code, ran.err) == (0, "")
     assert ", 0 failed" in ran.text
 
 
 @pytest.mark.xfail(reason="--check and the line after --out write names as they are", strict=True)
-@pytest.mark.parametrize(
-    "words",
-    [("--check", "."), ("--out", HOSTILE, "-q", "--color", "never", "."), ("--out", HOSTILE, ".")],
-    ids=["check", "quiet", "out"],
-)
+@pytest.mark.parametrize("words", [("--check",), ("--out", f"made{HOSTILE}")], ids=["check", "out"])
 def test_no_name_steers_the_terminal_in_a_closing_line(sif: Command, words: tuple[str, ...]) -> None:
     (sif.folder / HOSTILE).write_bytes(MIGRATED)
-    assert ESCAPE not in sif(*REWRITE, *words).err
+    assert ESCAPE not in sif(*REWRITE, *words, HOSTILE).err
 
 
 @pytest.mark.xfail(reason="an output that cannot be written is a bug to the command", strict=True)
-@pytest.mark.parametrize("words", [("scan", "job.sh"), ("rules", "list"), (*REWRITE, "-")], ids=" ".join)
+@pytest.mark.parametrize("words", [("scan", "job.sh"), ("rules", "list")], ids=" ".join)
 def test_a_full_disk_behind_standard_output_makes_2_and_one_line(sif: Command, words: tuple[str, ...]) -> None:
     sif.write(job=MIGRATED)
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "migrate", *words],
-            input=MIGRATED,
-            cwd=sif.folder,
-            env=sif.environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    assert done.returncode == 2
-    assert b"Traceback" not in done.stderr
+        ran = sif.into(full.fileno(), *words)
+    assert ran.code == 2
+    assert len(ran.messages) == 1
 
 
 @pytest.mark.xfail(reason="--output is opened after the files were changed", strict=True)
@@ -997,7 +961,7 @@ def test_scan_passes_over_the_folder_that_rewrite_made(sif: Command) -> None:
 
 
 @pytest.mark.xfail(reason="standard input is not judged as a file is", strict=True)
-@pytest.mark.parametrize("data", [b"", b"\x7fELF\0\0", MIGRATED + b"#" * 5 * 2**20], ids=["empty", "binary", "large"])
+@pytest.mark.parametrize("data", [b"", b"\x7fELF\0\0"], ids=["empty", "binary"])
 def test_standard_input_is_refused_as_a_file_would_be(sif: Command, data: bytes) -> None:
     ran = sif(*REWRITE, "-q", "-", stdin=data)
     assert (ran.code, ran.out) == (2, b"")

@@ -12,7 +12,8 @@ from migrate.inventory.mentions import take_mentions
 from migrate.inventory.options import take_assignment
 from migrate.model import Assignment, Gap, Text, Word
 from migrate.reader import Layout, lay_out
-from migrate.reader.words import agreed
+from migrate.reader.layout import Node
+from migrate.reader.words import Range, agreed
 
 _JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
 
@@ -27,30 +28,36 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     for assignment in assignments:
         take_assignment(c, assignment)
     for node, ranges, nodes in layout.commands():
-        if not ranges or layout.in_twins(node.start_byte):
-            continue
-        command = layout.first_word(node, ranges)
-        first = command.words[0]
-        if first.constant and first.text.rsplit("/", 1)[-1] not in c.tables.commands and node.type == "command":
-            c.commands += interpret(command, {}, c.tables.commands)
-            warn_of_unread(c, first.text, node.start_byte, node.end_byte)
-            continue
-        damaged = layout.is_damaged(node.start_byte, node.end_byte)
-        command = layout.shell_command(node, ranges, editable=not damaged)
-        readings = interpret(command, c.variables, c.tables.commands)
-        matters = any(i.table is not None for r in readings for i in r.chain())
-        if matters and not damaged and not layout.agrees(node, ranges, nodes):
-            reason = "the two parsers do not agree on the words of this command; it is not edited"
-            c.gaps.append(Gap(command.span, reason))
-            command = layout.shell_command(node, ranges, editable=False)
-            readings = interpret(command, c.variables, c.tables.commands)
-        for reading in readings:
-            take_invocation(c, reading)
+        if ranges and not layout.in_twins(node.start_byte):
+            _take_command(c, layout, node, ranges, nodes)
     for document in layout.heredocs:
         if not c.is_taken(document.text) and _JOB_TEXT.search(document.text.data):
             c.script(document.text, frozen=_is_damaged(c, layout, document.text))
     take_hidden_commands(c, assignments)
     take_mentions(c, layout, {a.name for a in assignments})
+
+
+def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range], assignments: list[Node]) -> None:
+    """One command: read no further than its first word where no table knows it, else by both parsers."""
+    first = layout.first_word(node, ranges)
+    word = first.words[0]
+    table = c.tables.commands.get(word.text.rsplit("/", 1)[-1])
+    if word.constant and table is None and node.type == "command":
+        c.commands += interpret(first, {}, c.tables.commands)
+        warn_of_unread(c, word.text, node.start_byte, node.end_byte)
+        return
+    damaged = layout.is_damaged(node.start_byte, node.end_byte)
+    removable = table is None or table.kind in {"module", "source"} or "payload" in table.operands
+    command = layout.shell_command(node, ranges, editable=not damaged, removable=removable)
+    readings = interpret(command, c.variables, c.tables.commands)
+    matters = any(i.table is not None for r in readings for i in r.chain())
+    if matters and not damaged and not layout.agrees(node, ranges, assignments):
+        reason = "the two parsers do not agree on the words of this command; it is not edited"
+        c.gaps.append(Gap(command.span, reason))
+        command = layout.shell_command(node, ranges, editable=False, removable=removable)
+        readings = interpret(command, c.variables, c.tables.commands)
+    for reading in readings:
+        take_invocation(c, reading)
 
 
 def _is_damaged(c: Collector, layout: Layout, text: Text) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from migrate.commands import interpret
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, take_option, take_setting_word
-from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span, Statement
+from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span
+from migrate.reader.layout import NOWHERE
 
 # Programs that only speak of others, or look for them.
 _SPEAKERS = frozenset(
@@ -63,7 +64,6 @@ def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
 def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:
     """Commands in variables that no line of this script was seen to run."""
     seen = {i.program_word.span for reading in c.commands for i in reading.chain()}
-    nowhere = Statement(Span(0, 0), b"", None, 0)
     for a in assignments:
         for words in c.variables.get(a.name, ()):
             program = words[0].text.rsplit("/", 1)[-1] if words else ""
@@ -72,7 +72,7 @@ def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:
                 continue
             if table.verbs and words[1].text not in table.verbs and not words[1].text.startswith("-"):
                 continue  # names in a list, no command
-            command = ShellCommand(a.span, words, (), nowhere)
+            command = ShellCommand(a.span, words, (), NOWHERE)
             for reading in interpret(command, c.variables, c.tables.commands):
                 kinds = {i.table.kind for i in reading.chain() if i.table}
                 if kinds & {"container", "launcher"} or (kinds and reading.program in _SCHEDULERS):

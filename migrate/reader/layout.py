@@ -38,6 +38,9 @@ _OTHER_BLOCKS = frozenset({"elif_clause", "else_clause", "do_group"})
 _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_content"})
 
 
+NOWHERE = Statement(Span(0, 0), b"", None, 0)  # of a command that nobody takes out
+
+
 @cache
 def _parser() -> tuple[Parser, Query]:
     bash = Language(language())
@@ -238,12 +241,10 @@ class Layout:
     def first_word(self, node: Node, ranges: list[Range]) -> ShellCommand:
         """The command with nothing but its first word read: enough to know whether the rest matters."""
         words = read_words(self.data, self.text, ranges[:1], self.holes_in(*ranges[0]))
-        return ShellCommand(
-            self.text.span(node.start_byte, node.end_byte), words, (), Statement(Span(0, 0), b"", None, 0)
-        )
+        return ShellCommand(self.text.span(node.start_byte, node.end_byte), words, (), NOWHERE)
 
-    def shell_command(self, node: Node, ranges: list[Range], *, editable: bool) -> ShellCommand:
-        """The command with its words read and its surroundings known."""
+    def shell_command(self, node: Node, ranges: list[Range], *, editable: bool, removable: bool) -> ShellCommand:
+        """The command with its words read, and where it is `removable` with what surrounds it."""
         holes = self.holes_in(node.start_byte, self.command_end(node))
         words = read_words(self.data, self.text, ranges, holes)
         if not editable:
@@ -251,7 +252,8 @@ class Layout:
         name = next((n for n, (a, b) in self.functions if a <= node.start_byte < b), None)
         doc = next((h.text for h in self.heredocs if h.command == (node.start_byte, node.end_byte)), None)
         span = self.text.span(node.start_byte, node.end_byte)
-        return ShellCommand(span, words, self.prefix_assignments(node), self._statement(node), doc, name)
+        statement = self._statement(node) if removable else NOWHERE
+        return ShellCommand(span, words, self.prefix_assignments(node), statement, doc, name)
 
     # ----------------------------------------------------------------------------------------- assignments
 
@@ -380,4 +382,4 @@ def _in_block(node: Node) -> bool:
     return node.type in {";", "\n", "&"} or (node.is_named and node.type not in _OTHER_BLOCKS)
 
 
-__all__ = ["HereDocument", "Layout", "Span", "lay_out"]
+__all__ = ["NOWHERE", "HereDocument", "Layout", "Node", "lay_out"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from migrate.model import Invocation, Item, Job, Partition, Site, Source, Target
 from migrate.values import memory, seconds
@@ -22,6 +22,7 @@ class Context:
     target: Target
     source: Source
     item: Item | None = None
+    programs: dict[str, list[str]] = field(default_factory=dict)  # what was found out once for the whole job
 
 
 def look_up(table: str, context: Context) -> Mapping[str, str]:
@@ -114,6 +115,12 @@ def _gpus(c: Context) -> str | None:
     return None
 
 
+def _host_payloads(c: Context) -> list[str]:
+    if "host" not in c.programs:
+        c.programs["host"] = host_payloads(c.job, c.target)
+    return c.programs["host"]
+
+
 def host_payloads(job: Job, target: Target) -> list[str]:
     """Programs that a job runs on the node itself, of which the target does not say that it has them."""
     found: list[str] = []
@@ -170,7 +177,7 @@ def runs_container(job: Job) -> bool:
 
 
 def _payloads(c: Context) -> str:
-    if host_payloads(c.job, c.target):
+    if _host_payloads(c):
         return "host"
     return "container" if runs_container(c.job) else "none"
 
@@ -183,7 +190,7 @@ def _modules(c: Context) -> str | None:
 
 
 def _host_programs(c: Context) -> str | None:
-    programs = host_payloads(c.job, c.target)
+    programs = _host_payloads(c)
     shown = ", ".join(f"`{p}`" for p in programs[:6])
     return (shown + (f" and {len(programs) - 6} more" if len(programs) > 6 else "")) or None  # noqa: PLR2004
 
@@ -191,7 +198,7 @@ def _host_programs(c: Context) -> str | None:
 def _environment(c: Context) -> str | None:
     """The job's software environment: its modules in the order of loading, or else the programs that need one."""
     names = [i.value for i in c.job.all_items() if i.kind == "module" and i.verb == "load" and i.value]
-    return " ".join(dict.fromkeys(names or host_payloads(c.job, c.target))) or None
+    return " ".join(dict.fromkeys(names or _host_payloads(c))) or None
 
 
 def _image_source(c: Context) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ from migrate.model import (
     Finding,
     Fix,
     Item,
-    Job,
     SifmigrateError,
     Site,
-    Source,
     Span,
     Target,
 )
@@ -81,17 +79,16 @@ class Rule:
             for t in self.targets
         )
 
-    def findings(self, source: Source, job: Job, site: Site, target: Target) -> Iterator[Finding]:
+    def findings(self, context: Context) -> Iterator[Finding]:
         """What the rule says of a job: once for each item that it matches, or once for the job."""
-        context = Context(job, site, target, source)
         if self.kind is None:
             if self._holds(context, self.facts):
                 yield self._finding(context)
             return
-        for item in job.by_kind.get(self.kind, ()):
+        for item in context.job.by_kind.get(self.kind, ()):
             if not self._matches(context, item):
                 continue
-            about = Context(job, site, target, source, item)
+            about = replace(context, item=item)
             if self._holds(about, self.facts):
                 yield self._finding(about)
 
