@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -52,6 +53,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
     def run(*args: Any, **options: Any) -> None:
         try:
             code = command(*args, **options)
+            sys.stdout.flush()
         except SifmigrateError as error:
             say(f"sifmigrate: {error}")
             code = WRONG
@@ -59,8 +61,12 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             say("sifmigrate: interrupted; every file is either old or new")
             code = INTERRUPTED
         except BrokenPipeError:
-            sys.stderr.close()
+            _drop_output()  # whoever read it has gone
             code = OK
+        except OSError as error:
+            _drop_output()
+            say(f"sifmigrate: {error.filename or 'the output'}: {error.strerror}")
+            code = WRONG
         except Exception:  # noqa: BLE001 - whatever it is, it is our bug, and the user must be told what to send
             import traceback  # noqa: PLC0415
 
@@ -70,6 +76,11 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
         raise typer.Exit(code)
 
     return run
+
+
+def _drop_output() -> None:
+    """Leave nothing that Python would try to flush when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(message: str) -> None:
@@ -119,6 +130,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
     settings = _settings(config, target or config["target"] or "slinky", site, rules, select, ignore, jobs, no_cache)
     outcome = runs.migrate(paths or ["."], settings.only_looking(), stdin=_stdin)
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
+    runs.check_outputs(outcome, shown)
     if outcome.results:
         runs.publish(outcome, shown)
     if outcome.faults or not outcome.results:
@@ -180,6 +192,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         return OK
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
+    runs.check_outputs(outcome, shown)
     if verify:
         outcome = runs.verified(outcome)
     if "-" in (paths or []):
@@ -231,13 +244,15 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
     """What a run that shows no report still says, on standard error."""
+    from migrate.files import shown  # noqa: PLC0415 - as in scan
+
     if quiet:
         return
     if mode == "--out" and outcome.written:
-        say(f"Written to {folder}: {len(outcome.written)} scripts, report.md, report.json")
+        say(f"Written to {shown(folder)}: {len(outcome.written)} scripts, report.md, report.json")
     for result in outcome.results if mode == "--check" else ():
         if result.changed or result.readiness == "blocked":
-            say(f"{result.source.path}: {'would change' if result.changed else 'blocked'}")
+            say(f"{shown(result.source.path)}: {'would change' if result.changed else 'blocked'}")
 
 
 def _rewrite_code(mode: str, outcome: Outcome) -> int:

@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -158,8 +158,19 @@ def _is_folder(entry: os.DirEntry[str], excluded: str | None) -> bool:
     """Tell whether to walk into it; a link to a folder is not, or it could lead round in a loop."""
     if not entry.is_dir(follow_symlinks=False) or entry.name in {".git", JOURNALS}:
         return False
+    if _is_ours(Path(entry.path)):
+        return False
     # The names are compared first because realpath looks at every folder on the way.
     return not excluded or PurePath(excluded).name != entry.name or os.path.realpath(entry.path) != excluded
+
+
+def _is_ours(folder: Path) -> bool:
+    """Tell whether an earlier run wrote this folder: its report says so at once."""
+    try:
+        head, _ = _load(folder / "report.json", 128)
+    except OSError:
+        return False
+    return b'"schema_version"' in head and b'"tool_version"' in head
 
 
 def _is_script(entry: os.DirEntry[str] | Path) -> bool:
@@ -199,6 +210,11 @@ def read(found: Found) -> Source | Fault:
     if len(data) != info.st_size:
         return _fault(found.path, "changed while it was read; passed over, run again")
     return Source(found.path, data, stat.S_IMODE(info.st_mode))
+
+
+def unfit(data: bytes) -> str:
+    """Return why these bytes are no script to migrate; empty where they are."""
+    return _unfit(data, len(data))
 
 
 def _unfit(data: bytes, size: int) -> str:
@@ -277,13 +293,13 @@ def collisions(pairs: Iterable[tuple[Found, Path]]) -> list[str]:
 _APART = "migrate them in separate runs, each with its own --out"
 
 
-def written_before(out: Path) -> frozenset[str]:
-    """Return what an earlier `report.json` in `out` lists as written: POSIX paths relative to `out`."""
-    return _earlier(out) or frozenset()
+def written_before(out: Path) -> dict[str, str]:
+    """Return what an earlier `report.json` in `out` lists as written, relative to `out`, each with its SHA-256."""
+    return _earlier(out) or {}
 
 
-def _earlier(out: Path) -> frozenset[str] | None:
-    """None when there is no report, or one that is not ours."""
+def _earlier(out: Path) -> dict[str, str] | None:
+    """None when there is no report, or one that is not ours; a digest is empty where the report gives none."""
     try:
         report = json.loads(_load(out / "report.json")[0])
     except (OSError, ValueError, RecursionError):
@@ -292,26 +308,30 @@ def _earlier(out: Path) -> frozenset[str] | None:
     if not isinstance(scripts, list):
         return None
     written = (script.get("written") for script in scripts if isinstance(script, dict))
-    return frozenset(path for path in written if isinstance(path, str))
+    listed = {path: "" for path in written if isinstance(path, str)}
+    digests = report.get("output_files")
+    known = digests.items() if isinstance(digests, dict) else ()
+    return listed | {path: digest for path, digest in known if isinstance(digest, str)}
 
 
 def guard(out: Path, destinations: Iterable[Path]) -> list[str]:
     """Return a message for each file in `out` that must not be overwritten, and each place that is not in it.
 
-    Only what an earlier report lists may be overwritten; nothing is written through a symbolic link.
+    Only what an earlier report lists, and nobody has edited since, may be overwritten; nothing is written through a
+    symbolic link.
     """
     if os.path.lexists(out) and not out.is_dir():
         return [f"{shown(out)}: is not a folder; choose another --out"]
     earlier = _earlier(out)
     destinations = list(destinations)
-    places = [_refusal(out, place, earlier or frozenset()) for place in destinations]
-    reports = [_refusal(out, out / name, frozenset(REPORTS if earlier is not None else ())) for name in REPORTS]
+    places = [_refusal(out, place, earlier or {}) for place in destinations]
+    reports = [_refusal(out, out / name, dict.fromkeys(REPORTS if earlier is not None else (), "")) for name in REPORTS]
     names = {out / name for name in REPORTS}
     taken = [f"{shown(place)}: is where the report goes; rename the script" for place in destinations if place in names]
     return [message for message in (*places, *reports, *taken) if message]
 
 
-def _refusal(out: Path, place: Path, listed: frozenset[str]) -> str:
+def _refusal(out: Path, place: Path, listed: Mapping[str, str]) -> str:
     try:
         relative = place.relative_to(out)
     except ValueError:
@@ -323,7 +343,16 @@ def _refusal(out: Path, place: Path, listed: frozenset[str]) -> str:
             f"{shown(place)}: exists, and no earlier report in {shown(out)} lists it; "
             "move it away or choose another --out"
         )
+    if os.path.lexists(place) and listed[relative.as_posix()] not in {"", _digest_of(place)}:
+        return f"{shown(place)}: has been edited since it was written; move it away or choose another --out"
     return ""
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        return digest(_load(path)[0])
+    except OSError:
+        return ""
 
 
 # ------------------------------------------------------------------------------------------------ writing
@@ -425,8 +454,8 @@ class Journal:
         self._append({
             "path": name,
             "orig": original,
-            "sha256_before": _sha256(before_bytes),
-            "sha256_after": _sha256(after_bytes),
+            "sha256_before": digest(before_bytes),
+            "sha256_after": digest(after_bytes),
             "mode": mode,
         })  # fmt: skip
         self._recorded.add(name)
@@ -483,7 +512,8 @@ def _make_run(home: Path) -> Path:
             return run
 
 
-def _sha256(data: bytes) -> str:
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of these bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -627,7 +657,7 @@ def _undo(folder: Path, run: Path, line: bytes) -> str | None:
     before = _original(run, record)
     orig = shown(PurePath(JOURNALS, run.name, record.orig))
     try:
-        present = _sha256(_load(path)[0])
+        present = digest(_load(path)[0])
         if present == record.sha256_before:
             return None
         if present == record.sha256_after:
@@ -665,6 +695,6 @@ def _original(run: Path, record: _Record) -> bytes:
         data = _load(run / record.orig)[0]
     except OSError as error:
         raise _RefusedError(f"orig {record.orig} could not be read ({error.strerror})") from None
-    if _sha256(data) != record.sha256_before:
+    if digest(data) != record.sha256_before:
         raise _RefusedError(f"orig {record.orig} is not what was there before (sha256_before)")
     return data

@@ -541,6 +541,7 @@ class Report:
     faults: tuple[Fault, ...]
     rules: Mapping[str, RuleText]
     written: Mapping[str, str] = field(default_factory=dict)  # script -> where its migrated form went
+    output_files: Mapping[str, str] = field(default_factory=dict)  # all that runs wrote there -> its SHA-256
 
 
 @dataclass(frozen=True)

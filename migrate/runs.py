@@ -55,11 +55,12 @@ class Outcome:
     results: tuple[Result, ...]
     faults: tuple[Fault, ...]
     written: dict[str, str] = field(default_factory=dict)
+    output_files: dict[str, str] = field(default_factory=dict)  # all that runs wrote there, with its SHA-256
     complaints: dict[str, list[Complaint]] = field(default_factory=dict)  # what judges say, by script
 
     def report(self) -> Report:
         rules = {r.id: RuleText(r.id, r.title, r.why, r.advice, r.symptoms, r.links) for r in self.plan.rulebook.rules}
-        return Report(self.plan.target, self.results, self.faults, rules, self.written)
+        return Report(self.plan.target, self.results, self.faults, rules, self.written, self.output_files)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,10 @@ def migrate(
     if "-" in paths:
         if list(paths) != ["-"]:
             raise SifmigrateError("- (standard input) stands alone: name the files in another run")
-        return Outcome(plan, (), (run(Source("-", stdin()), plan),), ())
+        data = stdin()
+        wrong = files.unfit(data)
+        fault = (Fault("-", f"standard input {wrong}"),) if wrong else ()
+        return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault)
     found, faults = files.discover(paths, exclude=exclude, only_scripts=only_scripts)
     results: list[Result] = []
     taken: list[files.Found] = []
@@ -173,7 +177,8 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
         return outcome
     pairs = list(zip(outcome.results, places, strict=True))
     written = {r.source.path: p.relative_to(folder).as_posix() for r, p in pairs}
-    outcome = replace(outcome, written=written)
+    digests = {p.relative_to(folder).as_posix(): files.digest(r.output) for r, p in pairs}
+    outcome = replace(outcome, written=written, output_files=files.written_before(folder) | digests)
     _write_reports(outcome, folder)  # first, so that the files of a run that is killed are known as ours
     faults = {r.source.path: fault for r, p in pairs if (fault := _write(p, r)) is not None}
     if faults:
@@ -237,6 +242,20 @@ def publish(outcome: Outcome, output: Output) -> None:
             stream.flush()
         else:
             _save(Path(place), text)
+
+
+def check_outputs(outcome: Outcome, output: Output) -> None:
+    """Raise SifmigrateError, before anything is written, for a report that cannot go to its file or is a script's."""
+    scripts = {Path(f.path).resolve() for f in outcome.found}
+    for _, place in output.pairs():
+        path = Path(place)
+        if place == "-":
+            continue
+        if path.resolve() in scripts:
+            raise SifmigrateError(f"--output {files.shown(place)}: is one of the scripts; choose another name")
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if path.is_dir() or not above.is_dir():
+            raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")
 
 
 def complain(outcome: Outcome, say: Callable[[str], None]) -> int:
@@ -313,15 +332,16 @@ def _indent(text: str) -> str:
 
 def test_rules(path: Path | None, write: Callable[[str], object]) -> int:
     """Run the examples of the shipped rules or of those at `path`; the number that failed."""
-    wanted = set(rule_files([]))
+    wanted = {p.resolve() for p in rule_files([])}
     if path is not None:
         if not path.exists():
             raise SifmigrateError(f"{path}: no such rule file or folder")
-        wanted = {path} if path.is_file() else set(rule_files([path])) - wanted
+        named = [path] if path.is_file() else rule_files([path])[len(wanted) :]
+        wanted = {p.resolve() for p in named}
     folders = [] if path is None else [path if path.is_dir() else path.parent]
     prefixes = sorted({p for s in shipped_sites().values() for p in s.paths})
     rulebook = open_rulebook(prefixes, folders)
-    rules = [r for r in rulebook.rules if r.path in wanted]
+    rules = [r for r in rulebook.rules if r.path.resolve() in wanted]
     failed = 0
     for rule in rules:
         for failure in check(rule, partial(run_example, rulebook)):

@@ -28,6 +28,7 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
         "target": report.target.id,
         "scripts": [_script(result, report) for result in report.results],
         "summary": _summary(summarize(report)),
+        **({"output_files": dict(sorted(report.output_files.items()))} if report.output_files else {}),
     }
     return _UNSEEN.sub(_escaped, _indented(document)) + "\n"
 

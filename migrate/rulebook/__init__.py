@@ -28,7 +28,8 @@ class Rulebook:
 def rule_files(folders: Sequence[Path]) -> list[Path]:
     """The rule files of the shipped topics and of these further folders, in rulebook order."""
     shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
-    return shipped + [p for folder in folders for p in yaml_files(folder)]
+    known = {p.resolve() for p in shipped}
+    return shipped + [p for folder in folders for p in yaml_files(folder) if p.resolve() not in known]
 
 
 def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) -> Rulebook:
