@@ -27,7 +27,7 @@ class Plan:
     known_rules: tuple[str, ...] = ()  # also those that this run does not ask
     safe_only: bool = False
     annotate: bool = False
-    rehearse: bool = True  # a second run over the output; nothing needs it where no output is written or shown
+    rehearse: bool = True  # try the output in a second run; `scan` does so only where something was not understood
 
 
 def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
@@ -68,7 +68,7 @@ def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]
 
 def broken_promise(result: Result, plan: Plan) -> str:
     """What the output would break (a second run must change nothing, no new gap may appear); empty where it is good."""
-    if not result.changed or not plan.rehearse:
+    if not result.changed or not (plan.rehearse or result.gaps):
         return ""
     again = _once(Source(result.source.path, result.output, result.source.mode), plan)
     if again.changed:

@@ -38,7 +38,7 @@ class Settings:
         return replace(self, choice=replace(self.choice, safe_only=safe_only, annotate=annotate))
 
     def only_looking(self) -> Settings:
-        """For `scan`, which neither writes nor shows a script: its output need not be tried out."""
+        """For `scan`, which writes no script: its output is tried out only where something was not understood."""
         return replace(self, choice=replace(self.choice, rehearse=False))
 
     def plan(self) -> Plan:
@@ -194,9 +194,13 @@ def _write_reports(outcome: Outcome, folder: Path) -> None:
 
 
 def _save(path: Path, text: str) -> None:
-    """A report to its file; raises SifmigrateError where it cannot be written."""
+    """A report to its file (or device, as it is); raises SifmigrateError where it cannot be written."""
+    data = text.encode("utf-8", "surrogateescape")
     try:
-        files.write_atomic(path, text.encode("utf-8", "surrogateescape"), 0o644)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            files.write_atomic(path, data, 0o644)
     except OSError as error:
         raise SifmigrateError(files.unwritten(str(path), error).message) from error
 
