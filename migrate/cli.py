@@ -128,7 +128,9 @@ def scan(  # noqa: PLR0913 - one parameter an option
 
     config = _config()
     settings = _settings(config, target or config["target"] or "slinky", site, rules, select, ignore, jobs, no_cache)
-    outcome = runs.migrate(paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin)
+    outcome = runs.migrate(
+        paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
+    )
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
     runs.check_outputs(outcome, shown)
     if outcome.results:

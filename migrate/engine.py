@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from migrate.annotate import notes
 from migrate.detection import detect
@@ -12,7 +12,7 @@ from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
 from migrate.model import Finding, Job, Result, Site, Source, Target
-from migrate.rulebook import Rulebook
+from migrate.rulebook import Rule, Rulebook
 from migrate.rulebook.facts import Context
 
 
@@ -28,6 +28,13 @@ class Plan:
     safe_only: bool = False
     annotate: bool = False
     rehearse: bool = True  # try the output in a second run; `scan` does so only where something was not understood
+    _by_site: dict[str, list[Rule]] = field(default_factory=dict, init=False, compare=False)
+
+    def rules_for(self, site: Site) -> list[Rule]:
+        """The rules that have anything to say between this site and the target."""
+        if site.id not in self._by_site:
+            self._by_site[site.id] = [r for r in self.rulebook.rules if r.concerns(site, self.target)]
+        return self._by_site[site.id]
 
 
 def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
@@ -60,9 +67,8 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 
 
 def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
-    rules = [rule for rule in plan.rulebook.rules if rule.concerns(site, plan.target)]
     contexts = [Context(scope, site, plan.target, source) for scope in job.scopes()]
-    found = [finding for rule in rules for context in contexts for finding in rule.findings(context)]
+    found = [finding for rule in plan.rules_for(site) for context in contexts for finding in rule.findings(context)]
     return obey(source, job, found, plan.known_rules)
 
 

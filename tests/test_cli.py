@@ -937,3 +937,40 @@ def test_standard_input_is_refused_as_a_file_would_be(sif: Command, data: bytes)
     ran = sif(*REWRITE, "-q", "-", stdin=data)
     assert (ran.code, ran.out) == (2, b"")
     assert len(ran.messages) == 1
+
+
+# ------------------------------------------------------------------------------------- what does not hold yet
+
+
+@pytest.mark.xfail(reason="rule_files leaves out shipped files, and so a shipped folder has none", strict=True)
+def test_the_examples_of_a_folder_of_shipped_rules_run(sif: Command) -> None:
+    ran = sif("rules", "test", "rules/modules", cwd=ROOT)
+    assert (ran.code, ran.err) == (0, "")
+    assert not ran.text.startswith("0 rules")
+
+
+@pytest.mark.xfail(reason="no rules to test counts as all good", strict=True)
+def test_rules_test_of_a_folder_without_rules_makes_2(sif: Command) -> None:
+    (sif.folder / "pack").mkdir()
+    ran = sif("rules", "test", "pack")
+    assert ran.code == 2
+    assert "pack" in ran.err
+
+
+@pytest.mark.xfail(reason="report.json has the new digests before the files have the new bytes", strict=True)
+def test_a_run_after_an_interrupted_one_does_not_take_old_output_for_edited(sif: Command) -> None:
+    sif.write(a=MIGRATED, b=MIGRATED)
+    assert sif(*REWRITE).code == 0
+    sif.write(a=MIGRATED + b"echo more\n", b=MIGRATED + b"echo more\n")
+    patch = "def stop(*_): raise KeyboardInterrupt\nruns._write = stop"
+    assert sif.after(patch, *REWRITE).code == 130
+    again = sif(*REWRITE, "-q")
+    assert again == Ran(0, b"", "")
+
+
+@pytest.mark.xfail(reason="any report.json of ours makes its folder one to pass over", strict=True)
+def test_a_report_saved_among_the_scripts_does_not_hide_them(sif: Command) -> None:
+    (sif.folder / "jobs").mkdir()
+    (sif.folder / "jobs" / "a.sh").write_bytes(MIGRATED)
+    sif("scan", "jobs", "--output-format", "json", "--output", "jobs/report.json")
+    assert sif("scan", ".").code == 0

@@ -60,6 +60,7 @@ class Rule:
     blocks: bool
     decision: str
     kind: str | None
+    names: frozenset[str]  # where exact names are wanted: those, so that other items are passed over at once
     tests: tuple[tuple[str, Test], ...]
     facts: tuple[tuple[str, Test], ...]
     fix: Mapping[str, str]
@@ -86,7 +87,7 @@ class Rule:
                 yield self._finding(context)
             return
         for item in context.job.by_kind.get(self.kind, ()):
-            if not self._matches(context, item):
+            if (self.names and item.name not in self.names) or not self._matches(context, item):
                 continue
             about = replace(context, item=item)
             if self._holds(about, self.facts):
@@ -197,12 +198,20 @@ def read_rule(path: Path) -> Rule:
         blocks=data.get("blocks", False),
         decision=data.get("decision", ""),
         kind=match.get("item"),
+        names=_exact(match.get("name")),
         tests=tuple(tests),
         facts=tuple(_fact_tests(path, match.get("job", {}))),
         fix=data.get("fix", {}),
         examples=_examples(path, data),
         path=path,
     )
+
+
+def _exact(pattern: Any) -> frozenset[str]:
+    """The names that a pattern lists; none where it asks in another way."""
+    names = [pattern] if isinstance(pattern, str) else pattern if isinstance(pattern, list) else []
+    plain = all(not n.startswith("/") and n not in {"present", "absent"} for n in names)
+    return frozenset(names) if plain else frozenset()
 
 
 def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
