@@ -55,10 +55,12 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             code = command(*args, **options)
             sys.stdout.flush()
         except SifmigrateError as error:
-            say(f"sifmigrate: {error}")
+            from migrate.files import shown  # noqa: PLC0415 - only for this line
+
+            say(f"sifmigrate: {shown(str(error))}")
             code = WRONG
         except KeyboardInterrupt:
-            say("sifmigrate: interrupted; every file is either old or new")
+            say("sifmigrate: interrupted; each file is old or new, and `sifmigrate revert` takes back an in-place run")
             code = INTERRUPTED
         except BrokenPipeError:
             _drop_output()  # whoever read it has gone
@@ -85,7 +87,8 @@ def _drop_output() -> None:
 
 def say(message: str) -> None:
     """One message on standard error."""
-    sys.stderr.write(message.rstrip("\n") + "\n")
+    if sys.stderr is not None:
+        sys.stderr.write(message.rstrip("\n") + "\n")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -180,6 +183,8 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     chosen = [name for name, given in modes.items() if given]
     if len(chosen) > 1:
         raise SifmigrateError(f"{' and '.join(chosen)} exclude each other: choose one")
+    if "-" in (paths or []) and (in_place or out):
+        raise SifmigrateError(f"- (standard input) goes to standard output: leave {chosen[0]} out")
     config = _config()
     target = target or config["target"]
     if target is None:
@@ -435,4 +440,6 @@ def rules_test(
 
 
 def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise SifmigrateError("-: standard input is closed")
     return sys.stdin.buffer.read()

@@ -165,12 +165,20 @@ def _is_folder(entry: os.DirEntry[str], excluded: str | None) -> bool:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Tell whether an earlier run wrote this folder: its report says so at once."""
+    """Tell whether an earlier `--out` run made this folder: only such a report lists output files, near its head."""
     try:
-        head, _ = _load(folder / "report.json", 128)
+        head, _ = _load(folder / "report.json", 512)
     except OSError:
         return False
-    return b'"schema_version"' in head and b'"tool_version"' in head
+    return b'"tool_version"' in head and b'"output_files"' in head
+
+
+def is_script(path: Path) -> bool:
+    """Return whether a file that is there would be taken for a job script."""
+    try:
+        return _is_script(path)
+    except OSError:
+        return False
 
 
 def _is_script(entry: os.DirEntry[str] | Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,13 +16,16 @@ from migrate import files, profiles
 from migrate.engine import Plan, run
 from migrate.model import Fault, Report, Result, RuleText, SifmigrateError, Source
 from migrate.reports import FORMATS, Style
-from migrate.rulebook import open_rulebook, rule_files
+from migrate.reports.summary import counted
+from migrate.rulebook import open_rulebook, rule_files, rules_at
 from migrate.rulebook.examples import check
 from migrate.rulebook.load import use_cache
 from migrate.rulebook.rule import Rule
 from migrate.verify import Complaint, absent, complaints
 from migrate.workshop import Choice, plan_for, run_example, shipped_sites
 
+_BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "diff"}
+_CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
 _plan: Plan | None = None
 
@@ -89,7 +93,9 @@ class Output:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Each format with its file; `-` is standard output."""
-        formats = list(self.formats) or ([self.default] if self.default and not (self.quiet and not self.files) else [])
+        formats = list(self.formats) or [_BY_SUFFIX.get(Path(f).suffix, "text") for f in self.files]
+        if not formats and self.default and not self.quiet:
+            formats = [self.default]
         return [(f, self.files[i] if i < len(self.files) else "-") for i, f in enumerate(formats)]
 
 
@@ -115,8 +121,9 @@ def migrate(
     taken: list[files.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
     if processes > 1 and len(found) >= _MANY:
+        processes = min(processes, -(-len(found) // _CHUNK))
         with ProcessPoolExecutor(processes, initializer=_start, initargs=(settings,)) as pool:
-            answers = list(pool.map(_one, found, chunksize=16))
+            answers = list(pool.map(_one, found, chunksize=_CHUNK))
     else:
         answers = [_read_and_run(f, plan) for f in found]
     for script, answer in zip(found, answers, strict=True):
@@ -130,6 +137,7 @@ def migrate(
 
 def _start(settings: Settings) -> None:
     global _plan  # noqa: PLW0603 - one plan a process, set when it starts
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process to tell
     _plan = settings.plan()
 
 
@@ -177,14 +185,20 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
         return outcome
     pairs = list(zip(outcome.results, places, strict=True))
     written = {r.source.path: p.relative_to(folder).as_posix() for r, p in pairs}
-    digests = {p.relative_to(folder).as_posix(): files.digest(r.output) for r, p in pairs}
-    outcome = replace(outcome, written=written, output_files=files.written_before(folder) | digests)
-    _write_reports(outcome, folder)  # first, so that the files of a run that is killed are known as ours
+    before = files.written_before(folder)
+    # first without digests: the files of a run that is killed are known as ours, whatever they hold by then
+    outcome = replace(outcome, written=written, output_files=before | dict.fromkeys(written.values(), ""))
+    _write_reports(outcome, folder)
     faults = {r.source.path: fault for r, p in pairs if (fault := _write(p, r)) is not None}
-    if faults:
-        kept = {path: place for path, place in written.items() if path not in faults}
-        outcome = replace(outcome, written=kept, faults=(*outcome.faults, *faults.values()))
-        _write_reports(outcome, folder)
+    kept = {path: place for path, place in written.items() if path not in faults}
+    digests = {written[r.source.path]: files.digest(r.output) for r, _ in pairs if r.source.path in kept}
+    outcome = replace(
+        outcome,
+        written=kept,
+        faults=(*outcome.faults, *faults.values()),
+        output_files={**outcome.output_files, **digests},
+    )
+    _write_reports(outcome, folder)
     return outcome
 
 
@@ -255,8 +269,9 @@ def check_outputs(outcome: Outcome, output: Output) -> None:
         path = Path(place)
         if place == "-":
             continue
-        if path.resolve() in scripts:
-            raise SifmigrateError(f"--output {files.shown(place)}: is one of the scripts; choose another name")
+        if path.resolve() in scripts or files.is_script(path):
+            raise SifmigrateError(f"--output {files.shown(place)}: is a script; choose another name")
+        scripts.add(path.resolve())  # nor twice to one file
         above = next(parent for parent in path.absolute().parents if parent.exists())
         if path.is_dir() or not above.is_dir():
             raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")
@@ -336,15 +351,10 @@ def _indent(text: str) -> str:
 
 def test_rules(path: Path | None, write: Callable[[str], object]) -> int:
     """Run the examples of the shipped rules or of those at `path`; the number that failed."""
-    wanted = {p.resolve() for p in rule_files([])}
-    if path is not None:
-        if not path.exists():
-            raise SifmigrateError(f"{path}: no such rule file or folder")
-        named = [path] if path.is_file() else rule_files([path])[len(wanted) :]
-        wanted = {p.resolve() for p in named}
-    folders = [] if path is None else [path if path.is_dir() else path.parent]
+    named = rule_files([]) if path is None else rules_at(path)
     prefixes = sorted({p for s in shipped_sites().values() for p in s.paths})
-    rulebook = open_rulebook(prefixes, folders)
+    rulebook = open_rulebook(prefixes, [] if path is None else [path])
+    wanted = {p.resolve() for p in named}
     rules = [r for r in rulebook.rules if r.path.resolve() in wanted]
     failed = 0
     for rule in rules:
@@ -352,5 +362,5 @@ def test_rules(path: Path | None, write: Callable[[str], object]) -> int:
             failed += 1
             write(f"{failure.place}: {failure.kind}: example `{failure.example}`: {failure.detail}\n")
     examples = sum(len(r.examples) for r in rules)
-    write(f"{len(rules)} rules, {examples} examples, {failed} failed\n")
+    write(f"{counted(len(rules), 'rule')}, {counted(examples, 'example')}, {failed} failed\n")
     return failed

@@ -91,7 +91,7 @@ def test_a_site_and_a_target_in_yaml_alone_migrate_a_script(documented: Path) ->
 
 def test_the_documented_rule_passes_its_examples(documented: Path) -> None:
     done = sifmigrate(documented, "rules", "test", "rules/drop-oak-setup.yaml")
-    assert (done.returncode, done.stdout) == (0, "1 rules, 2 examples, 0 failed\n")
+    assert (done.returncode, done.stdout) == (0, "1 rule, 2 examples, 0 failed\n")
 
 
 def test_the_documented_target_is_good(documented: Path) -> None:

@@ -196,7 +196,7 @@ def test_the_good_rule_is_good(pack: Path, slinky: Plan) -> None:
         pytest.param("id: drop-thing", "id: Drop_2", "1:1", "kebab-case", id="a name that is no kebab-case"),
         pytest.param("  item:", "\titem:", "11:1", "not valid YAML", id="a tab"),
         pytest.param("category: mandatory", "title: again", "3:1", "not valid YAML", id="a key twice"),
-        pytest.param(GOOD, "", "1:1", "object", id="an empty file"),
+        pytest.param(GOOD, "", "1:1", "the file is empty", id="an empty file"),
     ],
 )
 def test_a_wrong_rule_says_where_and_what_would_be_right(pack: Path, old: str, new: str, at: str, right: str) -> None:

@@ -26,9 +26,9 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
         "schema_version": SCHEMA_VERSION,
         "tool_version": __version__,
         "target": report.target.id,
+        **({"output_files": dict(sorted(report.output_files.items()))} if report.output_files else {}),
         "scripts": [_script(result, report) for result in report.results],
         "summary": _summary(summarize(report)),
-        **({"output_files": dict(sorted(report.output_files.items()))} if report.output_files else {}),
     }
     return _UNSEEN.sub(_escaped, _indented(document)) + "\n"
 

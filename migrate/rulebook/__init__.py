@@ -11,7 +11,7 @@ from migrate.rulebook.load import place, rules_folder, yaml_files
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.rulebook.tables import tables
 
-__all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files"]
+__all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files", "rules_at"]
 
 # Topics in the order in which their rules speak: of two fixes for the same bytes the first wins.
 TOPICS = ("hygiene", "partitions", "accounts", "modules", "containers", "launchers", "storage", "fabric")
@@ -29,14 +29,21 @@ def rule_files(folders: Sequence[Path]) -> list[Path]:
     """The rule files of the shipped topics and of these further folders, in rulebook order."""
     shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
     known = {p.resolve() for p in shipped}
-    return shipped + [p for folder in folders for p in yaml_files(folder) if p.resolve() not in known]
+    return shipped + [p for folder in folders for p in rules_at(folder) if p.resolve() not in known]
+
+
+def rules_at(path: Path) -> list[Path]:
+    """The rule file, or the rule files of a folder; raises SifmigrateError where there is none."""
+    if not path.exists():
+        raise SifmigrateError(f"{path}: no such folder or file of rules")
+    found = [path] if path.is_file() else list(yaml_files(path)) if path.is_dir() else []
+    if not found:
+        raise SifmigrateError(f"{path}: no rule there; a rule is a file that ends in .yaml or .yml")
+    return found
 
 
 def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) -> Rulebook:
     """The rulebook with these further rule folders; raises SifmigrateError where any file of it is wrong."""
-    for folder in folders:
-        if not folder.is_dir():
-            raise SifmigrateError(f"{folder}: no such folder of rules")
     rules: dict[str, Rule] = {}
     for path in rule_files(folders):
         rule = read_rule(path)

@@ -76,6 +76,8 @@ def _parse(path: Path, raw: bytes) -> Any:
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem = str(getattr(error, "problem", None) or error).split("\n")[0]
         raise SifmigrateError(f"{path}{at}: not valid YAML: {problem}") from error
+    except RecursionError as error:
+        raise SifmigrateError(f"{path}: nested too deeply to be read") from error
     except UnicodeDecodeError as error:
         raise SifmigrateError(f"{path}: not valid UTF-8 at byte {error.start}") from error
 
@@ -92,6 +94,8 @@ def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - 120 ms that a warm cache saves
     from jsonschema.exceptions import best_match  # noqa: PLC0415
 
+    if not isinstance(data, dict):
+        return [], "the file is empty" if data is None else "the file must be a mapping of keys to values"
     validator = Draft202012Validator(_schemas()[schema], registry=_registry())
     error = best_match(validator.iter_errors(data))
     if error is None:
@@ -181,4 +185,4 @@ def _remember(file: Path, data: Any) -> None:
 
 def yaml_files(folder: Path) -> Iterator[Path]:
     """The YAML files of a folder in an order that no file system decides."""
-    yield from sorted(p for p in folder.rglob("*.yaml") if p.is_file())
+    yield from sorted(p for p in folder.rglob("*.y*ml") if p.suffix in {".yaml", ".yml"} and p.is_file())
