@@ -68,7 +68,13 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 
 def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
     contexts = [Context(scope, site, plan.target, source) for scope in job.scopes()]
-    found = [finding for rule in plan.rules_for(site) for context in contexts for finding in rule.findings(context)]
+    found = [
+        finding
+        for rule in plan.rules_for(site)
+        for context in contexts
+        if rule.kind is None or rule.kind in context.job.by_kind
+        for finding in rule.findings(context)
+    ]
     return obey(source, job, found, plan.known_rules)
 
 

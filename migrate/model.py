@@ -186,7 +186,6 @@ class ShellCommand:
     assignments: tuple[Assignment, ...]
     statement: Statement
     heredoc: Text | None = None
-    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

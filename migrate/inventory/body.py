@@ -10,7 +10,7 @@ from migrate.inventory.collector import Collector
 from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
 from migrate.inventory.options import take_assignment
-from migrate.model import Assignment, Gap, Text, Word
+from migrate.model import Assignment, Gap, Invocation, Text, Word
 from migrate.reader import Layout, lay_out
 from migrate.reader.layout import Node
 from migrate.reader.words import Range, agreed
@@ -43,7 +43,7 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
     word = first.words[0]
     table = c.tables.commands.get(word.text.rsplit("/", 1)[-1])
     if word.constant and table is None and node.type == "command":
-        c.commands += interpret(first, {}, c.tables.commands)
+        c.commands.append(Invocation(word.text.rsplit("/", 1)[-1], "", word, None, (), (), (), (), first))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
         return
     damaged = layout.is_damaged(node.start_byte, node.end_byte)

@@ -53,6 +53,8 @@ def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
     if program in _SPEAKERS:
         return
     for word in c.text.data[start:end].split()[1:]:
+        if not word[:1].isalpha():
+            continue  # no program's name: an option, an expansion, something in quotes
         table = c.tables.commands.get(word.decode("latin-1"))
         if table is not None and table.kind in {"container", "scheduler", "launcher"}:
             name = word.decode("latin-1")

@@ -12,7 +12,7 @@ from tree_sitter import Language, Node, Parser, Query, QueryCursor
 from tree_sitter_bash import language
 
 from migrate.model import Assignment, Gap, ShellCommand, Span, Statement, Text, Word
-from migrate.reader.words import Range, agreed, read_words, undo_heredoc
+from migrate.reader.words import Range, agreed, read_plain_word, read_words, undo_heredoc
 
 _QUERY = """
 [(command) (declaration_command) (unset_command)] @command
@@ -240,7 +240,9 @@ class Layout:
 
     def first_word(self, node: Node, ranges: list[Range]) -> ShellCommand:
         """The command with nothing but its first word read: enough to know whether the rest matters."""
-        words = read_words(self.data, self.text, ranges[:1], self.holes_in(*ranges[0]))
+        start, end = ranges[0]
+        plain = read_plain_word(self.data, self.text, start, end)
+        words = (plain,) if plain else read_words(self.data, self.text, ranges[:1], self.holes_in(start, end))
         return ShellCommand(self.text.span(node.start_byte, node.end_byte), words, (), NOWHERE)
 
     def shell_command(self, node: Node, ranges: list[Range], *, editable: bool, removable: bool) -> ShellCommand:
@@ -249,11 +251,10 @@ class Layout:
         words = read_words(self.data, self.text, ranges, holes)
         if not editable:
             words = tuple(Word(w.span, w.text, w.constant, w.quoted, False, w.offsets) for w in words)
-        name = next((n for n, (a, b) in self.functions if a <= node.start_byte < b), None)
         doc = next((h.text for h in self.heredocs if h.command == (node.start_byte, node.end_byte)), None)
         span = self.text.span(node.start_byte, node.end_byte)
         statement = self._statement(node) if removable else NOWHERE
-        return ShellCommand(span, words, self.prefix_assignments(node), statement, doc, name)
+        return ShellCommand(span, words, self.prefix_assignments(node), statement, doc)
 
     # ----------------------------------------------------------------------------------------- assignments
 

@@ -32,10 +32,18 @@ def read_words(data: bytes, text: Text, ranges: Sequence[Range], holes: Sequence
     return tuple(_read_word(data, text, start, end, holes) for start, end in ranges)
 
 
-def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Range]) -> Word:
+def read_plain_word(data: bytes, text: Text, start: int, end: int) -> Word | None:
+    """The word at this range, where it reads as it is written; None where quotes, escapes or expansions are in it."""
     raw = data[start:end]
-    if _PLAIN_WORD.match(raw):
-        return Word(text.span(start, end), raw.decode("latin-1"), editable=text.contiguous(start, end))
+    if not _PLAIN_WORD.match(raw):
+        return None
+    return Word(text.span(start, end), raw.decode("latin-1"), editable=text.contiguous(start, end))
+
+
+def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Range]) -> Word:
+    plain_word = read_plain_word(data, text, start, end)
+    if plain_word is not None:
+        return plain_word
     kept: list[Range] = []  # the runs of bytes that are left when quotes and escapes are gone
     constant, quoted, mode = True, False, b""
     inside = {begin: stop for begin, stop in holes if start <= begin < end}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from migrate.commands import read_option
 from migrate.model import CommandTable, Option, OptionRow, SchedulerTable, Span, Text, Word
 
 _QUOTING = re.compile(rb"['\"\\]")
 _WORD = re.compile(rb"[^ \t]+")
-_LINE = re.compile(rb"[^\n]*\n?")
+_COMMAND = re.compile(rb"^[ \t\r\v\f]*[^\s#]", re.MULTILINE)  # the first line that is neither blank nor a comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,20 @@ class Directive:
 
 def read_directives(text: Text, table: SchedulerTable, sbatch: CommandTable) -> Iterator[Directive]:
     """The directives of a script text, dead ones (below the first command) included."""
-    live = True
     prefix = table.prefix.encode()
-    rows = sbatch.options
-    for match in _LINE.finditer(text.data):
+    first = _COMMAND.search(text.data)
+    end_of_header = first.start() if first else len(text.data)
+    for match in _directive_lines(prefix).finditer(text.data):
         line = match[0].rstrip(b"\r\n")
-        if line.startswith(prefix):
-            whole = Span(match.start(), match.end())
-            yield _directive(text, whole, whole.start + len(prefix), whole.start + len(line), rows, live=live)
-        elif line.strip() and not line.lstrip().startswith(b"#"):
-            live = False
+        start = match.start()
+        live = start < end_of_header
+        whole = Span(start, match.end())
+        yield _directive(text, whole, start + len(prefix), start + len(line), sbatch.options, live=live)
+
+
+@cache
+def _directive_lines(prefix: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"^" + re.escape(prefix) + rb"[^\n]*\n?", re.MULTILINE)
 
 
 def _directive(text: Text, line: Span, begin: int, end: int, rows: Mapping[str, OptionRow], *, live: bool) -> Directive:
