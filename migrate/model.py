@@ -368,6 +368,7 @@ class Tables:
     runtime_modules: str  # modules of the container runtime, a regular expression
     startup_files: str  # a person's own shell files, a regular expression
     module_init: str  # files that define the `module` command, a regular expression
+    speakers: frozenset[str]  # programs whose words name other programs and start none
     path_prefixes: tuple[str, ...]
 
 

@@ -11,35 +11,6 @@ from migrate.inventory.options import look_into, take_option, take_setting_word
 from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span
 from migrate.reader.layout import NOWHERE
 
-# Programs that only speak of others, or look for them.
-_SPEAKERS = frozenset(
-    {
-        "echo",
-        "printf",
-        "which",
-        "type",
-        "hash",
-        "grep",
-        "man",
-        "alias",
-        "test",
-        "[",
-        "pgrep",
-        "pkill",
-        "killall",
-        "sed",
-        "awk",
-        "apt",
-        "apt-get",
-        "pip",
-        "conda",
-        "for",
-        "cd",
-        "ls",
-        "rm",
-        "git",
-    }
-)
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
 _OPTION_KINDS: Mapping[str, Kind] = {
     "scheduler": "directive",
@@ -50,7 +21,7 @@ _OPTION_KINDS: Mapping[str, Kind] = {
 
 def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
     """Programs that matter, started by one that no table describes (`find -exec sbatch`): said, since not read."""
-    if program in _SPEAKERS:
+    if program in c.tables.speakers:
         return
     for word in c.text.data[start:end].split()[1:]:
         if not word[:1].isalpha():

@@ -18,9 +18,11 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
     schedulers = {s.name: s for s in map(_scheduler, yaml_files(folder / "schedulers"))}
     commands: dict[str, CommandTable] = {}
     patterns: dict[str, str] = {}
+    speakers: set[str] = set()
     for path in yaml_files(folder / "commands"):
         data = load(path, "commands")
         patterns |= {name: data[name] for name in _PATTERNS if name in data}
+        speakers.update(data.get("speakers", ()))
         for entry in data["commands"]:
             table = _command(entry, schedulers)
             commands.update(dict.fromkeys(table.names, table))
@@ -31,6 +33,7 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
         settings=tuple(
             Setting(s["prefix"], s.get("kind", "environment"), s["reason"], s.get("carries", False)) for s in settings
         ),
+        speakers=frozenset(speakers),
         **patterns,
         path_prefixes=tuple(sorted(set(path_prefixes))),
     )
