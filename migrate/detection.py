@@ -23,7 +23,8 @@ def detect(source: Source, job: Job, sites: Mapping[str, Site]) -> tuple[Site, s
 def _evidence(source: Source, job: Job, candidate: Site) -> list[str]:
     shown = []
     for pattern in candidate.evidence:
-        item = next((i for j in job.walk() for i in j.items if _shows(i, pattern)), None)
+        kind = str(pattern["item"])
+        item = next((i for j in job.scopes() for i in j.by_kind.get(kind, ()) if _shows(i, pattern)), None)
         if item is not None:
             line, _ = source.position(item.span.start)
             shown.append(f"line {line}: {source.text(item.span)}")
@@ -31,8 +32,6 @@ def _evidence(source: Source, job: Job, candidate: Site) -> list[str]:
 
 
 def _shows(item: Item, pattern: Mapping[str, object]) -> bool:
-    if item.kind != pattern["item"]:
-        return False
     return all(
         any(_fits(part, pattern[key]) for part in (getattr(item, key) or "").split(","))
         for key in ("name", "value")

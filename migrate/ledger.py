@@ -49,7 +49,7 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
     inside = [e for e in edits if item.span.start <= e.start and e.end <= item.span.end]
     if fate == "rewritten" and not inside:
         reason += f"; changed where its value stands{_line_of(source, edits)}"
-    last = max(item.span.start, item.span.end - 1)
+    lines = source.data.count(b"\n", item.span.start, max(item.span.start, item.span.end - 1))
     return Entry(
         id=name,
         item=item,
@@ -57,7 +57,7 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
         text=source.text(item.span),
         line=line,
         column=column,
-        end_line=source.position(last)[0],
+        end_line=line + lines,
         fate=fate,
         safety=safety,
         rule=rule,
