@@ -297,8 +297,11 @@ class Job:
 
     def item(self, name: str) -> Item | None:
         """The item that decides option `name` for this job: sbatch lets the last live line win."""
-        live = [i for i in self.items if i.kind == "directive" and i.place == "header" and i.name == name]
-        return live[-1] if live else None
+        return self._header.get(name)
+
+    @cached_property
+    def _header(self) -> Mapping[str, Item]:
+        return {i.name: i for i in self.by_kind.get("directive", ()) if i.place == "header"}
 
 
 # ------------------------------------------------------------------------------------------------ tables

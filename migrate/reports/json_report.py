@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from migrate import __version__
@@ -30,29 +29,17 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
         "scripts": [_script(result, report) for result in report.results],
         "summary": _summary(summarize(report)),
     }
-    return _UNSEEN.sub(_escaped, _indented(document)) + "\n"
+    return _UNSEEN.sub(_escaped, _lines(document)) + "\n"
 
 
-def _indented(value: Any, depth: int = 0) -> str:
-    """As `json.dumps` with indent=2, which is all Python: here C writes whatever holds no container itself."""
-    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    if not parts:
-        return _encoder(depth).encode(value)
-    before, after = "\n" + "  " * (depth + 1), "\n" + "  " * depth
-    if not any(isinstance(part, dict | list) for part in parts):
-        text = _encoder(depth + 1).encode(value)
-        return f"{text[0]}{before}{text[1:-1]}{after}{text[-1]}"
-    told = [_indented(part, depth + 1) for part in parts]
-    if isinstance(value, list):
-        return f"[{before}{f',{before}'.join(told)}{after}]"
-    pairs = (f"{_encoder(0).encode(key)}: {text}" for key, text in zip(value, told, strict=True))
-    return f"{{{before}{f',{before}'.join(pairs)}{after}}}"
-
-
-@cache
-def _encoder(depth: int) -> json.JSONEncoder:
-    """An encoder that puts each value of a flat container on a line of its own."""
-    return json.JSONEncoder(ensure_ascii=False, separators=(",\n" + "  " * depth, ": "))
+def _lines(document: dict[str, Any]) -> str:
+    """The document with a line for each script, so that reports can be compared and searched by line."""
+    dumps = json.JSONEncoder(ensure_ascii=False).encode
+    scripts = ",\n".join(dumps(script) for script in document["scripts"])
+    members = (
+        f"{dumps(k)}: [\n{scripts}\n]" if k == "scripts" else f"{dumps(k)}: {dumps(v)}" for k, v in document.items()
+    )
+    return "{\n" + ",\n".join(members) + "\n}"
 
 
 def _escaped(match: re.Match[str]) -> str:
