@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from migrate.commands import interpret
 from migrate.inventory.collector import SHELLS, Collector, decoded
-from migrate.inventory.options import look_into, take_option, take_setting_word
+from migrate.inventory.options import look_into, take_assigned_word, take_option
 from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span
 from migrate.reader.layout import NOWHERE
 
@@ -94,7 +94,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
         elif option.row is not None and option.row.holds:
             look_into(c, option, inner.program, "command", contained=contained)
     for word in inner.operands if table.assignments else ():
-        take_setting_word(c, word, word.span, inner.program, "command")
+        take_assigned_word(c, word, inner.program)
     if table.joins and inner.payload and " " in inner.payload[0].program_word.text:
         c.script_in(inner.payload[0].program_word, contained=contained)
     if table.kind in {"shell", "scheduler", "container"}:

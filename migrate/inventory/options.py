@@ -153,15 +153,20 @@ def take_setting(c: Collector, name: str, value: Word | None, span: Span, progra
 
 
 def take_assignment(c: Collector, assignment: Assignment) -> None:
-    if take_setting(c, assignment.name, assignment.value, assignment.span, "", assignment.form):
-        return
-    option = c.tables.schedulers["slurm"].input_variables.get(assignment.name)
-    if option and assignment.value is not None:
+    """A variable that the script sets: a setting of a known family, or one that sbatch reads as an option."""
+    if not take_setting(c, assignment.name, assignment.value, assignment.span, "", assignment.form):
+        _take_input_variable(c, assignment.name, assignment.value, assignment.span)
+
+
+def take_assigned_word(c: Collector, word: Word, program: str) -> None:
+    """The same where the assignment is a word of a command (`env A=b`, `! export A=b`)."""
+    if not take_setting_word(c, word, word.span, program, "command"):
+        name, equals, _ = word.text.partition("=")
+        _take_input_variable(c, name, part_of(word, len(name) + 1) if equals else None, word.span)
+
+
+def _take_input_variable(c: Collector, name: str, value: Word | None, span: Span) -> None:
+    option = c.tables.schedulers["slurm"].input_variables.get(name)
+    if option and value is not None:
         row = c.tables.schedulers["slurm"].options.get(option)
-        take_option(
-            c,
-            Option(option, assignment.name, assignment.span, assignment.value, row),
-            "directive",
-            program="sbatch",
-            place="variable",
-        )
+        take_option(c, Option(option, name, span, value, row), "directive", program="sbatch", place="variable")
