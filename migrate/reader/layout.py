@@ -193,13 +193,11 @@ class Layout:
         if parent is not None and parent.type == "redirected_statement" and parent.children[0] == node:
             # tree-sitter takes every word after a redirection for one more destination of it
             for redirect in parent.children[1:]:
-                if redirect.type == "file_redirect":
-                    at = (
-                        redirect.children.index(redirect.children_by_field_name("destination")[0])
-                        if (redirect.children_by_field_name("destination"))
-                        else len(redirect.children)
-                    )
-                    children += redirect.children[at + 1 :]
+                targets = redirect.children_by_field_name("destination") if redirect.type == "file_redirect" else []
+                cut = next(
+                    (n for n, t in enumerate(targets[1:], 1) if t.start_byte != targets[n - 1].end_byte), len(targets)
+                )
+                children += targets[cut:]
         for child in children:
             start, end = child.start_byte, child.end_byte
             if start == end:

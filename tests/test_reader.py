@@ -1,0 +1,63 @@
+"""The reader: the words of commands where one parser or the other is known to be wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrate.engine import Plan, run
+from migrate.model import Source
+
+WORDS = [
+    pytest.param(b"srun x a b", ["srun", "x", "a", "b"], id="plain words"),
+    pytest.param(b"srun x > $A/$B/log 2>&1", ["srun", "x"], id="a redirection to a path that is cut in two"),
+    pytest.param(b"srun x > log b $A/$B/c 2> err", ["srun", "x", "b", "$A/$B/c"], id="words behind a redirection"),
+    pytest.param(b"srun -o $A/$B/c x_$A/t_$I.json", ["srun", "-o", "$A/$B/c", "x_$A/t_$I.json"], id="words cut in two"),
+    pytest.param(b"srun \\\n  -n 2 \\\n  x", ["srun", "-n", "2", "x"], id="continued lines"),
+    pytest.param(b"srun x \\\n# a comment ends it\ny", ["srun", "x"], id="a comment in a continuation"),
+    pytest.param(b"srun \"a b\"'c'd", ["srun", "a bcd"], id="a word of several quotes"),
+    pytest.param(b"srun x$((1 + 2)) $(echo a b)", ["srun", "x$((1 + 2))", "$(echo a b)"], id="substitutions"),
+    pytest.param(b"time srun x", ["time", "srun", "x"], id="a reserved word that bashlex lacks"),
+    pytest.param(b"srun x <<EOF\ny z\nEOF", ["srun", "x"], id="a here-document"),
+    pytest.param(b"srun a \\", ["srun", "a"], id="a backslash at the very end"),
+]
+
+
+@pytest.mark.parametrize(("command", "words"), WORDS)
+def test_both_parsers_agree_on_the_words(slinky: Plan, command: bytes, words: list[str]) -> None:
+    result = run(Source("job.sh", command + b"\n"), slinky)
+    (reading,) = [r for r in result.job.commands if r.command.words[0].text == words[0]]
+    assert [w.text for w in reading.command.words] == words
+    assert result.gaps == ()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        b"paste 3<<A 4<<B\nmodule load singularity\nA\nmodule load singularity\nB\n",
+        b"module load singularity\n((10#$x\n(\n",
+        b"for x in (\nmodule load singularity\ndone\n",
+    ],
+    ids=["two here-documents on a line", "arithmetic", "a broken loop"],
+)
+def test_what_is_not_understood_is_told_and_left_alone(slinky: Plan, script: bytes) -> None:
+    result = run(Source("job.sh", script), slinky)
+    assert result.gaps
+    assert script[script.find(b"\n") + 1 :] in result.output
+
+
+def test_no_bytes_make_the_reader_fail(slinky: Plan) -> None:
+    for data in (
+        b"",
+        b"\n",
+        b"\xff\xfe\x00",
+        b"$(",
+        b'"',
+        b"`",
+        b"<<",
+        b"case",
+        b"\\",
+        b"#SBATCH",
+        b"#SBATCH -p\n",
+        b"a=(",
+    ):
+        assert run(Source("job.sh", data), slinky).output == data
