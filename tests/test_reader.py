@@ -61,3 +61,10 @@ def test_no_bytes_make_the_reader_fail(slinky: Plan) -> None:
         b"a=(",
     ):
         assert run(Source("job.sh", data), slinky).output == data
+
+
+def test_variables_that_name_each_other_over_and_over_come_to_an_end(slinky: Plan) -> None:
+    """Written out in full, six levels of twenty names are 64 million words."""
+    lines = [f'V{n}="' + " ".join(f"$V{(n + 1) % 9}" for _ in range(20)) + '"\n' for n in range(9)]
+    script = "".join(["#!/bin/bash\n", *lines, "srun $V0 $V1\n"]).encode()
+    assert run(Source("job.sh", script), slinky).output == script

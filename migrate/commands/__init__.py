@@ -11,7 +11,10 @@ from migrate.model import CommandTable, Invocation, Option, OptionRow, ShellComm
 
 Variables = Mapping[str, tuple[tuple[Word, ...], ...]]  # name -> the values it may have, each split in words
 
+_Known = dict[tuple[str, bool, int], list[tuple[Word, ...]]]
+
 _ALTERNATIVES = 8
+_WORDS = 1024  # of one command
 _DEPTH = 6
 _NEAR = 256  # bytes of blanks and continuations between an option and its value
 _UNKNOWN = "no table knows it"
@@ -44,26 +47,39 @@ def alternatives(words: Sequence[Word], variables: Variables) -> Iterator[tuple[
     if not variables or not any(word.text.startswith("$") for word in words):
         yield tuple(words)
         return
-    choices = [_values(word, variables, _DEPTH) for word in words]
+    known: _Known = {}
+    choices = [_values(word, variables, _DEPTH, known) for word in words]
     for count, combination in enumerate(product(*choices)):
         if count == _ALTERNATIVES:
             return
         yield tuple(word for words in combination for word in words)
 
 
-def _values(word: Word, variables: Variables, depth: int) -> list[tuple[Word, ...]]:
+def _values(word: Word, variables: Variables, depth: int, known: _Known) -> list[tuple[Word, ...]]:
     name = word.variable
     values = variables.get(name, ()) if name and depth else ()
-    if not values:
-        return [(word,)]
     if word.quoted and not word.text.endswith(("[@]}", "[*]}")):
         # `"$X"` stays one word: only a value that is one word itself may stand for it
         values = tuple(v for v in values if len(v) == 1)
+    if not values:
+        return [(word,)]
+    # values that name each other over and over would take for ever to write out: each is looked at once a depth
+    key = (word.text, word.quoted, depth)
+    if key not in known:
+        known[key] = _written_out(values, variables, depth - 1, known)
+    return known[key] or [(word,)]
+
+
+def _written_out(
+    values: tuple[tuple[Word, ...], ...], variables: Variables, depth: int, known: _Known
+) -> list[tuple[Word, ...]]:
+    """The values with the variables in them replaced; none where that gives more words than a command has."""
     found: list[tuple[Word, ...]] = []
-    for value in values or ((word,),):
-        if value == (word,):
-            return [(word,)]
-        for combination in product(*(_values(part, variables, depth - 1) for part in value)):
+    for value in values:
+        parts = [_values(part, variables, depth, known) for part in value]
+        if sum(max(map(len, part)) for part in parts) > _WORDS:
+            return []
+        for combination in product(*parts):
             found.append(tuple(w for words in combination for w in words))
             if len(found) == _ALTERNATIVES:
                 return found
