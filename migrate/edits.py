@@ -7,10 +7,14 @@ is told with its reason. Touching edits and insertions at one place stand in ord
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from migrate.inventory.options import inert_line
 from migrate.model import Edit, Finding, Holder, Item, Outcome, Source, Span
+
+PREFIX = "#SBATCH "
+_Becoming = dict[Holder | None, list[tuple[Finding, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Owned:
     edit: Edit
     owner: int
     note: bool = False  # a comment for a person, which stands for itself in the ledger
+    rank: int = 1  # of insertions at one place: 0 the first line, 1 the header, 2 the body
 
 
 def select(findings: Sequence[Finding], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
@@ -68,7 +73,8 @@ def _claims(finding: Finding) -> list[Span]:
     if fix is None:
         return []
     # insertions claim nothing: those at one place stand in rulebook order
-    return [Span(e.start, e.end) for e in fix.edits if e.before] + [i.span for i in fix.removes]
+    own = [finding.item.span] if fix.becomes and finding.item is not None else []
+    return own + [Span(e.start, e.end) for e in fix.edits if e.before] + [i.span for i in fix.removes]
 
 
 def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
@@ -76,6 +82,8 @@ def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
     owned: list[Owned] = []
     made: set[Edit] = set()
     removed: dict[Holder | None, list[tuple[Item, int]]] = defaultdict(list)
+    becoming: _Becoming = defaultdict(list)
+    begun: set[tuple[int, str]] = set()
     for number, outcome in enumerate(outcomes):
         fix = outcome.finding.fix
         if fix is None or not outcome.applied:
@@ -83,27 +91,95 @@ def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
         owned += [Owned(edit, number) for edit in fix.edits if edit not in made]
         made.update(fix.edits)
         for item in fix.removes:
-            removed[item.holder].append((item, number))
-        job = outcome.finding.job
-        if fix.adds and job is not None and job.insert_at is not None:
-            line = _indent(source, job.insert_at) + f"{job.directive_prefix}{fix.adds}".encode()
-            owned.append(Owned(_insertion(source, job.insert_at, line), number))
+            if _is_foreign(item):
+                becoming[item.holder].append((outcome.finding, number))
+            else:
+                removed[item.holder].append((item, number))
+        if fix.becomes and outcome.finding.item is not None:
+            becoming[outcome.finding.item.holder].append((outcome.finding, number))
+        owned += _additions(source, outcome.finding, number, begun)
     owned += _removals(source, removed)
-    return sorted(owned, key=lambda o: (o.edit.start, o.edit.end, o.owner))
+    owned += _directive_lines(source, becoming)
+    return sorted(owned, key=lambda o: (o.edit.start, o.edit.end, o.rank, o.owner))
 
 
-def _indent(source: Source, at: int) -> bytes:
-    """The blanks before the line that ends at `at`: tabs, in a here-document that began with `<<-`."""
-    line = source.data[source.data.rfind(b"\n", 0, at) + 1 : at]
-    return line[: len(line) - len(line.lstrip(b"\t"))]
+def _is_foreign(item: Item) -> bool:
+    """Whether an item is a directive of a scheduler that the target does not have."""
+    return item.kind == "directive" and item.dialect not in {"", "slurm"} and item.holder is not None
 
 
-def _insertion(source: Source, at: int, line: bytes) -> Edit:
-    """A new line below the one that ends at `at`."""
-    end = source.data.find(b"\n", at)
-    if end < 0:
-        return Edit(len(source.data), b"", source.newline + line)
-    return Edit(end + 1, b"", line + source.newline)
+def _additions(source: Source, finding: Finding, number: int, begun: set[tuple[int, str]]) -> Iterator[Owned]:
+    """The header and body lines that a fix adds; the same line of shell is written once a job."""
+    fix, job = finding.fix, finding.job
+    assert fix is not None
+    if fix.top:
+        yield Owned(_first_line(source, fix.top), number, rank=0)
+    if job is None or job.insert_at is None:
+        return
+    if fix.adds:
+        yield Owned(_insertion(source, job.insert_at, [f"{PREFIX}{fix.adds}"]), number)
+    if fix.begins and job.begin_at is not None and (job.begin_at, fix.begins) not in begun:
+        begun.add((job.begin_at, fix.begins))
+        yield Owned(_insertion(source, job.begin_at, fix.begins.split("\n")), number, rank=2)
+
+
+def _first_line(source: Source, text: str) -> Edit:
+    """The `#!` line replaced, or put before all else where there is none."""
+    if not source.data.startswith(b"#!"):
+        return Edit(0, b"", text.encode() + source.newline)
+    end = len(source.data.split(b"\n", 1)[0].rstrip(b"\r"))
+    return Edit(0, source.data[:end], text.encode())
+
+
+def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
+    """Directive lines of another scheduler with those of Slurm in their place, each option's bytes by its owner.
+
+    One that stood below the first command goes to the header, since sbatch reads no further.
+    """
+    for holder, found in becoming.items():
+        assert holder is not None
+        job = found[0][0].job
+        mine = {id(f.item): (f, n) for f, n in found}
+        items = sorted((i for i in job.items if i.holder == holder), key=lambda i: i.span) if job else []
+        at, emitted = holder.erase.start, False
+        line = source.data.rfind(b"\n", 0, at) + 1
+        indent = source.data[line:at] if not source.data[line:at].strip(b"\t") else b""
+        newline = source.newline + indent
+        owned: list[Owned] = []
+        for item in items:
+            finding, number = mine.get(id(item), (None, found[0][1]))
+            lines = _lines_of(source, item, finding)
+            if item.late and finding is not None and job is not None and job.insert_at is not None and lines:
+                owned.append(Owned(_insertion(source, job.insert_at, lines), number))
+                lines = []
+            text = newline.join(line.encode() for line in lines)
+            if emitted and lines:
+                text = newline + text
+            emitted = emitted or bool(lines)
+            owned.append(Owned(Edit(at, source.data[at : item.span.end], text), number))
+            at = item.span.end
+        if not emitted:
+            last = owned.pop()
+            whole = Edit(last.edit.start, source.data[last.edit.start : holder.erase.end], b"")
+            owned.append(Owned(whole, last.owner))
+        yield from (o for o in owned if o.edit.before or o.edit.after)
+
+
+def _lines_of(source: Source, item: Item, finding: Finding | None) -> list[str]:
+    if finding is not None and finding.fix is not None:
+        inert = finding.fate == "review"
+        return [text if inert else f"{PREFIX}{text}" for text in finding.fix.becomes]
+    return [inert_line(source, item).removeprefix("#")]
+
+
+def _insertion(source: Source, at: int, lines: Sequence[str]) -> Edit:
+    """New lines that begin at `at`, indented as the line above is (by tabs, in a here-document that began `<<-`)."""
+    above = source.data[source.data.rfind(b"\n", 0, max(at - 1, 0)) + 1 : at]
+    indent = above[: len(above) - len(above.lstrip(b"\t"))] if at else b""
+    text = source.newline.join(indent + line.encode() for line in lines)
+    if at and source.data[at - 1 : at] != b"\n":
+        return Edit(at, b"", source.newline + text)
+    return Edit(at, b"", text + source.newline)
 
 
 def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]]]) -> list[Owned]:
@@ -112,7 +188,7 @@ def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]
     for holder, items in removed.items():
         owner = items[0][1]
         if holder is None or len({i.span for i, _ in items}) < holder.members:
-            spans = {item.remove or item.span: number for item, number in items}
+            spans = {item.remove or _with_blanks(source, item.span): number for item, number in items}
             owned += [Owned(_erase(source, span), number) for span, number in spans.items()]
         elif holder.block is None:
             owned.append(Owned(_erase(source, holder.erase, holder.leave), owner))
@@ -126,6 +202,14 @@ def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]
             else:
                 owned.append(Owned(_erase(source, holder.erase, holder.leave), owner))
     return owned
+
+
+def _with_blanks(source: Source, span: Span) -> Span:
+    """A word of a command line with the blanks before it."""
+    start = span.start
+    while start and source.data[start - 1 : start] in {b" ", b"\t"}:
+        start -= 1
+    return Span(start, span.end)
 
 
 def _erase(source: Source, span: Span, leave: bytes = b"") -> Edit:

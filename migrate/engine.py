@@ -13,7 +13,7 @@ from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
 from migrate.model import Finding, Job, Result, Site, Source, Target
 from migrate.rulebook import Rule, Rulebook
-from migrate.rulebook.facts import Context
+from migrate.rulebook.context import Context
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     job = take(source, plan.rulebook.tables)
     site, evidence = (plan.site, "named on the command line") if plan.site else detect(source, job, plan.sites)
+    # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
+    refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
     outcomes = select(_findings(source, job, site, plan), safe_only=plan.safe_only, refuse=refuse)
     owned = realize(source, outcomes)
     if plan.annotate and not refuse:
@@ -67,7 +69,8 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 
 
 def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
-    contexts = [Context(scope, site, plan.target, source) for scope in job.scopes()]
+    schedulers = plan.rulebook.tables.schedulers
+    contexts = [Context(scope, site, plan.target, source, schedulers) for scope in job.scopes()]
     found = [
         finding
         for rule in plan.rules_for(site)

@@ -47,7 +47,8 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
     fate, safety, rule, reason = _verdict(item, outcomes)
     line, column = source.position(item.span.start)
     inside = [e for e in edits if item.span.start <= e.start and e.end <= item.span.end]
-    if fate == "rewritten" and not inside:
+    becomes = next((o.finding.fix.becomes for o in outcomes if o.applied and o.finding.fix), ())
+    if fate == "rewritten" and not inside and not becomes:
         reason += f"; changed where its value stands{_line_of(source, edits)}"
     lines = source.data.count(b"\n", item.span.start, max(item.span.start, item.span.end - 1))
     return Entry(
@@ -62,7 +63,7 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
         safety=safety,
         rule=rule,
         reason=reason,
-        after=_after(source, item.span, inside) if inside and fate == "rewritten" else None,
+        after=" ".join(becomes) or (_after(source, item.span, inside) if inside and fate == "rewritten" else None),
         edits=edits,
     )
 
@@ -144,6 +145,6 @@ def judge(entries: Sequence[Entry], outcomes: Sequence[Outcome], gaps: Sequence[
         found.add("review")
     # what had to be rewritten and could not be keeps the job from running
     lost = any(o.lost and o.finding.item is not None and o.finding.category == "mandatory" for o in outcomes)
-    if lost or any(o.finding.blocks and not o.applied for o in outcomes):
+    if lost or any(o.finding.blocks and (not o.applied or o.finding.fate == "review") for o in outcomes):
         found.add("blocked")
     return max(found, key=READINESS.index)

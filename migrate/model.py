@@ -246,6 +246,8 @@ class Item:
     constant: bool = True
     editable: bool = True
     group: int | None = None  # options of one command line share it
+    dialect: str = ""  # whose directive, variable or command it is: slurm, grid_engine, pbs
+    late: bool = False  # a live directive below the first command (Grid Engine reads the whole file)
     holder: Holder | None = None
     remove: Span | None = None  # what to erase when it goes but its holder stays
     fate: Fate = "kept"  # what its table says where no rule speaks
@@ -263,8 +265,9 @@ class Job:
     commands: tuple[Invocation, ...]
     gaps: tuple[Gap, ...]
     jobs: tuple[Job, ...]
-    insert_at: int | None  # where a new directive line goes; None where there is no header
-    directive_prefix: str = ""
+    insert_at: int | None  # start of the line below the header, where a new one goes; None where it is no job
+    begin_at: int | None = None  # start of the line of the first command, where a line of shell goes
+    dialects: tuple[str, ...] = ()  # schedulers that the file has live directives of
     functions: frozenset[str] = frozenset()
     contained: bool = False  # its commands run inside a container
 
@@ -319,6 +322,23 @@ class OptionRow:
     holds: str = ""  # environment, environment-list, mca, command, …
     fate: Fate = "kept"
     reason: str = ""
+    to: str = ""  # the option (of Slurm, of another program) that stands for it
+    form: str = ""  # how its value is converted; see translation/
+    need: str = ""  # what it says of the job as a whole: time, memory, gpus, cpus, …
+    per: str = ""  # of what: job, node, slot, process
+
+
+@dataclass(frozen=True, slots=True)
+class VariableRow:
+    """One variable that a scheduler sets, and what stands for it under Slurm."""
+
+    reason: str
+    fate: Fate = "kept"
+    to: str = ""  # Slurm's name
+    in_array: str = ""  # Slurm's name in an array job, where that is another
+    default: str = ""  # its value where Slurm leaves the variable unset
+    define: str = ""  # shell text whose value it gets at the start of the job
+    need: str = ""  # slots: depends on what the job asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +358,8 @@ class CommandTable:
     default_verb: str = ""  # `ml gcc` means `ml load gcc`
     fate: Fate = "kept"
     reason: str = ""
+    dialect: str = ""  # whose command it is
+    to: str = ""  # the command that stands for it on the target
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +389,7 @@ class Tables:
 
     schedulers: Mapping[str, SchedulerTable]
     commands: Mapping[str, CommandTable]
+    dialect_commands: Mapping[str, Mapping[str, CommandTable]]  # `commands` with those of one scheduler
     settings: tuple[Setting, ...]
     runtime_modules: str  # modules of the container runtime, a regular expression
     startup_files: str  # a person's own shell files, a regular expression
@@ -382,8 +405,17 @@ class SchedulerTable:
     name: str
     prefix: str
     options: Mapping[str, OptionRow]
-    variables: Mapping[str, str]  # name -> reason why it stays
+    variables: Mapping[str, VariableRow]
     input_variables: Mapping[str, str]  # SBATCH_PARTITION -> --partition
+    resources: Mapping[str, OptionRow] = field(default_factory=dict)  # of -l, by name
+    parallel_environments: Mapping[str, str] = field(default_factory=dict)  # name or pattern -> cpus, tasks, N
+    default_queues: frozenset[str] = frozenset()  # where a job goes that names none
+    own_directives: Mapping[str, OptionRow] | None = None  # where they are not all of `options`
+
+    @property
+    def directive_options(self) -> Mapping[str, OptionRow]:
+        """The options that may stand in a script."""
+        return self.options if self.own_directives is None else self.own_directives
 
 
 # ------------------------------------------------------------------------------------------------ profiles
@@ -413,6 +445,27 @@ class Site:
     paths: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     evidence: tuple[Mapping[str, object], ...] = ()
+    default_time: str | None = None  # what a job without a time limit got, [D-]HH:MM:SS
+    home: str | None = None  # home folders with Slurm's %u for the user
+    resource_types: Mapping[str, ResourceType] = field(default_factory=dict)
+    resources: Mapping[str, OptionRow] = field(default_factory=dict)  # its own, or its own meaning, of -l
+    parallel_environments: Mapping[str, str] = field(default_factory=dict)
+    default_queues: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """A named share of a node, as ABCI sells them (`-l rt_G.small=1`, `-q rt_HF`)."""
+
+    name: str
+    cpus: int
+    gpus: int
+    memory: int  # MiB of a node's share
+    whole: bool  # the job has its nodes for itself, and may have several
+    slots: int | None = None  # what NSLOTS counted for each
+    max_nodes: int = 1
+    max_time: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -432,6 +485,9 @@ class Target:
     provides: tuple[str, ...] = ()
     host_programs: frozenset[str] = frozenset()
     mounts: tuple[str, ...] = ()
+    shape: str = "keep"  # keep: nodes as many as before; fit: as few as hold the GPUs
+    max_array_index: int = 1000
+    local_scratch: str = "/tmp"  # noqa: S108 - a folder on the node's own disk
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -457,7 +513,10 @@ class Fix:
 
     edits: tuple[Edit, ...] = ()
     removes: tuple[Item, ...] = ()
-    adds: str = ""
+    adds: str = ""  # a line for the header
+    begins: str = ""  # a line of shell before the first command
+    becomes: tuple[str, ...] = ()  # header lines that stand for the finding's item
+    top: str = ""  # the script's first line
     fate: Fate = "rewritten"
 
 

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrate.model import Partition, SifmigrateError, Site, Target
+from migrate.model import Partition, ResourceType, SifmigrateError, Site, Target
 from migrate.rulebook.load import load, nearest, place, rules_folder, yaml_files
+from migrate.rulebook.tables import rows
 from migrate.values import mebibytes
 
 GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler="slurm")
@@ -36,6 +37,26 @@ def site(name: str) -> Site:
         paths=data.get("paths", {}),
         images=data.get("images", {}),
         evidence=tuple(data.get("evidence", ())),
+        default_time=data.get("default_time"),
+        home=data.get("home"),
+        resource_types={k: _resource_type(k, v) for k, v in data.get("resource_types", {}).items()},
+        resources=rows(data.get("resources", {}), "the site's file says so"),
+        parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
+        default_queues=frozenset(data.get("default_queues", ())),
+    )
+
+
+def _resource_type(name: str, data: Mapping[str, Any]) -> ResourceType:
+    return ResourceType(
+        name=name,
+        cpus=data["cpus"],
+        gpus=data.get("gpus", 0),
+        memory=mebibytes(data["memory"]),
+        whole=data.get("whole", False),
+        slots=data.get("slots"),
+        max_nodes=data.get("max_nodes", 1),
+        max_time=data.get("max_time"),
+        note=data.get("note", ""),
     )
 
 
@@ -62,6 +83,9 @@ def _build_target(data: Mapping[str, Any]) -> Target:
         provides=tuple(data.get("provides", ())),
         host_programs=frozenset(data.get("host_programs", ())) | _builtins(),
         mounts=tuple(data.get("mounts", ())),
+        shape=data.get("shape", "keep"),
+        max_array_index=data.get("max_array_index", 1000),
+        local_scratch=data.get("local_scratch", "/tmp"),  # noqa: S108 - a folder of the node, not of this program
         answers=data.get("answers", {}),
     )
 

@@ -1,10 +1,18 @@
-"""Values: durations and memory by their units, never by their text."""
+"""Values: times, memory, arrays, dates and mail events by what they mean, never by their text."""
 
 from __future__ import annotations
 
+import math
 import re
+from fractions import Fraction
 
 _UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
+_MEBI = 1024 * 1024
+# queue_conf(5), sge_types(5): small letters count in thousands, large ones in 1024
+_GRID_ENGINE_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+_GRID_ENGINE_UNITS |= {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+# pbs_resources(7B): binary whatever the letter's case; a word is 8 bytes
+_PBS_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
 
 
 def mebibytes(text: str) -> int:
@@ -17,7 +25,7 @@ def mebibytes(text: str) -> int:
 def memory(size: int) -> str:
     """A size in MiB as Slurm takes it: an integer with the largest unit that loses nothing."""
     for unit in "TG":
-        if size % _UNITS[unit] == 0:
+        if size and size % _UNITS[unit] == 0:
             return f"{size // _UNITS[unit]}{unit}"
     return f"{size}M"
 
@@ -31,3 +39,86 @@ def seconds(text: str) -> float | None:
         return None
     days, hours, minutes, rest = (int(g or 0) for g in match.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def duration(whole: float) -> str:
+    """Seconds as Slurm takes them: HH:MM:SS, or UNLIMITED for infinity."""
+    if math.isinf(whole):
+        return "UNLIMITED"
+    minutes, rest = divmod(round(whole), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
+
+
+# ------------------------------------------------------------------------------------------------ Grid Engine
+
+
+def grid_engine_seconds(text: str) -> float | None:
+    """Seconds of a Grid Engine time; None where qsub refuses it (checked on 8.1.9).
+
+    One number counts seconds, in decimal, octal (010), hexadecimal (0x10) or with a fraction (rounded up); with
+    colons there must be two, and a part may be empty (`24::`).
+    """
+    if text.lower() in {"infinity", "infinite"}:
+        return math.inf
+    if match := re.fullmatch(r"(\d*):(\d*):(\d*)", text):
+        hours, minutes, rest = (int(part or 0) for part in match.groups())
+        return (hours * 60 + minutes) * 60 + rest if any(match.groups()) else None
+    if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
+        return int(text, 16)
+    if re.fullmatch(r"0[0-7]+", text):
+        return int(text, 8)
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([kKmMgG]?)", text):
+        return math.ceil(Fraction(match[1]) * _GRID_ENGINE_UNITS[match[2]])
+    return None
+
+
+def grid_engine_memory(text: str) -> int | None:
+    """MiB (rounded up) of a Grid Engine memory size; None where qsub refuses it (`4GB`)."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([kKmMgGtT]?)", text)
+    if match is None:
+        return None
+    return math.ceil(Fraction(match[1].rstrip(".")) * _GRID_ENGINE_UNITS[match[2]] / _MEBI)
+
+
+def grid_engine_array(text: str) -> tuple[int, int, int] | None:
+    """First, last and step of `-t n[-m[:s]]`, swapped where the first is the larger; None where qsub refuses it."""
+    match = re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", text)
+    if match is None or int(match[1]) == 0:
+        return None
+    first, last = int(match[1]), int(match[2] or match[1])
+    return min(first, last), max(first, last), int(match[3] or 1) or 1
+
+
+# ------------------------------------------------------------------------------------------------ PBS
+
+
+def pbs_seconds(text: str) -> float | None:
+    """Seconds of a PBS duration, [[HH:]MM:]SS[.fraction]; None where it is another thing (four fields, words)."""
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+)(\.\d+)?", text)
+    if match is None:
+        return None
+    hours, minutes, rest = (int(part or 0) for part in match.groups()[:3])
+    return (hours * 60 + minutes) * 60 + rest + (1 if match[4] and float(match[4]) else 0)
+
+
+def pbs_memory(text: str) -> int | None:
+    """MiB (rounded up) of a PBS size: an integer with b, kb, mb, gb, tb (binary) or w, kw, … (words of 8 bytes)."""
+    match = re.fullmatch(r"(\d+)([kmgtp]?)([bw]?)", text.lower())
+    if match is None:
+        return None
+    size = int(match[1]) * _PBS_UNITS[match[2]] * (8 if match[3] == "w" else 1)
+    return -(-size // _MEBI)
+
+
+# ------------------------------------------------------------------------------------------------ both
+
+
+def moment(text: str) -> str | None:
+    """`[[CC]YY]MMDDhhmm[.SS]` as Slurm takes it; None where it is no such date, or one without a year."""
+    match = re.fullmatch(r"(?:(\d\d)?(\d\d))?(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d\d))?", text)
+    if match is None or match[2] is None:
+        return None
+    century, year, month, day, hour, minute, second = match.groups()
+    if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31 and int(hour) < 24 and int(minute) < 60):  # noqa: PLR2004
+        return None
+    return f"{century or '20'}{year}-{month}-{day}T{hour}:{minute}:{second or '00'}"

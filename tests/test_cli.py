@@ -271,7 +271,7 @@ def test_two_modes_exclude_each_other(sif: Command, pair: tuple[str, str]) -> No
     [
         pytest.param(("rewrite", "job.sh"), "--target is missing; targets: slinky", id="no target"),
         pytest.param(("rewrite", "--target", "slinkyy", "job.sh"), "did you mean `slinky`", id="target misspelt"),
-        pytest.param((*REWRITE, "--site", "taiwania", "job.sh"), "did you mean `taiwania2`", id="site misspelt"),
+        pytest.param((*REWRITE, "--site", "taiwania", "job.sh"), "did you mean `taiwania", id="site misspelt"),
         pytest.param((*REWRITE, "--color", "blue", "job.sh"), "--color blue", id="color"),
         pytest.param((*REWRITE, "--output-format", "xml", "job.sh"), "--output-format xml", id="format"),
         pytest.param((*REWRITE, "--output", "a", "--output", "b", "job.sh"), "--output", id="output without format"),

@@ -15,6 +15,7 @@ LAYERS = [
     ["values", "reader"],
     ["commands", "schedulers"],
     ["inventory"],
+    ["translation"],
     ["rulebook", "profiles", "detection"],
     ["edits", "ledger", "annotate", "ignores"],
     ["engine"],

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import partial
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
 from migrate.inventory.collector import SHELLS, Collector, decoded
+from migrate.inventory.mentions import submits
 from migrate.inventory.options import take_directive
 from migrate.model import Gap, Job, Source, Tables, Text
-from migrate.schedulers import read_directives
+from migrate.schedulers import DIALECTS, Directive
+from migrate.schedulers.slurm import first_command
 
 __all__ = ["decoded", "take"]
 
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([A-Za-z0-9_.+-]+)")
-_FOREIGN = {
-    "pbs": re.compile(rb"^[ \t]*#PBS[ \t]", re.MULTILINE),
-    "grid_engine": re.compile(rb"^#\$[ \t]*-", re.MULTILINE),
-}
 
 
 def take(source: Source, tables: Tables) -> Job:
@@ -26,21 +26,32 @@ def take(source: Source, tables: Tables) -> Job:
     return _read_job(tables, Text(source.data), {}, 0)
 
 
-def _read_job(
-    tables: Tables, text: Text, outer: Variables, depth: int, *, contained: bool = False, frozen: bool = False
+def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
+    tables: Tables,
+    text: Text,
+    outer: Variables,
+    depth: int,
+    *,
+    contained: bool = False,
+    frozen: bool = False,
+    around: str = "",
 ) -> Job:
-    match = _SHEBANG.match(text.data)
-    shell = match[1].decode("latin-1") if match else ""
-    directives = list(read_directives(text, tables.schedulers["slurm"], tables.commands["sbatch"]))
+    directives = [d for name, read in DIALECTS.items() for d in read(text, tables.schedulers[name].directive_options)]
     live = [d for d in directives if d.live]
+    dialects = tuple(dict.fromkeys(d.dialect for d in live))
+    dialect = (dialects[0] if len(dialects) == 1 else "mixed") if dialects else None
+    shell = _shell(text, live)
+    speaks = dialect if dialect and dialect in tables.dialect_commands else around or submits(text.data)
     collector = Collector(
         tables=tables,
-        read_job=partial(_read_job, tables),
+        read_job=partial(_read_job, tables, around=speaks),
         text=text,
         depth=depth,
         headers=[d.span for d in live],
         contained=contained,
         frozen=frozen,
+        dialect=speaks,
+        dialects=dialects or ((speaks,) if speaks else ()),
     )
     if shell in SHELLS:
         dead = next((d.span.start for d in directives if not d.live), text.at(0))
@@ -51,20 +62,48 @@ def _read_job(
         collector.gaps.append(Gap(text.span(start, len(text.data)), reason))
     for directive in directives:
         take_directive(collector, directive)
+    below = _below_header(text, live) if live else None
+    first = first_command(text, below or 0)
     return Job(
         text=text,
         shell=shell,
-        dialect="slurm" if live else _foreign(text),
+        dialect=dialect,
         items=tuple(sorted(collector.items.values(), key=lambda i: (i.span, i.kind, i.name))),
         commands=tuple(collector.commands),
         gaps=tuple(sorted(collector.gaps, key=lambda g: g.span)),
         jobs=tuple(collector.jobs),
-        insert_at=live[-1].span.end if live else None,
-        directive_prefix=f"{tables.schedulers['slurm'].prefix} " if live else "",
+        insert_at=None if below is None else _line_start(text, below),
+        begin_at=None if below is None else _line_start(text, first),
+        dialects=dialects,
         functions=frozenset(collector.functions),
         contained=contained,
     )
 
 
-def _foreign(text: Text) -> str | None:
-    return next((name for name, pattern in _FOREIGN.items() if pattern.search(text.data)), None)
+def _shell(text: Text, live: Sequence[Directive]) -> str:
+    """The interpreter that the script names, in its first line or, for qsub, by -S; empty where it names none."""
+    if match := _SHEBANG.match(text.data):
+        return match[1].decode("latin-1")
+    named = next((o.value.text for d in live for o in d.options if o.name == "-S" and o.value), "")
+    return "" if named.rsplit("/", 1)[-1] in SHELLS else named.rsplit("/", 1)[-1]
+
+
+def _line_start(text: Text, offset: int) -> int:
+    """Where the line that begins at `offset` begins in the file, tabs that were taken from it included."""
+    return text.at(offset - 1) + 1 if offset else text.at(0)
+
+
+def _below_header(text: Text, live: Sequence[Directive]) -> int:
+    """Start of the line below the last directive that stands above every command, or else below the `#!` line."""
+    base = text.at(0) if text.exact else 0
+    ends = [d.span.end - base for d in live if not d.late] if text.exact else _ends(text, live)
+    if not ends and not text.data.startswith(b"#!"):
+        return 0
+    end = text.data.find(b"\n", max(ends, default=0))
+    return len(text.data) if end < 0 else end + 1
+
+
+def _ends(text: Text, live: Sequence[Directive]) -> list[int]:
+    """The same ends as offsets of a text in which quoting was undone."""
+    assert not isinstance(text.offsets, int)
+    return [bisect_left(text.offsets, d.span.end) for d in live if not d.late]

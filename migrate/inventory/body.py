@@ -41,7 +41,7 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
     """One command: read no further than its first word where no table knows it, else by both parsers."""
     first = layout.first_word(node, ranges)
     word = first.words[0]
-    table = c.tables.commands.get(word.text.rsplit("/", 1)[-1])
+    table = c.commands_known.get(word.text.rsplit("/", 1)[-1])
     if word.constant and table is None and node.type == "command":
         c.commands.append(Invocation(word.text.rsplit("/", 1)[-1], "", word, None, (), (), (), (), first))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
@@ -49,13 +49,13 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
     damaged = layout.is_damaged(node.start_byte, node.end_byte)
     removable = table is None or table.kind in {"module", "source"} or "payload" in table.operands
     command = layout.shell_command(node, ranges, editable=not damaged, removable=removable)
-    readings = interpret(command, c.variables, c.tables.commands)
+    readings = interpret(command, c.variables, c.commands_known)
     matters = any(i.table is not None for r in readings for i in r.chain())
     if matters and not damaged and not layout.agrees(node, ranges, assignments):
         reason = "the two parsers do not agree on the words of this command; it is not edited"
         c.gaps.append(Gap(command.span, reason))
         command = layout.shell_command(node, ranges, editable=False, removable=removable)
-        readings = interpret(command, c.variables, c.tables.commands)
+        readings = interpret(command, c.variables, c.commands_known)
     for reading in readings:
         take_invocation(c, reading)
 
@@ -91,7 +91,7 @@ def _checked(c: Collector, layout: Layout, assignment: Assignment) -> Word:
     if (
         not word.quoted
         or not c.text.exact
-        or not any(w.text.rsplit("/", 1)[-1] in c.tables.commands for w in split_value(word))
+        or not any(w.text.rsplit("/", 1)[-1] in c.commands_known for w in split_value(word))
     ):
         return word
     base = c.text.at(0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from migrate.model import Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
+from migrate.model import CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
 
 _DEPTH = 4
 SHELLS = frozenset({"bash", "sh", "ksh", "dash", "ash", "zsh", ""})
@@ -30,6 +30,13 @@ class Collector:
     functions: set[str] = field(default_factory=set)
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
+    dialect: str = ""  # whose qsub and qstat its commands are
+    dialects: tuple[str, ...] = ()  # whose variables it may use
+
+    @property
+    def commands_known(self) -> Mapping[str, CommandTable]:
+        """The tables by which its commands are read."""
+        return self.tables.dialect_commands.get(self.dialect, self.tables.commands)
 
     def add(self, item: Item) -> None:
         if self.frozen and item.editable:

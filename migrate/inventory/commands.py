@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 from migrate.commands import interpret
 from migrate.inventory.collector import SHELLS, Collector, decoded
-from migrate.inventory.options import look_into, take_assigned_word, take_option
+from migrate.inventory.options import look_into, resources, take_assigned_word, take_option
 from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span
 from migrate.reader.layout import NOWHERE
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
+_SUBMITTERS = frozenset({"qsub", "qrsh", "qlogin", "qalter"})
 _OPTION_KINDS: Mapping[str, Kind] = {
     "scheduler": "directive",
     "launcher": "launcher-option",
@@ -26,7 +27,7 @@ def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
     for word in c.text.data[start:end].split()[1:]:
         if not word[:1].isalpha():
             continue  # no program's name: an option, an expansion, something in quotes
-        table = c.tables.commands.get(word.decode("latin-1"))
+        table = c.commands_known.get(word.decode("latin-1"))
         if table is not None and table.kind in {"container", "scheduler", "launcher"}:
             name = word.decode("latin-1")
             reason = f"`{name}` stands in a `{decoded(program)}` command, whose words no table tells apart"
@@ -40,13 +41,13 @@ def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:
     for a in assignments:
         for words in c.variables.get(a.name, ()):
             program = words[0].text.rsplit("/", 1)[-1] if words else ""
-            table = c.tables.commands.get(program)
+            table = c.commands_known.get(program)
             if len(words) < 2 or table is None or words[0].span in seen:  # noqa: PLR2004
                 continue
             if table.verbs and words[1].text not in table.verbs and not words[1].text.startswith("-"):
                 continue  # names in a list, no command
             command = ShellCommand(a.span, words, (), NOWHERE)
-            for reading in interpret(command, c.variables, c.tables.commands):
+            for reading in interpret(command, c.variables, c.commands_known):
                 kinds = {i.table.kind for i in reading.chain() if i.table}
                 if kinds & {"container", "launcher"} or (kinds and reading.program in _SCHEDULERS):
                     take_invocation(c, reading, runs=False)
@@ -77,10 +78,10 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
     kind = _OPTION_KINDS.get(table.kind)
     if table.kind == "scheduler":
         _take_program(c, inner, "scheduler-command")
-        kind = "directive" if inner.program in _SCHEDULERS else None
+        kind = "directive" if inner.program in _SCHEDULERS or (table.dialect and inner.program in _SUBMITTERS) else None
     elif table.kind == "container":
         _take_container(c, inner)
-    for option in inner.options:
+    for option in (part for o in inner.options for part in resources(o)):
         if kind is not None:
             take_option(
                 c,
@@ -90,6 +91,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
                 verb=inner.verb,
                 contained=contained,
                 group=inner.program_word.span.start,
+                dialect=table.dialect or "slurm",
             )
         elif option.row is not None and option.row.holds:
             look_into(c, option, inner.program, "command", contained=contained)
@@ -123,6 +125,8 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
             editable=word.editable,
             fate=fate,
             reason=reason,
+            group=word.span.start if kind == "scheduler-command" else None,
+            dialect=(table.dialect or "slurm") if kind == "scheduler-command" else "",
         )
     )
 

@@ -10,35 +10,34 @@ from migrate.inventory.options import take_setting
 from migrate.model import Gap, Item
 from migrate.reader import Layout
 
-_VARIABLE = re.compile(rb"(?<![A-Za-z0-9_])(?:SLURM|SBATCH)_[A-Z0-9_]+")
+_SLURM = re.compile(rb"(?<![A-Za-z0-9_])(?:SLURM|SBATCH)_[A-Z0-9_]+")
 _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
-_WRITTEN = re.compile(rb"(?<=[^\n])#SBATCH[ \t]+-[^\"'\n]*")
+_WRITTEN = re.compile(rb"(?<=[^\n])#(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
+_ARITHMETIC = re.compile(rb"\(\([^\n]*?\)\)")
+_SUBMITS = re.compile(rb"(?<![\w./-])q(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
+# What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
+_GRID_ENGINE = re.compile(
+    rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]|qsub[^\n|]*\|[ \t]*(?:awk|cut|grep|sed)"
+    rb"|(?<![\w./-])qsub[ \t][^\n]*"
+    rb"(?:-cwd|-pe[ \t]|-hold_jid|-terse|-sync|-tc[ \t]|-l[ \t]*(?:rt_|h_rt|h_vmem|mem)|-j[ \t]+y|-g[ \t]+\w"
+    rb"|-t[ \t]*\d+-\d)"
+)
+
+
+def submits(data: bytes) -> str:
+    """Whose commands a script without directives gives jobs in with; empty where it gives in none."""
+    if not _SUBMITS.search(data):
+        return ""
+    return "grid_engine" if _GRID_ENGINE.search(data) else "pbs"
 
 
 def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
     """Scheduler variables and site paths, wherever bash or a program may see them; comments left out."""
     data = c.text.data
     hidden = [*layout.comments, *layout.raw_strings]
-    table = c.tables.schedulers["slurm"]
-    for match in _VARIABLE.finditer(data):
-        if inside(match.start(), hidden) or c.is_inner(match.start()):
-            continue
-        name = match[0].decode("latin-1")
-        if name in table.input_variables and name in assigned:
-            continue
-        known = table.variables.get(name)
-        reason = known or ("the script itself sets it" if name in assigned else "")
-        c.add(
-            Item(
-                "scheduler-variable",
-                name,
-                c.text.span(match.start(), match.end()),
-                place="body",
-                editable=c.text.contiguous(*match.span()) and not layout.is_damaged(*match.span()),
-                fate="kept" if reason else "review",
-                reason=reason or "Slurm sets no variable of this name: it was the old site's, or it is misspelt",
-            )
-        )
+    _take_slurm_variables(c, layout, hidden, assigned)
+    for dialect in ("grid_engine", "pbs"):
+        _take_variables(c, layout, dialect, assigned)
     for match in _WRITTEN.finditer(data):
         if not inside(match.start(), layout.comments) and not c.is_inner(match.start()):
             reason = "a directive that this script writes into another one: it was not read"
@@ -66,6 +65,81 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
                 reason="the target mounts this path, or it is not one of the old site's",
             )
         )
+
+
+def _take_slurm_variables(c: Collector, layout: Layout, hidden: list[tuple[int, int]], assigned: set[str]) -> None:
+    table = c.tables.schedulers["slurm"]
+    for match in _SLURM.finditer(c.text.data):
+        if inside(match.start(), hidden) or c.is_inner(match.start()):
+            continue
+        name = match[0].decode("latin-1")
+        if name in table.input_variables and name in assigned:
+            continue
+        known = table.variables.get(name)
+        reason = known.reason if known else "the script itself sets it" if name in assigned else ""
+        c.add(
+            Item(
+                "scheduler-variable",
+                name,
+                c.text.span(match.start(), match.end()),
+                place="body",
+                editable=c.text.contiguous(*match.span()) and not layout.is_damaged(*match.span()),
+                fate="kept" if reason else "review",
+                reason=reason or "Slurm sets no variable of this name: it was the old site's, or it is misspelt",
+            )
+        )
+
+
+def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[str]) -> None:
+    """Variables of another scheduler: names like PBS_JOBID anywhere, names like JOB_ID only where bash expands them."""
+    table = c.tables.schedulers[dialect]
+    pattern = _distinct(tuple(table.variables)) if dialect not in c.dialects else _any_name(tuple(table.variables))
+    sums = [m.span() for m in _ARITHMETIC.finditer(c.text.data)]
+    for match in pattern.finditer(c.text.data):
+        start, end = match.span("name")
+        if inside(start, layout.comments) or c.is_inner(start):
+            continue
+        name = match["name"].decode("latin-1")
+        single = inside(start, layout.raw_strings)
+        expands = match["dollar"] is not None and not single and c.text.data[match.start() - 1 : match.start()] != b"\\"
+        counted = inside(start, sums) and not single
+        if not (expands or counted) and not _DISTINCT.match(name):
+            continue
+        row = table.variables[name]
+        own = "the script itself sets it" if name in assigned else ""
+        idle = "" if dialect in c.dialects or not c.dialects else "neither the old scheduler nor Slurm sets it"
+        whole = expands and (match["dollar"] == b"$" or c.text.data[end : end + 1] == b"}")
+        stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
+        begin = match.start() if whole else start
+        place = "expansion" if whole else "token" if expands or counted else "named"
+        told = f"only named, not expanded here; under Slurm it is {row.to}" if row.to else row.reason
+        quoted = "stands in single quotes, where this program does not look; " if single else ""
+        c.add(
+            Item(
+                "scheduler-variable",
+                name,
+                c.text.span(begin, stop),
+                value_span=c.text.span(start, end),
+                place="own" if own or idle else place,
+                editable=c.text.contiguous(begin, stop) and not layout.is_damaged(begin, stop),
+                fate="kept" if own or idle or (place == "named" and row.fate == "kept" and not single) else "review",
+                reason=own or idle or quoted + (told if place == "named" else row.reason),
+                dialect=dialect,
+            )
+        )
+
+
+_DISTINCT = re.compile(r"(?:SGE|PBS)_|PE_HOSTFILE\Z")
+
+
+@cache
+def _any_name(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    known = b"|".join(re.escape(n.encode()) for n in sorted(names, key=len, reverse=True))
+    return re.compile(rb"(?P<dollar>\$\{[!#]?|\$)?(?<![A-Za-z0-9_])(?P<name>" + known + rb")(?![A-Za-z0-9_])")
+
+
+def _distinct(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    return _any_name(tuple(n for n in names if _DISTINCT.match(n)))
 
 
 @cache

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from migrate.commands import part_of
 from migrate.inventory.collector import Collector, covers, decoded
-from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Span, Word
+from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
 from migrate.schedulers import Directive
 
 # srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
+PREFIXES = {"slurm": "#SBATCH", "grid_engine": "#$", "pbs": "#PBS"}
+_PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
 _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-map": re.compile(r"[^,]+")}
 
 
@@ -18,38 +21,85 @@ def take_directive(c: Collector, directive: Directive) -> None:
     if not directive.live and any(covers(span, directive.span) for span in c.inner):
         return  # a live one of the script that stands there
     place = "header" if directive.live else "dead"
-    members = len(directive.options) + len(directive.strays)
-    holder = Holder(directive.span, members, directive.erase)
-    previous = directive.span.start + len(c.tables.schedulers["slurm"].prefix)
-    for option in directive.options:
-        take_option(c, option, "directive", program="sbatch", place=place, holder=holder, previous=previous)
+    parts = [part for option in directive.options for part in resources(option)]
+    holder = Holder(directive.span, len(parts) + len(directive.strays), directive.erase)
+    line = _Line(directive, place, holder)
+    previous = directive.span.start + len(c.tables.schedulers[directive.dialect].prefix)
+    for option in parts:
+        take_option(c, option, "directive", program=line.program, place=place, line=line, previous=previous)
         previous = option.span.end
     for word in directive.strays:
-        _take_stray(c, word, place)
+        _take_stray(c, word, line)
     if directive.fault and directive.live:
-        c.gaps.append(Gap(directive.span, f"{directive.fault}: sbatch refuses the script"))
+        c.gaps.append(Gap(directive.span, f"{directive.fault}: {line.program} refuses the script"))
 
 
-def _take_stray(c: Collector, word: Word, place: str) -> None:
-    """A word of a directive line that is no option: `hetjob` means something, anything else is refused."""
+@dataclass(frozen=True)
+class _Line:
+    """What the options of one directive line share."""
+
+    directive: Directive
+    place: str
+    holder: Holder
+
+    @property
+    def program(self) -> str:
+        return "sbatch" if self.directive.dialect == "slurm" else "qsub"
+
+
+def inert_line(source: Source, item: Item) -> str:
+    """A directive as a comment that no scheduler reads: `##PBS -q fast`, `##$ -l foo=1`, `##SBATCH -p gpu`."""
+    text = " ".join(source.text(item.span).replace("\\\n", " ").split()).lstrip(",")
+    option, _, part = item.name.partition(" ")
+    words = f"{option} {text}" if part and not text.startswith("-") else text
+    return f"#{PREFIXES[item.dialect]} {words}"
+
+
+def resources(option: Option) -> Iterator[Option]:
+    """`-l h_rt=1:0:0,mem=4G`: each resource as an option of its own, `-l h_rt`; any other option as it is."""
+    holds = option.row.holds if option.row else ""
+    if holds not in _PARTS or option.value is None:
+        yield option
+        return
+    start = option.span.start
+    for match in _PARTS[holds].finditer(option.value.text):
+        part = part_of(option.value, match.start(), match.end())
+        name, equals, _ = part.text.partition("=")
+        value = part_of(part, len(name) + 1) if equals else None
+        yield replace(option, name=f"{option.name} {name}", span=Span(start, _end(part, option, match)), value=value)
+        start = part.span.end
+
+
+def _end(part: Word, option: Option, match: re.Match[str]) -> int:
+    """Where a resource ends in the file: the last one takes the quote behind it along."""
+    assert option.value is not None
+    return option.span.end if match.end() == len(option.value.text) else part.span.end
+
+
+def _take_stray(c: Collector, word: Word, line: _Line) -> None:
+    """A word of a directive line that is no option: `hetjob` means something to Slurm, anything else is refused."""
     name = decoded(word.text)
     fate: Fate = "kept"
-    verb, reason = "", "sbatch reads no directive below the first command: it never counted"
-    if name in {"hetjob", "packjob"}:
+    verb, reason = "", f"{line.program} reads no directive below the first command: it never counted"
+    if name in {"hetjob", "packjob"} and line.program == "sbatch":
         verb, reason = "component", "the directives below it are about another component of the job"
-    elif place == "header":
-        fate, verb, reason = "review", "refused", f"`{name}` is no option: sbatch refuses the script because of it"
+    elif line.place == "header":
+        fate, verb = "review", "refused"
+        reason = f"`{name}` is no option: {line.program} refuses the script because of it"
     c.add(
         Item(
             "directive",
             name,
             word.span,
-            place=place,
-            program="sbatch",
+            place=line.place,
+            program=line.program,
             verb=verb,
-            editable=False,
+            editable=line.program == "qsub",
             fate=fate,
             reason=reason,
+            holder=line.holder,
+            dialect=line.directive.dialect,
+            late=line.directive.late,
         )
     )
 
@@ -62,10 +112,11 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     program: str,
     verb: str = "",
     place: str = "command",
-    holder: Holder | None = None,
+    line: _Line | None = None,
     previous: int | None = None,
     contained: bool = False,
     group: int | None = None,
+    dialect: str = "slurm",
 ) -> None:
     """An option as an item, and what its value holds as items of their own."""
     if place == "command" and (known := c.resolved(option.value)) is not option.value:
@@ -74,6 +125,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     words = [w for w in (value, option.second) if w is not None]
     fate: Fate = "review" if row is None else row.fate
     reason = f"{option.fault}: it stays as it is" if row is None else row.reason
+    dead = f"{program} reads no directive below the first command: it never counted"
     if row is not None and row.holds and look_into(c, option, program, place, contained=contained):
         return
     c.add(
@@ -87,12 +139,14 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             program=program,
             verb="refused" if kind == "directive" and fate == "review" else verb,
             constant=all(w.constant for w in words),
-            editable=all(w.editable for w in words) and row is not None,
-            holder=holder,
+            editable=all(w.editable for w in words) and (row is not None or (line is not None and program == "qsub")),
+            holder=line.holder if line else None,
             group=group,
+            dialect=(line.directive.dialect if line else dialect) if kind == "directive" else "",
+            late=line is not None and line.directive.late,
             remove=None if previous is None else Span(previous, option.span.end),
             fate="kept" if place == "dead" else fate,
-            reason="sbatch reads no directive below the first command: it never counted" if place == "dead" else reason,
+            reason=dead if place == "dead" else reason,
         )
     )
 

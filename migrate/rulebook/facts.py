@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
-from migrate.model import Invocation, Item, Job, Partition, Site, Source, Target
+from migrate.model import Invocation, Job, Partition, Target
+from migrate.rulebook.context import Context, replaced
+from migrate.rulebook.foreign import FOREIGN
 from migrate.values import memory, seconds
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
-
-
-@dataclass(frozen=True)
-class Context:
-    """A job (and perhaps one item of it) between a site and a target."""
-
-    job: Job
-    site: Site
-    target: Target
-    source: Source
-    item: Item | None = None
-    programs: dict[str, list[str]] = field(default_factory=dict)  # what was found out once for the whole job
-
-
-def look_up(table: str, context: Context) -> Mapping[str, str]:
-    """A table in which a rule may look values up: old value -> new value."""
-    return _TABLES[table](context.site, context.target)
-
-
-def _replaced(site: Site, target: Target) -> dict[str, str]:
-    """Old partition -> new one: what the target's partitions replace at this site, and a person's answers."""
-    found = {old: p.name for p in target.partitions.values() for old in p.replaces.get(site.id, ())}
-    return found | dict(target.answers.get("partition", {}))
-
-
-_TABLES: dict[str, Callable[[Site, Target], Mapping[str, str]]] = {
-    "site.partitions": lambda site, _: dict.fromkeys(site.partitions, ""),
-    "target.partitions": lambda _, target: dict.fromkeys(target.partitions, ""),
-    "partitions.replaced": _replaced,
-    "answers.account": lambda _, target: target.answers.get("account", {}),
-    "answers.path": lambda _, target: target.answers.get("path", {}),
-    "site.paths": lambda site, _: site.paths,
-    "target.mounts": lambda _, target: dict.fromkeys(target.mounts, ""),
-    "target.provides": lambda _, target: dict.fromkeys(target.provides, ""),
-}
-TABLES = tuple(_TABLES)
 
 
 def _value(c: Context) -> str | None:
@@ -74,13 +39,13 @@ def _asked(c: Context, *names: str) -> str | None:
 
 def _old_partitions(c: Context) -> list[Partition]:
     names = (_asked(c, "--partition") or "").split(",")
-    replaced = _replaced(c.site, c.target)
-    return [c.site.partitions[n] for n in names if n in c.site.partitions and n in replaced]
+    known = replaced(c.site, c.target)
+    return [c.site.partitions[n] for n in names if n in c.site.partitions and n in known]
 
 
 def _new_partition(c: Context) -> Partition:
     asked = (_asked(c, "--partition") or "").split(",")[0]
-    name = _replaced(c.site, c.target).get(asked, asked)
+    name = replaced(c.site, c.target).get(asked, asked)
     return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
 
 
@@ -261,4 +226,5 @@ FACTS: dict[str, Callable[[Context], str | None]] = {
     "dialect": lambda c: c.job.dialect,
     "shell": lambda c: c.job.shell or None,
     "header": lambda c: "yes" if c.job.insert_at is not None else None,
+    **FOREIGN,
 }

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from migrate.inventory.options import inert_line
 from migrate.model import (
     Category,
     Edit,
@@ -21,7 +22,8 @@ from migrate.model import (
     Span,
     Target,
 )
-from migrate.rulebook.facts import FACTS, TABLES, Context, look_up
+from migrate.rulebook.context import TABLES, Context, look_up
+from migrate.rulebook.facts import FACTS
 from migrate.rulebook.load import load, nearest, place
 
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
@@ -128,26 +130,45 @@ class Rule:
 
     def _fix(self, context: Context) -> Fix | None:
         (action, text), item = next(iter(self.fix.items())), context.item
-        if action == "add":
-            return Fix(adds=fill(text, context), fate="added")
+        if action in _ADDED:
+            return replace(Fix(fate="added"), **{_ADDED[action]: fill(text, context)})  # type: ignore[arg-type]
         assert item is not None
         if action == "insert":
             return Fix(edits=(Edit(item.span.start, b"", f"{fill(text, context)} ".encode()),), fate="added")
-        if action == "remove":
+        if action == "remove" or (action == "text" and not fill(text, context)):
             return Fix(removes=(item,), fate="removed")
-        span = item.value_span
-        if action == "map":
-            looked_up = look_up(text, context)
-            old = item.name if item.kind == "path" else item.value or ""
-            new = ",".join(dict.fromkeys(looked_up.get(part, part) for part in old.split(",")))
-        else:
-            new = fill(text, context)
-        if action == "name":
-            span = _name_span(item)
+        if action == "become":
+            return _become(context, item, fill(text, context))
+        span = _SPANS.get(action, _value_span)(item)
         if span is None:
             return None
-        before = context.source.data[span.start : span.end]
-        return Fix(edits=(Edit(span.start, before, new.encode()),))
+        new = _looked_up(text, context, item) if action == "map" else fill(text, context)
+        return Fix(edits=(Edit(span.start, context.source.data[span.start : span.end], new.encode()),))
+
+
+def _become(context: Context, item: Item, text: str) -> Fix:
+    """The lines that stand for a directive; where a person must write them, it stays as a comment."""
+    if text == "comment":
+        return Fix(becomes=(inert_line(context.source, item),), fate="review")
+    lines = tuple(text.split("\n")) if text else ()
+    begins = FACTS["begins"](context) or ""
+    if not lines:
+        return Fix(removes=(item,), begins=begins, fate="rewritten" if begins else "removed")
+    return Fix(becomes=lines, begins=begins)
+
+
+def _looked_up(table: str, context: Context, item: Item) -> str:
+    """The item's value, each part of a comma list looked up in this table."""
+    known = look_up(table, context)
+    old = item.name if item.kind == "path" else item.value or ""
+    return ",".join(dict.fromkeys(known.get(part, part) for part in old.split(",")))
+
+
+def _value_span(item: Item) -> Span | None:
+    return item.value_span
+
+
+_ADDED = {"add": "adds", "begin": "begins", "top": "top"}
 
 
 def _name_span(item: Item) -> Span | None:
@@ -155,6 +176,9 @@ def _name_span(item: Item) -> Span | None:
         return item.value_span
     end = item.span.start + len(item.name) if item.value_span is None else item.value_span.start
     return Span(item.span.start, end)
+
+
+_SPANS: Mapping[str, Callable[[Item], Span | None]] = {"name": _name_span, "text": lambda item: item.span}
 
 
 def fill(template: str, context: Context) -> str:
@@ -222,8 +246,8 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
         raise SifmigrateError(
             f"{place(path, ['safety'])}: without a `fix` the safety is `manual`, or the fate is `kept`"
         )
-    if fix and "item" not in data["match"] and "add" not in fix:
-        raise SifmigrateError(f"{place(path, ['fix'])}: a rule about the whole job can only `add`")
+    if fix and "item" not in data["match"] and not fix.keys() & _ADDED.keys():
+        raise SifmigrateError(f"{place(path, ['fix'])}: a rule about the whole job can only `add`, `begin` or `top`")
 
 
 def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Test]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from migrate.model import CommandTable, OptionRow, SchedulerTable, Setting, Tables, Verb
+from migrate.model import CommandTable, OptionRow, SchedulerTable, Setting, Tables, VariableRow, Verb
 from migrate.rulebook.load import load, rules_folder, yaml_files
 
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
@@ -17,6 +18,7 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
     folder = rules_folder()
     schedulers = {s.name: s for s in map(_scheduler, yaml_files(folder / "schedulers"))}
     commands: dict[str, CommandTable] = {}
+    own: dict[str, dict[str, CommandTable]] = {}
     patterns: dict[str, str] = {}
     speakers: set[str] = set()
     for path in yaml_files(folder / "commands"):
@@ -25,11 +27,14 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
         speakers.update(data.get("speakers", ()))
         for entry in data["commands"]:
             table = _command(entry, schedulers)
-            commands.update(dict.fromkeys(table.names, table))
+            known = own.setdefault(table.dialect, {}) if table.dialect else commands
+            known.update(dict.fromkeys(table.names, table))
+    schedulers["slurm"] = replace(schedulers["slurm"], own_directives=commands["sbatch"].options)
     settings = load(folder / "settings.yaml", "settings")["settings"]
     return Tables(
         schedulers=schedulers,
         commands=commands,
+        dialect_commands={dialect: commands | known for dialect, known in own.items()},
         settings=tuple(
             Setting(s["prefix"], s.get("kind", "environment"), s["reason"], s.get("carries", False)) for s in settings
         ),
@@ -41,37 +46,54 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
 
 def _scheduler(path: Path) -> SchedulerTable:
     data = load(path, "scheduler")
-    variables = dict.fromkeys(data["variables"], "Slurm sets it on the target too")
-    inputs: dict[str, str] = data["input_variables"]
-    variables |= {name: f"Slurm on the target reads it as {option}" for name, option in inputs.items()}
-    return SchedulerTable(data["name"], data["prefix"], _rows(data["options"], data["reason"]), variables, inputs)
+    inputs: dict[str, str] = data.get("input_variables", {})
+    listed = data["variables"]
+    if isinstance(listed, list):
+        listed = {name: {"reason": "Slurm sets it on the target too"} for name in listed}
+    variables = {name: VariableRow(**row) for name, row in listed.items()}
+    variables |= {name: VariableRow(f"Slurm on the target reads it as {option}") for name, option in inputs.items()}
+    return SchedulerTable(
+        name=data["name"],
+        prefix=data["prefix"],
+        options=rows(data["options"], data["reason"]),
+        variables=variables,
+        input_variables=inputs,
+        resources=rows(data.get("resources", {}), data["reason"]),
+        parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
+        default_queues=frozenset(data.get("default_queues", ())),
+    )
 
 
-def _rows(options: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, OptionRow]:
-    rows: dict[str, OptionRow] = {}
+def rows(options: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, OptionRow]:
+    """The rows of a table by every spelling; `reason` is theirs who give none."""
+    found: dict[str, OptionRow] = {}
     for name, data in options.items():
         row = OptionRow(
             name=name,
-            value=data["value"],
+            value=data.get("value", "required"),
             short=data.get("short", ""),
             aliases=tuple(data.get("aliases", ())),
             commands=tuple(data.get("commands", ())),
             holds=data.get("holds", ""),
             fate=data.get("fate", "kept"),
             reason=data.get("reason", reason),
+            to=data.get("to", ""),
+            form=data.get("as", ""),
+            need=data.get("need", ""),
+            per=data.get("per", ""),
         )
-        rows.update(dict.fromkeys([name, *row.aliases, *([row.short] if row.short else [])], row))
-    return rows
+        found.update(dict.fromkeys([name, *row.aliases, *([row.short] if row.short else [])], row))
+    return found
 
 
 def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable]) -> CommandTable:
     reason = entry.get("reason", f"{entry['names'][0]} reads it the same way on the target")
-    options = _rows(entry.get("options", {}), reason)
+    options = rows(entry.get("options", {}), reason)
     if "options_from" in entry:
         shared = schedulers[entry["options_from"]].options
         program = entry["names"][0]
         options = {k: r for k, r in shared.items() if not r.commands or program in r.commands} | options
-    groups = {name: _rows(rows, reason) for name, rows in entry.get("groups", {}).items()}
+    groups = {name: rows(group, reason) for name, group in entry.get("groups", {}).items()}
     verbs: dict[str, Verb] = {}
     for name, data in entry.get("verbs", {}).items():
         own: dict[str, OptionRow] = {}
@@ -93,4 +115,6 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
         default_verb=entry.get("default_verb", ""),
         fate=entry.get("fate", "kept"),
         reason=reason,
+        dialect=entry.get("dialect", ""),
+        to=entry.get("to", ""),
     )

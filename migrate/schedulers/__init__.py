@@ -1,5 +1,15 @@
 """Dialects: how each scheduler spells directives in a script and where it looks for them."""
 
-from migrate.schedulers.slurm import Directive, read_directives
+from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Directive", "read_directives"]
+from migrate.model import OptionRow, Text
+from migrate.schedulers import grid_engine, pbs, slurm
+from migrate.schedulers.directive import Directive
+
+DIALECTS: Mapping[str, Callable[[Text, Mapping[str, OptionRow]], Iterator[Directive]]] = {
+    "slurm": slurm.read_directives,
+    "grid_engine": grid_engine.read_directives,
+    "pbs": pbs.read_directives,
+}
+
+__all__ = ["DIALECTS", "Directive"]

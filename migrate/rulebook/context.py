@@ -1,0 +1,48 @@
+"""The context of a rule: a job (and perhaps one item of it) between a site and a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
+from migrate.translation import Told, Translation
+
+
+@dataclass(frozen=True)
+class Context:
+    """A job (and perhaps one item of it) between a site and a target."""
+
+    job: Job
+    site: Site
+    target: Target
+    source: Source
+    schedulers: Mapping[str, SchedulerTable]
+    item: Item | None = None
+    programs: dict[str, list[str]] = field(default_factory=dict)  # what was found out once for the whole job
+    commands: dict[str, Mapping[int, Told]] = field(default_factory=dict)  # the same: options of its qsub lines
+    worked_out: dict[str, Translation] = field(default_factory=dict)  # the same: its directives under Slurm
+
+
+def look_up(table: str, context: Context) -> Mapping[str, str]:
+    """A table in which a rule may look values up: old value -> new value."""
+    return _TABLES[table](context.site, context.target)
+
+
+def replaced(site: Site, target: Target) -> dict[str, str]:
+    """Old partition -> new one: what the target's partitions replace at this site, and a person's answers."""
+    found = {old: p.name for p in target.partitions.values() for old in p.replaces.get(site.id, ())}
+    return found | dict(target.answers.get("partition", {}))
+
+
+_TABLES: dict[str, Callable[[Site, Target], Mapping[str, str]]] = {
+    "site.partitions": lambda site, _: dict.fromkeys(site.partitions, ""),
+    "target.partitions": lambda _, target: dict.fromkeys(target.partitions, ""),
+    "partitions.replaced": replaced,
+    "answers.account": lambda _, target: target.answers.get("account", {}),
+    "answers.path": lambda _, target: target.answers.get("path", {}),
+    "site.paths": lambda site, _: site.paths,
+    "target.mounts": lambda _, target: dict.fromkeys(target.mounts, ""),
+    "target.provides": lambda _, target: dict.fromkeys(target.provides, ""),
+}
+TABLES = tuple(_TABLES)

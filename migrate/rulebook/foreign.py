@@ -1,0 +1,266 @@
+"""Facts about what a script says to Grid Engine or PBS, and what stands for it under Slurm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from migrate.model import Invocation, VariableRow
+from migrate.rulebook.context import Context, replaced
+from migrate.translation import Between, Told, Translation, translate, translate_command
+
+# ------------------------------------------------------------------------------------------------ translation
+
+
+def live_dialect(c: Context) -> str | None:
+    """Whose directives the old scheduler obeyed; where a file speaks to several the site decides, or None."""
+    if len(c.job.dialects) == 1:
+        return c.job.dialects[0]
+    return c.site.scheduler if c.site.scheduler in c.job.dialects and c.site.id != "generic" else None
+
+
+def _between(c: Context, dialect: str) -> Between:
+    queues = {old: new for old, new in replaced(c.site, c.target).items() if new in c.target.partitions}
+    return Between(dialect, c.schedulers[dialect], c.site, c.target, queues)
+
+
+def translation(c: Context) -> Translation | None:
+    """The job's directives under Slurm; None where they are Slurm's own already."""
+    dialect = live_dialect(c)
+    if dialect is None or dialect == "slurm":
+        return None
+    if dialect not in c.worked_out:
+        c.worked_out[dialect] = translate(c.job, _between(c, dialect))
+    return c.worked_out[dialect]
+
+
+def _told(c: Context) -> Told | None:
+    found = translation(c)
+    return found.told.get(id(c.item)) if found and c.item else None
+
+
+def _outcome(c: Context) -> str | None:
+    """done, look, gone, open, blocked: what becomes of a directive; foreign: its scheduler was not the live one."""
+    if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
+        return None
+    if c.item.place == "dead" or (live_dialect(c) not in {None, c.item.dialect}):
+        sleeps = c.item.dialect == "grid_engine" or (c.item.dialect == "slurm" and c.item.place == "dead")
+        return None if sleeps or live_dialect(c) is None else "foreign"
+    told = _told(c)
+    return None if told is None else "blocked" if told.blocks else told.outcome
+
+
+def _whole(get: Callable[[Translation], str]) -> Callable[[Context], str | None]:
+    """A fact of the translation of the job as a whole."""
+
+    def fact(c: Context) -> str | None:
+        found = translation(c)
+        return (get(found) or None) if found else None
+
+    return fact
+
+
+def _default_time(c: Context) -> str | None:
+    found = translation(c)
+    return c.site.default_time if found and not found.time and c.job.item("--time") is None else None
+
+
+def _interpreter(c: Context) -> str | None:
+    """The `#!` line that the script needs: by -S, or bash where it has none; None where it is right."""
+    found = translation(c)
+    if found is None or not c.job.text.exact or c.job.text.at(0):
+        return None
+    named = c.job.text.data.startswith(b"#!")
+    shell = found.interpreter.rpartition(":")[2]
+    if not shell.startswith("/"):
+        return None if named else "#!/bin/bash"
+    return None if named and c.job.shell == shell.rsplit("/", 1)[-1] else f"#!{shell}"
+
+
+def _bash_in_sh(c: Context) -> str | None:
+    """What a `#!/bin/sh` script uses that only bash has; on the target sh is dash."""
+    if not re.match(rb"#![ \t]*/bin/sh[ \t]*\r?\n", c.source.data) or c.job.text.at(0):
+        return None
+    found = _BASHISM.search(_COMMENT.sub(b"", c.job.text.data))
+    return found[0].decode("utf-8", "replace").strip() if found else None
+
+
+_COMMENT = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
+# What dash refuses or reads otherwise: [[ ]], arrays, source, function NAME, >&FILE, &>, <<<, (( )), {1..n}, …
+_BASHISM = re.compile(
+    rb"(?m)(?<![\w$])\[\[[ \t]|^[ \t]*\w+=\([^)\n]*\)|^[ \t]*(?:source|shopt|declare|mapfile|readarray|pushd|popd)[ \t]"
+    rb"|^[ \t]*function[ \t]+\w+|&>>?[ \t]*[\w/$\"]|>&[ \t]*[A-Za-z/$\"]|<<<|^[ \t]*\(\(|\{\d+\.\.\d+\}|(?<![\w])\$'"
+    rb"|\$\{\w+\[|\$\{\w+:\d|\$\{\w+//|==[ \t][^\n]*\][ \t]*;|<\([a-z]"
+)
+
+
+def _variable_row(c: Context) -> VariableRow | None:
+    item = c.item
+    if item is None or item.kind != "scheduler-variable" or not item.dialect or item.place in {"own", "named"}:
+        return None
+    if c.job.dialects and live_dialect(c) != item.dialect:
+        return None
+    return c.schedulers[item.dialect].variables.get(item.name)
+
+
+def _new_variable(c: Context) -> str | None:
+    """What stands for a variable of the old scheduler, for all of the item's text; None where nothing does."""
+    row, item = _variable_row(c), c.item
+    if row is None or item is None or row.define:
+        return None
+    found = translation(c)
+    if row.need == "slots":
+        return _slots(found.slots if found else "${SLURM_NTASKS:-1}", whole=item.place != "token")
+    name = row.in_array if row.in_array and found and found.array else row.to
+    if item.place == "token" or not name:
+        return name or None
+    if row.default and (row.default != "undefined" or b"undefined" in c.job.text.data):
+        return f"${{{name}:-{row.default}}}"
+    return f"${{{name}}}" if c.source.text(item.span).startswith("${") else f"${name}"
+
+
+def _slots(text: str, *, whole: bool) -> str | None:
+    """The number of slots; inside a sum or `${NSLOTS…}` only a name can stand."""
+    name = re.fullmatch(r"\$\{(\w+)\}", text)
+    return text if whole else name[1] if name else None
+
+
+def _definition(c: Context) -> str | None:
+    """The line of shell that sets a variable of the old scheduler under its own name."""
+    row = _variable_row(c)
+    return row.define.replace("{local_scratch}", c.target.local_scratch) if row and row.define else None
+
+
+def _variable_outcome(c: Context) -> str | None:
+    """done, look, define or open: what becomes of a variable of the old scheduler."""
+    row = _variable_row(c)
+    if row is None:
+        return None
+    if row.define:
+        return "define"
+    if _new_variable(c) is None:
+        return "open"
+    return "look" if row.need == "slots" and not _counted(c) else "done"
+
+
+def _counted(c: Context) -> bool:
+    """Whether the number of slots is what the script asks for, and not the size of a node."""
+    found = translation(c)
+    return found is not None and "SLURM_CPUS_ON_NODE" not in found.slots
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def _reading(c: Context) -> Invocation | None:
+    """The command of the old scheduler that the item is, or is an option of."""
+    item = c.item
+    if item is None or item.group is None or item.dialect in {"", "slurm"} or item.place != "command":
+        return None
+    for part in c.job.parts():
+        for reading in part.commands:
+            for inner in reading.chain():
+                if inner.program_word.span.start == item.group:
+                    return inner
+    return None
+
+
+def _options_told(c: Context) -> Mapping[int, Told]:
+    assert c.item is not None
+    key = f"command {c.item.group}"
+    if key not in c.commands:
+        mine = [i for i in c.job.all_items() if i.group == c.item.group and i.kind == "directive"]
+        c.commands[key] = translate_command(mine, _between(c, c.item.dialect))
+    return c.commands[key]
+
+
+def _command_outcome(c: Context) -> str | None:
+    """Done or look where the whole command can be written for Slurm, open where a word of it cannot."""
+    reading = _reading(c)
+    if reading is None or reading.table is None:
+        return None
+    if not reading.table.to or _obstacle(c, reading):
+        return "open"
+    told = _options_told(c)
+    looks = reading.program == "qstat" or any(t.outcome == "look" for t in told.values())
+    return "look" if looks else "done"
+
+
+def _obstacle(c: Context, reading: Invocation) -> str:
+    """Why a command cannot be written for Slurm; empty where it can."""
+    assert reading.table is not None
+    if reading.strays or not reading.program_word.editable:
+        return "its words are not certain"
+    if reading.program != "qsub":
+        unknown = next((o.spelled for o in reading.options if o.row is None or not o.row.to), "")
+        return f"{unknown} has no form under Slurm" if unknown else ""
+    if any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options):
+        return "it starts a program, not a script: `sbatch --wrap` does, by /bin/sh"
+    opened = next((t.said for t in _options_told(c).values() if t.outcome == "open" or t.begins), "")
+    if opened:
+        return opened
+    printed = _is_read(c, reading)
+    if printed and reading.table.dialect == "grid_engine" and not any(o.name == "-terse" for o in reading.options):
+        return "its sentence is read for the job's id; `sbatch --parsable` prints the id alone"
+    return ""
+
+
+def _is_read(c: Context, reading: Invocation) -> bool:
+    """Whether what the command prints is put into a variable or a pipe."""
+    data, start, end = c.source.data, reading.program_word.span.start, reading.command.span.end
+    return data[:start].rstrip(b" \t").endswith((b"$(", b"`")) or data[end:].lstrip(b" \t")[:1] == b"|"
+
+
+def _new_command(c: Context) -> str | None:
+    reading = _reading(c)
+    if reading is None or reading.table is None or not reading.table.to:
+        return None
+    alone = reading.program == "qsub" and reading.table.dialect == "pbs" and _is_read(c, reading)
+    return f"{reading.table.to} --parsable" if alone else reading.table.to
+
+
+def _new_option(c: Context) -> str | None:
+    """The words that stand for an option of a `qsub` line."""
+    if _reading(c) is None or c.item is None:
+        return None
+    told = _options_told(c).get(id(c.item))
+    parted = " " if c.source.text(c.item.span).startswith(",") else ""  # a second resource of one -l
+    return None if told is None else parted + " ".join(told.lines) if told.lines else ""
+
+
+def _why_not(c: Context) -> str | None:
+    reading = _reading(c)
+    return (_obstacle(c, reading) or None) if reading is not None else None
+
+
+def _image_of_job(c: Context) -> str | None:
+    """The image that stands for the one in which Grid Engine ran the whole script."""
+    found = translation(c)
+    return c.target.answers.get("image", {}).get(found.image) if found and found.image else None
+
+
+FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
+    "live_dialect": live_dialect,
+    "translation": _outcome,
+    "told": lambda c: t.said if (t := _told(c)) else None,
+    "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
+    "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
+    "question": lambda c: t.decision if (t := _told(c)) else None,
+    "usual_output": _whole(lambda t: t.output),
+    "usual_error": _whole(lambda t: t.error),
+    "appends": _whole(lambda t: "yes" if t.append else ""),
+    "starts_at_home": _whole(lambda t: "yes" if t.starts_at_home else ""),
+    "default_time": _default_time,
+    "interpreter": _interpreter,
+    "bash_in_sh": _bash_in_sh,
+    "variable": _variable_outcome,
+    "new_variable": _new_variable,
+    "definition": _definition,
+    "old_image": _whole(lambda t: t.image),
+    "command_outcome": _command_outcome,
+    "new_command": _new_command,
+    "new_option": _new_option,
+    "why_not": _why_not,
+    "image_of_job": _image_of_job,
+    "starts_in_image": lambda c: "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None,
+}

@@ -1,0 +1,112 @@
+"""Directives: one line by which a script speaks to a scheduler, whichever it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from migrate.commands import read_option
+from migrate.model import Option, OptionRow, Span, Text, Word
+
+_WORD = re.compile(rb"[^ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """A directive line: its options, words that are none, and what to erase when all of it goes."""
+
+    dialect: str
+    span: Span  # the line without its newline
+    options: tuple[Option, ...]
+    strays: tuple[Word, ...]
+    live: bool  # whether its scheduler takes notice of it
+    erase: Span
+    fault: str = ""
+    late: bool = False  # live, and below the first command
+
+
+def options_of(
+    words: Sequence[Word], rows: Mapping[str, OptionRow], *, long_single_dash: bool = False, prefixes: bool = False
+) -> tuple[tuple[Option, ...], tuple[Word, ...]]:
+    """The options of a directive line, and the words that are none; what follows an unknown option is its value."""
+    options: list[Option] = []
+    strays: list[Word] = []
+    i = 0
+    while i < len(words):
+        if not words[i].text.startswith("-") or words[i].text == "-":
+            if long_single_dash and options and options[-1].row is None and not strays:
+                last, word = options[-1], words[i]
+                options[-1] = replace(last, span=last.span._replace(end=word.span.end), value=last.value or word)
+            else:
+                strays.append(words[i])
+            i += 1
+            continue
+        found = read_option(words, i, rows, long_single_dash=long_single_dash, prefixes=prefixes)
+        options += found.options
+        i += found.used
+    return tuple(options), tuple(strays)
+
+
+def plain_words(text: Text, start: int, end: int) -> list[Word]:
+    """The words of a line without quotes and escapes: blanks alone part them."""
+    found = []
+    for match in _WORD.finditer(text.data, start, end):
+        value = match[0].decode("latin-1")
+        editable = text.exact or text.contiguous(*match.span())
+        found.append(Word(text.span(*match.span()), value, constant="$" not in value, editable=editable))
+    return found
+
+
+def quoted_words(text: Text, start: int, end: int, *, comments: bool) -> tuple[list[Word], int | None, str]:
+    """The words of an option line, where its trailing comment begins, and what is wrong with its quotes.
+
+    The rules of sbatch and of PBS's qsub: blanks separate, quotes group and vanish, a backslash escapes (except in
+    single quotes), and where `comments` end a line an unescaped `#` outside quotes begins one.
+    """
+    words: list[Word] = []
+    data, i, mode = text.data, start, ""
+    chars: list[str] = []
+    offsets: list[int] = []
+    begin: int | None = None
+
+    def finish(stop: int) -> None:
+        nonlocal begin
+        if begin is not None:
+            value = "".join(chars)
+            plain = len(value) == stop - begin and text.contiguous(begin, stop)
+            words.append(
+                Word(
+                    text.span(begin, stop),
+                    value,
+                    constant="$" not in value,
+                    quoted=not plain,
+                    editable=text.contiguous(begin, stop),
+                    offsets=None if plain else tuple(offsets),
+                )
+            )
+        chars.clear()
+        offsets.clear()
+        begin = None
+
+    while i < end:
+        char = chr(data[i])
+        if not mode and char in " \t\r\n":
+            finish(i)
+        elif not mode and char == "#" and (comments or begin is None):
+            finish(i)
+            return words, i, ""
+        else:
+            begin = i if begin is None else begin
+            if char == "\\" and mode != "'" and i + 1 < end:
+                i += 1
+                chars.append(chr(data[i]))
+                offsets.append(text.at(i))
+            elif char in "'\"" and mode in {"", char}:
+                mode = "" if mode else char
+            else:
+                chars.append(char)
+                offsets.append(text.at(i))
+        i += 1
+    finish(end)
+    return words, None, "a quote that is never closed" if mode else ""

@@ -1,0 +1,44 @@
+"""Grid Engine's dialect: `#$` lines, read as qsub reads them (parse_job_cull.c; checked on Grid Engine 8.1.9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from migrate.model import OptionRow, Text, Word
+from migrate.schedulers.directive import Directive, options_of, plain_words
+from migrate.schedulers.slurm import first_command
+
+_LINE = re.compile(rb"^#\$[ \t]*-[^\n]*\n?", re.MULTILINE)
+_PREFIX = len(b"#$")
+_QUOTE = re.compile(rb"['\"]")
+
+
+def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
+    """The directives of a script text: qsub reads the whole file, here-documents and all."""
+    end_of_header: int | None = None
+    for match in _LINE.finditer(text.data):
+        if end_of_header is None:
+            end_of_header = first_command(text)
+        start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
+        comment = text.data.find(b"#", start + _PREFIX, end)  # a second one ends the line, in quotes too
+        words = _words(text, start + _PREFIX, end if comment < 0 else comment)
+        options, strays = options_of(words, rows, long_single_dash=True)
+        erase = text.span(start, match.end() if comment < 0 else comment)
+        line = text.span(start, end)
+        yield Directive("grid_engine", line, options, strays, live=True, erase=erase, late=start >= end_of_header)
+
+
+def _words(text: Text, start: int, end: int) -> list[Word]:
+    """Blanks part the words; from the first quote on the rest of the line is one word, its quotes taken away."""
+    quote = _QUOTE.search(text.data, start, end)
+    if quote is None:
+        return plain_words(text, start, end)
+    begin = max(text.data.rfind(blank, start, quote.start()) for blank in (b" ", b"\t")) + 1
+    begin = max(begin, start)
+    stop = start + len(text.data[start:end].rstrip(b" \t"))
+    kept = [i for i in range(begin, stop) if text.data[i] not in b"'\""]
+    value = bytes(text.data[i] for i in kept).decode("latin-1")
+    offsets = tuple(text.at(i) for i in kept)
+    word = Word(text.span(begin, stop), value, constant="$" not in value, quoted=True, editable=True, offsets=offsets)
+    return [*plain_words(text, start, begin), word]

@@ -1,0 +1,285 @@
+"""Translation: what stands for each directive of Grid Engine and PBS under Slurm, worked out for a job as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from migrate.model import Item, Job, OptionRow, SchedulerTable, Site, Target
+from migrate.translation.forms import FORMS, Asked, is_template, usual_name
+from migrate.translation.launch import Launch, launch_of
+from migrate.translation.shape import Need, Shape, shape_of
+from migrate.translation.told import Told, done, gone, left_open
+from migrate.values import duration, grid_engine_seconds, pbs_seconds
+
+__all__ = ["Between", "Told", "Translation", "translate", "translate_command"]
+
+_ADDING_UP = frozenset({"-v", "-m", "-M", "-q", "-hold_jid"})
+_SHAPES = frozenset(
+    {
+        "memory",
+        "gpus",
+        "cpus",
+        "nodes",
+        "exclusive",
+        "parallel_environment",
+        "select",
+        "node_list",
+        "tasks",
+        "place",
+        "resource_type",
+    }
+)
+_SECONDS: Mapping[str, Callable[[str], float | None]] = {"grid_engine": grid_engine_seconds, "pbs": pbs_seconds}
+_CD = re.compile(rb"^[^#\n]*?\b(?:cd|pushd)[ \t]+[\"']?[/$~]", re.MULTILINE)
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:=[^\s,'\"#]*)?")
+_PART = re.compile(r"""(?:[^,'"]|'[^']*'|"[^"]*")+""")
+_UNKNOWN = OptionRow("", "none", reason="no table knows it")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What is told of each directive of a job, and what the job as a whole needs beside them."""
+
+    told: Mapping[int, Told]  # by id of the item
+    dialect: str
+    array: bool
+    slots: str  # shell text for the number of slots
+    output: str  # the line that keeps the name of a file that no option names
+    error: str
+    append: bool  # several runs would write into one file, to which the old scheduler appended
+    time: bool  # a time limit is asked for
+    starts_at_home: bool
+    interpreter: str  # by -S
+    image: str  # in which the whole script runs
+    queue_decisions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Between:
+    """Where a job's options come from and where they go: the dialect with its table, the site, the target."""
+
+    dialect: str
+    table: SchedulerTable
+    site: Site
+    target: Target
+    queues: Mapping[str, str]  # old queue -> partition of the target
+
+
+@dataclass
+class _Work:
+    """The options of one job, or of one command line, while they are gone through."""
+
+    between: Between
+    command: bool = False  # they stand on a command line
+    told: dict[int, Told] = field(default_factory=dict)
+
+    def row(self, item: Item) -> OptionRow:
+        """The row of an option; a resource's, where the site gives it another meaning."""
+        name, _, part = item.name.partition(" ")
+        if name == "-q" and self.between.dialect == "pbs" and item.value in self.between.site.resource_types:
+            return OptionRow(name, "required", need="resource_type")
+        if not part:
+            return self.between.table.options.get(name, _UNKNOWN)
+        if part in self.between.site.resource_types:
+            return OptionRow(part, "required", need="resource_type")
+        return self.between.site.resources.get(part) or self.between.table.resources.get(part, _UNKNOWN)
+
+
+def translate_command(items: Sequence[Item], between: Between) -> Mapping[int, Told]:
+    """What stands for each option of one `qsub` line, as words of a command; by id of the item."""
+    return _work_out(_Work(between, command=True), list(items), Launch())[0]
+
+
+def translate(job: Job, between: Between) -> Translation:
+    """All that is to be said of a job's live directives; pure, and the same for the same job."""
+    work, dialect = _Work(between), between.dialect
+    items = [i for i in job.items if i.kind == "directive" and i.dialect == dialect and i.place == "header"]
+    _, counting, rows, shape = _work_out(work, items, launch_of(job))
+    array = _is_array(counting, rows)
+    names = {i.name for i in counting}
+    joined = any(
+        rows[id(i)].form == "join" and (i.value or "").lower() in {"y", "yes", "oe", "eo", "true"} for i in counting
+    )
+    if joined:
+        for item in counting:
+            if rows[id(item)].form == "error" and not _eo(counting):
+                work.told[id(item)] = gone(f"-e {item.value}: qsub takes no notice of it beside -j")
+    output = next((t.lines[0] for i in counting if rows[id(i)].form == "output" and (t := work.told[id(i)]).lines), "")
+    return Translation(
+        told=work.told,
+        dialect=dialect,
+        array=array,
+        slots=shape.slots or "${SLURM_CPUS_PER_TASK:-1}",
+        output="" if "-o" in names else f"--output={usual_name('o', array=array)}",
+        error="" if "-e" in names or joined else f"--error={usual_name('e', array=array)}",
+        append=dialect == "grid_engine"
+        and bool(output)
+        and "%j" not in output
+        and not ("%A" in output and "%a" in output),
+        time=any(r.need == "time" for i in counting if (r := rows[id(i)])),
+        starts_at_home=not any(r.need == "start_folder" for i in counting if (r := rows[id(i)]))
+        and not _CD.search(job.text.data),
+        interpreter=next((i.value or "" for i in counting if rows[id(i)].form == "interpreter"), ""),
+        image=_image(counting, rows),
+    )
+
+
+def _work_out(
+    work: _Work, items: list[Item], launch: Launch
+) -> tuple[dict[int, Told], list[Item], Mapping[int, OptionRow], Shape]:
+    """What is told of each option, which of them count, their rows, and the shape that they give the job."""
+    rows = {id(i): work.row(i) for i in items}
+    counting = _counting(work, items)
+    needs = [Need(i, r) for i in counting if (r := rows[id(i)]).need in _SHAPES and not is_template(i.value or "")]
+    environments = {**work.between.table.parallel_environments, **work.between.site.parallel_environments}
+    shape = shape_of(work.between.dialect, needs, work.between.site, work.between.target, launch, environments)
+    work.told |= shape.told
+    for item in counting:
+        if id(item) not in work.told:
+            work.told[id(item)] = _told(work, item, rows[id(item)], counting, rows)
+    return work.told, counting, rows, shape
+
+
+def _is_array(items: list[Item], rows: Mapping[int, OptionRow]) -> bool:
+    return any(rows[id(i)].form == "array" for i in items)
+
+
+def _eo(items: list[Item]) -> bool:
+    return any(i.name == "-j" and i.value == "eo" for i in items)
+
+
+def _counting(work: _Work, items: list[Item]) -> list[Item]:
+    """The options that count: of those that do not add up the last one wins, and the others are told so."""
+    last = {i.name: i for i in items}
+    found = []
+    for item in items:
+        if item.name not in _ADDING_UP and last[item.name] is not item and work.row(item) is not _UNKNOWN:
+            work.told[id(item)] = gone(
+                f"{item.name} {item.value or ''}".strip() + ": a later line says it again, and counts"
+            )
+        else:
+            found.append(item)
+    return found
+
+
+def _told(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+    spelled = f"{item.name} {item.value or ''}".strip()
+    if row is _UNKNOWN:
+        return left_open(_unknown(item, spelled))
+    if is_template(item.value or ""):
+        return left_open(f"{spelled}: a template's placeholder; what fills it in must write the line for Slurm")
+    if row.need:
+        return _needed(work, item, row, items, rows)
+    if row.form:
+        return _formed(work, item, row, items, rows)
+    said = f"{spelled}: {row.reason}"
+    return gone(said) if row.fate == "removed" else left_open(said)
+
+
+def _unknown(item: Item, spelled: str) -> str:
+    if item.verb == "refused" and not item.name.startswith("-"):
+        return f"`{item.name}` is no option: qsub refuses the script because of it"
+    return f"{spelled}: no table knows it"
+
+
+def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+    """An option that says something of the job as a whole, other than its shape."""
+    spelled = f"{item.name} {item.value or ''}".strip()
+    if row.need == "time":
+        return _time(work, item, items, rows)
+    if row.need == "environment":
+        return _environment(work, item, items, rows)
+    if row.need == "image":
+        return gone(f"{spelled}: the script runs its commands in the image, by its first line")
+    if row.need == "start_folder":
+        return _formed(work, item, row, items, rows) if row.form else gone(f"{spelled}: {row.reason}")
+    return left_open(f"{spelled}: not read")
+
+
+def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+    between = work.between
+    asked = Asked(
+        item=item,
+        row=row,
+        dialect=between.dialect,
+        site=between.site,
+        target=between.target,
+        array=_is_array(items, rows),
+        queues=between.queues,
+        no_queues=between.table.default_queues | between.site.default_queues,
+        throttle=next((i.value or "" for i in items if rows[id(i)].form == "throttle"), ""),
+        command=work.command,
+    )
+    return _merged(asked, [i for i in items if i.name == item.name])
+
+
+def _merged(asked: Asked, same: list[Item]) -> Told:
+    """Options that add up are one line under Slurm, which stands for the first of them."""
+    if len(same) == 1 or asked.item.name not in _ADDING_UP:
+        return FORMS[asked.row.form](asked)
+    if asked.item is not same[0]:
+        return gone(f"{asked.spelled}: stands with the first {asked.item.name}")
+    joint = "" if asked.row.form == "mail_events" else ","
+    value = joint.join(dict.fromkeys(i.value or "" for i in same))
+    return FORMS[asked.row.form](replace(asked, item=replace(asked.item, value=value)))
+
+
+def _time(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+    name = item.name.partition(" ")[2]
+    value = item.value or ("1" if work.between.dialect == "grid_engine" else "")
+    hard = [i for i in items if rows[id(i)].need == "time" and i.name.endswith((" h_rt", " walltime"))]
+    if hard and item not in hard:
+        return left_open(
+            f"{name}={value}: a warning before the time limit; --signal=B:USR1@SECONDS gives one to the batch shell"
+        )
+    whole = _SECONDS[work.between.dialect](value)
+    if whole is None:
+        return left_open(f"{name}={value} is no time that qsub takes; write --time=HH:MM:SS")
+    if whole == 0:
+        return left_open(f"{name}={value} stops the job at once; under Slurm 0 means no limit. Write --time=HH:MM:SS")
+    line = f"--time={duration(whole)}"
+    counted = f" = {whole:.0f} s" if ":" not in value and whole != float("inf") else ""
+    return done(f"{name}={value}{counted} = {line}", line)
+
+
+def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+    """-v: one --export line for all, or `export` before the first command where a value is more than a word."""
+    same = [i for i in items if rows[id(i)].need == "environment"]
+    if item is not same[0]:
+        return gone(f"-v {item.value}: stands with the first -v")
+    parts = [p for i in same for p in _PART.findall(i.value or "")]
+    kept, dropped, notes = [], [], []
+    for part in parts:
+        known = work.between.site.resources.get(part.partition("=")[0].strip())
+        if known is not None and known.fate == "removed":
+            dropped.append(f"{part}: {known.reason}")
+        elif known is not None and known.fate == "review":
+            notes.append(f"{part}: {known.reason}")
+        else:
+            kept.append(part.strip())
+    said = "; ".join(dropped + notes)
+    if notes:
+        return left_open(said)
+    if not kept:
+        return gone(said)
+    spelled = f"-v {','.join(kept)}"
+    if all(_ASSIGNED.fullmatch(p) for p in kept):
+        line = f"--export=ALL,{','.join(kept)}"
+        return done("; ".join([f"{spelled} = {line}", *dropped]), line)
+    exports = tuple(f"export {_assignment(p)}" for p in kept)
+    return Told("done", "; ".join([f"{spelled} = export before the first command", *dropped]), begins=exports)
+
+
+def _assignment(text: str) -> str:
+    name, equals, value = text.partition("=")
+    if not equals:
+        return name
+    bare = value.strip("'\"")
+    return f"{name}='" + bare.replace("'", "'\\''") + "'"
+
+
+def _image(items: list[Item], rows: Mapping[int, OptionRow]) -> str:
+    """The pattern of the image in which the whole script runs (`-l docker_images="*…*"`)."""
+    return next((i.value or "" for i in items if rows[id(i)].need == "image" and i.name.endswith("docker_images")), "")

@@ -1,0 +1,277 @@
+"""Forms: how the value of one option is written for Slurm, where nothing else of the job matters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from migrate.model import Item, OptionRow, Site, Target
+from migrate.translation.told import Told, done, gone, left_open, look
+from migrate.values import grid_engine_array, moment
+
+_PLAIN = re.compile(r"[^\s#'\"\\]+")
+_SHELL = re.compile(r"[`\"'\\]")
+_TEMPLATE = re.compile(r"\{\{|\}\}|\$\$|<[A-Za-z_]|@[A-Z_]+@|\$\{[A-Z]+\}\$\{|%\(\w+\)s|__[A-Z]+__")
+_MAIL = {"b": "BEGIN", "e": "END", "a": "FAIL"}
+_PBS_ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
+_PBS_DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
+_FOLDERS = frozenset(
+    {"log", "logs", "out", "output", "outputs", "err", "error", "errors", "stdout", "stderr", "sge_logs", "qsub_logs"}
+)
+# sge_types(5), qsub(1): pseudo variables in the paths of -o and -e; pbs: qsub(1B), job arrays
+_PATTERNS = {
+    "grid_engine": {"JOB_NAME": "%x", "JOB_ID": "%j", "TASK_ID": "%a", "USER": "%u", "HOSTNAME": "%N"},
+    "pbs": {"PBS_JOBID": "%j", "PBS_JOBNAME": "%x", "PBS_ARRAY_INDEX": "%a", "PBS_ARRAYID": "%a", "USER": "%u"},
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One option, and what its translation may depend on."""
+
+    item: Item
+    row: OptionRow
+    dialect: str
+    site: Site
+    target: Target
+    array: bool  # the job is an array
+    queues: Mapping[str, str]  # old queue -> partition of the target
+    no_queues: frozenset[str]  # queues that stand for none in particular
+    throttle: str = ""  # how many tasks of the array may run at once
+    command: bool = False  # it stands on a command line, not in a directive
+
+    @property
+    def value(self) -> str:
+        return self.item.value or ""
+
+    @property
+    def spelled(self) -> str:
+        return f"{self.item.name} {self.value}".strip()
+
+
+def is_template(text: str) -> bool:
+    """Whether a value waits for a program to fill it in (`{{ walltime }}`, `$$QUEUE$$`)."""
+    return _TEMPLATE.search(text) is not None
+
+
+def option(name: str, value: str) -> str:
+    """`--name=value` as a directive line takes it: quoted where blanks, quotes or `#` are in the value."""
+    if _PLAIN.fullmatch(value):
+        return f"{name}={value}"
+    return f'{name}="' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
+def _text(a: Asked) -> Told:
+    if a.command and _SHELL.search(a.value):
+        return left_open(f"{a.spelled}: its quotes are not certain on a command line")
+    return done(f"{a.spelled} = {option(a.row.to, a.value)}", option(a.row.to, a.value))
+
+
+def _flag(a: Asked) -> Told:
+    return done(f"{a.item.name} = {a.row.to}", a.row.to)
+
+
+def _yes_no(a: Asked) -> Told:
+    yes = a.value.lower() in {"y", "yes", "true"}
+    if not yes and a.value.lower() not in {"n", "no", "false"}:
+        return left_open(f"{a.spelled}: neither y nor n")
+    if a.row.to == "--requeue":
+        line = "--requeue" if yes else "--no-requeue"
+        return done(f"{a.spelled} = {line}", line)
+    return done(f"{a.spelled} = {a.row.to}", a.row.to) if yes else gone(f"{a.spelled}: so does sbatch by itself")
+
+
+def _date(a: Asked) -> Told:
+    when = moment(a.value)
+    if when is None:
+        return left_open(f"{a.spelled}: no date with a year (CCYYMMDDhhmm); write {a.row.to}=YYYY-MM-DDTHH:MM:SS")
+    return done(f"{a.spelled} = {a.row.to}={when}", f"{a.row.to}={when}")
+
+
+def _array(a: Asked) -> Told:
+    text, limit = a.value, a.target.max_array_index
+    if a.dialect == "grid_engine":
+        found = grid_engine_array(text)
+        if found is None:
+            reason = (
+                "qsub makes no array of it" if text.endswith("-") else "qsub refuses it: one range from 1 on, n[-m[:s]]"
+            )
+            return left_open(f"{a.spelled}: {reason}")
+        first, last, step = found
+        text = f"{first}" if first == last else f"{first}-{last}" + (f":{step}" if step > 1 else "")
+    elif not _PBS_ARRAY.fullmatch(text):
+        return left_open(f"{a.spelled}: no list of indices")
+    last = max(int(n) for n in re.findall(r"\d+", re.sub(r":\d+|%\d+", "", text)))
+    if last > limit:
+        said = f"{a.spelled}: the target takes indices up to {limit}; split the array, or raise MaxArraySize"
+        return Told("open", said, blocks=True)
+    line = f"--array={text}" + (f"%{a.throttle}" if a.throttle and a.throttle != "0" and "%" not in text else "")
+    single = "; one number is one index, not a count" if re.fullmatch(r"\d+", text) else ""
+    together = f" and at most {a.throttle} at once" if a.throttle and a.throttle != "0" else ""
+    return done(f"{a.spelled}{together} = {line}{single}", line)
+
+
+def _throttle(a: Asked) -> Told:
+    if not a.array:
+        return gone(f"{a.spelled}: without an array it says nothing")
+    return gone(f"{a.spelled}: stands behind % in --array")
+
+
+def _mail_events(a: Asked) -> Told:
+    letters = set(a.value.replace("j", "") if a.dialect == "pbs" else a.value)
+    if not letters or letters - {"a", "b", "e", "s", "n"}:
+        return left_open(f"{a.spelled}: letters of a, b, e, n joined (`abe`) are what qsub takes")
+    if "n" in letters:
+        return done(f"{a.spelled} = {a.row.to}=NONE", f"{a.row.to}=NONE")
+    events = [event for letter, event in _MAIL.items() if letter in letters]
+    if "j" in a.value and a.dialect == "pbs":
+        events.append("ARRAY_TASKS")
+    suspended = "; Slurm sends none for `s`, a suspended job" if "s" in letters else ""
+    if not events:
+        return gone(f"{a.spelled}{suspended}")
+    line = f"{a.row.to}={','.join(events)}"
+    return done(f"{a.spelled} = {line}{suspended}", line)
+
+
+def _join(a: Asked) -> Told:
+    yes = a.value.lower() in {"y", "yes", "oe", "true"}
+    if not yes and a.value.lower() not in {"n", "no", "eo", "o", "e", "false"}:
+        return left_open(f"{a.spelled}: not read")
+    if a.value == "eo":
+        return gone(f"{a.spelled}: both streams go into the error file, which is --output here")
+    if yes:
+        return gone(f"{a.spelled}: Slurm writes both streams into one file, as long as no --error is given")
+    return gone(f"{a.spelled}: the streams stay apart, by --error")
+
+
+def _queue(a: Asked) -> Told:
+    names = [name.partition("@")[0] for name in a.value.split(",")]
+    hosts = "@" in a.value
+    if all(name in a.no_queues for name in names):
+        return gone(f"{a.spelled}: the queue for everybody; the target has a default partition")
+    news = list(dict.fromkeys(a.queues.get(name, name if name in a.target.partitions else "") for name in names))
+    unknown = [name for name in names if not a.queues.get(name) and name not in a.target.partitions]
+    if unknown:
+        said = f"{a.spelled}: {a.target.id} has no partition {unknown[0]}, and nothing says which stands for it"
+        return Told("open", said, decision=f"partition:{unknown[0]}", blocks=True)
+    line = option(a.row.to, ",".join(news))
+    if hosts:
+        return look(f"{a.spelled} = {line}; a host behind @ is one of the old cluster", line)
+    return done(f"{a.spelled} = {line}", line)
+
+
+def _account(a: Asked) -> Told:
+    new = a.target.answers.get("account", {}).get(a.value, a.value)
+    line = option(a.row.to, new)
+    unchecked = "; the target keeps no accounts and does not look at it" if a.target.accounting == "none" else ""
+    return done(f"{a.spelled} = {line}{unchecked}", line)
+
+
+def _dependency(a: Asked) -> Told:
+    if a.dialect == "grid_engine":
+        kind = "aftercorr" if a.item.name == "-hold_jid_ad" else "afterany"
+        ids = a.value.split(",")
+        if not all(_is_id(i, a) for i in ids):
+            return left_open(
+                f"{a.spelled} names jobs; sbatch wants their ids: "
+                f"--dependency={kind}:$(squeue -h -u $USER -n {a.value} -o %A | paste -sd:)"
+            )
+        parts = [":".join([kind, *ids])]
+    else:
+        parts = []
+        for part in re.split(r",(?=[a-z]+:)", a.value):
+            kind, *ids = part.split(":")
+            ids = [re.sub(r"^(\d+)(?:\[\])?\..*", r"\1", i) for i in ids]
+            if kind not in _PBS_DEPENDENCIES or not ids or not all(_is_id(i, a) for i in ids):
+                return left_open(f"{a.spelled}: Slurm knows after, afterany, afterok and afternotok with ids of jobs")
+            parts.append(":".join([kind, *ids]))
+    line = f"{a.row.to}={','.join(parts)}"
+    if not a.command and any(c.isdigit() for c in line):
+        return look(f"{a.spelled} = {line}; the id is one of the old cluster", line)
+    return done(f"{a.spelled} = {line}", line)
+
+
+def _is_id(text: str, a: Asked) -> bool:
+    return text.isdecimal() or (a.command and text.startswith("$"))
+
+
+def _umask(a: Asked) -> Told:
+    return Told("done", f"{a.spelled} = `umask {a.value}` before the first command", begins=(f"umask {a.value}",))
+
+
+def _interpreter(a: Asked) -> Told:
+    return gone(f"{a.spelled}: Slurm runs a script by its `#!` line")
+
+
+def _mail_users(a: Asked) -> Told:
+    return _text(a)
+
+
+def path(a: Asked, kind: str) -> Told:
+    """-o or -e: a file, or a folder in which the file has its usual name."""
+    text, outcome = a.value, ""
+    host, colon, rest = text.partition(":")
+    if colon and re.fullmatch(r"[A-Za-z0-9.-]*", host):
+        text = rest
+        outcome = f"the host {host} before the colon" if host else ""
+    text = text.replace("%", "%%")
+    text = re.sub(r"^\$\{?(?:PBS_O_WORKDIR|SGE_O_WORKDIR)\}?/", "", text)
+    if home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
+        if a.site.home is None:
+            return left_open(f"{a.spelled}: Slurm takes {home[0]} for a folder of that name; write the path out")
+        text = a.site.home + text[home.end() :]
+    job_id = "%A" if a.array else "%j"
+    for name, pattern in _PATTERNS[a.dialect].items():
+        text = re.sub(rf"\$\{{{name}\}}|\${name}(?![A-Za-z0-9_])", job_id if pattern == "%j" else pattern, text)
+    text = text.replace("^array_index^", "%a").replace("^array_id^", "%A")
+    if "$" in text:
+        return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
+    if text.endswith("/") or text.rsplit("/", 1)[-1] in {".", ".."}:
+        text = text.rstrip("/") + f"/{usual_name(kind, array=a.array)}"
+    elif text.rsplit("/", 1)[-1].lower() in _FOLDERS:
+        text += f"/{usual_name(kind, array=a.array)}"
+        outcome = "taken for a folder by its name"
+    line = option(a.row.to, text)
+    said = f"{a.spelled} = {line}"
+    return look(f"{said}; {outcome}", line) if outcome else done(said, line)
+
+
+def usual_name(kind: str, *, array: bool) -> str:
+    """The file into which qsub has a stream written where the script names none: NAME.oID, NAME.oID.TASK."""
+    return f"%x.{kind}%A.%a" if array else f"%x.{kind}%j"
+
+
+def _output(a: Asked) -> Told:
+    return path(a, "o")
+
+
+def _error(a: Asked) -> Told:
+    return path(a, "e")
+
+
+def _folder(a: Asked) -> Told:
+    if "$" in a.value or a.value.startswith("~"):
+        return left_open(f"{a.spelled}: Slurm takes the variable for a name; write the path out")
+    return _text(a)
+
+
+FORMS: Mapping[str, Callable[[Asked], Told]] = {
+    "text": _text,
+    "flag": _flag,
+    "yes_no": _yes_no,
+    "date": _date,
+    "array": _array,
+    "throttle": _throttle,
+    "mail_events": _mail_events,
+    "mail_users": _mail_users,
+    "join": _join,
+    "queue": _queue,
+    "account": _account,
+    "dependency": _dependency,
+    "umask": _umask,
+    "interpreter": _interpreter,
+    "output": _output,
+    "error": _error,
+    "folder": _folder,
+}

@@ -1,0 +1,79 @@
+"""Launchers: how many processes a job's mpirun lines start, as far as the script says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from migrate.model import Invocation, Job, Option
+
+_TOTAL = frozenset({"--np", "--n", "-n"})
+_ON_NODE = frozenset({"--npernode", "--ppn", "--perhost", "--ntasks-per-node"})
+_PER_NODE = re.compile(r"ppr:(\d+):node")
+_MPI = frozenset(
+    {
+        "mpirun",
+        "mpiexec",
+        "orterun",
+        "prterun",
+        "prun",
+        "oshrun",
+        "aprun",
+        "ibrun",
+        "mpiexec_mpt",
+        "mpirun_rsh",
+        "horovodrun",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a job's launchers start: processes in all or on each node; None where the script does not say."""
+
+    used: bool = False
+    total: int | None = None
+    on_node: int | None = None
+
+    def tasks_on_node(self, nodes: int) -> int | None:
+        """Processes on each of this many nodes."""
+        if self.on_node is not None:
+            return self.on_node
+        return None if self.total is None else -(-self.total // nodes)
+
+
+def launch_of(job: Job) -> Launch:
+    """The largest launch of a job: what its tasks must be enough for."""
+    found = [_one(inner) for inner in _launchers(job)]
+    totals = [f.total for f in found if f.total]
+    nodes = [f.on_node for f in found if f.on_node]
+    return Launch(bool(found), max(totals, default=None), max(nodes, default=None))
+
+
+def _launchers(job: Job) -> Iterator[Invocation]:
+    for part in job.parts():
+        for reading in part.commands:
+            for inner in reading.chain():
+                if inner.table is not None and inner.table.kind == "launcher" and _is_mpi(inner.program):
+                    yield inner
+
+
+def _is_mpi(program: str) -> bool:
+    return program in _MPI or program.startswith(("mpirun", "mpiexec"))
+
+
+def _one(inner: Invocation) -> Launch:
+    total = _number(inner.options, _TOTAL)
+    on_node = _number(inner.options, _ON_NODE)
+    for option in inner.options:
+        if option.name == "--pernode":
+            on_node = 1
+        if option.name == "--map-by" and option.value and (match := _PER_NODE.search(option.value.text)):
+            on_node = int(match[1])
+    return Launch(True, total, on_node)
+
+
+def _number(options: Sequence[Option], names: frozenset[str]) -> int | None:
+    values = [o.value.text for o in options if o.name in names and o.value is not None]
+    return int(values[-1]) if values and values[-1].isdecimal() and int(values[-1]) else None
