@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import lab
 import pytest
+from grid_engine import GRID_ENGINE
 
 from migrate.engine import Plan
+
+ANSWERS = {"slurm": lambda: lab.RUN.answers() and lab.JUDGE.answers(), "gridengine": GRID_ENGINE.answers}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,9 +24,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reasons: dict[str, str] = {}
     for item in items:
         for part in [part for mark in item.iter_markers("cluster") for part in mark.args]:
-            reason = reasons.setdefault(part, lab.missing(part))
-            if reason:
-                item.add_marker(pytest.mark.skip(reason=f"{part}: {reason}"))
+            if part not in reasons:
+                reasons[part] = lab.missing(part) or silent(part)
+            if reasons[part]:
+                item.add_marker(pytest.mark.skip(reason=f"{part}: {reasons[part]}"))
+
+
+def silent(part: str) -> str:
+    """Why a part that is installed cannot be tested; empty where it can."""
+    if part not in ANSWERS or ANSWERS[part]():
+        return ""
+    return f"{part} in {lab.LAB} does not answer: bring the lab up with `make test-cluster`"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -19,20 +19,19 @@ LAB = Path(os.environ.get("SIFMIGRATE_LAB", "/opt/sifmigrate-lab"))
 WORK = LAB / "work"
 SLURM = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
 RUNTIMES = ("apptainer", "singularity")
+LAUNCHERS = ("mpirun",)
 SYSTEM_PATH = "/usr/bin:/bin"  # a distribution's programs, whatever else the caller has on PATH
 
 Done = subprocess.CompletedProcess[str]
 
 
 def missing(part: str) -> str:
-    """Why `part` (slurm, apptainer) cannot be tested here; empty where it can."""
+    """Why `part` (the name of a file in parts/) is not here; empty where it is."""
     reason = LAB / "missing" / part
     if reason.exists():
         return reason.read_text().strip()
     if not (LAB / part).is_dir():
         return f"no {part} in {LAB}: bring the lab up with `make test-cluster`"
-    if part == "slurm" and not all(cluster.answers() for cluster in (RUN, JUDGE)):
-        return f"Slurm in {LAB} does not answer: bring the lab up with `make test-cluster`"
     return ""
 
 
@@ -41,6 +40,7 @@ def furnish_node(programs: Iterable[str]) -> None:
     wanted = {name: shutil.which(name, path=SYSTEM_PATH) for name in programs}
     wanted.update({name: str(LAB / "slurm/usr/bin" / name) for name in SLURM})
     wanted.update({name: str(LAB / "apptainer/bin" / name) for name in RUNTIMES})
+    wanted.update({name: str(LAB / "openmpi/bin" / name) for name in LAUNCHERS if not missing("openmpi")})
     link_all(LAB / "node/bin", {name: path for name, path in wanted.items() if path})
 
 
@@ -77,8 +77,8 @@ class Cluster:
             "LANG": "C.UTF-8",
         }
 
-    def call(self, *command: str, folder: Path = LAB, path: Path | None = None) -> Done:
-        environment = {**self.environment, **({"PATH": str(path)} if path else {})}
+    def call(self, *command: str, folder: Path = LAB, variables: Mapping[str, str] | None = None) -> Done:
+        environment = {**self.environment, **(variables or {})}
         program = shutil.which(command[0], path=environment["PATH"])
         assert program, f"{command[0]} is not on the node's PATH"
         return subprocess.run(
@@ -102,8 +102,8 @@ class Cluster:
         """What sbatch says of a script without taking it; -vv has it list the options that it read."""
         return self.call("sbatch", "--test-only", "-vv", *options, script.name, folder=script.parent)
 
-    def submit(self, script: Path, *options: str) -> Done:
-        return self.call("sbatch", "--parsable", *options, script.name, folder=script.parent)
+    def submit(self, script: Path, *options: str, variables: Mapping[str, str] | None = None) -> Done:
+        return self.call("sbatch", "--parsable", *options, script.name, folder=script.parent, variables=variables)
 
     def held(self, script: Path, *options: str) -> dict[str, Any]:
         """A job as the controller took it, given in on hold and then withdrawn."""
@@ -117,20 +117,24 @@ class Cluster:
         jobs: list[dict[str, Any]] = json.loads(self.call("scontrol", "show", *what, "--json").stdout)["jobs"]
         return jobs
 
-    def jobs(self, folder: Path) -> list[dict[str, Any]]:
-        """The jobs that were given in from `folder` and not withdrawn, in order."""
-        here = [job for job in self.show("jobs") if job["current_working_directory"] == str(folder)]
+    def jobs(self, folder: Path, number: int = 0) -> list[dict[str, Any]]:
+        """The jobs that work in `folder` or have this number, and were not withdrawn, in order."""
+        here = [
+            job
+            for job in self.show("jobs")
+            if job["current_working_directory"] == str(folder) or number in numbers_of(job)
+        ]
         return sorted((job for job in here if job["job_state"] != ["CANCELLED"]), key=lambda job: int(job["job_id"]))
 
     def withdraw(self, jobs: list[dict[str, Any]]) -> None:
         for job in jobs:
             self.call("scancel", str(job["job_id"]))
 
-    def finished(self, folder: Path, *, seconds: float = 60) -> list[dict[str, Any]]:
-        """The jobs of `folder` once all have ended, also those that they gave in themselves."""
+    def finished(self, folder: Path, number: int = 0, *, seconds: float = 60) -> list[dict[str, Any]]:
+        """The jobs of `folder`, or of this number, once all have ended, also those that they gave in themselves."""
         end = time.monotonic() + seconds
         while True:
-            jobs = self.jobs(folder)
+            jobs = self.jobs(folder, number)
             waiting = [job for job in jobs if {"PENDING", "RUNNING", "COMPLETING"} & set(job["job_state"])]
             if not waiting:
                 return jobs
@@ -144,6 +148,11 @@ class Cluster:
 
 RUN = Cluster("run")
 JUDGE = Cluster("judge")
+
+
+def numbers_of(job: dict[str, Any]) -> tuple[int, int]:
+    """A job's own number, and that of its array where it is a task of one: the number that sbatch printed."""
+    return job["job_id"], job["array_job_id"]["number"] or job["job_id"]
 
 
 def numbers(job: dict[str, Any]) -> dict[str, Any]:

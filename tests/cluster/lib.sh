@@ -5,7 +5,7 @@
 # and are gone when the folder is removed. An existing installation of the same tools is neither used nor touched.
 
 LAB=${SIFMIGRATE_LAB:-/opt/sifmigrate-lab} # not under /tmp or a home: Apptainer mounts those, which would hide faults
-PORT=${SIFMIGRATE_LAB_PORT:-26800}         # +17 and +1017 the controllers, +100 and on the nodes
+PORT=${SIFMIGRATE_LAB_PORT:-26800}         # Slurm: +17, +1017 and from +100 on; Grid Engine: +201 and +202
 PREFIX=$LAB/$PART
 LIB=$PREFIX/usr/lib/$(uname -m)-linux-gnu
 
@@ -44,18 +44,23 @@ read_sid() {
 
 # Unpacks these packages and the libraries that they need into $PREFIX.
 unpack() {
-  local wanted deb
+  local wanted
   read_sid
   # What apt would install on an empty system, less what is neither asked for nor a shared library.
   wanted=$(sid apt-get install -s --no-install-recommends "$@" 2>/dev/null | awk '/^Inst/ {print $2}') ||
     missing "Debian sid has not all of: $*"
-  wanted=$(grep -E -x "lib.*|zlib.*|$(tr ' ' '|' <<<"$*")" <<<"$wanted")
+  # shellcheck disable=SC2046 # one word a package
+  unpack_just $(grep -E -x "lib.*|zlib.*|$(tr ' ' '|' <<<"$*")" <<<"$wanted")
+}
+
+unpack_just() {
+  local deb
+  read_sid
   rm -rf "${PREFIX:?}"
   mkdir -p "$PREFIX/debs"
-  # shellcheck disable=SC2086 # one word a package
-  (cd "$PREFIX/debs" && sid apt-get download $wanted >&2) || missing "packages of Debian sid cannot be downloaded"
+  (cd "$PREFIX/debs" && sid apt-get download "$@" >&2) || missing "packages of Debian sid cannot be downloaded"
   for deb in "$PREFIX"/debs/*.deb; do dpkg-deb -x "$deb" "$PREFIX"; done
-  rm -rf "${PREFIX:?}"/{debs,usr/share}
+  rm -rf "${PREFIX:?}"/{debs,usr/share/{doc,i18n,info,locale,man,perl}}
 }
 
 # Makes programs and plugins run with the libraries in $PREFIX.
@@ -75,4 +80,39 @@ own_libraries() {
 # Whether the daemon of a pid file is alive and this lab's own: pids are reused, and a zombie has no command line.
 alive() {
   [ -s "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$(<"$1")/cmdline" | grep -qF "$LAB/"
+}
+
+# Daemons inherit neither this script's streams (a pipe would never end) nor the caller's environment; a part
+# may give them variables before the command.
+daemon() { env -i PATH="$LAB/node/bin" "$@" </dev/null >/dev/null 2>&1; }
+
+# Waits up to 30 s for what a command says; else ends with the log.
+await() {
+  local log=$1 _
+  shift
+  for _ in {1..300}; do
+    "$@" && return
+    sleep 0.1
+  done
+  echo "$PART: not up after 30 s: $*; the end of $log:" >&2
+  tail -n 20 "$log" >&2
+  exit 1
+}
+
+# Ends exactly those daemons of these pid files that this lab started.
+end() {
+  local file pids=() _
+  for file in "$@"; do
+    if alive "$file"; then
+      kill "$(<"$file")"
+      pids+=("$file")
+    fi
+  done
+  for file in "${pids[@]}"; do
+    for _ in {1..200}; do
+      alive "$file" || continue 2
+      sleep 0.05
+    done
+    kill -9 "$(<"$file")"
+  done
 }

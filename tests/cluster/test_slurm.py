@@ -155,7 +155,7 @@ def test_jobs_given_in_by_a_script_are_accepted_and_have_their_numbers(name: str
     for file in row.get("files", []):
         (script.parent / file).parent.mkdir(exist_ok=True)
         (script.parent / file).write_text("#!/bin/bash\n")
-    done = judge.call("bash", script.name, folder=script.parent, path=login_node(judge))
+    done = judge.call("bash", script.name, folder=script.parent, variables={"PATH": str(login_node(judge))})
     jobs = judge.jobs(script.parent)
     judge.withdraw(jobs)
     if "refused" in row:

@@ -64,6 +64,7 @@ EnforcePartLimits=ALL
 AccountingStorageType=accounting_storage/none
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 ReturnToService=2
+FirstJobId=500000
 MailProg=/bin/true
 PropagateResourceLimits=NONE
 GresTypes=gpu
@@ -95,22 +96,6 @@ changed() { ! cmp -s "$LAB/$1/slurm.conf.new" "$LAB/$1/slurm.conf"; }
 answers() { SLURM_CONF=$LAB/$1/slurm.conf timeout 5 scontrol ping 2>/dev/null | grep -q UP; }
 idle_nodes() { SLURM_CONF=$LAB/run/slurm.conf timeout 5 sinfo -h -N -t idle,mix,alloc -o %N 2>/dev/null | wc -l; }
 munge_answers() { timeout 5 munge -n -S "$MUNGE/socket" >/dev/null 2>&1; }
-
-# Waits up to 30 s for what a command says; else ends with the log.
-await() {
-  local log=$1 _
-  shift
-  for _ in {1..300}; do
-    "$@" && return
-    sleep 0.1
-  done
-  echo "slurm: not up after 30 s: $*; the end of $log:" >&2
-  tail -n 20 "$log" >&2
-  exit 1
-}
-
-# Daemons inherit neither this script's streams (a pipe would never end) nor the caller's environment.
-daemon() { env -i PATH="$LAB/node/bin" "$@" </dev/null >/dev/null 2>&1; }
 
 start_munge() {
   munge_answers && return
@@ -154,22 +139,6 @@ up() {
   start_nodes
 }
 
-# Ends exactly the daemons that this lab started.
-down() {
-  local file pids=() _
-  for file in "$LAB"/run/*.pid "$LAB"/judge/*.pid "$MUNGE"/*.pid; do
-    if alive "$file"; then
-      kill "$(<"$file")"
-      pids+=("$file")
-    fi
-  done
-  for file in "${pids[@]}"; do
-    for _ in {1..200}; do
-      alive "$file" || continue 2
-      sleep 0.05
-    done
-    kill -9 "$(<"$file")"
-  done
-}
+down() { end "$LAB"/run/*.pid "$LAB"/judge/*.pid "$MUNGE"/*.pid; }
 
 "$1"
