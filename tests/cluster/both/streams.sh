@@ -1,0 +1,4 @@
+#!/bin/bash
+#$ -cwd
+echo "to standard output"
+echo "to standard error" >&2
