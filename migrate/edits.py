@@ -6,13 +6,15 @@ is told with its reason. Touching edits and insertions at one place stand in ord
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.inventory.options import inert_line
-from migrate.model import Edit, Finding, Holder, Item, Outcome, Source, Span
+from migrate.model import Edit, Finding, Holder, Item, Outcome, Source, Span, Text
 
+_ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
 _Becoming = dict[Holder | None, list[tuple[Finding, int]]]
 
@@ -73,8 +75,9 @@ def _claims(finding: Finding) -> list[Span]:
     if fix is None:
         return []
     # insertions claim nothing: those at one place stand in rulebook order
-    own = [finding.item.span] if fix.becomes and finding.item is not None else []
-    return own + [Span(e.start, e.end) for e in fix.edits if e.before] + [i.span for i in fix.removes]
+    items = [*fix.removes, *([finding.item] if fix.becomes and finding.item is not None else [])]
+    own = [i.span for i in items if not (_is_foreign(i) and _is_text(i.holder))]
+    return own + [Span(e.start, e.end) for e in fix.edits if e.before]
 
 
 def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
@@ -108,27 +111,34 @@ def _is_foreign(item: Item) -> bool:
     return item.kind == "directive" and item.dialect not in {"", "slurm"} and item.holder is not None
 
 
+def _is_text(holder: Holder | None) -> bool:
+    """Whether a directive line is text of a here-document, which stays whatever it says of the job around it."""
+    return holder is not None and holder.erase.start == holder.erase.end
+
+
 def _additions(source: Source, finding: Finding, number: int, begun: set[tuple[int, str]]) -> Iterator[Owned]:
     """The header and body lines that a fix adds; the same line of shell is written once a job."""
     fix, job = finding.fix, finding.job
     assert fix is not None
     if fix.top:
-        yield Owned(_first_line(source, fix.top), number, rank=0)
+        yield Owned(_first_line(source, job.text if job else Text(source.data), fix.top), number, rank=0)
     if job is None or job.insert_at is None:
         return
     if fix.adds:
         yield Owned(_insertion(source, job.insert_at, [f"{PREFIX}{fix.adds}"]), number)
     if fix.begins and job.begin_at is not None and (job.begin_at, fix.begins) not in begun:
         begun.add((job.begin_at, fix.begins))
-        yield Owned(_insertion(source, job.begin_at, fix.begins.split("\n")), number, rank=2)
+        lines = _ESCAPED.sub(r"\\\g<0>", fix.begins) if job.text.expands else fix.begins
+        yield Owned(_insertion(source, job.begin_at, lines.split("\n")), number, rank=2)
 
 
-def _first_line(source: Source, text: str) -> Edit:
-    """The `#!` line replaced, or put before all else where there is none."""
-    if not source.data.startswith(b"#!"):
-        return Edit(0, b"", text.encode() + source.newline)
-    end = len(source.data.split(b"\n", 1)[0].rstrip(b"\r"))
-    return Edit(0, source.data[:end], text.encode())
+def _first_line(source: Source, script: Text, line: str) -> Edit:
+    """The `#!` line of a script replaced, or put before all else where there is none."""
+    start = script.at(0)
+    if not script.data.startswith(b"#!"):
+        return _insertion(source, start, [line])
+    end = len(script.data.split(b"\n", 1)[0].rstrip(b"\r"))
+    return Edit(start, source.data[start : start + end], line.encode())
 
 
 def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
@@ -156,9 +166,10 @@ def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
             if emitted and lines:
                 text = newline + text
             emitted = emitted or bool(lines)
-            owned.append(Owned(Edit(at, source.data[at : item.span.end], text), number))
+            if not _is_text(holder):
+                owned.append(Owned(Edit(at, source.data[at : item.span.end], text), number))
             at = item.span.end
-        if not emitted:
+        if not emitted and not _is_text(holder):
             last = owned.pop()
             whole = Edit(last.edit.start, source.data[last.edit.start : holder.erase.end], b"")
             owned.append(Owned(whole, last.owner))

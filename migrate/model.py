@@ -84,6 +84,7 @@ class Text:
 
     data: bytes
     offsets: int | tuple[int, ...] = 0
+    expands: bool = False  # a here-document in which the shell around it expands `$`: what is added must be escaped
 
     @property
     def exact(self) -> bool:

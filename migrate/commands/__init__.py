@@ -61,8 +61,8 @@ def _values(word: Word, variables: Variables, depth: int, known: _Known) -> list
     if word.quoted and not word.text.endswith(("[@]}", "[*]}")):
         # `"$X"` stays one word: only a value that is one word itself may stand for it
         values = tuple(v for v in values if len(v) == 1)
-    if not values:
-        return [(word,)]
+    if not values or any(v and v[0].text.startswith(("$(", "`")) for v in values):
+        return [(word,)]  # nothing is known, or it is what another command prints
     # values that name each other over and over would take for ever to write out: each is looked at once a depth
     key = (word.text, word.quoted, depth)
     if key not in known:

@@ -12,7 +12,6 @@ from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, Shell
 from migrate.reader.layout import NOWHERE
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
-_SUBMITTERS = frozenset({"qsub", "qrsh", "qlogin", "qalter"})
 _OPTION_KINDS: Mapping[str, Kind] = {
     "scheduler": "directive",
     "launcher": "launcher-option",
@@ -78,7 +77,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
     kind = _OPTION_KINDS.get(table.kind)
     if table.kind == "scheduler":
         _take_program(c, inner, "scheduler-command")
-        kind = "directive" if inner.program in _SCHEDULERS or (table.dialect and inner.program in _SUBMITTERS) else None
+        kind = "directive" if inner.program in _SCHEDULERS or table.dialect else None
     elif table.kind == "container":
         _take_container(c, inner)
     for option in (part for o in inner.options for part in resources(o)):

@@ -106,7 +106,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         if not (expands or counted) and not _DISTINCT.match(name):
             continue
         row = table.variables[name]
-        own = "the script itself sets it" if name in assigned else ""
+        own = "the script itself sets it" if name in assigned and not _DISTINCT.match(name) else ""
         idle = "" if dialect in c.dialects or not c.dialects else "neither the old scheduler nor Slurm sets it"
         whole = expands and (match["dollar"] == b"$" or c.text.data[end : end + 1] == b"}")
         stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
@@ -121,6 +121,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
                 c.text.span(begin, stop),
                 value_span=c.text.span(start, end),
                 place="own" if own or idle else place,
+                verb="assigned" if name in assigned else "",
                 editable=c.text.contiguous(begin, stop) and not layout.is_damaged(begin, stop),
                 fate="kept" if own or idle or (place == "named" and row.fate == "kept" and not single) else "review",
                 reason=own or idle or quoted + (told if place == "named" else row.reason),

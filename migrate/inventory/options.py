@@ -22,7 +22,8 @@ def take_directive(c: Collector, directive: Directive) -> None:
         return  # a live one of the script that stands there
     place = "header" if directive.live else "dead"
     parts = [part for option in directive.options for part in resources(option)]
-    holder = Holder(directive.span, len(parts) + len(directive.strays), directive.erase)
+    erase = Span(directive.span.start, directive.span.start) if directive.text_only else directive.erase
+    holder = Holder(directive.span, len(parts) + len(directive.strays), erase)
     line = _Line(directive, place, holder)
     previous = directive.span.start + len(c.tables.schedulers[directive.dialect].prefix)
     for option in parts:
@@ -139,7 +140,8 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             program=program,
             verb="refused" if kind == "directive" and fate == "review" else verb,
             constant=all(w.constant for w in words),
-            editable=all(w.editable for w in words) and (row is not None or (line is not None and program == "qsub")),
+            # a line for another scheduler is replaced whole, whatever was undone in it
+            editable=(line is not None and program == "qsub") or (row is not None and all(w.editable for w in words)),
             holder=line.holder if line else None,
             group=group,
             dialect=(line.directive.dialect if line else dialect) if kind == "directive" else "",

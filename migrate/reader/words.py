@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from migrate.model import Text, Word
@@ -141,7 +142,7 @@ def undo_heredoc(text: Text, start: int, end: int, *, quoted: bool, tabs: bool) 
 
     Nothing is undone where its delimiter was `quoted`; leading `tabs` go where it began with `<<-`.
     """
-    return _undo(text, start, end, b"" if quoted else b"$`\\\n", tabs=tabs)
+    return replace(_undo(text, start, end, b"" if quoted else b"$`\\\n", tabs=tabs), expands=not quoted)
 
 
 def _undo(text: Text, start: int, end: int, escapable: bytes, *, tabs: bool = False) -> Text:

@@ -187,8 +187,8 @@ def _unmounted(c: Context) -> str | None:
 
 
 def _leftovers(c: Context) -> str | None:
-    """Directive lines of other schedulers that sbatch obeys all the same, wherever they stand (src/sbatch/xlate.c)."""
-    lines = re.findall(rb"^#(?:PBS|BSUB)[ \t]+-[^\n]*", c.job.text.data, re.MULTILINE)
+    """Directive lines of LSF, which sbatch obeys all the same, wherever they stand (src/sbatch/xlate.c)."""
+    lines = re.findall(rb"^#BSUB[ \t]+-[^\n]*", c.job.text.data, re.MULTILINE)
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from migrate.model import Invocation, VariableRow
+from migrate.model import Edit, Invocation, Span, VariableRow
 from migrate.rulebook.context import Context, replaced
 from migrate.translation import Between, Told, Translation, translate, translate_command
 
@@ -68,7 +68,7 @@ def _default_time(c: Context) -> str | None:
 def _interpreter(c: Context) -> str | None:
     """The `#!` line that the script needs: by -S, or bash where it has none; None where it is right."""
     found = translation(c)
-    if found is None or not c.job.text.exact or c.job.text.at(0):
+    if found is None:
         return None
     named = c.job.text.data.startswith(b"#!")
     shell = found.interpreter.rpartition(":")[2]
@@ -126,9 +126,26 @@ def _slots(text: str, *, whole: bool) -> str | None:
 
 
 def _definition(c: Context) -> str | None:
-    """The line of shell that sets a variable of the old scheduler under its own name."""
-    row = _variable_row(c)
-    return row.define.replace("{local_scratch}", c.target.local_scratch) if row and row.define else None
+    """The line of shell that sets a variable of the old scheduler under its own name; None where it stands there.
+
+    It does so for what Slurm has nothing like, for what the script sets anew, and where no name can stand for it.
+    """
+    text = _value_set(c)
+    return None if text is None or text.encode() in c.job.text.data else text
+
+
+def _value_set(c: Context) -> str | None:
+    row, item = _variable_row(c), c.item
+    if row is None or item is None:
+        return None
+    if row.define:
+        return row.define.replace("{local_scratch}", c.target.local_scratch)
+    if row.need == "slots":
+        found = translation(c)
+        return f"export {item.name}={found.slots}" if found and _new_variable(c) is None else None
+    if item.verb == "assigned" and row.to:
+        return f"export {item.name}=${{{row.to}:-{row.default}}}"
+    return None
 
 
 def _variable_outcome(c: Context) -> str | None:
@@ -136,8 +153,8 @@ def _variable_outcome(c: Context) -> str | None:
     row = _variable_row(c)
     if row is None:
         return None
-    if row.define:
-        return "define"
+    if _value_set(c):
+        return "define" if _definition(c) else None
     if _new_variable(c) is None:
         return "open"
     return "look" if row.need == "slots" and not _counted(c) else "done"
@@ -181,7 +198,7 @@ def _command_outcome(c: Context) -> str | None:
         return None
     if not reading.table.to or _obstacle(c, reading):
         return "open"
-    told = _options_told(c)
+    told = _options_told(c) if reading.program == "qsub" else {}
     looks = reading.program == "qstat" or any(t.outcome == "look" for t in told.values())
     return "look" if looks else "done"
 
@@ -193,9 +210,12 @@ def _obstacle(c: Context, reading: Invocation) -> str:
         return "its words are not certain"
     if reading.program != "qsub":
         unknown = next((o.spelled for o in reading.options if o.row is None or not o.row.to), "")
-        return f"{unknown} has no form under Slurm" if unknown else ""
-    if any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options):
-        return "it starts a program, not a script: `sbatch --wrap` does, by /bin/sh"
+        alone = len(reading.options) > 1 and any(o.row and o.row.form == "command" for o in reading.options)
+        return f"{unknown} has no form under Slurm" if unknown else "its options ask for two things" if alone else ""
+    if _starts_program(reading) and _wrapped(c, reading) is None:
+        return (
+            "it starts a program, whose words qsub's shell reads once more: write `sbatch --wrap`, which is run by sh"
+        )
     opened = next((t.said for t in _options_told(c).values() if t.outcome == "open" or t.begins), "")
     if opened:
         return opened
@@ -203,6 +223,39 @@ def _obstacle(c: Context, reading: Invocation) -> str:
     if printed and reading.table.dialect == "grid_engine" and not any(o.name == "-terse" for o in reading.options):
         return "its sentence is read for the job's id; `sbatch --parsable` prints the id alone"
     return ""
+
+
+def _starts_program(reading: Invocation) -> bool:
+    """`qsub -b y PROGRAM …`: no script is given in, but a command."""
+    return any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options)
+
+
+def _wrapped(c: Context, reading: Invocation) -> Edit | None:
+    """The operands of `qsub -b y` as `--wrap`: one word as it stands, or several that no shell would read otherwise."""
+    words = reading.operands
+    unread = any(o.name == "-shell" and o.value and o.value.text.startswith("n") for o in reading.options)
+    if not words or unread or not all(w.editable for w in words):
+        return None
+    span = Span(words[0].span.start, words[-1].span.end)
+    before = c.source.data[span.start : span.end]
+    if len(words) > 1 and not _PLAIN_WORDS.fullmatch(before):
+        return None
+    quoted = before if len(words) == 1 else b'"' + before + b'"'
+    named = any(o.name == "-N" for o in reading.options)
+    name = b"" if named else b"--job-name=" + words[0].text.split()[0].rsplit("/", 1)[-1].encode() + b" "
+    return Edit(span.start, before, name + b"--wrap=" + quoted)
+
+
+_PLAIN_WORDS = re.compile(rb"[A-Za-z0-9_./:,+@%= \t-]*")
+
+
+def more_edits(c: Context) -> tuple[Edit, ...]:
+    """What changes in a command of the old scheduler beside its name and its options."""
+    reading = _reading(c)
+    if reading is None or c.item is None or c.item.kind != "scheduler-command" or not _starts_program(reading):
+        return ()
+    edit = _wrapped(c, reading)
+    return (edit,) if edit is not None else ()
 
 
 def _is_read(c: Context, reading: Invocation) -> bool:
@@ -215,14 +268,24 @@ def _new_command(c: Context) -> str | None:
     reading = _reading(c)
     if reading is None or reading.table is None or not reading.table.to:
         return None
+    for option in reading.options:
+        if option.row is not None and option.row.form == "command":
+            return option.row.to
     alone = reading.program == "qsub" and reading.table.dialect == "pbs" and _is_read(c, reading)
     return f"{reading.table.to} --parsable" if alone else reading.table.to
 
 
 def _new_option(c: Context) -> str | None:
-    """The words that stand for an option of a `qsub` line."""
-    if _reading(c) is None or c.item is None:
+    """The words that stand for an option of a command of the old scheduler."""
+    reading = _reading(c)
+    if reading is None or c.item is None:
         return None
+    if reading.program != "qsub":
+        option = next((o for o in reading.options if o.span == c.item.span), None)
+        if option is None or option.row is None:
+            return None
+        value = c.source.text(option.value.span) if option.value else ""
+        return value if option.row.form == "command" else f"{option.row.to} {value}".strip()
     told = _options_told(c).get(id(c.item))
     parted = " " if c.source.text(c.item.span).startswith(",") else ""  # a second resource of one -l
     return None if told is None else parted + " ".join(told.lines) if told.lines else ""

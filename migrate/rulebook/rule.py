@@ -24,6 +24,7 @@ from migrate.model import (
 )
 from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import FACTS
+from migrate.rulebook.foreign import more_edits
 from migrate.rulebook.load import load, nearest, place
 
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
@@ -143,7 +144,8 @@ class Rule:
         if span is None:
             return None
         new = _looked_up(text, context, item) if action == "map" else fill(text, context)
-        return Fix(edits=(Edit(span.start, context.source.data[span.start : span.end], new.encode()),))
+        edit = _smallest(span, context.source.data[span.start : span.end], new.encode())
+        return Fix(edits=(edit, *(more_edits(context) if action == "text" else ())))
 
 
 def _become(context: Context, item: Item, text: str) -> Fix:
@@ -155,6 +157,16 @@ def _become(context: Context, item: Item, text: str) -> Fix:
     if not lines:
         return Fix(removes=(item,), begins=begins, fate="rewritten" if begins else "removed")
     return Fix(becomes=lines, begins=begins)
+
+
+def _smallest(span: Span, before: bytes, after: bytes) -> Edit:
+    """The edit without what both end with, from a `$` on: other rules may have a word about a variable there."""
+    at = before.find(b"$")
+    while 0 < at < len(before) and not after.endswith(before[at:]):
+        at += 1
+    if 0 < at < len(before):
+        return Edit(span.start, before[:at], after[: len(after) - len(before) + at])
+    return Edit(span.start, before, after)
 
 
 def _looked_up(table: str, context: Context, item: Item) -> str:

@@ -24,6 +24,7 @@ class Directive:
     erase: Span
     fault: str = ""
     late: bool = False  # live, and below the first command
+    text_only: bool = False  # in a here-document: it counts for the job around it, and stays in its text
 
 
 def options_of(

@@ -11,13 +11,27 @@ from migrate.schedulers.slurm import first_command
 
 _LINE = re.compile(rb"^#\$[ \t]*-[^\n]*\n?", re.MULTILINE)
 _PREFIX = len(b"#$")
+_DOCUMENT = re.compile(
+    rb"<<-?[ \t]*(['\"\\]?)(?P<end>[A-Za-z_]\w*)\1[^\n]*\n(?:.*\n)*?[ \t]*(?P=end)[ \t]*\r?$", re.MULTILINE
+)
 _QUOTE = re.compile(rb"['\"]")
 
 
 def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
-    """The directives of a script text: qsub reads the whole file, here-documents and all."""
+    """The directives of a script text: qsub reads the whole file, here-documents and all.
+
+    A script that speaks to Grid Engine in its here-documents alone is no job: it writes some.
+    """
     end_of_header: int | None = None
-    for match in _LINE.finditer(text.data):
+    matches = list(_LINE.finditer(text.data))
+    if matches and b"<<" in text.data:
+        documents = [(m.start(), m.end()) for m in _DOCUMENT.finditer(text.data)]
+        within = {m.start() for m in matches if any(start < m.start() < end for start, end in documents)}
+        if len(within) == len(matches):
+            return
+    else:
+        within = set()
+    for match in matches:
         if end_of_header is None:
             end_of_header = first_command(text)
         start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
@@ -26,7 +40,16 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         options, strays = options_of(words, rows, long_single_dash=True)
         erase = text.span(start, match.end() if comment < 0 else comment)
         line = text.span(start, end)
-        yield Directive("grid_engine", line, options, strays, live=True, erase=erase, late=start >= end_of_header)
+        yield Directive(
+            "grid_engine",
+            line,
+            options,
+            strays,
+            live=True,
+            erase=erase,
+            late=start >= end_of_header,
+            text_only=start in within,
+        )
 
 
 def _words(text: Text, start: int, end: int) -> list[Word]:

@@ -73,6 +73,7 @@ class _Work:
 
     between: Between
     command: bool = False  # they stand on a command line
+    expands: bool = False  # in a here-document whose `$` the shell around it expands
     told: dict[int, Told] = field(default_factory=dict)
 
     def row(self, item: Item) -> OptionRow:
@@ -94,11 +95,13 @@ def translate_command(items: Sequence[Item], between: Between) -> Mapping[int, T
 
 def translate(job: Job, between: Between) -> Translation:
     """All that is to be said of a job's live directives; pure, and the same for the same job."""
-    work, dialect = _Work(between), between.dialect
+    work, dialect = _Work(between, expands=job.text.expands), between.dialect
     items = [i for i in job.items if i.kind == "directive" and i.dialect == dialect and i.place == "header"]
     _, counting, rows, shape = _work_out(work, items, launch_of(job))
     array = _is_array(counting, rows)
     names = {i.name for i in counting}
+    folder = _folder_of_files(work, counting, rows)
+    usual = {kind: "/".join(filter(None, [folder, usual_name(kind, array=array)])) for kind in ("o", "e")}
     joined = any(
         rows[id(i)].form == "join" and (i.value or "").lower() in {"y", "yes", "oe", "eo", "true"} for i in counting
     )
@@ -112,8 +115,8 @@ def translate(job: Job, between: Between) -> Translation:
         dialect=dialect,
         array=array,
         slots=shape.slots or "${SLURM_CPUS_PER_TASK:-1}",
-        output="" if "-o" in names else f"--output={usual_name('o', array=array)}",
-        error="" if "-e" in names or joined else f"--error={usual_name('e', array=array)}",
+        output="" if "-o" in names else f"--output={usual['o']}",
+        error="" if "-e" in names or joined else f"--error={usual['e']}",
         append=dialect == "grid_engine"
         and bool(output)
         and "%j" not in output
@@ -211,8 +214,16 @@ def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
         no_queues=between.table.default_queues | between.site.default_queues,
         throttle=next((i.value or "" for i in items if rows[id(i)].form == "throttle"), ""),
         command=work.command,
+        expands=work.expands,
+        folder="" if work.command else _folder_of_files(work, items, rows),
     )
     return _merged(asked, [i for i in items if i.name == item.name])
+
+
+def _folder_of_files(work: _Work, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
+    """Grid Engine without -cwd writes into the home folder; empty where that is not known, or not so."""
+    told = any(rows[id(i)].need == "start_folder" for i in items)
+    return "" if told or work.between.dialect != "grid_engine" else work.between.site.home or ""
 
 
 def _merged(asked: Asked, same: list[Item]) -> Told:

@@ -40,6 +40,8 @@ class Asked:
     no_queues: frozenset[str]  # queues that stand for none in particular
     throttle: str = ""  # how many tasks of the array may run at once
     command: bool = False  # it stands on a command line, not in a directive
+    expands: bool = False  # in a here-document whose `$` the shell around it expands
+    folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
 
     @property
     def value(self) -> str:
@@ -55,8 +57,10 @@ def is_template(text: str) -> bool:
     return _TEMPLATE.search(text) is not None
 
 
-def option(name: str, value: str) -> str:
-    """`--name=value` as a directive line takes it: quoted where blanks, quotes or `#` are in the value."""
+def option(name: str, value: str, *, command: bool = False) -> str:
+    """`--name=value` as a directive line (or a `command`) takes it: quoted where the value needs it."""
+    if command and not re.fullmatch(r"[\w./:,@%+=^-]*", value):
+        return f'{name}="{value}"'
     if _PLAIN.fullmatch(value):
         return f"{name}={value}"
     return f'{name}="' + re.sub(r'(["\\])', r"\\\1", value) + '"'
@@ -65,7 +69,8 @@ def option(name: str, value: str) -> str:
 def _text(a: Asked) -> Told:
     if a.command and _SHELL.search(a.value):
         return left_open(f"{a.spelled}: its quotes are not certain on a command line")
-    return done(f"{a.spelled} = {option(a.row.to, a.value)}", option(a.row.to, a.value))
+    line = option(a.row.to, a.value, command=a.command)
+    return done(f"{a.spelled} = {line}", line)
 
 
 def _flag(a: Asked) -> Told:
@@ -210,31 +215,42 @@ def _mail_users(a: Asked) -> Told:
 
 def path(a: Asked, kind: str) -> Told:
     """-o or -e: a file, or a folder in which the file has its usual name."""
-    text, outcome = a.value, ""
+    text, notes = a.value, list[str]()
     host, colon, rest = text.partition(":")
     if colon and re.fullmatch(r"[A-Za-z0-9.-]*", host):
         text = rest
-        outcome = f"the host {host} before the colon" if host else ""
+        notes += [f"the host {host} before the colon"] if host else []
     text = text.replace("%", "%%")
     text = re.sub(r"^\$\{?(?:PBS_O_WORKDIR|SGE_O_WORKDIR)\}?/", "", text)
     if home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
         if a.site.home is None:
             return left_open(f"{a.spelled}: Slurm takes {home[0]} for a folder of that name; write the path out")
         text = a.site.home + text[home.end() :]
-    job_id = "%A" if a.array else "%j"
-    for name, pattern in _PATTERNS[a.dialect].items():
-        text = re.sub(rf"\$\{{{name}\}}|\${name}(?![A-Za-z0-9_])", job_id if pattern == "%j" else pattern, text)
-    text = text.replace("^array_index^", "%a").replace("^array_id^", "%A")
-    if "$" in text:
-        return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
+    text = _with_patterns(a, text)
+    if "$" in text and not a.expands:
+        if a.dialect == "pbs":
+            return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
+        notes.append("the rest of `$` is part of the file's name, as it was")
     if text.endswith("/") or text.rsplit("/", 1)[-1] in {".", ".."}:
         text = text.rstrip("/") + f"/{usual_name(kind, array=a.array)}"
     elif text.rsplit("/", 1)[-1].lower() in _FOLDERS:
         text += f"/{usual_name(kind, array=a.array)}"
-        outcome = "taken for a folder by its name"
-    line = option(a.row.to, text)
-    said = f"{a.spelled} = {line}"
-    return look(f"{said}; {outcome}", line) if outcome else done(said, line)
+        notes.append("taken for a folder by its name")
+    if a.folder and not text.startswith("/"):
+        text = f"{a.folder}/{text}"
+    line = option(a.row.to, text, command=a.command)
+    said = "; ".join([f"{a.spelled} = {line}", *notes])
+    return look(said, line) if notes else done(said, line)
+
+
+def _with_patterns(a: Asked, text: str) -> str:
+    """The path with the scheduler's variables as Slurm's patterns; Grid Engine reads `$NAME`, and no braces."""
+    for name, pattern in _PATTERNS[a.dialect].items():
+        new = "%A" if a.array and pattern == "%j" else pattern
+        text = text.replace(f"${name}", new)
+        if a.dialect == "pbs":
+            text = text.replace(f"${{{name}}}", new)
+    return text.replace("^array_index^", "%a").replace("^array_id^", "%A")
 
 
 def usual_name(kind: str, *, array: bool) -> str:

@@ -6,9 +6,9 @@ cat > child.sh <<'EOF'
 #!/bin/bash
 #$ -cwd
 #$ -N child
-#$ -o child.log
+#$ -j y -o child.log
 echo "$JOB_NAME is the child"
 EOF
 echo "$JOB_NAME is the parent"
-qsub -j y child.sh > /dev/null
+qsub child.sh > /dev/null
 rm child.sh

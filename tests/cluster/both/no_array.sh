@@ -1,6 +1,6 @@
 #!/bin/bash
 #$ -cwd
-#$ -N single -j y -o single.$TASK_ID.log
+#$ -N single -j y -o single.log
 if [ "$SGE_TASK_ID" = undefined ]; then
   echo "no task"
 else
