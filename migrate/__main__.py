@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from typing import NoReturn
 
 
 def main() -> None:
@@ -15,9 +17,24 @@ def main() -> None:
         sys.exit(0)
     from migrate.cli import app  # noqa: PLC0415 - as above
 
-    # results are kept to the end and hold no cycles: looking through them again and again costs a tenth of a run
-    gc.set_threshold(50_000, 20, 100)
-    app()
+    # results are kept to the end and hold no cycles: looking through them again and again costs an eighth of a run
+    gc.disable()
+    try:
+        app()
+    except SystemExit as end:
+        _leave(end)
+
+
+def _leave(end: SystemExit) -> NoReturn:
+    """Exit at once: giving back the memory of all results, object by object, costs a tenth of a run."""
+    if not isinstance(end.code, int):
+        raise end
+    try:
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+    except OSError:
+        raise end from None  # Python has its own way to tell it
+    os._exit(end.code)
 
 
 if __name__ == "__main__":
