@@ -75,7 +75,7 @@ def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]
         finding
         for rule in plan.rules_for(site)
         for context in contexts
-        if rule.kind is None or rule.kind in context.job.by_kind
+        if rule.has_to_do_with(context.job)
         for finding in rule.findings(context)
     ]
     return obey(source, job, found, plan.known_rules)

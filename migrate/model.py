@@ -309,6 +309,11 @@ class Job:
             found.setdefault(item.kind, []).append(item)
         return {kind: tuple(items) for kind, items in found.items()}
 
+    @cached_property
+    def names(self) -> Mapping[str, frozenset[str]]:
+        """The names of `by_kind`: most rules want one that a job does not have."""
+        return {kind: frozenset([i.name for i in items]) for kind, items in self.by_kind.items()}
+
     def item(self, name: str) -> Item | None:
         """The item that decides option `name` for this job: sbatch lets the last live line win."""
         return self._header.get(name)
