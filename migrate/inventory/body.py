@@ -39,11 +39,12 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
 
 def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range], assignments: list[Node]) -> None:
     """One command: read no further than its first word where no table knows it, else by both parsers."""
-    first = layout.first_word(node, ranges)
-    word = first.words[0]
-    table = c.commands_known.get(word.text.rsplit("/", 1)[-1])
+    word = layout.first_word(ranges)
+    program = word.text.rsplit("/", 1)[-1]
+    table = c.commands_known.get(program)
     if word.constant and table is None and node.type == "command":
-        c.commands.append(Invocation(word.text.rsplit("/", 1)[-1], "", word, None, (), (), (), (), first))
+        unread = layout.unread_command(node, word)
+        c.commands.append(Invocation(program, "", word, None, (), (), (), (), unread))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
         return
     damaged = layout.is_damaged(node.start_byte, node.end_byte)

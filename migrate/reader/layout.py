@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from operator import attrgetter
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 from tree_sitter_bash import language
@@ -38,6 +39,7 @@ _OTHER_BLOCKS = frozenset({"elif_clause", "else_clause", "do_group"})
 _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_content"})
 
 
+_START, _END = attrgetter("start_byte"), attrgetter("end_byte")
 NOWHERE = Statement(Span(0, 0), b"", None, 0)  # of a command that nobody takes out
 
 
@@ -66,38 +68,42 @@ class Layout:
         parser, query = _parser()
         self.root = parser.parse(_trailing_backslash_hidden(text.data)).root_node
         self._captures = QueryCursor(query).captures(self.root)
+        self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
 
     def _nodes(self, name: str) -> list[Node]:
-        return sorted(self._captures.get(name, []), key=lambda n: (n.start_byte, -n.end_byte))
+        """What was captured by this name, by start, and outer before inner where that is the same."""
+        return sorted(sorted(self._captures.get(name, ()), key=_END, reverse=True), key=_START)
+
+    def _ranges(self, name: str) -> list[Range]:
+        return [node.byte_range for node in self._nodes(name)]
+
+    @cached_property
+    def _all_holes(self) -> list[Range]:
+        return self._ranges("hole")
 
     @cached_property
     def holes(self) -> list[Range]:
         """Outermost expansions and substitutions, in order."""
-        outer: list[Range] = []
-        for node in self._nodes("hole"):
-            if not outer or node.start_byte >= outer[-1][1]:
-                outer.append((node.start_byte, node.end_byte))
-        return outer
+        return _outermost(self._all_holes)
 
     def holes_in(self, start: int, end: int) -> list[Range]:
         """The outermost expansions within start..end, also where that lies inside a larger one."""
-        low = bisect_left(self.holes, (start, 0))
-        found = [hole for hole in self.holes[low : bisect_left(self.holes, (end, 0))] if hole[1] <= end]
-        if found or low == 0 or self.holes[low - 1][1] < end:
+        holes = self.holes
+        low = bisect_left(holes, (start, 0))
+        found = []
+        if low < len(holes) and holes[low][0] < end:
+            found = [hole for hole in holes[low : bisect_left(holes, (end, 0), low)] if hole[1] <= end]
+        if found or low == 0 or holes[low - 1][1] < end:
             return found
-        inner: list[Range] = []
-        for node in self._nodes("hole"):
-            if node.start_byte >= start and node.end_byte <= end and (not inner or node.start_byte >= inner[-1][1]):
-                inner.append((node.start_byte, node.end_byte))
-        return inner
+        return _outermost(hole for hole in self._all_holes if hole[0] >= start and hole[1] <= end)
 
     @cached_property
     def comments(self) -> list[Range]:
-        return [(n.start_byte, n.end_byte) for n in self._nodes("comment")]
+        return self._ranges("comment")
 
     @cached_property
     def raw_strings(self) -> list[Range]:
-        return [(n.start_byte, n.end_byte) for n in self._nodes("raw")]
+        return self._ranges("raw")
 
     @cached_property
     def functions(self) -> list[tuple[str, Range]]:
@@ -111,7 +117,7 @@ class Layout:
     @cached_property
     def twins(self) -> Range | None:
         """A line that opens two here-documents, and both: tree-sitter takes the second one's text for commands."""
-        match = _TWO_HEREDOCS.search(self.data)
+        match = _TWO_HEREDOCS.search(self.data) if self.data.count(b"<<") > 1 else None
         if match is None:
             return None
         last = re.compile(rb"^\t*" + re.escape(match["last"]) + rb"\r?$", re.MULTILINE).search(self.data, match.end())
@@ -137,7 +143,7 @@ class Layout:
         return found or [(0, len(self.data))]
 
     def is_damaged(self, start: int, end: int) -> bool:
-        return any(a < end and start < b for a, b in self.damaged)
+        return bool(self.damaged) and any(a < end and start < b for a, b in self.damaged)
 
     @cached_property
     def gaps(self) -> list[Gap]:
@@ -188,8 +194,7 @@ class Layout:
         ranges: list[Range] = []
         assignments: list[Node] = []
         end_of_assignment = -1
-        children = [c for c in node.children if c.type not in _REDIRECTS]
-        parent = node.parent
+        children, parent = node.children, node.parent
         if parent is not None and parent.type == "redirected_statement" and parent.children[0] == node:
             # tree-sitter takes every word after a redirection for one more destination of it
             for redirect in parent.children[1:]:
@@ -197,16 +202,17 @@ class Layout:
                 cut = next(
                     (n for n, t in enumerate(targets[1:], 1) if t.start_byte != targets[n - 1].end_byte), len(targets)
                 )
-                children += targets[cut:]
+                children = [*children, *targets[cut:]]
         for child in children:
-            start, end = child.start_byte, child.end_byte
-            if start == end:
+            start, end = child.byte_range
+            kind = child.type
+            if start == end or kind in _REDIRECTS:
                 continue
             if ranges and ranges[-1][1] == start:
                 ranges[-1] = (ranges[-1][0], end)  # one word that tree-sitter cut in two
             elif start == end_of_assignment:
                 end_of_assignment = end  # the tail of an assignment's value
-            elif child.type == "variable_assignment" and (not ranges or node.type == "declaration_command"):
+            elif kind == "variable_assignment" and (not ranges or node.type == "declaration_command"):
                 assignments.append(child)
                 end_of_assignment = end
             else:
@@ -231,17 +237,27 @@ class Layout:
     def agrees(self, node: Node, ranges: list[Range], assignments: list[Node]) -> bool:
         """Whether bashlex reads the same words here."""
         start, end = node.start_byte, self.command_end(node)
-        if node.parent is not None and any(c.type == "heredoc_redirect" for c in node.parent.children):
+        if self._has_heredoc(node.parent):
             end = node.end_byte
-        parts = [(a.start_byte, self.value_end(a)) for a in assignments]
-        return agreed(self.data, start, end, sorted(ranges + parts), self.holes_in(start, end))
+        if assignments:
+            ranges = sorted(ranges + [(a.start_byte, self.value_end(a)) for a in assignments])
+        return agreed(self.data, start, end, ranges, self.holes_in(start, end))
 
-    def first_word(self, node: Node, ranges: list[Range]) -> ShellCommand:
-        """The command with nothing but its first word read: enough to know whether the rest matters."""
+    def _has_heredoc(self, node: Node | None) -> bool:
+        """Whether a here-document begins right below this node; most scripts have none."""
+        if node is None or "heredoc" not in self._captures:
+            return False
+        return any(c.type == "heredoc_redirect" for c in node.children)
+
+    def first_word(self, ranges: list[Range]) -> Word:
+        """The first word of a command: enough to know whether the rest matters."""
         start, end = ranges[0]
         plain = read_plain_word(self.data, self.text, start, end)
-        words = (plain,) if plain else read_words(self.data, self.text, ranges[:1], self.holes_in(start, end))
-        return ShellCommand(self.text.span(node.start_byte, node.end_byte), words, (), NOWHERE)
+        return plain or read_words(self.data, self.text, ranges[:1], self.holes_in(start, end))[0]
+
+    def unread_command(self, node: Node, word: Word) -> ShellCommand:
+        """The command with nothing but its first word."""
+        return ShellCommand(self.text.span(*node.byte_range), (word,), (), NOWHERE)
 
     def shell_command(self, node: Node, ranges: list[Range], *, editable: bool, removable: bool) -> ShellCommand:
         """The command with its words read, and where it is `removable` with what surrounds it."""
@@ -249,8 +265,9 @@ class Layout:
         words = read_words(self.data, self.text, ranges, holes)
         if not editable:
             words = tuple(Word(w.span, w.text, w.constant, w.quoted, False, w.offsets) for w in words)
-        doc = next((h.text for h in self.heredocs if h.command == (node.start_byte, node.end_byte)), None)
-        span = self.text.span(node.start_byte, node.end_byte)
+        whole = node.byte_range
+        doc = next((h.text for h in self.heredocs if h.command == whole), None) if self.heredocs else None
+        span = self.text.span(*whole)
         statement = self._statement(node) if removable else NOWHERE
         return ShellCommand(span, words, self.prefix_assignments(node), statement, doc)
 
@@ -303,13 +320,22 @@ class Layout:
             node = node.parent
         return self.data.rfind(b"\n", 0, offset) + 1
 
+    def _block(self, node: Node) -> tuple[int, int, bool]:
+        """Start of the block in which a statement stands, how many statements it has, and whether it needs one."""
+        parent = node.parent
+        if parent is None:
+            return node.start_byte, 1, False
+        if parent.id not in self._blocks:
+            self._blocks[parent.id] = _runs(parent.children)
+        return *self._blocks[parent.id][node.id], parent.type != "program"
+
     def _statement(self, node: Node) -> Statement:
         """What to erase so that this command is gone, and what must stay behind so that the rest is valid."""
         whole, joined = node, False
         while whole.parent is not None and whole.parent.type in _WRAPPERS:
             joined = joined or whole.parent.type != "redirected_statement"
             whole = whole.parent
-        block, size, nested = _block(whole)
+        block, size, nested = self._block(whole)
         if not nested and whole.end_byte <= self.above:
             tops = [n for n in self.root.named_children if n.type not in _NO_STATEMENT and n.end_byte <= self.above]
             block, size, nested = tops[0].start_byte, len(tops), True
@@ -321,8 +347,12 @@ class Layout:
         rest = self.data[end:stop].strip(b" \t\r")
         if rest == b";":
             end, rest = stop, b""
-        has_document = any(c.type == "heredoc_redirect" for c in whole.children)
-        if joined or has_document or self.data[line:start].strip(b" \t") or (rest and not rest.startswith(b"#")):
+        if (
+            joined
+            or self._has_heredoc(whole)
+            or self.data[line:start].strip(b" \t")
+            or (rest and not rest.startswith(b"#"))
+        ):
             return Statement(self.text.span(node.start_byte, node.end_byte), b":", None, 0)
         if rest:  # a comment stands behind it, and stays
             end += self.data[end:stop].index(b"#")
@@ -359,21 +389,28 @@ def _join(ranges: list[Range]) -> list[Range]:
     return joined
 
 
-def _block(node: Node) -> tuple[int, int, bool]:
-    """Start of the block in which a statement stands, how many statements it has, and whether it needs one."""
-    siblings = node.parent.children if node.parent else [node]
-    at = siblings.index(node)
-    low = high = at
-    while low > 0 and _in_block(siblings[low - 1]):
-        low -= 1
-    while high + 1 < len(siblings) and _in_block(siblings[high + 1]):
-        high += 1
-    statements = [s for s in siblings[low : high + 1] if s.is_named and s.type not in _NO_STATEMENT]
-    return (
-        statements[0].start_byte,
-        len(statements),
-        node.parent is not None and node.parent.type != "program",
-    )
+def _outermost(ranges: Iterable[Range]) -> list[Range]:
+    """Those of ranges in order that do not lie in one before them."""
+    outer: list[Range] = []
+    for each in ranges:
+        if not outer or each[0] >= outer[-1][1]:
+            outer.append(each)
+    return outer
+
+
+def _runs(siblings: list[Node]) -> dict[int, tuple[int, int]]:
+    """For each sibling, by its id, the start and the number of the statements of the run in which it stands."""
+    runs: dict[int, tuple[int, int]] = {}
+    run: list[Node] = []
+    for sibling in [*siblings, None]:
+        if sibling is not None and _in_block(sibling):
+            run.append(sibling)
+            continue
+        statements = [s for s in run if s.is_named and s.type not in _NO_STATEMENT]
+        if statements:
+            runs.update(dict.fromkeys([s.id for s in run], (statements[0].start_byte, len(statements))))
+        run = []
+    return runs
 
 
 def _in_block(node: Node) -> bool:

@@ -6,16 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 
-from migrate.model import Text, Word
+from migrate.model import Span, Text, Word
 
 Range = tuple[int, int]
 
 # Blanks split these, whatever else bash does (proved against bashlex by a property test).
-_PLAIN = re.compile(rb"[A-Za-z0-9_./:,+@%^ \t=-]*\Z")
+_PLAIN = re.compile(rb"[A-Za-z0-9_./:,+@%^ \t=-]*")
 _NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-z0-9_]*\})")
 _WORD = re.compile(rb"[^ \t]+")
-_PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*\Z")
+_PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*")
 _BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
 # What may be taken in one piece, by the quote that is open; an expansion's first byte never is.
 _RUNS = {
@@ -25,20 +26,23 @@ _RUNS = {
 }
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9_./:,+@%^-]+")
 _TIME = re.compile(r"time[ \t]")
+_CONTINUED = re.compile(rb"(.?)\\\r?\n(.?)", re.DOTALL)
 _SIMPLE_HOLE = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})\Z")
 
 
 def read_words(data: bytes, text: Text, ranges: Sequence[Range], holes: Sequence[Range]) -> tuple[Word, ...]:
     """The words at these byte ranges of `data`; `holes` are the expansions in it, outermost and in order."""
-    return tuple(_read_word(data, text, start, end, holes) for start, end in ranges)
+    return tuple([_read_word(data, text, start, end, holes) for start, end in ranges])
 
 
 def read_plain_word(data: bytes, text: Text, start: int, end: int) -> Word | None:
     """The word at this range, where it reads as it is written; None where quotes, escapes or expansions are in it."""
-    raw = data[start:end]
-    if not _PLAIN_WORD.match(raw):
+    if not _PLAIN_WORD.fullmatch(data, start, end):
         return None
-    return Word(text.span(start, end), raw.decode("latin-1"), editable=text.contiguous(start, end))
+    value, at = data[start:end].decode("latin-1"), text.offsets
+    if isinstance(at, int):
+        return Word(Span(at + start, at + end), value)
+    return Word(text.span(start, end), value, editable=text.contiguous(start, end))
 
 
 def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Range]) -> Word:
@@ -74,15 +78,22 @@ def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ra
     value = b"".join(data[a:b] for a, b in kept).decode("latin-1")
     constant = constant and (quoted or not _BRACES.search(value))
     plain = len(value) == end - start and text.contiguous(start, end)
-    offsets = None if plain else tuple(text.at(k) for a, b in kept for k in range(a, b))
+    offsets = None if plain else _places(text, kept)
     return Word(text.span(start, end), value, constant, quoted, text.contiguous(start, end), offsets)
+
+
+def _places(text: Text, kept: Sequence[Range]) -> tuple[int, ...]:
+    """Where each byte of these ranges stands in the file."""
+    at = text.offsets
+    if isinstance(at, int):
+        return tuple(chain.from_iterable([range(at + start, at + end) for start, end in kept]))
+    return tuple(chain.from_iterable([at[start:end] for start, end in kept]))
 
 
 def agreed(data: bytes, start: int, end: int, ranges: Sequence[Range], holes: Sequence[Range]) -> bool:
     """Whether bashlex reads the command at start..end as exactly the words at `ranges`."""
-    raw = data[start:end]
-    if _PLAIN.match(raw):
-        return [(m.start() + start, m.end() + start) for m in _WORD.finditer(raw)] == list(ranges)
+    if _PLAIN.fullmatch(data, start, end):
+        return [m.span() for m in _WORD.finditer(data, start, end)] == list(ranges)
     masked = _mask(data, start, end, holes)
     shape, places = _shape(masked)
     words = _bashlex_words(shape)
@@ -95,7 +106,7 @@ def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
     for begin, stop in holes:
         if start <= begin and stop <= end and not _SIMPLE_HOLE.match(data[begin:stop]):
             out[begin - start : stop - start] = b"x" * (stop - begin)
-    for match in re.finditer(rb"(.?)\\\r?\n(.?)", bytes(out), re.DOTALL):
+    for match in _CONTINUED.finditer(bytes(out)) if b"\\" in out else ():
         joins = match[1].strip() and match[2].strip()
         width = match.end() - match.start() - len(match[1]) - len(match[2])
         at = match.start() + len(match[1])
