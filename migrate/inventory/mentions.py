@@ -10,9 +10,10 @@ from migrate.inventory.options import take_setting
 from migrate.model import Gap, Item
 from migrate.reader import Layout
 
-_SLURM = re.compile(rb"(?<![A-Za-z0-9_])(?:SLURM|SBATCH)_[A-Z0-9_]+")
+# Each pattern begins with a letter, for which `re` leaps ahead; what must stand before that is asked after it.
+_SLURM = re.compile(rb"S(?<![A-Za-z0-9_]S)(?:LURM|BATCH)_[A-Z0-9_]+")
 _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
-_WRITTEN = re.compile(rb"(?<=[^\n])#(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
+_WRITTEN = re.compile(rb"#(?<=[^\n]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
 _ARITHMETIC = re.compile(rb"\(\([^\n]*?\)\)")
 _SUBMITS = re.compile(rb"(?<![\w./-])q(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
@@ -36,8 +37,9 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
     data = c.text.data
     hidden = [*layout.comments, *layout.raw_strings]
     _take_slurm_variables(c, layout, hidden, assigned)
-    for dialect in ("grid_engine", "pbs"):
-        _take_variables(c, layout, dialect, assigned)
+    for dialect, sign in (("grid_engine", b"SGE_"), ("pbs", b"PBS_")):
+        if dialect in c.dialects or sign in data or b"PE_HOSTFILE" in data:
+            _take_variables(c, layout, dialect, assigned)
     for match in _WRITTEN.finditer(data):
         if not inside(match.start(), layout.comments) and not c.is_inner(match.start()):
             reason = "a directive that this script writes into another one: it was not read"
@@ -145,9 +147,10 @@ def _distinct(names: tuple[str, ...]) -> re.Pattern[bytes]:
 
 @cache
 def _paths(prefixes: tuple[str, ...]) -> re.Pattern[bytes]:
-    known = b"|".join(re.escape(p.encode()) for p in sorted(prefixes, key=len, reverse=True))
+    """A path of these prefixes, all of which begin with a slash (site.schema.json)."""
+    known = b"|".join(re.escape(p[1:].encode()) for p in sorted(prefixes, key=len, reverse=True))
     return re.compile(
-        rb"(?:(?<=[ \t\"'=]-[A-Za-z])|(?<![A-Za-z0-9_./}-]))("
+        rb"(/(?:(?<=[ \t\"'=]-[A-Za-z]/)|(?<![A-Za-z0-9_./}-]/))(?:"
         + known
-        + rb")(?![A-Za-z0-9_.-])(?:/[A-Za-z0-9_./${}+@%-]*)?"
+        + rb"))(?![A-Za-z0-9_.-])(?:/[A-Za-z0-9_./${}+@%-]*)?"
     )
