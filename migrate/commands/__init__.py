@@ -19,23 +19,26 @@ _DEPTH = 6
 _NEAR = 256  # bytes of blanks and continuations between an option and its value
 _UNKNOWN = "no table knows it"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_CHANGING = re.compile(r"[$`*?~]")
 _BLANKS = re.compile(r"[^ \t\n]+")
 
 
 def split_value(word: Word) -> tuple[Word, ...]:
     """The words into which bash splits an unquoted expansion of this value (quotes in it are plain characters)."""
-    return tuple(part_of(word, m.start(), m.end(), quoted=False) for m in _BLANKS.finditer(word.text))
+    return tuple([part_of(word, *m.span(), quoted=False) for m in _BLANKS.finditer(word.text)])
 
 
 def part_of(word: Word, start: int, stop: int | None = None, *, quoted: bool | None = None) -> Word:
     """The characters start..stop of a word as a word of their own."""
     stop = len(word.text) if stop is None else stop
+    if word.offsets is None and word.constant and stop - start == len(word.text) and quoted in {None, word.quoted}:
+        return word
     text, span = word.text[start:stop], word.part(start, stop)
     contiguous = span.end - span.start == len(text)
     return Word(
         span,
         text,
-        constant=word.constant or not re.search(r"[$`*?~]", text),
+        constant=word.constant or not _CHANGING.search(text),
         editable=word.editable and contiguous,
         offsets=None if word.offsets is None else word.offsets[start:stop],
         quoted=word.quoted if quoted is None else quoted,
