@@ -12,6 +12,7 @@ from migrate.model import Entry, Gap, Outcome, Report, Result
 from migrate.reports.summary import PLAIN, Style, Summary, decision, gap_lines, masked, summarize
 
 SCHEMA_VERSION = 1
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
 # What could steer a terminal or is no character: C1 controls, bidirectional and invisible marks, lone surrogates.
 _UNSEEN = re.compile(
@@ -29,17 +30,21 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
         "scripts": [_script(result, report) for result in report.results],
         "summary": _summary(summarize(report)),
     }
-    return _UNSEEN.sub(_escaped, _lines(document)) + "\n"
+    return _lines(document)
 
 
 def _lines(document: dict[str, Any]) -> str:
     """The document with a line for each script, so that reports can be compared and searched by line."""
-    dumps = json.JSONEncoder(ensure_ascii=False).encode
-    scripts = ",\n".join(dumps(script) for script in document["scripts"])
-    members = (
-        f"{dumps(k)}: [\n{scripts}\n]" if k == "scripts" else f"{dumps(k)}: {dumps(v)}" for k, v in document.items()
-    )
-    return "{\n" + ",\n".join(members) + "\n}"
+    members = []
+    for key, value in document.items():
+        told = "[\n" + ",\n".join(map(_dumped, value)) + "\n]" if key == "scripts" else _dumped(value)
+        members.append(f'"{key}": {told}')
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _dumped(value: Any) -> str:
+    text = _ENCODER.encode(value)
+    return text if text.isascii() and "\x7f" not in text else _UNSEEN.sub(_escaped, text)
 
 
 def _escaped(match: re.Match[str]) -> str:

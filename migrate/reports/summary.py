@@ -146,20 +146,26 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key
+_REMEMBERED = 1 << 14  # texts of which many scripts hold the same
 _LONG_SECRET = 8  # a shorter one is not looked for elsewhere: it may be any word
 
 
 def masked(text: str, about: str = "") -> str:
     """The text with token-like strings cut to their first characters; also those that the words `about` name."""
     out = _masked(text)
-    for match in _NAMED.finditer(about) if _may_name(about) else ():
-        secret = _secret(match)
-        if len(secret) >= _LONG_SECRET:
-            out = out.replace(secret, _cut(secret))
+    for secret in _secrets(about) if about else ():
+        out = out.replace(secret, _cut(secret))
     return out
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=_REMEMBERED)
+def _secrets(about: str) -> tuple[str, ...]:
+    """The secrets that these words name, as far as they are long enough to be nothing else."""
+    named = map(_secret, _NAMED.finditer(about)) if _may_name(about) else ()
+    return tuple(secret for secret in named if len(secret) >= _LONG_SECRET)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _masked(text: str) -> str:
     named = _NAMED.sub(_cut_named, text) if _may_name(text) else text
     return _TOKEN.sub(lambda m: _cut(m[0]), named)
