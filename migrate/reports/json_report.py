@@ -9,7 +9,7 @@ from typing import Any
 
 from migrate import __version__
 from migrate.model import Entry, Gap, Outcome, Report, Result
-from migrate.reports.summary import PLAIN, Style, Summary, decision, gap_lines, masked, summarize
+from migrate.reports.summary import PLAIN, Style, Summary, decision, entries_by_item, gap_lines, masked, summarize
 
 SCHEMA_VERSION = 1
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
@@ -22,24 +22,20 @@ _UNSEEN = re.compile(
 
 def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it has one look
     """The whole report as JSON in UTF-8; strings that look like secrets are masked, names of files are not."""
-    document = {
+    head = {
         "schema_version": SCHEMA_VERSION,
         "tool_version": __version__,
         "target": report.target.id,
         **({"output_files": dict(sorted(report.output_files.items()))} if report.output_files else {}),
-        "scripts": [_script(result, report) for result in report.results],
-        "summary": _summary(summarize(report)),
     }
-    return _lines(document)
-
-
-def _lines(document: dict[str, Any]) -> str:
-    """The document with a line for each script, so that reports can be compared and searched by line."""
-    members = []
-    for key, value in document.items():
-        told = "[\n" + ",\n".join(map(_dumped, value)) + "\n]" if key == "scripts" else _dumped(value)
-        members.append(f'"{key}": {told}')
-    return "{\n" + ",\n".join(members) + "\n}\n"
+    # a line for each script, so that reports can be compared and searched by line; put together once: it is large
+    parts = ["{\n", *(f'"{key}": {_dumped(value)},\n' for key, value in head.items()), '"scripts": [\n']
+    for result in report.results:
+        parts += (_dumped(_script(result, report)), ",\n")
+    if report.results:
+        parts.pop()  # nothing follows the last one
+    parts += ('\n],\n"summary": ', _dumped(_summary(summarize(report))), "\n}\n")
+    return "".join(parts)
 
 
 def _dumped(value: Any) -> str:
@@ -56,7 +52,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _script(result: Result, report: Report) -> dict[str, Any]:
-    entries = {id(e.item): e for e in result.entries if e.item is not None}
+    entries = entries_by_item(result)
     script = {
         "path": result.source.path,
         "site": result.site.id,

@@ -231,7 +231,7 @@ def account(result: Result, report: Report) -> Account:
 
 
 def _remarks(result: Result) -> Iterator[_Remark]:
-    entries = {id(e.item): e for e in result.entries if e.item is not None}
+    entries = entries_by_item(result)
     new = {(o.finding.rule, o.finding.message): o for o in result.outcomes if _adds(o)}
     for entry in result.entries:
         if entry.item is None:
@@ -352,7 +352,8 @@ def summarize(report: Report) -> Summary:
     A script is released by a set of decisions when everything in it that waits for a person (a finding, an item
     that its table leaves to a person, a gap, a fault) carries one of them; edits to look at do not wait.
     """
-    causes = [_causes(result) for result in report.results]
+    entries = [entries_by_item(result) for result in report.results]
+    causes = list(map(_causes, report.results, entries))
     waiting = [{c for c in each if c} for each in causes]
     released = [ids for each, ids in zip(causes, waiting, strict=True) if each and all(each)]
     return Summary(
@@ -361,7 +362,7 @@ def summarize(report: Report) -> Summary:
         by_readiness=_counted(READINESS, (r.readiness for r in report.results)),
         by_fate=_counted(FATES, (e.fate for r in report.results for e in r.entries)),
         images=_images(report),
-        decisions=_decisions(report, waiting, released),
+        decisions=_decisions(_rules_asking(report.results, entries), waiting, released),
         deciding=len(set().union(*released)),
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
@@ -373,9 +374,13 @@ def _counted(names: Sequence[V], found: Iterable[V]) -> dict[V, int]:
     return {name: counts[name] for name in names}
 
 
-def _causes(result: Result) -> list[str]:
+def entries_by_item(result: Result) -> dict[int, Entry]:
+    """The entries of a script by the identity of their items."""
+    return {id(e.item): e for e in result.entries if e.item is not None}
+
+
+def _causes(result: Result, entries: Mapping[int, Entry]) -> list[str]:
     """For each thing in a script that waits for a person the decision that it waits for, or nothing."""
-    entries = {id(e.item): e for e in result.entries if e.item is not None}
     asked = [o for o in result.outcomes if waits(o, entries.get(id(o.finding.item)))]
     spoken = {id(o.finding.item) for o in result.outcomes}
     tables = [e for e in result.entries if e.fate == "review" and id(e.item) not in spoken]
@@ -385,19 +390,27 @@ def _causes(result: Result) -> list[str]:
 
 def decision(outcome: Outcome, entries: Mapping[int, Entry]) -> str:
     """The decision that a finding waits for, masked; `entries` by the identity of their items."""
+    if not outcome.finding.decision:
+        return ""
     entry = entries.get(id(outcome.finding.item))
     return masked(outcome.finding.decision, entry.text if entry else "")
 
 
-def _decisions(report: Report, waiting: Sequence[set[str]], released: Sequence[set[str]]) -> tuple[Decision, ...]:
+def _rules_asking(results: Sequence[Result], entries: Sequence[Mapping[int, Entry]]) -> dict[str, set[str]]:
+    """The rules that ask for each decision."""
+    rules: dict[str, set[str]] = defaultdict(set)
+    for result, known in zip(results, entries, strict=True):
+        for outcome in result.outcomes:
+            rules[decision(outcome, known)].add(outcome.finding.rule)
+    return rules
+
+
+def _decisions(
+    rules: Mapping[str, set[str]], waiting: Sequence[set[str]], released: Sequence[set[str]]
+) -> tuple[Decision, ...]:
     """All decisions, those that most scripts wait for first."""
     scripts = Counter(d for ids in waiting for d in ids)
     alone = Counter(next(iter(ids)) for ids in released if len(ids) == 1)
-    rules: dict[str, set[str]] = defaultdict(set)
-    for result in report.results:
-        entries = {id(e.item): e for e in result.entries if e.item is not None}
-        for outcome in result.outcomes:
-            rules[decision(outcome, entries)].add(outcome.finding.rule)
     ordered = sorted(scripts, key=lambda d: (-scripts[d], d))
     return tuple(Decision(d, tuple(sorted(rules[d])), scripts[d], alone[d]) for d in ordered)
 
