@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import attrgetter
 
 from migrate.edits import Owned
 from migrate.model import (
@@ -21,6 +22,7 @@ from migrate.model import (
     Span,
 )
 
+_ORDER = attrgetter("span", "kind", "name")
 _GRAVITY = {"removed": 0, "rewritten": 0, "added": 0, "review": 1, "kept": 2}
 
 
@@ -35,22 +37,23 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
         if outcome.finding.item is not None and outcome.finding.fate != "added":
             about[id(outcome.finding.item)].append(number)
     entries: list[Entry] = []
-    items = sorted((i for part in job.walk() for i in part.items), key=lambda i: (i.span, i.kind, i.name))
-    for item in items:
-        numbers = about[id(item)]
-        own = tuple(e for n in numbers if outcomes[n].applied for e in edits.get(n, ()))
-        entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{len(entries) + 1}"))
+    items = sorted([i for part in job.walk() for i in part.items], key=_ORDER) if job.jobs else job.items
+    for count, item in enumerate(items, 1):
+        numbers = about.get(id(item), ())
+        own = tuple([e for n in numbers if outcomes[n].applied for e in edits.get(n, ())])
+        entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{count}"))
     return entries + _added(source, outcomes, owned)
 
 
 def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:
     fate, safety, rule, reason = _verdict(item, outcomes)
-    line, column = source.position(item.span.start)
-    inside = [e for e in edits if item.span.start <= e.start and e.end <= item.span.end]
+    start, end = item.span
+    line, column = source.position(start)
+    inside = [e for e in edits if start <= e.start and e.end <= end]
     becomes = next((o.finding.fix.becomes for o in outcomes if o.applied and o.finding.fix), ())
     if fate == "rewritten" and not inside and not becomes:
         reason += f"; changed where its value stands{_line_of(source, edits)}"
-    lines = source.data.count(b"\n", item.span.start, max(item.span.start, item.span.end - 1))
+    lines = source.data.count(b"\n", start, max(start, end - 1))
     return Entry(
         id=name,
         item=item,

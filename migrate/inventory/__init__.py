@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
@@ -18,6 +19,7 @@ from migrate.schedulers.slurm import first_command
 
 __all__ = ["decoded", "take"]
 
+_ORDER = attrgetter("span", "kind", "name")
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([A-Za-z0-9_.+-]+)")
 
 
@@ -68,7 +70,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         text=text,
         shell=shell,
         dialect=dialect,
-        items=tuple(sorted(collector.items.values(), key=lambda i: (i.span, i.kind, i.name))),
+        items=tuple(sorted(collector.items.values(), key=_ORDER)),
         commands=tuple(collector.commands),
         gaps=tuple(sorted(collector.gaps, key=lambda g: g.span)),
         jobs=tuple(collector.jobs),
