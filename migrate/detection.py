@@ -32,17 +32,18 @@ def _evidence(source: Source, job: Job, candidate: Site) -> list[str]:
 
 
 def _shows(item: Item, pattern: Mapping[str, object]) -> bool:
-    return all(
-        any(_fits(part, pattern[key]) for part in (getattr(item, key) or "").split(","))
-        for key in ("name", "value")
-        if key in pattern
-    )
+    return _fits(item.name, pattern.get("name")) and _fits(item.value or "", pattern.get("value"))
 
 
 def _fits(text: str, pattern: object) -> bool:
-    if isinstance(pattern, list):
-        return any(_fits(text, p) for p in pattern)
-    wanted = str(pattern)
+    """Whether one of the words between commas is one that the pattern lists; a pattern of None asks nothing."""
+    if pattern is None:
+        return True
+    listed = pattern if isinstance(pattern, list) else [pattern]
+    return any(_is(part, str(wanted)) for part in text.split(",") for wanted in listed)
+
+
+def _is(text: str, wanted: str) -> bool:
     if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
         return re.fullmatch(wanted[1:-1], text) is not None
     return text == wanted

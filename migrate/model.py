@@ -413,6 +413,10 @@ class Tables:
     speakers: frozenset[str]  # programs whose words name other programs and start none
     path_prefixes: tuple[str, ...]
 
+    @cached_property
+    def setting_prefixes(self) -> tuple[str, ...]:
+        return tuple(s.prefix for s in self.settings)
+
 
 @dataclass(frozen=True)
 class SchedulerTable:

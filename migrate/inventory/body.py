@@ -51,14 +51,18 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
     removable = table is None or table.kind in {"module", "source"} or "payload" in table.operands
     command = layout.shell_command(node, ranges, editable=not damaged, removable=removable)
     readings = interpret(command, c.variables, c.commands_known)
-    matters = any(i.table is not None for r in readings for i in r.chain())
-    if matters and not damaged and not layout.agrees(node, ranges, assignments):
+    if not damaged and _matters(readings) and not layout.agrees(node, ranges, assignments):
         reason = "the two parsers do not agree on the words of this command; it is not edited"
         c.gaps.append(Gap(command.span, reason))
         command = layout.shell_command(node, ranges, editable=False, removable=removable)
         readings = interpret(command, c.variables, c.commands_known)
     for reading in readings:
         take_invocation(c, reading)
+
+
+def _matters(readings: tuple[Invocation, ...]) -> bool:
+    """Whether a table knows anything that the command runs."""
+    return any(r.table is not None for r in readings) or any(i.table for r in readings for i in r.chain())
 
 
 def _is_damaged(c: Collector, layout: Layout, text: Text) -> bool:

@@ -62,6 +62,8 @@ class Collector:
         return any(span.start == text.at(0) for span in self.inner)
 
     def is_inner(self, offset: int) -> bool:
+        if not self.inner:
+            return False
         at = self.text.at(offset)
         return any(span.start <= at < span.end for span in self.inner)
 
@@ -84,6 +86,8 @@ class Collector:
 
 def decoded(text: str) -> str:
     """Text for people: the bytes as UTF-8 where they are that."""
+    if text.isascii():
+        return text
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 

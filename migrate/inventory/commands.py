@@ -36,12 +36,17 @@ def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
 
 def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:
     """Commands in variables that no line of this script was seen to run."""
-    seen = {i.program_word.span for reading in c.commands for i in reading.chain()}
+    seen: set[Span] | None = None
     for a in assignments:
         for words in c.variables.get(a.name, ()):
-            program = words[0].text.rsplit("/", 1)[-1] if words else ""
-            table = c.commands_known.get(program)
-            if len(words) < 2 or table is None or words[0].span in seen:  # noqa: PLR2004
+            if len(words) < 2:  # noqa: PLR2004
+                continue
+            table = c.commands_known.get(words[0].text.rsplit("/", 1)[-1])
+            if table is None:
+                continue
+            if seen is None:
+                seen = {i.program_word.span for reading in c.commands for i in reading.chain()}
+            if words[0].span in seen:
                 continue
             if table.verbs and words[1].text not in table.verbs and not words[1].text.startswith("-"):
                 continue  # names in a list, no command

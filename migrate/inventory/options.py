@@ -134,7 +134,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             kind,
             option.name,
             option.span,
-            value=None if value is None else decoded(" ".join(w.text for w in words)),
+            value=None if value is None else decoded(" ".join([w.text for w in words])),
             value_span=None if value is None else value.part(0),
             place=place,
             program=program,
@@ -184,9 +184,9 @@ def take_setting_word(c: Collector, word: Word, span: Span, program: str, place:
 
 def take_setting(c: Collector, name: str, value: Word | None, span: Span, program: str, place: str) -> bool:
     """An environment setting as an item, when its name belongs to a known family."""
-    known = next((s for s in c.tables.settings if name.startswith(s.prefix)), None)
-    if known is None:
+    if not name.startswith(c.tables.setting_prefixes):
         return False
+    known = next(s for s in c.tables.settings if name.startswith(s.prefix))
     if known.carries:
         inner = name[len(known.prefix) :]
         if take_setting(c, inner, value, span, program, place):
