@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import NamedTuple
 
-from migrate.model import CommandTable, Invocation, Option, OptionRow, ShellCommand, Verb, Word
+from migrate.model import CommandTable, Invocation, Option, OptionRow, ShellCommand, Span, Verb, Word
 
 Variables = Mapping[str, tuple[tuple[Word, ...], ...]]  # name -> the values it may have, each split in words
 
 _Known = dict[tuple[str, bool, int], list[tuple[Word, ...]]]
 
+_WANTED = {"none": 0, "optional": 0, "required": 1, "two": 2}  # words that an option takes
 _ALTERNATIVES = 8
 _WORDS = 1024  # of one command
 _DEPTH = 6
@@ -28,17 +30,24 @@ def split_value(word: Word) -> tuple[Word, ...]:
     return tuple([part_of(word, *m.span(), quoted=False) for m in _BLANKS.finditer(word.text)])
 
 
+def value_words(text: str) -> list[str]:
+    """The texts of those words."""
+    return _BLANKS.findall(text)
+
+
 def part_of(word: Word, start: int, stop: int | None = None, *, quoted: bool | None = None) -> Word:
     """The characters start..stop of a word as a word of their own."""
     stop = len(word.text) if stop is None else stop
-    if word.offsets is None and word.constant and stop - start == len(word.text) and quoted in {None, word.quoted}:
+    text = word.text[start:stop]
+    constant = word.constant or not _CHANGING.search(text)
+    if word.offsets is None and text == word.text and constant == word.constant and quoted in {None, word.quoted}:
         return word
-    text, span = word.text[start:stop], word.part(start, stop)
+    span = word.part(start, stop)
     contiguous = span.end - span.start == len(text)
     return Word(
         span,
         text,
-        constant=word.constant or not _CHANGING.search(text),
+        constant=constant,
         editable=word.editable and contiguous,
         offsets=None if word.offsets is None else word.offsets[start:stop],
         quoted=word.quoted if quoted is None else quoted,
@@ -176,8 +185,7 @@ class _Reader:
         return tuple(taken), (), words
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """Options read from one word (a cluster gives several), and how many words they took."""
 
     options: tuple[Option, ...]
@@ -229,7 +237,9 @@ def _by_prefix(name: str, rows: Mapping[str, OptionRow]) -> OptionRow | None:
 def _separate(words: Sequence[Word], at: int, row: OptionRow, spelled: str, start: int) -> Found:
     """An option whose value, if it takes one, stands in the next word."""
     word = words[at]
-    wanted = {"none": 0, "optional": 0, "required": 1, "two": 2}[row.value]
+    wanted = _WANTED[row.value]
+    if not wanted:
+        return Found((Option(row.name, spelled, Span(start, word.span.end), None, row),), 1)
     if row.holds == "genv" and "=" in "".join(w.text for w in words[at + 1 : at + 2]):
         wanted = 1  # Hydra takes `-genv NAME=value` too
     values = words[at + 1 : at + 1 + wanted]
@@ -237,8 +247,8 @@ def _separate(words: Sequence[Word], at: int, row: OptionRow, spelled: str, star
         return Found((Option(row.name, spelled, word.span, None, None, fault="its value is missing"),), 1 + len(values))
     # a value that a variable brought in stands elsewhere: then the span is the option's own word
     near = [w.span.end for w in values if 0 <= w.span.start - word.span.end <= _NEAR]
-    span = word.span._replace(start=start, end=max([word.span.end, *near]))
-    value = values[0] if values else None
+    span = Span(start, max([word.span.end, *near]))
+    value = values[0]
     second = values[1] if wanted == 2 else None  # noqa: PLR2004 - two values
     return Found((Option(row.name, spelled, span, value, row, second),), 1 + wanted)
 
@@ -258,7 +268,7 @@ def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow]) -> F
             options.append(Option(row.name, letter, span if rest or i > 1 else word.span, None, row))
             continue
         if rest:
-            glued = Option(row.name, letter, span._replace(end=word.span.end), _glued(word, i + 1), row)
+            glued = Option(row.name, letter, Span(span.start, word.span.end), _glued(word, i + 1), row)
             return Found((*options, glued), 1)
         last = _separate(words, at, row, letter, span.start)
         return Found((*options, *last.options), last.used)
@@ -267,6 +277,8 @@ def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow]) -> F
 
 def _segments(words: tuple[Word, ...]) -> list[tuple[Word, ...]]:
     """The words between lone colons, by which launchers separate programs that start together."""
+    if not any(word.text == ":" for word in words):
+        return [words]
     found: list[list[Word]] = [[]]
     for word in words:
         if word.text == ":" and not word.quoted:

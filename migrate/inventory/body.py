@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from migrate.commands import Variables, interpret, split_value
+from migrate.commands import Variables, interpret, split_value, value_words
 from migrate.inventory.collector import Collector
 from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
@@ -96,7 +96,7 @@ def _checked(c: Collector, layout: Layout, assignment: Assignment) -> Word:
     if (
         not word.quoted
         or not c.text.exact
-        or not any(w.text.rsplit("/", 1)[-1] in c.commands_known for w in split_value(word))
+        or not any(w.rsplit("/", 1)[-1] in c.commands_known for w in value_words(word.text))
     ):
         return word
     base = c.text.at(0)
