@@ -129,7 +129,9 @@ def _argument(argument: str, excluded: str | None, *, only_scripts: bool) -> Ite
 def _add(found: dict[str, Found], new: Found) -> None:
     """Keep the first of two names for one file, unless only the second is the file's own name."""
     key = os.path.realpath(new.path)
-    old = found.get(key, new)
+    old = found.setdefault(key, new)
+    if old is new:
+        return
     better = new if Path(old.path).is_symlink() and not (old.named or Path(new.path).is_symlink()) else old
     found[key] = replace(better, named=old.named or new.named)
 
@@ -137,14 +139,15 @@ def _add(found: dict[str, Found], new: Found) -> None:
 def _walk(folder: str, excluded: str | None) -> Iterator[Found | Fault]:
     """Walk without recursion: a folder may be deeper than Python's stack."""
     pending: list[str | os.DirEntry[str]] = [folder]
+    root = Path(folder)
     while pending:
         entry = pending.pop()
-        path = PurePath(entry).as_posix()
+        path = entry if isinstance(entry, str) else entry.path.removeprefix("./")
         try:
             if isinstance(entry, str) or _is_folder(entry, excluded):
                 pending += _entries(entry)
             elif _is_script(entry):
-                yield Found(path, Path(folder), named=False)
+                yield Found(path, root, named=False)
         except OSError as error:
             yield _fault(path, _why(path, error))
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -121,6 +120,8 @@ def migrate(
     taken: list[files.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
     if processes > 1 and len(found) >= _MANY:
+        from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 12 ms that few scripts need not pay
+
         processes = min(processes, -(-len(found) // _CHUNK))
         with ProcessPoolExecutor(processes, initializer=_start, initargs=(settings,)) as pool:
             answers = list(pool.map(_one, found, chunksize=_CHUNK))
@@ -264,14 +265,14 @@ def publish(outcome: Outcome, output: Output) -> None:
 
 def check_outputs(outcome: Outcome, output: Output) -> None:
     """Raise SifmigrateError, before anything is written, for a report that cannot go to its file or is a script's."""
-    scripts = {Path(f.path).resolve() for f in outcome.found}
+    scripts = {os.path.realpath(f.path) for f in outcome.found}
     for _, place in output.pairs():
         path = Path(place)
         if place == "-":
             continue
-        if path.resolve() in scripts or files.is_script(path):
+        if os.path.realpath(path) in scripts or files.is_script(path):
             raise SifmigrateError(f"--output {files.shown(place)}: is a script; choose another name")
-        scripts.add(path.resolve())  # nor twice to one file
+        scripts.add(os.path.realpath(path))  # nor twice to one file
         above = next(parent for parent in path.absolute().parents if parent.exists())
         if path.is_dir() or not above.is_dir():
             raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")
