@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class Rule:
         for item in context.job.by_kind.get(self.kind, ()):
             if (self.names and item.name not in self.names) or not self._matches(context, item):
                 continue
-            about = Context(context.job, context.site, context.target, context.source, item, context.programs)
+            about = context.about(item)
             if self._holds(about):
                 yield self._finding(about)
 
