@@ -11,9 +11,10 @@ from migrate.edits import apply, realize, select
 from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
-from migrate.model import Finding, Job, Result, Site, Source, Target
+from migrate.model import Finding, Job, Result, Site, Source, Submission, Target
 from migrate.rulebook import Rule, Rulebook
 from migrate.rulebook.context import Context
+from migrate.submission import submission
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,20 @@ def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     `refuse` is such a fault that somebody else has found.
     """
     result = _once(source, plan)
+    result = replace(result, submission=_submission(result, plan))
     fault = refuse or broken_promise(result, plan)
     if not fault:
         return result
-    return replace(_once(source, plan, refuse=fault), readiness="blocked", fault=fault)
+    refused = _once(source, plan, refuse=fault)
+    return replace(refused, readiness="blocked", fault=fault, submission=result.submission)
+
+
+def _submission(result: Result, plan: Plan) -> Submission | None:
+    def rewrite(command: str) -> str:
+        found = _once(Source("", command.encode()), replace(plan, site=result.site))
+        return "" if found.readiness == "blocked" else found.output.decode("utf-8", "replace")
+
+    return submission(result.source, result.job, result.site, plan.target, rewrite)
 
 
 def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:

@@ -466,6 +466,7 @@ class Site:
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     evidence: tuple[Mapping[str, object], ...] = ()
     default_time: str | None = None  # what a job without a time limit got, [D-]HH:MM:SS
+    submit: str = ""  # how users give a script in: qsub -g GROUP {script}
     home: str | None = None  # home folders with Slurm's %u for the user
     resource_types: Mapping[str, ResourceType] = field(default_factory=dict)
     resources: Mapping[str, OptionRow] = field(default_factory=dict)  # its own, or its own meaning, of -l
@@ -586,6 +587,14 @@ class Entry:
     edits: tuple[Edit, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The command by which a job script is given in, on the old cluster and on the new one."""
+
+    old: str
+    new: str
+
+
 @dataclass(frozen=True)
 class Result:
     """Everything that is known about one script after the run."""
@@ -600,6 +609,7 @@ class Result:
     output: bytes
     readiness: Readiness
     fault: str = ""  # a promise that the output would have broken; then `output` is the input
+    submission: Submission | None = None  # of a job script
 
     @property
     def changed(self) -> bool:

@@ -38,6 +38,7 @@ def site(name: str) -> Site:
         images=data.get("images", {}),
         evidence=tuple(data.get("evidence", ())),
         default_time=data.get("default_time"),
+        submit=data.get("submit", ""),
         home=data.get("home"),
         resource_types={k: _resource_type(k, v) for k, v in data.get("resource_types", {}).items()},
         resources=rows(data.get("resources", {}), "the site's file says so"),

@@ -17,7 +17,7 @@ LAYERS = [
     ["inventory"],
     ["translation"],
     ["rulebook", "profiles", "detection"],
-    ["edits", "ledger", "annotate", "ignores"],
+    ["edits", "ledger", "annotate", "ignores", "submission"],
     ["engine"],
     ["workshop", "files", "config", "verify"],
     ["reports", "describe"],

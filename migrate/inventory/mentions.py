@@ -114,6 +114,8 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
         begin = match.start() if whole else start
         place = "expansion" if whole else "token" if expands or counted else "named"
+        set_anew = bool(row.define) and dialect in c.dialects and bool(c.headers)  # at the start of the job
+        settled = own or idle or set_anew or (place == "named" and row.fate == "kept" and not single)
         told = f"only named, not expanded here; under Slurm it is {row.to}" if row.to else row.reason
         quoted = "stands in single quotes, where this program does not look; " if single else ""
         c.add(
@@ -125,7 +127,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
                 place="own" if own or idle else place,
                 verb="assigned" if name in assigned else "",
                 editable=c.text.contiguous(begin, stop) and not layout.is_damaged(begin, stop),
-                fate="kept" if own or idle or (place == "named" and row.fate == "kept" and not single) else "review",
+                fate="kept" if settled else "review",
                 reason=own or idle or quoted + (told if place == "named" else row.reason),
                 dialect=dialect,
             )

@@ -53,7 +53,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 def _script(result: Result, report: Report) -> dict[str, Any]:
     entries = entries_by_item(result)
-    script = {
+    script: dict[str, Any] = {
         "path": result.source.path,
         "site": result.site.id,
         "site_evidence": masked(result.evidence),
@@ -63,6 +63,9 @@ def _script(result: Result, report: Report) -> dict[str, Any]:
         "findings": [_finding(result, outcome, entries) for outcome in result.outcomes],
         "gaps": [_gap(result, gap) for gap in result.gaps],
     }
+    given = result.submission
+    if given is not None:
+        script["submission"] = {"old": masked(given.old), "new": masked(given.new)}
     written = report.written.get(result.source.path)
     return script | _given(written=written, fault=masked(result.fault))
 

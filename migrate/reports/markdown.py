@@ -104,6 +104,9 @@ def _faults(summary: Summary) -> list[str]:
 def _script(told: Account) -> Iterator[str]:
     yield from (f"## {code(told.path)}", "")
     yield f"**{told.readiness}**, from {prose(told.site)} ({prose(told.evidence)})"
+    if told.submission:
+        old, _, new = told.submission.partition(" → ")
+        yield from ("", f"Given in by {code(old)}; now by {code(new)}.")
     if told.written:
         yield from ("", f"Written to {code(told.written)}.")
     if told.fault:

@@ -91,6 +91,7 @@ class Account:
     readiness: Readiness
     site: str
     evidence: str
+    submission: str  # the old and the new command by which it is given in; empty where it is no job script
     written: str
     fault: str
     sections: Mapping[Section, tuple[Point, ...]]
@@ -193,6 +194,14 @@ def _cut(secret: str) -> str:
     return secret[: min(4, len(secret) // 2)] + "…"
 
 
+def _submitted(result: Result) -> str:
+    """The commands where they differ, or where the script is given in with more than its name."""
+    given = result.submission
+    if given is None or (given.old == given.new and len(given.new.split()) == 2):  # noqa: PLR2004 - sbatch NAME
+        return ""
+    return masked(f"{given.old} → {given.new}")
+
+
 # ------------------------------------------------------------------------------------------------ one script
 
 
@@ -222,6 +231,7 @@ def account(result: Result, report: Report) -> Account:
         readiness=result.readiness,
         site=result.site.id,
         evidence=masked(result.evidence),
+        submission=_submitted(result),
         written=masked(report.written.get(result.source.path, "")),
         fault=masked(result.fault),
         sections={s: _points(by_section[s], report) for s in HEADINGS if s in by_section},

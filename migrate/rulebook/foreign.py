@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from migrate.model import Edit, Invocation, Span, VariableRow
+from migrate.model import Edit, Invocation, Item, Span, VariableRow
 from migrate.rulebook.context import Context, replaced
 from migrate.translation import Between, Told, Translation, translate, translate_command
 
@@ -140,8 +140,10 @@ def _value_set(c: Context) -> str | None:
         return None
     if row.define:
         return row.define.replace("{local_scratch}", c.target.local_scratch)
+    found = translation(c)
+    if row.need == "resource_type":
+        return f"export {item.name}={found.resource_type}" if found and found.resource_type else None
     if row.need == "slots":
-        found = translation(c)
         return f"export {item.name}={found.slots}" if found and _new_variable(c) is None else None
     if item.verb == "assigned" and row.to:
         return f"export {item.name}=${{{row.to}:-{row.default}}}"
@@ -149,12 +151,13 @@ def _value_set(c: Context) -> str | None:
 
 
 def _variable_outcome(c: Context) -> str | None:
-    """done, look, define or open: what becomes of a variable of the old scheduler."""
+    """done, look, define, define-look or open: what becomes of a variable of the old scheduler."""
     row = _variable_row(c)
     if row is None:
         return None
     if _value_set(c):
-        return "define" if _definition(c) else None
+        made = "define" if row.fate == "kept" or row.need else "define-look"
+        return made if _definition(c) else None
     if _new_variable(c) is None:
         return "open"
     return "look" if row.need == "slots" and not _counted(c) else "done"
@@ -199,30 +202,56 @@ def _command_outcome(c: Context) -> str | None:
     if not reading.table.to or _obstacle(c, reading):
         return "open"
     told = _options_told(c) if reading.program == "qsub" else {}
-    looks = reading.program == "qstat" or any(t.outcome == "look" for t in told.values())
+    looks = reading.program in {"qstat", "qrsh"} or any(t.outcome == "look" for t in told.values())
     return "look" if looks else "done"
 
 
 def _obstacle(c: Context, reading: Invocation) -> str:
     """Why a command cannot be written for Slurm; empty where it can."""
-    assert reading.table is not None
     if reading.strays or not reading.program_word.editable:
         return "its words are not certain"
-    if reading.program != "qsub":
-        unknown = next((o.spelled for o in reading.options if o.row is None or not o.row.to), "")
-        alone = len(reading.options) > 1 and any(o.row and o.row.form == "command" for o in reading.options)
-        return f"{unknown} has no form under Slurm" if unknown else "its options ask for two things" if alone else ""
+    return _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading)
+
+
+def _obstacle_to_options(_: Context, reading: Invocation) -> str:
+    unknown = next((o.spelled for o in reading.options if o.row is None or not o.row.to), "")
+    if unknown:
+        return f"{unknown} has no form under Slurm"
+    two = len(reading.options) > 1 and any(o.row and o.row.form == "command" for o in reading.options)
+    return "its options ask for two things" if two else ""
+
+
+def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
+    assert reading.table is not None
     if _starts_program(reading) and _wrapped(c, reading) is None:
-        return (
-            "it starts a program, whose words qsub's shell reads once more: write `sbatch --wrap`, which is run by sh"
-        )
+        return "it starts a program, whose words a shell reads once more: write `sbatch --wrap`, which is run by sh"
     opened = next((t.said for t in _options_told(c).values() if t.outcome == "open" or t.begins), "")
-    if opened:
-        return opened
-    printed = _is_read(c, reading)
-    if printed and reading.table.dialect == "grid_engine" and not any(o.name == "-terse" for o in reading.options):
+    terse = reading.table.dialect == "pbs" or any(o.name == "-terse" for o in reading.options)
+    if not opened and _is_read(c, reading) and not terse:
         return "its sentence is read for the job's id; `sbatch --parsable` prints the id alone"
-    return ""
+    return opened
+
+
+def _obstacle_to_step(c: Context, reading: Invocation) -> str:
+    """`qrsh -inherit HOST COMMAND` starts a command on another node of the job, as srun does."""
+    if not any(o.name == "-inherit" for o in reading.options) or len(reading.operands) < 2:  # noqa: PLR2004
+        return "it opens a session: `srun --pty bash`, with what the options asked for"
+    opened = (t.said for o, t in _told_by_option(c) if t.outcome == "open" and o.name != "-inherit")
+    return next(opened, "")
+
+
+_OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
+    "qsub": _obstacle_to_submission,
+    "qrsh": _obstacle_to_step,
+}
+
+
+def _told_by_option(c: Context) -> Iterator[tuple[Item, Told]]:
+    told = _options_told(c)
+    assert c.item is not None
+    for item in c.job.all_items():
+        if item.group == c.item.group and id(item) in told:
+            yield item, told[id(item)]
 
 
 def _starts_program(reading: Invocation) -> bool:
@@ -252,9 +281,14 @@ _PLAIN_WORDS = re.compile(rb"[A-Za-z0-9_./:,+@%= \t-]*")
 def more_edits(c: Context) -> tuple[Edit, ...]:
     """What changes in a command of the old scheduler beside its name and its options."""
     reading = _reading(c)
-    if reading is None or c.item is None or c.item.kind != "scheduler-command" or not _starts_program(reading):
+    if reading is None or c.item is None or c.item.kind != "scheduler-command":
         return ()
-    edit = _wrapped(c, reading)
+    if reading.program == "qrsh":
+        host, command = reading.operands[:2]
+        edits = (Edit(host.span.start, b"", b"--nodelist="),)
+        # qrsh gives its words to a shell, srun does not
+        return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
+    edit = _wrapped(c, reading) if _starts_program(reading) else None
     return (edit,) if edit is not None else ()
 
 
@@ -271,6 +305,8 @@ def _new_command(c: Context) -> str | None:
     for option in reading.options:
         if option.row is not None and option.row.form == "command":
             return option.row.to
+    if reading.program == "qrsh":
+        return f"{reading.table.to} --overlap --nodes=1 --ntasks=1"
     alone = reading.program == "qsub" and reading.table.dialect == "pbs" and _is_read(c, reading)
     return f"{reading.table.to} --parsable" if alone else reading.table.to
 
@@ -280,6 +316,8 @@ def _new_option(c: Context) -> str | None:
     reading = _reading(c)
     if reading is None or c.item is None:
         return None
+    if reading.program == "qrsh":
+        return ""
     if reading.program != "qsub":
         option = next((o for o in reading.options if o.span == c.item.span), None)
         if option is None or option.row is None:

@@ -53,7 +53,7 @@ class Translation:
     starts_at_home: bool
     interpreter: str  # by -S
     image: str  # in which the whole script runs
-    queue_decisions: tuple[str, ...] = ()
+    resource_type: str  # of the site, by which the job asked for its nodes
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class _Work:
         """The row of an option; a resource's, where the site gives it another meaning."""
         name, _, part = item.name.partition(" ")
         if name == "-q" and self.between.dialect == "pbs" and item.value in self.between.site.resource_types:
-            return OptionRow(name, "required", need="resource_type")
+            return OptionRow(item.value or name, "required", need="resource_type")
         if not part:
             return self.between.table.options.get(name, _UNKNOWN)
         if part in self.between.site.resource_types:
@@ -126,6 +126,7 @@ def translate(job: Job, between: Between) -> Translation:
         and not _CD.search(job.text.data),
         interpreter=next((i.value or "" for i in counting if rows[id(i)].form == "interpreter"), ""),
         image=_image(counting, rows),
+        resource_type=next((rows[id(i)].name for i in counting if rows[id(i)].need == "resource_type"), ""),
     )
 
 

@@ -1,0 +1,46 @@
+"""Submission: the line by which a script was given in on the old cluster, and the one for the new."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import PurePath
+
+from migrate.model import Job, Site, Source, Submission, Target
+
+_SAID = re.compile(rb"^[ \t]*#(?![$]|PBS|SBATCH)[^\n]*?(?<![\w./-])((?:qsub|sbatch)[ \t]+[^\n`\"']*)", re.MULTILINE)
+_QUIET = re.compile(rb"^[ \t]*#[^\n]*|'[^'\n]*'", re.MULTILINE)
+_ARGUMENT = re.compile(rb"(?<!\\)\$\{?[1-9@*]")
+_COMMANDS = {"slurm": "sbatch", "grid_engine": "qsub", "pbs": "qsub"}
+
+
+def submission(
+    source: Source, job: Job, site: Site, target: Target, rewrite: Callable[[str], str]
+) -> Submission | None:
+    """How the script is given in, before and after; None where it is no job script.
+
+    What a comment of the script says of it counts (`# qsub -v INDEX=7 job.sh`), which `rewrite` turns into Slurm's
+    words (or "" where a person must); else the site's usual line.
+    """
+    if job.insert_at is None or job.text.at(0):
+        return None
+    name = PurePath(source.path).name
+    said = _said(source, name)
+    if said and (new := rewrite(said)):
+        return Submission(said, new)
+    dialect = job.dialect if job.dialect in _COMMANDS else site.scheduler
+    arguments = " ARGUMENTS" if _takes_arguments(job) else ""
+    old = (site.submit or f"{_COMMANDS[dialect or 'slurm']} {{script}}").replace("{script}", name + arguments)
+    account = "--account=ACCOUNT " if "-g GROUP" in old and target.accounting != "none" else ""
+    return Submission(said or old, f"sbatch {account}{name}{arguments}")
+
+
+def _said(source: Source, name: str) -> str:
+    """The last word of a comment on how this very script is given in."""
+    lines = (m[1].decode("utf-8", "replace").strip() for m in _SAID.finditer(source.data))
+    return next((line for line in lines if any(PurePath(word).name == name for word in line.split())), "")
+
+
+def _takes_arguments(job: Job) -> bool:
+    """Whether the script reads `$1` or `$@`, outside functions as far as that is known."""
+    return not job.functions and _ARGUMENT.search(_QUIET.sub(b"", job.text.data)) is not None
