@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from migrate import __version__
@@ -31,7 +32,7 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
     # a line for each script, so that reports can be compared and searched by line; put together once: it is large
     parts = ["{\n", *(f'"{key}": {_dumped(value)},\n' for key, value in head.items()), '"scripts": [\n']
     for result in report.results:
-        parts += (_dumped(_script(result, report)), ",\n")
+        parts += (_escaped_where_needed(_script(result, report)), ",\n")
     if report.results:
         parts.pop()  # nothing follows the last one
     parts += ('\n],\n"summary": ', _dumped(_summary(summarize(report))), "\n}\n")
@@ -39,7 +40,10 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
 
 
 def _dumped(value: Any) -> str:
-    text = _ENCODER.encode(value)
+    return _escaped_where_needed(_ENCODER.encode(value))
+
+
+def _escaped_where_needed(text: str) -> str:
     return text if text.isascii() and "\x7f" not in text else _UNSEEN.sub(_escaped, text)
 
 
@@ -51,43 +55,41 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\u{code:04x}"
 
 
-def _script(result: Result, report: Report) -> dict[str, Any]:
+def _script(result: Result, report: Report) -> str:
     entries = entries_by_item(result)
-    script: dict[str, Any] = {
+    given = result.submission
+    head = {
         "path": result.source.path,
         "site": result.site.id,
         "site_evidence": masked(result.evidence),
         "dialect": result.job.dialect,
         "readiness": result.readiness,
-        "items": [_item(entry) for entry in result.entries],
+    }
+    submission = {} if given is None else {"submission": {"old": masked(given.old), "new": masked(given.new)}}
+    tail = {
+        **submission,
         "findings": [_finding(result, outcome, entries) for outcome in result.outcomes],
         "gaps": [_gap(result, gap) for gap in result.gaps],
+        **_given(written=report.written.get(result.source.path), fault=masked(result.fault)),
     }
-    given = result.submission
-    if given is not None:
-        script["submission"] = {"old": masked(given.old), "new": masked(given.new)}
-    written = report.written.get(result.source.path)
-    return script | _given(written=written, fault=masked(result.fault))
+    items = ", ".join(map(_item, result.entries))
+    return f'{_ENCODER.encode(head)[:-1]}, "items": [{items}], {_ENCODER.encode(tail)[1:]}'
 
 
 def _given(**optional: str | None) -> dict[str, str]:
     return {key: value for key, value in optional.items() if value}
 
 
-def _item(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "kind": entry.kind,
-        "text": masked(entry.text),
-        "line": entry.line,
-        "column": entry.column,
-        "end_line": entry.end_line,
-        "fate": entry.fate,
-        "safety": entry.safety,
-        "rule": entry.rule or None,
-        "reason": masked(entry.reason, entry.text),
-        "after": None if entry.after is None else masked(entry.after),
-    }
+def _item(entry: Entry) -> str:
+    """An item as JSON, put together by hand: there are more of them than of all else."""
+    text, reason = _quoted(masked(entry.text)), _quoted(masked(entry.reason, entry.text))
+    rule = _quoted(entry.rule) if entry.rule else "null"
+    after = "null" if entry.after is None else _quoted(masked(entry.after))
+    return (
+        f'{{"id": "{entry.id}", "kind": "{entry.kind}", "text": {text}, "line": {entry.line}, '
+        f'"column": {entry.column}, "end_line": {entry.end_line}, "fate": "{entry.fate}", '
+        f'"safety": "{entry.safety}", "rule": {rule}, "reason": {reason}, "after": {after}}}'
+    )
 
 
 def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> dict[str, Any]:
