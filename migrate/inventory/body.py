@@ -49,12 +49,12 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
         return
     damaged = layout.is_damaged(node.start_byte, node.end_byte)
     removable = table is None or table.kind in {"module", "source"} or "payload" in table.operands
-    command = layout.shell_command(node, ranges, editable=not damaged, removable=removable)
+    command = layout.shell_command(node, ranges, word, editable=not damaged, removable=removable)
     readings = interpret(command, c.variables, c.commands_known)
     if not damaged and _matters(readings) and not layout.agrees(node, ranges, assignments):
         reason = "the two parsers do not agree on the words of this command; it is not edited"
         c.gaps.append(Gap(command.span, reason))
-        command = layout.shell_command(node, ranges, editable=False, removable=removable)
+        command = layout.shell_command(node, ranges, word, editable=False, removable=removable)
         readings = interpret(command, c.variables, c.commands_known)
     for reading in readings:
         take_invocation(c, reading)

@@ -68,6 +68,11 @@ class Layout:
         parser, query = _parser()
         self.root = parser.parse(_trailing_backslash_hidden(text.data)).root_node
         self._captures = QueryCursor(query).captures(self.root)
+        self._over_heredocs = {n.parent.id for n in self._captures.get("heredoc", ()) if n.parent}
+        self.comments = self._ranges("comment")
+        self.raw_strings = self._ranges("raw")
+        self.twins = self._find_twins()
+        self.damaged = self._find_damaged()
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
 
     def _nodes(self, name: str) -> list[Node]:
@@ -98,14 +103,6 @@ class Layout:
         return _outermost(hole for hole in self._all_holes if hole[0] >= start and hole[1] <= end)
 
     @cached_property
-    def comments(self) -> list[Range]:
-        return self._ranges("comment")
-
-    @cached_property
-    def raw_strings(self) -> list[Range]:
-        return self._ranges("raw")
-
-    @cached_property
     def functions(self) -> list[tuple[str, Range]]:
         """Names of the functions defined here, with the span of each definition."""
         return [
@@ -114,8 +111,7 @@ class Layout:
             if n.parent
         ]
 
-    @cached_property
-    def twins(self) -> Range | None:
+    def _find_twins(self) -> Range | None:
         """A line that opens two here-documents, and both: tree-sitter takes the second one's text for commands."""
         match = _TWO_HEREDOCS.search(self.data) if self.data.count(b"<<") > 1 else None
         if match is None:
@@ -129,8 +125,7 @@ class Layout:
             return False
         return b"\n" in self.data[self.twins[0] : offset]
 
-    @cached_property
-    def damaged(self) -> list[Range]:
+    def _find_damaged(self) -> list[Range]:
         """Top-level statements in which tree-sitter met something that it could not read, whole lines each."""
         found = [] if self.twins is None else [self.twins]
         if not self.root.has_error:
@@ -244,10 +239,8 @@ class Layout:
         return agreed(self.data, start, end, ranges, self.holes_in(start, end))
 
     def _has_heredoc(self, node: Node | None) -> bool:
-        """Whether a here-document begins right below this node; most scripts have none."""
-        if node is None or "heredoc" not in self._captures:
-            return False
-        return any(c.type == "heredoc_redirect" for c in node.children)
+        """Whether a here-document begins right below this node."""
+        return node is not None and node.id in self._over_heredocs
 
     def first_word(self, ranges: list[Range]) -> Word:
         """The first word of a command: enough to know whether the rest matters."""
@@ -259,10 +252,15 @@ class Layout:
         """The command with nothing but its first word."""
         return ShellCommand(self.text.span(*node.byte_range), (word,), (), NOWHERE)
 
-    def shell_command(self, node: Node, ranges: list[Range], *, editable: bool, removable: bool) -> ShellCommand:
+    def shell_command(
+        self, node: Node, ranges: list[Range], first: Word, *, editable: bool, removable: bool
+    ) -> ShellCommand:
         """The command with its words read, and where it is `removable` with what surrounds it."""
         holes = self.holes_in(node.start_byte, self.command_end(node))
-        words = read_words(self.data, self.text, ranges, holes)
+        if first.constant and first.offsets is None:  # it stands there as it reads: no need to read it again
+            words = (first, *read_words(self.data, self.text, ranges[1:], holes))
+        else:
+            words = read_words(self.data, self.text, ranges, holes)
         if not editable:
             words = tuple(Word(w.span, w.text, w.constant, w.quoted, False, w.offsets) for w in words)
         whole = node.byte_range
