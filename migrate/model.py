@@ -37,6 +37,7 @@ Kind = Literal[
 ]
 Arity = Literal["none", "required", "optional", "two"]
 
+_new = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
 _NEWLINE = re.compile(rb"\n")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
 FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
@@ -110,9 +111,10 @@ class Text:
         return self.offsets[offset]
 
     def span(self, start: int, end: int) -> Span:
-        if isinstance(self.offsets, int):
-            return Span(self.offsets + start, self.offsets + end)
-        return Span(self.offsets[start], self.offsets[end])
+        at = self.offsets
+        if isinstance(at, int):
+            return _new(Span, (at + start, at + end))
+        return _new(Span, (at[start], at[end]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ class Word:
         """Where characters start..stop of `text` stand in the file."""
         stop = len(self.text) if stop is None else stop
         if self.offsets is None:
-            return Span(self.span.start + start, self.span.start + stop)
+            at = self.span.start
+            return _new(Span, (at + start, at + stop))
         if stop > start:
             return Span(self.offsets[start], self.offsets[stop - 1] + 1)
         # nothing: a place between characters, or between the quotes of an empty word
