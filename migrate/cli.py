@@ -134,6 +134,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
     outcome = runs.migrate(
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
+    runs.keep(outcome)
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
     runs.check_outputs(outcome, shown)
     if outcome.results:

@@ -27,6 +27,7 @@ _BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "di
 _CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
 _plan: Plan | None = None
+_kept: list[Outcome] = []
 
 
 @dataclass(frozen=True)
@@ -276,6 +277,11 @@ def check_outputs(outcome: Outcome, output: Output) -> None:
         above = next(parent for parent in path.absolute().parents if parent.exists())
         if path.is_dir() or not above.is_dir():
             raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")
+
+
+def keep(outcome: Outcome) -> None:
+    """Hold it until the process ends, which need not take it apart then (see `__main__`)."""
+    _kept.append(outcome)
 
 
 def complain(outcome: Outcome, say: Callable[[str], None]) -> int:
