@@ -120,7 +120,9 @@ def _additions(source: Source, finding: Finding, number: int, begun: set[tuple[i
     """The header and body lines that a fix adds; the same line of shell is written once a job."""
     fix, job = finding.fix, finding.job
     assert fix is not None
-    if fix.top:
+    start = job.text.at(0) if job else 0
+    if fix.top and (start, "") not in begun:  # two rules may both want bash
+        begun.add((start, ""))
         yield Owned(_first_line(source, job.text if job else Text(source.data), fix.top), number, rank=0)
     if job is None or job.insert_at is None:
         return
@@ -150,7 +152,7 @@ def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
         assert holder is not None
         job = found[0][0].job
         mine = {id(f.item): (f, n) for f, n in found}
-        items = sorted((i for i in job.items if i.holder == holder), key=lambda i: i.span) if job else []
+        items = sorted((i for i in job.all_items() if i.holder == holder), key=lambda i: i.span) if job else []
         at, emitted = holder.erase.start, False
         line = source.data.rfind(b"\n", 0, at) + 1
         indent = source.data[line:at] if not source.data[line:at].strip(b"\t") else b""

@@ -509,6 +509,7 @@ class Target:
     provides: tuple[str, ...] = ()
     host_programs: frozenset[str] = frozenset()
     mounts: tuple[str, ...] = ()
+    home: str | None = None  # home folders with Slurm's %u for the user
     shape: str = "keep"  # keep: nodes as many as before; fit: as few as hold the GPUs
     max_array_index: int = 1000
     local_scratch: str = "/tmp"  # noqa: S108 - a folder on the node's own disk

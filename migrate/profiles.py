@@ -84,6 +84,7 @@ def _build_target(data: Mapping[str, Any]) -> Target:
         provides=tuple(data.get("provides", ())),
         host_programs=frozenset(data.get("host_programs", ())) | _builtins(),
         mounts=tuple(data.get("mounts", ())),
+        home=data.get("home"),
         shape=data.get("shape", "keep"),
         max_array_index=data.get("max_array_index", 1000),
         local_scratch=data.get("local_scratch", "/tmp"),  # noqa: S108 - a folder of the node, not of this program

@@ -21,6 +21,7 @@ _JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
 def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     layout = lay_out(c.text, inner=c.depth > 0, above=above)
     c.gaps += layout.gaps
+    c.comments = layout.comments
     c.functions.update(name for name, _ in layout.functions)
     assignments = list(layout.assignments())
     c.variables.update(outer)

@@ -30,6 +30,7 @@ class Collector:
     functions: set[str] = field(default_factory=set)
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
+    comments: list[tuple[int, int]] | None = None  # where they stand; None where the body was not read
     dialect: str = ""  # whose qsub and qstat its commands are
     dialects: tuple[str, ...] = ()  # whose variables it may use
 
@@ -66,6 +67,13 @@ class Collector:
             return False
         at = self.text.at(offset)
         return any(span.start <= at < span.end for span in self.inner)
+
+    def is_comment(self, place: int) -> bool:
+        """Whether a place of the file is in a comment of the script, and not in a string of it."""
+        if self.comments is None:
+            return True
+        base = self.text.at(0)
+        return not self.text.exact or inside(place - base, self.comments)
 
     def script_in(self, word: Word, *, contained: bool) -> None:
         """A script in a word (`bash -c '…'`, `--wrap="…"`), however its quotes are put together."""

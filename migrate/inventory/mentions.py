@@ -13,8 +13,9 @@ from migrate.reader import Layout
 # Each pattern begins with a letter, for which `re` leaps ahead; what must stand before that is asked after it.
 _SLURM = re.compile(rb"S(?<![A-Za-z0-9_]S)(?:LURM|BATCH)_[A-Z0-9_]+")
 _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
-_WRITTEN = re.compile(rb"#(?<=[^\n]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
+_WRITTEN = re.compile(rb"#(?<=[^\n#]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
 _ARITHMETIC = re.compile(rb"\(\([^\n]*?\)\)")
+_SWITCHED_OFF = re.compile(rb"[ \t]*##(?:PBS|SBATCH|\$)")
 _SUBMITS = re.compile(rb"(?<![\w./-])q(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
 _GRID_ENGINE = re.compile(
@@ -99,7 +100,8 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
     sums = [m.span() for m in _ARITHMETIC.finditer(c.text.data)]
     for match in pattern.finditer(c.text.data):
         start, end = match.span("name")
-        if inside(start, layout.comments) or c.is_inner(start):
+        line = c.text.data.rfind(b"\n", 0, start) + 1
+        if inside(start, layout.comments) or c.is_inner(start) or _SWITCHED_OFF.match(c.text.data, line):
             continue
         name = match["name"].decode("latin-1")
         single = inside(start, layout.raw_strings)

@@ -20,6 +20,10 @@ _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-ma
 def take_directive(c: Collector, directive: Directive) -> None:
     if not directive.live and any(covers(span, directive.span) for span in c.inner):
         return  # a live one of the script that stands there
+    if not directive.live and directive.dialect == "pbs" and not c.is_comment(directive.span.start):
+        reason = "a directive that this script writes into another one: it was not read"
+        c.gaps.append(Gap(directive.span, reason))
+        return
     place = "header" if directive.live else "dead"
     parts = [part for option in directive.options for part in resources(option)]
     erase = Span(directive.span.start, directive.span.start) if directive.text_only else directive.erase
@@ -52,8 +56,10 @@ def inert_line(source: Source, item: Item) -> str:
     """A directive as a comment that no scheduler reads: `##PBS -q fast`, `##$ -l foo=1`, `##SBATCH -p gpu`."""
     text = " ".join(source.text(item.span).replace("\\\n", " ").split()).lstrip(",")
     option, _, part = item.name.partition(" ")
-    words = f"{option} {text}" if part and not text.startswith("-") else text
-    return f"#{PREFIXES[item.dialect]} {words}"
+    if not text.startswith("-"):
+        text = f"{option} {text}" if part else text
+    glued = source.data[: item.span.start].endswith(PREFIXES[item.dialect].encode())
+    return f"#{PREFIXES[item.dialect]}{text if glued and not option.startswith('-') else f' {text}'}"
 
 
 def resources(option: Option) -> Iterator[Option]:
@@ -74,7 +80,8 @@ def resources(option: Option) -> Iterator[Option]:
 def _end(part: Word, option: Option, match: re.Match[str]) -> int:
     """Where a resource ends in the file: the last one takes the quote behind it along."""
     assert option.value is not None
-    return option.span.end if match.end() == len(option.value.text) else part.span.end
+    last = not option.value.text[match.end() :].strip(",")
+    return option.span.end if last else part.span.end
 
 
 def _take_stray(c: Collector, word: Word, line: _Line) -> None:

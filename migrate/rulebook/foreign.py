@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from migrate.model import Edit, Invocation, Item, Span, VariableRow
 from migrate.rulebook.context import Context, replaced
-from migrate.translation import Between, Told, Translation, translate, translate_command
+from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
 
 # ------------------------------------------------------------------------------------------------ translation
 
@@ -43,6 +43,8 @@ def _outcome(c: Context) -> str | None:
     """done, look, gone, open, blocked: what becomes of a directive; foreign: its scheduler was not the live one."""
     if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
         return None
+    if c.item.place == "dead" and c.item.dialect == "pbs" and not c.job.dialects:
+        return "foreign"
     if c.item.place == "dead" or (live_dialect(c) not in {None, c.item.dialect}):
         sleeps = c.item.dialect == "grid_engine" or (c.item.dialect == "slurm" and c.item.place == "dead")
         return None if sleeps or live_dialect(c) is None else "foreign"
@@ -72,7 +74,9 @@ def _interpreter(c: Context) -> str | None:
         return None
     named = c.job.text.data.startswith(b"#!")
     shell = found.interpreter.rpartition(":")[2]
-    if not shell.startswith("/"):
+    if shell.rsplit("/", 1)[-1] == "sh" and _bashism(c):
+        shell = "/bin/bash"
+    if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
         return None if named else "#!/bin/bash"
     return None if named and c.job.shell == shell.rsplit("/", 1)[-1] else f"#!{shell}"
 
@@ -81,6 +85,10 @@ def _bash_in_sh(c: Context) -> str | None:
     """What a `#!/bin/sh` script uses that only bash has; on the target sh is dash."""
     if not re.match(rb"#![ \t]*/bin/sh[ \t]*\r?\n", c.source.data) or c.job.text.at(0):
         return None
+    return _bashism(c)
+
+
+def _bashism(c: Context) -> str | None:
     found = _BASHISM.search(_COMMENT.sub(b"", c.job.text.data))
     return found[0].decode("utf-8", "replace").strip() if found else None
 

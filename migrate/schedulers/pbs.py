@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from migrate.model import OptionRow, Text
+from migrate.model import OptionRow, Text, Word
 from migrate.schedulers.directive import Directive, options_of, quoted_words
 
 # A line that ends in a backslash goes on in the next one.
 _LINE = re.compile(rb"^[ \t]*#PBS\b(?:[^\n]*\\\r?\n)*[^\n]*\n?", re.MULTILINE)
 # The first line that is neither blank nor a comment nor a label.
 _COMMAND = re.compile(rb"^[ \t\r\v\f]*[^\s#:]", re.MULTILINE)
+# sbatch takes this for a directive too, and ends over it: `#PBS_ARRAYID=3`, an assignment that somebody switched off.
+_GLUED = re.compile(rb"^#PBS(?=\w)[^\n]*\n?", re.MULTILINE)
 _CONTINUED = re.compile(rb"\\\r?\n")
 
 
@@ -27,6 +29,10 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         options, strays = options_of(words, rows)
         erase = text.span(start, match.end() if comment is None else comment)
         yield Directive("pbs", text.span(start, end), options, strays, start < end_of_header, erase, fault)
+    for match in _GLUED.finditer(text.data):
+        start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
+        word = Word(text.span(start + len(b"#PBS"), end), text.data[start + 4 : end].decode("latin-1"))
+        yield Directive("pbs", text.span(start, end), (), (word,), live=False, erase=text.span(start, match.end()))
 
 
 def _first_command(text: Text) -> int:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrate.model import Item, Job, OptionRow, SchedulerTable, Site, Target
-from migrate.translation.forms import FORMS, Asked, is_template, usual_name
+from migrate.translation.forms import FORMS, INTERPRETERS, Asked, is_template, usual_name
 from migrate.translation.launch import Launch, launch_of
 from migrate.translation.shape import Need, Shape, shape_of
 from migrate.translation.told import Told, done, gone, left_open
 from migrate.values import duration, grid_engine_seconds, pbs_seconds
 
-__all__ = ["Between", "Told", "Translation", "translate", "translate_command"]
+__all__ = ["INTERPRETERS", "Between", "Told", "Translation", "translate", "translate_command"]
 
 _ADDING_UP = frozenset({"-v", "-m", "-M", "-q", "-hold_jid"})
 _SHAPES = frozenset(
@@ -65,6 +65,10 @@ class Between:
     site: Site
     target: Target
     queues: Mapping[str, str]  # old queue -> partition of the target
+
+    @property
+    def home(self) -> str | None:
+        return self.site.home or self.target.home
 
 
 @dataclass
@@ -216,6 +220,7 @@ def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
         throttle=next((i.value or "" for i in items if rows[id(i)].form == "throttle"), ""),
         command=work.command,
         expands=work.expands,
+        home=between.home,
         folder="" if work.command else _folder_of_files(work, items, rows),
     )
     return _merged(asked, [i for i in items if i.name == item.name])
@@ -224,7 +229,7 @@ def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
 def _folder_of_files(work: _Work, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
     """Grid Engine without -cwd writes into the home folder; empty where that is not known, or not so."""
     told = any(rows[id(i)].need == "start_folder" for i in items)
-    return "" if told or work.between.dialect != "grid_engine" else work.between.site.home or ""
+    return "" if told or work.between.dialect != "grid_engine" else work.between.home or ""
 
 
 def _merged(asked: Asked, same: list[Item]) -> Told:

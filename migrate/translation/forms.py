@@ -13,6 +13,7 @@ from migrate.values import grid_engine_array, moment
 _PLAIN = re.compile(r"[^\s#'\"\\]+")
 _SHELL = re.compile(r"[`\"'\\]")
 _TEMPLATE = re.compile(r"\{\{|\}\}|\$\$|<[A-Za-z_]|@[A-Z_]+@|\$\{[A-Z]+\}\$\{|%\(\w+\)s|__[A-Z]+__")
+INTERPRETERS = frozenset({"bash", "sh", "ksh", "zsh", "dash", "csh", "tcsh", "perl", "python", "python3"})
 _MAIL = {"b": "BEGIN", "e": "END", "a": "FAIL"}
 _PBS_ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
 _PBS_DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
@@ -41,6 +42,7 @@ class Asked:
     throttle: str = ""  # how many tasks of the array may run at once
     command: bool = False  # it stands on a command line, not in a directive
     expands: bool = False  # in a here-document whose `$` the shell around it expands
+    home: str | None = None  # home folders, with %u for the user
     folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
 
     @property
@@ -206,6 +208,10 @@ def _umask(a: Asked) -> Told:
 
 
 def _interpreter(a: Asked) -> Told:
+    if a.value.rsplit("/", 1)[-1] not in INTERPRETERS:
+        return left_open(
+            f"{a.spelled}: a program of the old site runs the script; what it does must be written into it"
+        )
     return gone(f"{a.spelled}: Slurm runs a script by its `#!` line")
 
 
@@ -219,13 +225,13 @@ def path(a: Asked, kind: str) -> Told:
     host, colon, rest = text.partition(":")
     if colon and re.fullmatch(r"[A-Za-z0-9.-]*", host):
         text = rest
-        notes += [f"the host {host} before the colon"] if host else []
+        notes += [f"the host {host} before the colon"] if host not in {"", "localhost"} else []
     text = text.replace("%", "%%")
     text = re.sub(r"^\$\{?(?:PBS_O_WORKDIR|SGE_O_WORKDIR)\}?/", "", text)
     if home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
-        if a.site.home is None:
+        if a.home is None:
             return left_open(f"{a.spelled}: Slurm takes {home[0]} for a folder of that name; write the path out")
-        text = a.site.home + text[home.end() :]
+        text = a.home + text[home.end() :]
     text = _with_patterns(a, text)
     if "$" in text and not a.expands:
         if a.dialect == "pbs":

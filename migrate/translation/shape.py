@@ -254,7 +254,7 @@ def _select(shape: Shape, need: Need, of: dict[str, list[Need]], launch: Launch)
     notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
     shape.nodes, shape.tasks_per_node = nodes // times, tasks * times
     shape.cpus, shape.gpus = max(threads, cpus // tasks, 1), gpus * times
-    shape.kind, shape.slots = "tasks", "${SLURM_CPUS_ON_NODE}"
+    shape.kind, shape.slots = "tasks", "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))"
     lines = [f"--nodes={shape.nodes}", f"--ntasks-per-node={shape.tasks_per_node}", f"--cpus-per-task={shape.cpus}"]
     lines += [f"--gpus-per-node={shape.gpus}"] if gpus else []
     lines += [f"--mem={memory(size * times)}"] if size else []
