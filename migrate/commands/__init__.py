@@ -119,6 +119,8 @@ class _Reader:
             verb, known, more, rest = self._verb(table, rest)
             layout = known.operands if known else ()
             options += more
+        if table.dialect:
+            options = tuple(self._as_written(o) for o in options)
         operands, inner, strays = self._operands(table, layout, rest)
         if table.gathers:
             late = tuple(_late_options(table, table.verbs.get(verb), operands))
@@ -130,6 +132,21 @@ class _Reader:
             options += further.options if further else ()
             inner += further.payload if further else ()
         return Invocation(program, verb, words[0], table, options, operands, (), inner, self.command, strays)
+
+    def _as_written(self, option: Option) -> Option:
+        """An option whose value a variable brought in (`-g $GROUP`), with the variable as its value.
+
+        For Slurm the option is written anew, value and all, so its words must stand side by side.
+        """
+        last = option.second or option.value
+        if last is None or option.span.start <= last.span.start < option.span.end:
+            return option
+        here = any(w.span.start == option.span.start for w in self.command.words)
+        own = next((w for w in self.command.words if w.span.start >= option.span.end), None)
+        if own is None or not here:
+            return replace(option, row=None, fault="its value stands elsewhere")
+        span = option.span._replace(end=own.span.end)
+        return replace(option, span=span, second=own) if option.second else replace(option, span=span, value=own)
 
     def _verb(
         self, table: CommandTable, rest: tuple[Word, ...]

@@ -13,6 +13,7 @@ from migrate.schedulers import Directive
 
 # srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
 PREFIXES = {"slurm": "#SBATCH", "grid_engine": "#$", "pbs": "#PBS"}
+_VERBATIM = frozenset({"text", "account", "mail_users", "dependency"})
 _PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
 _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-map": re.compile(r"[^,]+")}
 
@@ -127,7 +128,9 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     dialect: str = "slurm",
 ) -> None:
     """An option as an item, and what its value holds as items of their own."""
-    if place == "command" and (known := c.resolved(option.value)) is not option.value:
+    # a name or an id is written with the variable that holds it; a time or a size is worked out
+    verbatim = dialect != "slurm" and option.row is not None and option.row.form in _VERBATIM
+    if place == "command" and not verbatim and (known := c.resolved(option.value)) is not option.value:
         option = replace(option, value=known)
     row, value = option.row, option.value
     words = [w for w in (value, option.second) if w is not None]

@@ -216,7 +216,7 @@ def _command_outcome(c: Context) -> str | None:
 
 def _obstacle(c: Context, reading: Invocation) -> str:
     """Why a command cannot be written for Slurm; empty where it can."""
-    if reading.strays or not reading.program_word.editable:
+    if reading.strays or not reading.program_word.editable or any(o.fault for o in reading.options):
         return "its words are not certain"
     return _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading)
 
