@@ -38,11 +38,27 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
             about[id(outcome.finding.item)].append(number)
     entries: list[Entry] = []
     items = sorted([i for part in job.walk() for i in part.items], key=_ORDER) if job.jobs else job.items
+    gone = [n for n, o in enumerate(outcomes) if o.applied and o.finding.fate == "removed" and o.finding.item]
     for count, item in enumerate(items, 1):
         numbers = about.get(id(item), ())
         own = tuple([e for n in numbers if outcomes[n].applied for e in edits.get(n, ())])
+        if not numbers and gone and item.kind == "scheduler-variable":
+            numbers = _goes_with(item, outcomes, gone)
         entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{count}"))
     return entries + _added(source, outcomes, owned)
+
+
+def _goes_with(item: Item, outcomes: Sequence[Outcome], gone: Sequence[int]) -> list[int]:
+    """The finding by which a larger item is removed, and with it what stands in it (a variable in its value)."""
+    for number in gone:
+        outer = outcomes[number].finding.item
+        if (
+            outer is not None
+            and outer is not item
+            and outer.span.start <= item.span.start < item.span.end <= outer.span.end
+        ):
+            return [number]
+    return []
 
 
 def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:

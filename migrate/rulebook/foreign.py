@@ -161,7 +161,7 @@ def _value_set(c: Context) -> str | None:
 def _variable_outcome(c: Context) -> str | None:
     """done, look, define, define-look or open: what becomes of a variable of the old scheduler."""
     row = _variable_row(c)
-    if row is None:
+    if row is None or _only_names_hosts(c):
         return None
     if _value_set(c):
         made = "define" if row.fate == "kept" or row.need else "define-look"
@@ -169,6 +169,22 @@ def _variable_outcome(c: Context) -> str | None:
     if _new_variable(c) is None:
         return "open"
     return "look" if row.need == "slots" and not _counted(c) else "done"
+
+
+def _only_names_hosts(c: Context) -> bool:
+    """Whether the variable stands in a launcher's host file option, which goes with it."""
+    options = c.job.by_kind.get("launcher-option", ())
+    return c.item is not None and any(
+        o.editable and _is_old_host_file(o) and o.span.start <= c.item.span.start < o.span.end for o in options
+    )
+
+
+def _is_old_host_file(item: Item) -> bool:
+    """Whether a launcher's option names the file of hosts that the old scheduler, or its MPI set-up, wrote."""
+    return item.name == "--hostfile" and _HOST_FILE.fullmatch(item.value or "") is not None
+
+
+_HOST_FILE = re.compile(r'"?\$\{?(?:(?:PBS_NODEFILE|SGE_JOB_HOSTLIST|PE_HOSTFILE)\}?|TMPDIR\}?/machines)"?')
 
 
 def _counted(c: Context) -> bool:
@@ -354,6 +370,7 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "told": lambda c: t.said if (t := _told(c)) else None,
     "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
     "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
+    "old_host_file": lambda c: "yes" if c.item is not None and _is_old_host_file(c.item) else None,
     "question": lambda c: t.decision if (t := _told(c)) else None,
     "usual_output": _whole(lambda t: t.output),
     "usual_error": _whole(lambda t: t.error),
