@@ -49,6 +49,19 @@ def options_of(
     return tuple(options), tuple(strays)
 
 
+def whole_templates(words: Sequence[Word]) -> list[Word]:
+    """The words with those of one placeholder (`{{ walltime }}`) as one: what fills it in leaves no blanks."""
+    found: list[Word] = []
+    for word in words:
+        if found and found[-1].text.count("{{") > found[-1].text.count("}}"):
+            last = found[-1]
+            span = last.span._replace(end=word.span.end)
+            found[-1] = Word(span, f"{last.text} {word.text}", constant=False, quoted=True, editable=False)
+        else:
+            found.append(word)
+    return found
+
+
 def plain_words(text: Text, start: int, end: int) -> list[Word]:
     """The words of a line without quotes and escapes: blanks alone part them."""
     found = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from migrate.model import OptionRow, Text, Word
-from migrate.schedulers.directive import Directive, options_of, plain_words
+from migrate.schedulers.directive import Directive, options_of, plain_words, whole_templates
 from migrate.schedulers.slurm import first_command
 
 _LINE = re.compile(rb"^#\$[ \t]*-[^\n]*\n?", re.MULTILINE)
@@ -37,7 +37,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
         comment = text.data.find(b"#", start + _PREFIX, end)  # a second one ends the line, in quotes too
         words = _words(text, start + _PREFIX, end if comment < 0 else comment)
-        options, strays = options_of(words, rows, long_single_dash=True)
+        options, strays = options_of(whole_templates(words), rows, long_single_dash=True)
         erase = text.span(start, match.end() if comment < 0 else comment)
         line = text.span(start, end)
         yield Directive(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from migrate.model import OptionRow, Text, Word
-from migrate.schedulers.directive import Directive, options_of, quoted_words
+from migrate.schedulers.directive import Directive, options_of, quoted_words, whole_templates
 
 # A line that ends in a backslash goes on in the next one.
 _LINE = re.compile(rb"^[ \t]*#PBS\b(?:[^\n]*\\\r?\n)*[^\n]*\n?", re.MULTILINE)
@@ -26,7 +26,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
         begin = text.data.index(b"#PBS", start) + len(b"#PBS")
         words, comment, fault = quoted_words(_joined(text), begin, end, comments=False)
-        options, strays = options_of(words, rows)
+        options, strays = options_of(whole_templates(words), rows)
         erase = text.span(start, match.end() if comment is None else comment)
         yield Directive("pbs", text.span(start, end), options, strays, start < end_of_header, erase, fault)
     for match in _GLUED.finditer(text.data):

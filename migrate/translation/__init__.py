@@ -200,7 +200,9 @@ def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
     if row.need == "environment":
         return _environment(work, item, items, rows)
     if row.need == "image":
-        return gone(f"{spelled}: the script runs its commands in the image, by its first line")
+        if _image(items, rows) in work.between.target.answers.get("image", {}):
+            return gone(f"{spelled}: the script runs its commands in the image, by its first line")
+        return left_open(f"{spelled}: the script ran in this image, and nothing says which one stands for it")
     if row.need == "start_folder":
         return _formed(work, item, row, items, rows) if row.form else gone(f"{spelled}: {row.reason}")
     return left_open(f"{spelled}: not read")
