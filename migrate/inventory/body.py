@@ -19,7 +19,7 @@ _JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
 
 
 def take_body(c: Collector, outer: Variables, *, above: int) -> None:
-    layout = lay_out(c.text, inner=c.depth > 0, above=above)
+    layout = lay_out(c.text, inner=c.depth > 0, above=above, headers=c.headers)
     c.gaps += layout.gaps
     c.comments = layout.comments
     c.functions.update(name for name, _ in layout.functions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
@@ -60,13 +60,13 @@ class HereDocument:
 class Layout:
     """One script text laid out; offsets are those of the text."""
 
-    def __init__(self, text: Text, *, inner: bool = False, above: int = 0) -> None:
+    def __init__(self, text: Text, *, inner: bool = False, above: int = 0, headers: Sequence[Span] = ()) -> None:
         self.text = text
         self.inner = inner  # a script inside a script may not be left without a command
         self.above = above  # one command must stay above this place
         self.data = text.data
         parser, query = _parser()
-        self.root = parser.parse(_trailing_backslash_hidden(text.data)).root_node
+        self.root = parser.parse(_trailing_backslash_hidden(_joined(text, headers))).root_node
         self._captures = QueryCursor(query).captures(self.root)
         self._over_heredocs = {n.parent.id for n in self._captures.get("heredoc", ()) if n.parent}
         self.comments = self._ranges("comment")
@@ -359,12 +359,24 @@ class Layout:
         return Statement(erase, b"", self.text.at(block) if nested else None, size)
 
 
-def lay_out(text: Text, *, inner: bool = False, above: int = 0) -> Layout:
+def lay_out(text: Text, *, inner: bool = False, above: int = 0, headers: Sequence[Span] = ()) -> Layout:
     """The layout of a script text, or of one `inner` to another; any bytes will do.
 
     One command must stay `above` that offset: directives below it, which never counted, would count without it.
+    `headers` are the directives that count.
     """
-    return Layout(text, inner=inner, above=above)
+    return Layout(text, inner=inner, above=above, headers=headers)
+
+
+def _joined(text: Text, headers: Sequence[Span]) -> bytes:
+    """The text with each directive on one line, as PBS's qsub copies it: what it goes on with is no command."""
+    data = text.data
+    for start, end in headers if text.exact else ():
+        first, last = start - text.at(0), end - text.at(0)
+        if b"\n" in data[first:last]:
+            line = data[first:last].replace(b"\\\r\n", b"   ").replace(b"\\\n", b"  ")
+            data = data[:first] + line + data[last:]
+    return data
 
 
 def _trailing_backslash_hidden(data: bytes) -> bytes:
