@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import groupby, permutations
 from pathlib import Path
 
 import pytest
 
 from migrate.engine import Plan, run
-from migrate.model import FATES, Finding, Result, Source
+from migrate.model import FATES, Edit, Finding, Result, Source
 from migrate.workshop import make_plan
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -19,6 +21,7 @@ CASES = [
     for folder in FOLDERS
     for path in sorted(folder.glob("after.*.sh"))
 ]
+INERT = re.compile(rb"\n?\t*##(?:\$|PBS|SBATCH) [^\n]+")
 every_case = pytest.mark.parametrize(("folder", "target"), CASES)
 
 
@@ -57,6 +60,11 @@ def test_every_fixture_has_all_three_files() -> None:
         assert names == {"before.sh", *expected}
 
 
+def squeezed(edits: Sequence[Edit]) -> str:
+    """What edits write, without blanks."""
+    return "".join(b"".join(edit.after for edit in edits).decode().split())
+
+
 @every_case
 def test_a_migrated_script_is_left_alone(folder: Path, target: str) -> None:
     after = (folder / f"after.{target}.sh").read_bytes()
@@ -90,22 +98,32 @@ def test_every_item_has_one_entry_with_a_fate_and_a_reason(folder: Path, target:
 @every_case
 def test_every_changed_byte_belongs_to_one_entry(folder: Path, target: str) -> None:
     result = migrated(folder, target)
-    data, at, rebuilt = result.source.data, 0, b""
-    for edit in sorted(
-        (edit for entry in result.entries for edit in entry.edits), key=lambda e: (e.start, e.end, e.after)
-    ):
-        assert edit.start >= at, "two entries claim one byte"
-        assert data[edit.start : edit.end] == edit.before
-        rebuilt += data[at : edit.start] + edit.after
-        at = edit.end
-    assert rebuilt + data[at:] == result.output
+    data, output, at, written = result.source.data, result.output, 0, 0
+    edits = sorted((edit for entry in result.entries for edit in entry.edits), key=lambda e: (e.start, e.end))
+    for (start, end), group in groupby(edits, key=lambda e: (e.start, e.end)):
+        here = list(group)
+        assert start >= at, "two entries claim one byte"
+        assert len(here) == 1 or start == end, "two entries claim one byte"
+        assert all(data[start:end] == edit.before for edit in here)
+        # lines that are added at one place stand in the order of their rules, which the ledger does not know
+        length = sum(len(edit.after) for edit in here)
+        begin = written + start - at
+        orders = {b"".join(edit.after for edit in order) for order in permutations(here)}
+        assert output[written:begin] == data[at:start]
+        assert output[begin : begin + length] in orders
+        at, written = end, begin + length
+    assert output[written:] == data[at:]
 
 
 @every_case
 def test_bytes_are_changed_only_where_the_fate_says_so(folder: Path, target: str) -> None:
     for entry in migrated(folder, target).entries:
-        if entry.fate in {"kept", "review"}:
+        if entry.fate == "kept":
             assert entry.edits == ()
+        if entry.fate == "review":
+            # what a person must write stays where it stood, as a comment that no scheduler reads
+            assert all(INERT.fullmatch(edit.after) for edit in entry.edits), entry.text
+            assert not entry.edits or "".join(entry.text.split()).lstrip(",-l") in squeezed(entry.edits)
         if entry.fate in {"rewritten", "added"}:
             # two options that take their value from one variable share the edit of its assignment
             assert entry.edits or "changed where its value stands" in entry.reason
