@@ -171,7 +171,7 @@ def numbers(job: dict[str, Any]) -> dict[str, Any]:
         "minutes": None if job["time_limit"]["infinite"] else job["time_limit"]["number"],
         "array": job["array_task_string"],
         "dependency": job["dependency"],
-        "output": job["standard_output"],
+        "output": job["standard_output"].removeprefix(f"{job['current_working_directory']}/"),
     }
 
 

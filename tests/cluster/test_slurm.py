@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,25 +19,34 @@ from migrate.workshop import make_plan
 pytestmark = pytest.mark.cluster("slurm")
 
 HERE = Path(__file__).parent
-FIXTURES = {path.parent.name: path for path in sorted(HERE.parents[1].glob("fixtures/taiwania2/*/before.sh"))}
+FIXTURES = {path.parent.name: path for path in sorted(HERE.parents[1].glob("fixtures/*/*/before.sh"))}
 EXPECTED: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(HERE / "expected.yaml")
 HEADERS: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(HERE / "headers.yaml")
 JOBS = {path.stem: path for path in sorted((HERE / "jobs").glob("*.sh"))}
 
 
-def rows(kind: str, but: str = "") -> pytest.MarkDecorator:
+FOREIGN = re.compile(rb"^(?:#\$|[ \t]*#PBS)[ \t]*-", re.MULTILINE)
+
+
+def was_for_slurm(name: str) -> bool:
+    """Whether sbatch could take the script as it was."""
+    return FOREIGN.search(FIXTURES[name].read_bytes()) is None
+
+
+def rows(kind: str, but: str = "", where: Callable[[str], bool] = lambda _: True) -> pytest.MarkDecorator:
     """Every row of this kind; one that differs, and says so, is expected to fail."""
     return pytest.mark.parametrize(
         "name",
         [
             pytest.param(name, marks=pytest.mark.xfail(reason=row["differs"], strict=True) if "differs" in row else ())
             for name, row in EXPECTED.items()
-            if kind in row and but not in row
+            if kind in row and but not in row and where(name)
         ],
     )
 
 
 every_job_script = rows("job")
+every_slurm_script = rows("job", where=was_for_slurm)
 every_submitter = rows("submits")
 every_refused_script = rows("refused", but="submits")
 
@@ -99,6 +109,10 @@ def test_sbatch_accepts_the_migrated_script(name: str, judge: Cluster) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_each_fixture_has_a_name_of_its_own() -> None:
+    assert len(FIXTURES) == len(list(HERE.parents[1].glob("fixtures/*/*/before.sh")))
+
+
 @every_refused_script
 def test_sbatch_refuses_a_script_only_where_we_call_it_blocked(name: str, judge: Cluster) -> None:
     done = judge.test(put_migrated(name))
@@ -136,7 +150,7 @@ def test_slurm_reads_the_numbers_that_the_old_site_gave(name: str, judge: Cluste
     assert {key: found[key] for key in expected} == expected
 
 
-@every_job_script
+@every_slurm_script
 def test_only_partition_memory_and_time_differ_from_the_original(name: str, judge: Cluster) -> None:
     before = judge.held(put(name, FIXTURES[name].read_bytes()), "--partition=slinky")
     after = judge.held(put_migrated(name))
