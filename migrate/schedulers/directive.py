@@ -30,13 +30,16 @@ class Directive:
 def options_of(
     words: Sequence[Word], rows: Mapping[str, OptionRow], *, long_single_dash: bool = False, prefixes: bool = False
 ) -> tuple[tuple[Option, ...], tuple[Word, ...]]:
-    """The options of a directive line, and the words that are none; what follows an unknown option is its value."""
+    """The options of a directive line, and the words that are none.
+
+    What follows an unknown option is its value, except for sbatch (which knows `prefixes` of long options).
+    """
     options: list[Option] = []
     strays: list[Word] = []
     i = 0
     while i < len(words):
         if not words[i].text.startswith("-") or words[i].text == "-":
-            if long_single_dash and options and options[-1].row is None and not strays:
+            if not prefixes and options and options[-1].row is None and not strays:
                 last, word = options[-1], words[i]
                 options[-1] = replace(last, span=last.span._replace(end=word.span.end), value=last.value or word)
             else:

@@ -1,0 +1,109 @@
+"""Translation: options of Grid Engine and PBS that nobody can read stay where a person sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from migrate.model import Entry, Result
+
+Migrate = Callable[..., Result]
+
+ABOVE, BELOW = "#!/bin/bash\n", "hostname\n"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A line, the option in it that cannot be read, the comment that it becomes, and what is not to be made of it."""
+
+    line: str
+    name: str
+    comment: str
+    never: str
+
+
+BAD: dict[str, Bad] = {
+    "an option that no table knows": Bad("#$ -zone 3", "-zone", "##$ -zone 3", "zone"),
+    "a resource that no table knows": Bad("#$ -l bigdisk=1", "-l bigdisk", "##$ -l bigdisk=1", "bigdisk"),
+    "a time in words": Bad("#$ -l h_rt=soon", "-l h_rt", "##$ -l h_rt=soon", "--time"),
+    "a time of four fields": Bad("#$ -l h_rt=0:8:00:00", "-l h_rt", "##$ -l h_rt=0:8:00:00", "--time"),
+    "a time of two fields": Bad("#$ -l h_rt=8:00", "-l h_rt", "##$ -l h_rt=8:00", "--time"),
+    "no time at all, which Slurm reads as no limit": Bad("#$ -l h_rt=0", "-l h_rt", "##$ -l h_rt=0", "--time"),
+    "an array over the target's limit": Bad("#$ -t 1-5000", "-t", "##$ -t 1-5000", "--array"),
+    "an array from 0": Bad("#$ -t 0-3", "-t", "##$ -t 0-3", "--array"),
+    "an array without an end": Bad("#$ -t 1-", "-t", "##$ -t 1-", "--array"),
+    "two ranges of an array": Bad("#$ -t 1-3,7", "-t", "##$ -t 1-3,7", "--array"),
+    "a placeholder": Bad("#$ -l h_rt={{walltime}}", "-l h_rt", "##$ -l h_rt={{walltime}}", "--time"),
+    "a placeholder with blanks": Bad("#$ -l h_rt={{ walltime }}", "-l h_rt", "##$ -l h_rt={{ walltime }}", "--time"),
+    "a placeholder of a queue": Bad("#$ -q $$QUEUE$$", "-q", "##$ -q $$QUEUE$$", "--partition"),
+    "slots without a number": Bad("#$ -pe smp", "-pe", "##$ -pe smp", "--cpus-per-task"),
+    "slots in words": Bad("#$ -pe smp many", "-pe", "##$ -pe smp many", "--cpus-per-task"),
+    "a size that Grid Engine refuses": Bad("#$ -l mem=4GB", "-l mem", "##$ -l mem=4GB", "--mem"),
+    "letters with a comma": Bad("#$ -m b,e", "-m", "##$ -m b,e", "--mail-type"),
+    "names of jobs": Bad("#$ -hold_jid first", "-hold_jid", "##$ -hold_jid first", "--dependency"),
+    "a queue of the old cluster": Bad("#$ -q fast.q", "-q", "##$ -q fast.q", "--partition"),
+    "an option that PBS has not": Bad("#PBS -Y 3", "-Y", "##PBS -Y 3", "-Y"),
+    "chunks without a number": Bad("#PBS -l select=many", "-l select", "##PBS -l select=many", "--nodes"),
+    "processors in words": Bad("#PBS -l select=1:ncpus=all", "-l select", "##PBS -l select=1:ncpus=all", "--nodes"),
+    "names of nodes": Bad("#PBS -l nodes=node07:ppn=4", "-l nodes", "##PBS -l nodes=node07:ppn=4", "--nodes"),
+    "a time of PBS in words": Bad("#PBS -l walltime=soon", "-l walltime", "##PBS -l walltime=soon", "--time"),
+    "a placeholder of PBS": Bad(
+        "#PBS -l walltime={{ walltime }}",
+        "-l walltime",
+        "##PBS -l walltime={{ walltime }}",
+        "--time",
+    ),
+    "a size of PBS with a fraction": Bad("#PBS -l mem=1.5gb", "-l mem", "##PBS -l mem=1.5gb", "--mem"),
+    "indices of PBS in words": Bad("#PBS -J all", "-J", "##PBS -J all", "--array"),
+}
+every_bad_line = pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+
+
+def about(result: Result, name: str) -> Entry:
+    [entry] = [e for e in result.entries if e.item is not None and e.item.name == name]
+    return entry
+
+
+@pytest.mark.parametrize("line", ["##$ -l h_rt=soon", "##PBS -l select=many", "# $ -t 0-3", "##$ -q $$QUEUE$$"])
+def test_a_line_that_no_scheduler_reads_stays_as_it_is(line: str, migrate_text: Migrate) -> None:
+    script = f"{ABOVE}{line}\n{BELOW}"
+    assert migrate_text(script).output.decode() == script
+
+
+@pytest.mark.parametrize("line", ["#$ -l h_rt=10", "#$ -t 1-1000", "#$ -pe smp 4", "#PBS -l select=1:ncpus=4:mem=1gb"])
+def test_a_line_that_can_be_read_leaves_no_comment(line: str, migrate_text: Migrate) -> None:
+    assert "##" not in migrate_text(f"{ABOVE}{line}\n{BELOW}").output.decode()
+
+
+@every_bad_line
+def test_what_cannot_be_read_stays_as_a_comment(bad: Bad, migrate_text: Migrate) -> None:
+    lines = migrate_text(f"{ABOVE}{bad.line}\n{BELOW}").output.decode().splitlines()
+    assert lines[1] == bad.comment
+    assert lines.count(bad.comment) == 1
+
+
+@every_bad_line
+def test_what_cannot_be_read_is_told_with_its_name_and_line(bad: Bad, migrate_text: Migrate) -> None:
+    result = migrate_text(f"{ABOVE}{bad.line}\n{BELOW}")
+    entry = about(result, bad.name)
+    assert (entry.fate, entry.line) == ("review", 2)
+    assert entry.text in bad.line
+    assert bad.name.removeprefix("-l ") in entry.reason
+    assert result.readiness in {"review", "blocked"}
+
+
+@every_bad_line
+def test_nothing_is_guessed_of_what_cannot_be_read(bad: Bad, migrate_text: Migrate) -> None:
+    written = migrate_text(f"{ABOVE}{bad.line}\n{BELOW}").output.decode().splitlines()
+    assert not [text for text in written if text.startswith("#SBATCH") and bad.never in text]
+
+
+@every_bad_line
+def test_what_stands_beside_it_is_written_all_the_same(bad: Bad, migrate_text: Migrate) -> None:
+    prefix = bad.line.partition(" ")[0]
+    result = migrate_text(f"{ABOVE}{prefix} -N fit\n{bad.line}\n{BELOW}")
+    lines = result.output.decode().splitlines()
+    assert lines[1:3] == ["#SBATCH --job-name=fit", bad.comment]
+    assert about(result, bad.name).line == 3
