@@ -93,12 +93,15 @@ def grid_engine_array(text: str) -> tuple[int, int, int] | None:
 
 
 def pbs_seconds(text: str) -> float | None:
-    """Seconds of a PBS duration, [[HH:]MM:]SS[.fraction]; None where it is another thing (four fields, words)."""
-    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+)(\.\d+)?", text)
+    """Seconds of a PBS duration, [[[DD:]HH:]MM:]SS[.fraction]; None where it is another thing.
+
+    Only Torque takes days, so that is where a script with four fields ran (PBS Pro refuses it).
+    """
+    match = re.fullmatch(r"(?:(?:(?:(\d+):)?(\d+):)?(\d+):)?(\d+)(\.\d+)?", text)
     if match is None:
         return None
-    hours, minutes, rest = (int(part or 0) for part in match.groups()[:3])
-    return (hours * 60 + minutes) * 60 + rest + (1 if match[4] and float(match[4]) else 0)
+    days, hours, minutes, rest = (int(part or 0) for part in match.groups()[:4])
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest + (1 if match[5] and float(match[5]) else 0)
 
 
 def pbs_memory(text: str) -> int | None:

@@ -106,20 +106,14 @@ def translate(job: Job, between: Between) -> Translation:
     names = {i.name for i in counting}
     folder = _folder_of_files(work, counting, rows)
     usual = {kind: "/".join(filter(None, [folder, usual_name(kind, array=array)])) for kind in ("o", "e")}
-    joined = any(
-        rows[id(i)].form == "join" and (i.value or "").lower() in {"y", "yes", "oe", "eo", "true"} for i in counting
-    )
-    if joined:
-        for item in counting:
-            if rows[id(item)].form == "error" and not _eo(counting):
-                work.told[id(item)] = gone(f"-e {item.value}: qsub takes no notice of it beside -j")
-    output = next((t.lines[0] for i in counting if rows[id(i)].form == "output" and (t := work.told[id(i)]).lines), "")
+    joined = _joined(counting, rows)
+    output = next((t.lines[0] for i in counting if (t := work.told[id(i)]).lines and "--output=" in t.lines[0]), "")
     return Translation(
         told=work.told,
         dialect=dialect,
         array=array,
         slots=shape.slots or "${SLURM_CPUS_PER_TASK:-1}",
-        output="" if "-o" in names else f"--output={usual['o']}",
+        output="" if ("-e" if joined == "e" else "-o") in names else f"--output={usual[joined or 'o']}",
         error="" if "-e" in names or joined else f"--error={usual['e']}",
         append=dialect == "grid_engine"
         and bool(output)
@@ -154,12 +148,22 @@ def _is_array(items: list[Item], rows: Mapping[int, OptionRow]) -> bool:
     return any(rows[id(i)].form == "array" for i in items)
 
 
-def _eo(items: list[Item]) -> bool:
-    return any(i.name == "-j" and i.value == "eo" for i in items)
+def _joined(items: list[Item], rows: Mapping[int, OptionRow]) -> str:
+    """The stream into whose file -j has both written: o, or e (`-j eo`); empty where they stay apart."""
+    value = next(((i.value or "").lower() for i in items if rows[id(i)].form == "join"), "")
+    return "e" if value == "eo" else "o" if value in {"y", "yes", "oe", "true"} else ""
+
+
+def _lacks_value(work: _Work, item: Item) -> bool:
+    return work.row(item).value in {"required", "two"} and " " not in item.name and not item.value
 
 
 def _counting(work: _Work, items: list[Item]) -> list[Item]:
     """The options that count: of those that do not add up the last one wins, and the others are told so."""
+    for item in items:
+        if _lacks_value(work, item):
+            work.told[id(item)] = left_open(f"{item.name} has no value, so qsub refuses the script")
+    items = [i for i in items if id(i) not in work.told]
     last = {i.name: i for i in items}
     found = []
     for item in items:
@@ -209,7 +213,11 @@ def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
 
 
 def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
-    between = work.between
+    between, joined = work.between, "" if work.command else _joined(items, rows)
+    if joined and row.form in {"output", "error"}:
+        if row.form[0] != joined:
+            return gone(f"{item.name} {item.value}: qsub takes no notice of it beside -j")
+        row = replace(row, to="--output")
     asked = Asked(
         item=item,
         row=row,

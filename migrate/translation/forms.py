@@ -146,7 +146,7 @@ def _join(a: Asked) -> Told:
     if not yes and a.value.lower() not in {"n", "no", "eo", "o", "e", "false"}:
         return left_open(f"{a.spelled}: not read")
     if a.value == "eo":
-        return gone(f"{a.spelled}: both streams go into the error file, which is --output here")
+        return gone(f"{a.spelled}: both streams go into the file of the errors, which is Slurm's --output")
     if yes:
         return gone(f"{a.spelled}: Slurm writes both streams into one file, as long as no --error is given")
     return gone(f"{a.spelled}: the streams stay apart, by --error")
