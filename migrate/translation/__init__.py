@@ -15,7 +15,11 @@ from migrate.values import duration, grid_engine_seconds, pbs_seconds
 
 __all__ = ["INTERPRETERS", "Between", "Told", "Translation", "translate", "translate_command"]
 
-_ADDING_UP = frozenset({"-v", "-m", "-M", "-q", "-hold_jid"})
+# A job of PBS has one queue, so the last -q counts; one of Grid Engine may run in any of several.
+_ADDING_UP = {
+    "grid_engine": frozenset({"-v", "-m", "-M", "-q", "-hold_jid"}),
+    "pbs": frozenset({"-v", "-m", "-M"}),
+}
 _SHAPES = frozenset(
     {
         "memory",
@@ -165,9 +169,10 @@ def _counting(work: _Work, items: list[Item]) -> list[Item]:
             work.told[id(item)] = left_open(f"{item.name} has no value, so qsub refuses the script")
     items = [i for i in items if id(i) not in work.told]
     last = {i.name: i for i in items}
+    adding_up = _ADDING_UP[work.between.dialect]
     found = []
     for item in items:
-        if item.name not in _ADDING_UP and last[item.name] is not item and work.row(item) is not _UNKNOWN:
+        if item.name not in adding_up and last[item.name] is not item and work.row(item) is not _UNKNOWN:
             work.told[id(item)] = gone(
                 f"{item.name} {item.value or ''}".strip() + ": a later line says it again, and counts"
             )
@@ -244,7 +249,7 @@ def _folder_of_files(work: _Work, items: list[Item], rows: Mapping[int, OptionRo
 
 def _merged(asked: Asked, same: list[Item]) -> Told:
     """Options that add up are one line under Slurm, which stands for the first of them."""
-    if len(same) == 1 or asked.item.name not in _ADDING_UP:
+    if len(same) == 1 or asked.item.name not in _ADDING_UP[asked.dialect]:
         return FORMS[asked.row.form](asked)
     if asked.item is not same[0]:
         return gone(f"{asked.spelled}: stands with the first {asked.item.name}")
