@@ -140,6 +140,34 @@ def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, pla
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("parallel_enviroments: {}\n", "4:1", "did you mean `parallel_environments`?"),
+        ("parallel_environments: {smp: cpu}\n", "4:25", "none of: cpus, tasks, a number (did you mean `cpus`?)"),
+        ("resources:\n  gpu: {needs: gpus}\n", "5:9", "did you mean `need`?"),
+        ("resources:\n  gpu: {need: gpu}\n", "5:9", "did you mean `gpus`?"),
+        ("resources:\n  gpu: {need: gpus, per: slots}\n", "5:21", "did you mean `slot`?"),
+        ("resources:\n  bigdisk: {fate: remove}\n", "5:13", "did you mean `removed`?"),
+        ("resource_types: {big: {memory: 3G}}\n", "4:18", "`cpus` is missing"),
+        ("resource_types: {big: {cpu: 3, memory: 3G}}\n", "4:24", "did you mean `cpus`?"),
+        ("resource_types: {big: {cpus: 3, memory: 3 GB}}\n", "4:33", "wanted: a number with M, G or T"),
+        ("default_time: 8h\n", "4:1", "wanted: [D-]HH:MM:SS"),
+        ("home: ~\n", "4:1", "the value is empty; wanted: a whole path"),
+        ("evidence: [{item: directive, names: -q}]\n", "4:30", "did you mean `name`?"),
+        ("evidence: [{item: directiv, name: -q}]\n", "4:13", "did you mean `directive`?"),
+    ],
+    ids=lambda v: v if isinstance(v, str) and ":" in v and len(v) < 6 else None,
+)
+def test_a_wrong_site_is_refused_with_its_place(tmp_path: Path, text: str, place: str, says: str) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(f"id: x\ntitle: X\nscheduler: grid_engine\n{text}")
+    with pytest.raises(SifmigrateError) as caught:
+        profiles.site(str(file))
+    assert str(caught.value).startswith(f"{file}:{place}: ")
+    assert says in str(caught.value)
+
+
 def test_a_file_that_extends_itself_through_another_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: a\nextends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("id: b\nextends: a.yaml\n")

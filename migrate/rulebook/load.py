@@ -97,9 +97,12 @@ def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
     if not isinstance(data, dict):
         return [], "the file is empty" if data is None else "the file must be a mapping of keys to values"
     validator = Draft202012Validator(_schemas()[schema], registry=_registry())
-    error = best_match(validator.iter_errors(data))
+    errors = list(validator.iter_errors(data))
+    error = best_match(errors)
     if error is None:
         return None
+    if error.validator == "required":  # a misspelt key is why one is missing
+        error = next((e for e in errors if e.validator == "additionalProperties" and e.path == error.path), error)
     keys: list[str | int] = list(error.absolute_path)
     message = error.message
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
@@ -111,11 +114,30 @@ def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
         missing = [k for k in error.validator_value if k not in error.instance]
         message = f"`{missing[0]}` is missing"
     elif error.validator == "enum":
-        message = f"`{error.instance}` is none of: {', '.join(map(str, error.validator_value))}"
+        message = _none_of(error.instance, list(map(str, error.validator_value)))
+    elif error.validator == "anyOf" and (words := _words_of(error.validator_value)):
+        message = _none_of(error.instance, words)
     elif error.validator == "pattern":
         hint = error.schema.get("description", f"text that fits {error.validator_value}")
         message = f"`{error.instance}` does not fit; wanted: {hint}"
+    elif error.validator == "type" and error.instance is None:  # `home: ~` is nothing in YAML
+        message = f"the value is empty; wanted: {error.schema.get('description', error.validator_value)}"
     return keys, message
+
+
+def _none_of(value: Any, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(str(value), known, 1)
+    return f"`{value}` is none of: {', '.join(known)}" + (f" (did you mean `{close[0]}`?)" if close else "")
+
+
+def _words_of(choices: Sequence[Any]) -> list[str]:
+    """The words of `anyOf`: those of an enum, and `a number`; none where a choice is something else."""
+    found: list[str] = []
+    for choice in choices:
+        if "enum" not in choice and choice.get("type") != "integer":
+            return []
+        found += choice.get("enum", ["a number"])
+    return found
 
 
 @cache

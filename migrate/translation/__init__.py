@@ -10,7 +10,7 @@ from migrate.model import Item, Job, OptionRow, SchedulerTable, Site, Target
 from migrate.translation.forms import FORMS, INTERPRETERS, Asked, is_template, usual_name
 from migrate.translation.launch import Launch, launch_of
 from migrate.translation.shape import Need, Shape, shape_of
-from migrate.translation.told import Told, done, gone, left_open
+from migrate.translation.told import Told, done, gone, left_open, spelled
 from migrate.values import duration, grid_engine_seconds, pbs_seconds
 
 __all__ = ["INTERPRETERS", "Between", "Told", "Translation", "translate", "translate_command"]
@@ -173,55 +173,51 @@ def _counting(work: _Work, items: list[Item]) -> list[Item]:
     found = []
     for item in items:
         if item.name not in adding_up and last[item.name] is not item and work.row(item) is not _UNKNOWN:
-            work.told[id(item)] = gone(
-                f"{item.name} {item.value or ''}".strip() + ": a later line says it again, and counts"
-            )
+            work.told[id(item)] = gone(f"{spelled(item)}: a later line says it again, and counts")
         else:
             found.append(item)
     return found
 
 
 def _told(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
-    spelled = f"{item.name} {item.value or ''}".strip()
     if row is _UNKNOWN:
-        return left_open(_unknown(item, spelled))
+        return left_open(_unknown(item))
     if is_template(item.value or ""):
-        return left_open(f"{spelled}: a template's placeholder; what fills it in must write the line for Slurm")
+        return left_open(f"{spelled(item)}: a template's placeholder; what fills it in must write the line for Slurm")
     if row.need:
         return _needed(work, item, row, items, rows)
     if row.form:
         return _formed(work, item, row, items, rows)
-    said = f"{spelled}: {row.reason}"
+    said = f"{spelled(item)}: {row.reason}"
     return gone(said) if row.fate == "removed" else left_open(said)
 
 
-def _unknown(item: Item, spelled: str) -> str:
+def _unknown(item: Item) -> str:
     if item.verb == "refused" and not item.name.startswith("-"):
         return f"`{item.name}` is no option: qsub refuses the script because of it"
-    return f"{spelled}: no table knows it"
+    return f"{spelled(item)}: no table knows it"
 
 
 def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
     """An option that says something of the job as a whole, other than its shape."""
-    spelled = f"{item.name} {item.value or ''}".strip()
     if row.need == "time":
         return _time(work, item, items, rows)
     if row.need == "environment":
         return _environment(work, item, items, rows)
     if row.need == "image":
         if _image(items, rows) in work.between.target.answers.get("image", {}):
-            return gone(f"{spelled}: the script runs its commands in the image, by its first line")
-        return left_open(f"{spelled}: the script ran in this image, and nothing says which one stands for it")
+            return gone(f"{spelled(item)}: the script runs its commands in the image, by its first line")
+        return left_open(f"{spelled(item)}: the script ran in this image, and nothing says which one stands for it")
     if row.need == "start_folder":
-        return _formed(work, item, row, items, rows) if row.form else gone(f"{spelled}: {row.reason}")
-    return left_open(f"{spelled}: not read")
+        return _formed(work, item, row, items, rows) if row.form else gone(f"{spelled(item)}: {row.reason}")
+    return left_open(f"{spelled(item)}: not read")
 
 
 def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
     between, joined = work.between, "" if work.command else _joined(items, rows)
     if joined and row.form in {"output", "error"}:
         if row.form[0] != joined:
-            return gone(f"{item.name} {item.value}: qsub takes no notice of it beside -j")
+            return gone(f"{spelled(item)}: qsub takes no notice of it beside -j")
         row = replace(row, to="--output")
     asked = Asked(
         item=item,
@@ -296,12 +292,12 @@ def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, 
         return left_open(said)
     if not kept:
         return gone(said)
-    spelled = f"-v {','.join(kept)}"
+    variables = f"-v {','.join(kept)}"
     if all(_ASSIGNED.fullmatch(p) for p in kept):
         line = f"--export=ALL,{','.join(kept)}"
-        return done("; ".join([f"{spelled} = {line}", *dropped]), line)
+        return done("; ".join([f"{variables} = {line}", *dropped]), line)
     exports = tuple(f"export {_assignment(p)}" for p in kept)
-    return Told("done", "; ".join([f"{spelled} = export before the first command", *dropped]), begins=exports)
+    return Told("done", "; ".join([f"{variables} = export before the first command", *dropped]), begins=exports)
 
 
 def _assignment(text: str) -> str:

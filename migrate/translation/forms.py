@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from migrate.model import Item, OptionRow, Site, Target
-from migrate.translation.told import Told, done, gone, left_open, look
+from migrate.translation.told import Told, done, gone, left_open, look, spelled
 from migrate.values import grid_engine_array, moment
 
 _PLAIN = re.compile(r"[^\s#'\"\\]+")
@@ -51,7 +51,7 @@ class Asked:
 
     @property
     def spelled(self) -> str:
-        return f"{self.item.name} {self.value}".strip()
+        return spelled(self.item)
 
 
 def is_template(text: str) -> bool:

@@ -363,7 +363,7 @@ def _gpus(shape: Shape, need: Need) -> None:
     line = f"--gpus={count}" if several and shape.tasks != 1 else f"--gpus-per-node={count}"
     shape.gpus = count
     said = f"{need.spelled}{times} = {line}"
-    if need.row.per == "job" and shape.count and shape.count > 1:
+    if not need.row.per and shape.count and shape.count > 1:
         shape.told[id(need.item)] = look(
             f"{said}, taken as the job's; where each slot got as many, it was {count} x {shape.count}", line
         )

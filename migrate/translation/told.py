@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from migrate.model import Item
+
 Outcome = Literal["done", "look", "gone", "open"]
 
 
@@ -22,6 +24,12 @@ class Told:
     begins: tuple[str, ...] = ()  # lines of shell before the first command
     decision: str = ""  # the question on which an open option waits
     blocks: bool = False
+
+
+def spelled(item: Item) -> str:
+    """An option as one writes it: `-N fit`, `-l gpu=1`, `-V`."""
+    between = "=" if " " in item.name else " "
+    return f"{item.name}{between}{item.value}" if item.value else item.name
 
 
 def done(said: str, *lines: str) -> Told:
