@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -19,7 +20,9 @@ from migrate.rulebook.load import fault, rules_folder
 from migrate.workshop import make_plan
 
 DOCS = Path(__file__).parents[1] / "docs"
-_FILE = re.compile(r"<!-- file: (?P<name>\S+) -->\n```yaml\n(?P<text>.*?)```", re.DOTALL)
+_FILE = re.compile(r"<!-- file: (?P<name>\S+) -->\n```(?:yaml|bash)\n(?P<text>.*?)```", re.DOTALL)
+_SCHEMAS = ("site", "common")
+_OUTPUT = re.compile(r"<!-- output: (?P<words>[^\n]+) -->\n```(?:diff)?\n(?P<text>.*?)```", re.DOTALL)
 
 OAK_SCRIPT = b"""#!/bin/bash
 #SBATCH --partition=debug
@@ -87,6 +90,25 @@ def test_a_site_and_a_target_in_yaml_alone_migrate_a_script(documented: Path) ->
     done = sifmigrate(documented, "rewrite", "job.sh", "--in-place", "--rules", "rules")
     assert (documented / "job.sh").read_bytes() == FIR_SCRIPT, done.stdout + done.stderr
     assert "from oak" in done.stdout
+
+
+def test_the_documented_commands_print_what_the_docs_show(documented: Path) -> None:
+    shown = [m for page in sorted(DOCS.glob("*.md")) for m in _OUTPUT.finditer(page.read_text())]
+    for match in shown:
+        done = sifmigrate(documented, *match["words"].split())
+        assert done.stdout + done.stderr == match["text"], match["words"]
+    assert len(shown) >= 3
+
+
+def test_every_word_that_a_site_may_say_is_explained() -> None:
+    page = (DOCS / "describe-your-cluster.md").read_text()
+    schemas = {name: json.loads((rules_folder() / "schemas" / f"{name}.schema.json").read_bytes()) for name in _SCHEMAS}
+    site, resource = schemas["site"]["properties"], schemas["common"]["$defs"]["resource"]["properties"]
+    option = schemas["common"]["$defs"]["option"]["properties"]
+    words = [*site, *site["resource_types"]["additionalProperties"]["properties"], *resource]
+    words += [*site["evidence"]["items"]["properties"], *option["need"]["enum"], *option["per"]["enum"]]
+    words += site["scheduler"]["enum"]
+    assert [w for w in dict.fromkeys(words) if not re.search(rf"`{w}`|^  ?{w}:|^{w}:", page, re.MULTILINE)] == []
 
 
 def test_the_documented_rule_passes_its_examples(documented: Path) -> None:
