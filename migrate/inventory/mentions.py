@@ -49,11 +49,10 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
         if not inside(match.start(), hidden) and not c.is_inner(match.start()):
             name = match[1].decode("latin-1")
             take_setting(c, name, None, c.text.span(match.start(1), match.end(1)), "", "assignment")
-    images = [i.span for i in c.items.values() if i.kind == "image"]
     for match in _paths(c.tables.path_prefixes).finditer(data):
         span = c.text.span(match.start(), match.end())
         commented = inside(match.start(), layout.comments) and not any(covers(h, span) for h in c.headers)
-        if commented or c.is_inner(match.start()) or any(covers(i, span) for i in images):
+        if commented or c.is_inner(match.start()):
             continue
         c.add(
             Item(

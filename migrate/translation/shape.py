@@ -91,7 +91,7 @@ def shape_of(
     for need in of.get("gpus", []):
         _gpus(shape, need)
     for need in of.get("exclusive", []):
-        shape.told.setdefault(id(need.item), done(f"{need.spelled} = --exclusive", "--exclusive"))
+        shape.told.setdefault(id(need.item), _exclusive(need))
     for need in of.get("place", []):
         _place(shape, need)
     _memory(shape, of.get("memory", []), dialect)
@@ -322,6 +322,17 @@ def _place(shape: Shape, need: Need) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ both
+
+
+def _exclusive(need: Need) -> Told:
+    """`exclusive=true`, and Moab's `naccesspolicy`."""
+    value = need.value.lower()
+    if value in {"false", "0", "no", "n", "shared"}:
+        return gone(f"{need.spelled}: others may use the nodes, as is usual under Slurm")
+    line = "--exclusive=user" if value == "singleuser" else "--exclusive"
+    if value not in {"", "true", "1", "yes", "y", "singlejob", "singletask", "singleuser"}:
+        return left_open(f"{need.spelled}: not read; --exclusive gives the job whole nodes")
+    return done(f"{need.spelled} = {line}", line)
 
 
 def _cpus(shape: Shape, need: Need, launch: Launch) -> None:
