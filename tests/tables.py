@@ -1,0 +1,122 @@
+"""The tables of docs/migrate-grid-engine-and-pbs.md, written from rules/schedulers/*.yaml.
+
+A table stands between `<!-- table: DIALECT PART -->` and `<!-- end of table -->`; `python tests/tables.py` writes them
+anew after a change of the rules, and a test says when that was forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from migrate.rulebook.load import load, rules_folder
+
+PAGE = Path(__file__).parents[1] / "docs" / "migrate-grid-engine-and-pbs.md"
+TABLE = re.compile(r"<!-- table: (?P<dialect>\w+) (?P<part>\w+) -->\n(?P<text>.*?)<!-- end of table -->", re.DOTALL)
+_HEADS = {
+    "options": "| option | under Slurm | remark |\n|---|---|---|\n",
+    "resources": "| `-l` | under Slurm | remark |\n|---|---|---|\n",
+    "variables": "| variable | under Slurm | remark |\n|---|---|---|\n",
+}
+# What an option becomes that says something of the job as a whole.
+_NEEDS = {
+    "time": "`--time`",
+    "memory": "`--mem` or `--mem-per-cpu`",
+    "gpus": "`--gpus-per-node` or `--gpus`",
+    "cpus": "`--cpus-per-task`; `--ntasks` where mpirun starts them",
+    "tasks": "`--ntasks`",
+    "exclusive": "`--exclusive`",
+    "parallel_environment": "`--cpus-per-task`, `--ntasks`, or `--nodes` with `--ntasks-per-node`",
+    "select": "`--nodes`, `--ntasks-per-node`, `--cpus-per-task`, `--gpus-per-node`, `--mem`",
+    "node_list": "`--nodes`, `--ntasks-per-node`, `--cpus-per-task`, `--gpus-per-node`",
+    "place": "`--exclusive` for `excl`; else nothing",
+    "image": "the script runs itself in the image",
+    "environment": "`--export=ALL,…`, or `export` before the first command",
+}
+_FORMS = {
+    "join": "no line, or `--error`",
+    "interpreter": "the first line, `#!…`",
+    "umask": "`umask …` before the first command",
+    "throttle": "`%…` in `--array`",
+}
+_UNITS = {
+    "slot": "for each slot",
+    "process": "for each process",
+    "job": "for the job",
+    "node": "for each node",
+}
+
+
+def table(dialect: str, part: str) -> str:
+    """One table of the page; rows that say the same are one."""
+    data = load(rules_folder() / "schedulers" / f"{dialect}.yaml", "scheduler")
+    told = _variable if part == "variables" else _option
+    rows: dict[tuple[str, str], list[str]] = {}
+    for name, row in data[part].items():
+        names = [f"`{n}`" for n in [name, *row.get("aliases", ())]]
+        rows.setdefault(told(row), []).extend(names)
+    lines = (f"| {', '.join(names)} | {new} | {remark} |\n" for (new, remark), names in rows.items())
+    return _HEADS[part] + "".join(lines)
+
+
+def _option(row: dict[str, Any]) -> tuple[str, str]:
+    remark = row.get("reason", "")
+    if row.get("per"):
+        remark = "; ".join(filter(None, [_UNITS[row["per"]], remark]))
+    return _new_option(row), _cell(remark)
+
+
+def _new_option(row: dict[str, Any]) -> str:
+    form, to = row.get("as", ""), row.get("to", "")
+    if form in _FORMS:
+        return _FORMS[form]
+    if row.get("holds") in {"resources", "attributes"}:
+        return "each part by itself: see below"
+    if form == "yes_no":
+        return f"`{to}` or `--no-{to[2:]}`" if to == "--requeue" else f"`{to}` with `y`"
+    if to:
+        return f"`{to}`" if form == "flag" else f"`{to}=…`"
+    if row.get("need") in _NEEDS:
+        return _NEEDS[row["need"]]
+    return "left to you" if row.get("fate") == "review" else "nothing"
+
+
+def _variable(row: dict[str, Any]) -> tuple[str, str]:
+    return _new_variable(row), _cell(row["reason"])
+
+
+def _new_variable(row: dict[str, Any]) -> str:
+    if "define" in row:
+        return "set at the start of the script"
+    if row.get("need") == "slots":
+        return "`SLURM_CPUS_PER_TASK`, `SLURM_NTASKS` or their product"
+    if "to" not in row:
+        return "left to you"
+    array = f"; in an array `{row['in_array']}`" if "in_array" in row else ""
+    unset = f"; `{row['default']}` where it is not set" if "default" in row else ""
+    return f"`{row['to']}`{array}{unset}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+def page() -> str:
+    """The page with its tables as the rules have them now."""
+
+    def written(match: re.Match[str]) -> str:
+        head = match[0].split("\n", 1)[0]
+        return f"{head}\n{table(match['dialect'], match['part'])}<!-- end of table -->"
+
+    return TABLE.sub(written, PAGE.read_text())
+
+
+def tables() -> Iterator[tuple[str, str]]:
+    """Which tables the page has."""
+    return ((m["dialect"], m["part"]) for m in TABLE.finditer(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
