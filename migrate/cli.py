@@ -253,11 +253,12 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
     """What a run that shows no report still says, on standard error."""
     from migrate.files import shown  # noqa: PLC0415 - as in scan
+    from migrate.reports.summary import counted  # noqa: PLC0415
 
     if quiet:
         return
     if mode == "--out" and outcome.written:
-        say(f"Written to {shown(folder)}: {len(outcome.written)} scripts, report.md, report.json")
+        say(f"Written to {shown(folder)}: {counted(len(outcome.written), 'script')}, report.md, report.json")
     for result in outcome.results if mode == "--check" else ():
         if result.changed or result.readiness == "blocked":
             say(f"{shown(result.source.path)}: {'would change' if result.changed else 'blocked'}")

@@ -73,7 +73,7 @@ TEXT = """\
 releases 1 script.
 
 Decisions, and the scripts that wait for them
-  environment:gcc: 1 script, 1 for nothing else
+  environment:gcc: 1 script (1 waits for nothing else)
 
 job.sh: blocked
   from taiwania2 (line 3: --partition=gp1d)
@@ -237,6 +237,34 @@ def test_findings_of_one_rule_are_folded_and_their_lines_listed() -> None:
     data = b"#!/bin/bash\n#SBATCH -p gp1d\nmodule purge\ntrue\nmodule purge\n"
     text = FORMATS["text"](of(data))
     assert "    lines 3, 5: module purge\n" in text
+
+
+GRID_ENGINE = b"""\
+#!/bin/bash
+#$ -N fit -j y
+#$ -pe smp 4
+#$ -l h_rt=90,h_vmem=2G,foo=1
+cd /tmp
+"""
+
+
+def test_what_stands_beside_a_place_is_not_said_again() -> None:
+    text = FORMATS["text"](of(GRID_ENGINE))
+    assert "    line 2: -N fit → --job-name=fit\n    line 3: -pe smp 4 → --cpus-per-task=4\n" in text
+    assert "    line 4: -l h_rt=90 → --time=00:01:30\n      h_rt=90 = 90 s\n" in text
+    assert "    line 2: -j y\n      Slurm writes both streams into one file" in text
+
+
+def test_a_resource_behind_a_comma_is_told_with_its_option() -> None:
+    for name in ("text", "markdown"):
+        text = FORMATS[name](of(GRID_ENGINE)).replace("`", "")
+        assert "line 4: -l h_vmem=2G → --mem=8G" in text
+        assert "line 4: -l foo=1" in text
+
+
+def test_markdown_names_the_rule_of_a_place_without_more_words() -> None:
+    told = FORMATS["markdown"](of(GRID_ENGINE))
+    assert "- line 2: `-N fit` → `--job-name=fit` ([translate-option](#translate-option))\n" in told
 
 
 def test_every_item_is_told_or_counted() -> None:

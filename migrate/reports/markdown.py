@@ -131,9 +131,12 @@ def _point(point: Point) -> Iterator[str]:
 
 
 def _note(point: Point, note: Note) -> Iterator[str]:
-    yield f"- {'; '.join(_place(place) for place in note.places)}"
     why = f" ({_rule_link(point.rule)})" if point.rule else ""
-    yield f"  - {prose(note.message)}{why}"
+    if note.message:
+        yield f"- {'; '.join(_place(place) for place in note.places)}"
+        yield f"  - {prose(note.message)}{why}"
+    else:
+        yield from (f"- {_place(place)}{why}" for place in note.places)
     if point.look:
         yield f"  - Please look. {prose(note.advice or 'The edit is made, but it may not fit.')}"
     elif note.advice:

@@ -294,21 +294,42 @@ def waits(outcome: Outcome, entry: Entry | None) -> bool:
 
 def _remark(result: Result, outcome: Outcome, entry: Entry | None, section: Section) -> _Remark:
     finding, about = outcome.finding, entry.text if entry else ""
-    message = f"{finding.message} - not done: {outcome.lost}" if outcome.lost else finding.message
+    message = masked(f"{finding.message} - not done: {outcome.lost}" if outcome.lost else finding.message, about)
     look = outcome.applied and finding.safety == "review"
-    advice = finding.advice if look or not outcome.applied else ""
+    advice = masked(finding.advice if look or not outcome.applied else "", about)
+    blocks = finding.blocks
+    if entry is not None:
+        lines, before, after = _quoted(entry)
+        message = _unrepeated(message, before, after)
+        return _Remark(section, finding.rule, message, advice, lines, before, after, look=look, blocks=blocks)
     whole = finding.job is None or finding.job is result.job
     line = result.source.position(finding.offset)[0]
-    quoted = _quoted(entry) if entry else (None if whole else (line, line), "", "")
-    return _Remark(
-        section, finding.rule, masked(message, about), masked(advice, about), *quoted, look=look, blocks=finding.blocks
-    )
+    return _Remark(section, finding.rule, message, advice, None if whole else (line, line), look=look, blocks=blocks)
 
 
 def _quoted(entry: Entry) -> tuple[tuple[int, int], str, str]:
     """Lines, old words and new words of an entry."""
-    before, after = _clip(masked(entry.text)), _clip(masked(entry.after or ""))
+    before, after = _clip(masked(_spelled(entry))), _clip(masked(entry.after or ""))
     return (entry.line, entry.end_line), "" if entry.fate == "added" else before, after
+
+
+def _spelled(entry: Entry) -> str:
+    """The words of an entry; a resource behind a comma with the option that it belongs to (`-l gpu=1`)."""
+    option, _, part = entry.item.name.partition(" ") if entry.item else ("", "", "")
+    if part and entry.kind == "directive" and not entry.text.startswith("-"):
+        return f"{option} {entry.text.lstrip(', ')}"
+    return entry.text
+
+
+def _unrepeated(message: str, before: str, after: str) -> str:
+    """The message without what is quoted beside its place: `-N a = --job-name=a` says no more than `-N a → …`."""
+    said = message.replace(f" = {after}", "", 1) if after else message
+    for words in (before, before.partition(" ")[2]):
+        if words and said == words:
+            return ""
+        if words and said.startswith((f"{words}: ", f"{words}; ")):
+            return said[len(words) + 2 :]
+    return said
 
 
 def _clip(text: str) -> str:

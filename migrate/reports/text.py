@@ -55,7 +55,9 @@ def _decisions(summary: Summary) -> Iterator[_Line]:
     yield _Line(0, "")
     yield _Line(0, "Decisions, and the scripts that wait for them", "bold")
     for each in summary.decisions[:_MOST_DECISIONS]:
-        yield _Line(2, f"{each.id}: {counted(each.scripts, 'script')}, {each.releases} for nothing else")
+        verb = "waits" if each.releases == 1 else "wait"
+        alone = f" ({each.releases} {verb} for nothing else)" if each.releases else ""
+        yield _Line(2, f"{each.id}: {counted(each.scripts, 'script')}{alone}")
     more = len(summary.decisions) - _MOST_DECISIONS
     if more > 0:
         yield _Line(2, f"and {more} more")
@@ -92,7 +94,8 @@ def _point(point: Point) -> Iterator[_Line]:
 def _note(point: Point, note: Note) -> Iterator[_Line]:
     for place in note.places:
         yield _Line(4, _place(place))
-    yield _Line(6, note.message)
+    if note.message:
+        yield _Line(6, note.message)
     if point.look:
         yield _Line(6, f"Please look. {note.advice or 'The edit is made, but it may not fit.'}", "yellow")
     elif note.advice:

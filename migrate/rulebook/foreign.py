@@ -158,6 +158,18 @@ def _value_set(c: Context) -> str | None:
     return None
 
 
+def _look_at(c: Context) -> str | None:
+    """What a person should look at where a variable of the old scheduler is set anew."""
+    text = _value_set(c)
+    if text is None:
+        return None
+    if "mktemp -d" in text:
+        return "Look whether the folder is large enough, and whether each node needs one."
+    if "mktemp" in text:
+        return "Delete the line if only mpirun reads the file: under Slurm mpirun knows its hosts."
+    return "Look whether the number is what the script needs."
+
+
 def _variable_outcome(c: Context) -> str | None:
     """done, look, define, define-look or open: what becomes of a variable of the old scheduler."""
     row = _variable_row(c)
@@ -279,7 +291,7 @@ def _told_by_option(c: Context) -> Iterator[tuple[Item, Told]]:
 
 
 def _starts_program(reading: Invocation) -> bool:
-    """`qsub -b y PROGRAM …`: no script is given in, but a command."""
+    """`qsub -b y PROGRAM …`: no script is submitted, but a command."""
     return any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options)
 
 
@@ -382,6 +394,7 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "variable": _variable_outcome,
     "new_variable": _new_variable,
     "definition": _definition,
+    "look_at": _look_at,
     "old_image": _whole(lambda t: t.image),
     "command_outcome": _command_outcome,
     "new_command": _new_command,

@@ -206,8 +206,8 @@ def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
         return _environment(work, item, items, rows)
     if row.need == "image":
         if _image(items, rows) in work.between.target.answers.get("image", {}):
-            return gone(f"{spelled(item)}: the script runs its commands in the image, by its first line")
-        return left_open(f"{spelled(item)}: the script ran in this image, and nothing says which one stands for it")
+            return gone(f"{spelled(item)}: the script starts itself in the image, by its first command")
+        return left_open(f"{spelled(item)}: waits for an image; nothing says which one it is now")
     if row.need == "start_folder":
         return _formed(work, item, row, items, rows) if row.form else gone(f"{spelled(item)}: {row.reason}")
     return left_open(f"{spelled(item)}: not read")
@@ -248,7 +248,7 @@ def _merged(asked: Asked, same: list[Item]) -> Told:
     if len(same) == 1 or asked.item.name not in _ADDING_UP[asked.dialect]:
         return FORMS[asked.row.form](asked)
     if asked.item is not same[0]:
-        return gone(f"{asked.spelled}: stands with the first {asked.item.name}")
+        return gone(f"{asked.spelled}: told with the first {asked.item.name}")
     joint = "" if asked.row.form == "mail_events" else ","
     value = joint.join(dict.fromkeys(i.value or "" for i in same))
     return FORMS[asked.row.form](replace(asked, item=replace(asked.item, value=value)))
@@ -276,7 +276,7 @@ def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, 
     """-v: one --export line for all, or `export` before the first command where a value is more than a word."""
     same = [i for i in items if rows[id(i)].need == "environment"]
     if item is not same[0]:
-        return gone(f"-v {item.value}: stands with the first -v")
+        return gone(f"-v {item.value}: told with the first -v")
     parts = [p for i in same for p in _PART.findall(i.value or "")]
     kept, dropped, notes = [], [], []
     for part in parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from migrate.model import Invocation, Job, Option
@@ -11,6 +11,8 @@ from migrate.model import Invocation, Job, Option
 _TOTAL = frozenset({"--np", "--n", "-n"})
 _ON_NODE = frozenset({"--npernode", "--ppn", "--perhost", "--ntasks-per-node"})
 _PER_NODE = re.compile(r"ppr:(\d+):node")
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+_ASSIGNED = re.compile(rb"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=(\S*)", re.MULTILINE)
 _MPI = frozenset(
     {
         "mpirun",
@@ -45,7 +47,8 @@ class Launch:
 
 def launch_of(job: Job) -> Launch:
     """The largest launch of a job: what its tasks must be enough for."""
-    found = [_one(inner) for inner in _launchers(job)]
+    numbers = _numbers(job)
+    found = [_one(inner, numbers) for inner in _launchers(job)]
     totals = [f.total for f in found if f.total]
     nodes = [f.on_node for f in found if f.on_node]
     return Launch(bool(found), max(totals, default=None), max(nodes, default=None))
@@ -63,17 +66,30 @@ def _is_mpi(program: str) -> bool:
     return program in _MPI or program.startswith(("mpirun", "mpiexec"))
 
 
-def _one(inner: Invocation) -> Launch:
-    total = _number(inner.options, _TOTAL)
-    on_node = _number(inner.options, _ON_NODE)
+def _numbers(job: Job) -> dict[str, str]:
+    """Variables to which the script assigns one number and nothing else."""
+    values: dict[str, set[str]] = {}
+    for name, value in _ASSIGNED.findall(job.text.data):
+        values.setdefault(name.decode(), set()).add(value.decode("latin-1").strip("\"';"))
+    return {name: next(iter(v)) for name, v in values.items() if len(v) == 1 and next(iter(v)).isdecimal()}
+
+
+def _one(inner: Invocation, numbers: Mapping[str, str]) -> Launch:
+    total = _number(inner.options, _TOTAL, numbers)
+    on_node = _number(inner.options, _ON_NODE, numbers)
     for option in inner.options:
         if option.name == "--pernode":
             on_node = 1
-        if option.name == "--map-by" and option.value and (match := _PER_NODE.search(option.value.text)):
-            on_node = int(match[1])
+        if option.name == "--map-by" and option.value:
+            match = _PER_NODE.search(_known(option.value.text, numbers))
+            on_node = int(match[1]) if match else on_node
     return Launch(True, total, on_node)
 
 
-def _number(options: Sequence[Option], names: frozenset[str]) -> int | None:
-    values = [o.value.text for o in options if o.name in names and o.value is not None]
+def _known(text: str, numbers: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda m: numbers.get(m[1] or m[2], m[0]), text)
+
+
+def _number(options: Sequence[Option], names: frozenset[str], numbers: Mapping[str, str]) -> int | None:
+    values = [_known(o.value.text, numbers) for o in options if o.name in names and o.value is not None]
     return int(values[-1]) if values and values[-1].isdecimal() and int(values[-1]) else None

@@ -179,7 +179,8 @@ def _resource_type(
         notes.append("the job had its nodes for itself; here it has its share, so others may run beside it")
     if launch.used and tasks is None:
         notes.append("how many processes mpirun is to start on a node is not known: write --ntasks-per-node")
-    size = f"{nodes} x ({kind.cpus} CPUs, {kind.gpus} GPUs, {memory(kind.memory)})"
+    gpus = f"{kind.gpus} GPU{'s' if kind.gpus > 1 else ''}, " if kind.gpus else ""
+    size = f"{nodes} x ({kind.cpus} CPUs, {gpus}{memory(kind.memory)})"
     shape.memory_said = True
     shape.told[id(need.item)] = told(
         f"{said}{fitted} = {size} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes), *lines
