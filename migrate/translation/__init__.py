@@ -195,7 +195,7 @@ def _told(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapp
 def _unknown(item: Item) -> str:
     if item.verb == "refused" and not item.name.startswith("-"):
         return f"`{item.name}` is no option: qsub refuses the script because of it"
-    return f"{spelled(item)}: no table knows it"
+    return f"{spelled(item)}: not known here, so nothing is written for it"
 
 
 def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
