@@ -158,18 +158,6 @@ def _value_set(c: Context) -> str | None:
     return None
 
 
-def _look_at(c: Context) -> str | None:
-    """What a person should look at where a variable of the old scheduler is set anew."""
-    text = _value_set(c)
-    if text is None:
-        return None
-    if "mktemp -d" in text:
-        return "Look whether the folder is large enough, and whether each node needs one."
-    if "mktemp" in text:
-        return "Delete the line if only mpirun reads the file: under Slurm mpirun knows its hosts."
-    return "Look whether the number is what the script needs."
-
-
 def _variable_outcome(c: Context) -> str | None:
     """done, look, define, define-look or open: what becomes of a variable of the old scheduler."""
     row = _variable_row(c)
@@ -394,7 +382,6 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "variable": _variable_outcome,
     "new_variable": _new_variable,
     "definition": _definition,
-    "look_at": _look_at,
     "old_image": _whole(lambda t: t.image),
     "command_outcome": _command_outcome,
     "new_command": _new_command,
