@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from migrate.edits import Owned
-from migrate.model import Edit, Outcome, Source, Text
+from migrate.model import Edit, Finding, Outcome, Source, Text
 from migrate.reader import lay_out
 
 _MARK = "# sifmigrate:"
@@ -25,7 +25,7 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
             continue
         # where something was not understood a comment could change what the rest means: then at the top
         whole = finding.item is None or bool(layout.damaged)
-        at = _below_first_line(source) if whole else layout.statement_line(finding.offset)
+        at = _below_first_line(source) if whole else layout.statement_line(_place(finding))
         indent = source.data[at : len(source.data)][: _indent(source.data[at:])].decode("latin-1")
         line = f"{indent}{_MARK} [{finding.rule}] {' '.join(finding.message.split())}"
         if (at, line) in seen or line.encode() in _lines_above(source.data, at):
@@ -34,6 +34,12 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
         newline = source.newline
         before = b"" if at == 0 or source.data[at - 1 : at] == b"\n" else newline
         yield Owned(Edit(at, b"", before + line.encode() + newline), number, note=True)
+
+
+def _place(finding: Finding) -> int:
+    """Where a finding stands; a directive may go on over several lines, and its comment goes above the first."""
+    item = finding.item
+    return item.holder.span.start if item and item.kind == "directive" and item.holder else finding.offset
 
 
 def _below_first_line(source: Source) -> int:

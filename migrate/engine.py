@@ -11,7 +11,7 @@ from migrate.edits import apply, realize, select
 from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
-from migrate.model import Finding, Job, Result, Site, Source, Submission, Target
+from migrate.model import Finding, Job, Outcome, Result, Site, Source, Submission, Target
 from migrate.rulebook import Rule, Rulebook
 from migrate.rulebook.context import Context
 from migrate.submission import submission
@@ -65,7 +65,11 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     site, evidence = (plan.site, "named on the command line") if plan.site else detect(source, job, plan.sites)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
-    outcomes = select(_findings(source, job, site, plan), safe_only=plan.safe_only, refuse=refuse)
+    findings = _findings(source, job, site, plan)
+    outcomes = select(findings, safe_only=plan.safe_only, refuse=refuse)
+    if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
+        refuse = "a header is translated as a whole or not at all, and parts of it are for a person to look at"
+        outcomes = select(findings, safe_only=True, refuse=refuse)
     owned = realize(source, outcomes)
     if plan.annotate and not refuse:
         owned = sorted(
@@ -90,6 +94,13 @@ def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]
         for finding in rule.findings(context)
     ]
     return obey(source, job, found, plan.known_rules)
+
+
+def _is_half(outcome: Outcome) -> bool:
+    """Whether a line of another scheduler stays although the others are translated."""
+    item = outcome.finding.item
+    foreign = item is not None and item.kind == "directive" and item.place == "header" and item.dialect != "slurm"
+    return foreign and bool(outcome.lost)
 
 
 def broken_promise(result: Result, plan: Plan) -> str:

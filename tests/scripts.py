@@ -572,15 +572,32 @@ def dead_directives(draw: st.DrawFn) -> bytes:
 
 _FRAGMENTS = [
     *("'", '"', "`", "$(", ")", "(", "{", "}", "${", "$((", "))", "<<EOF\n", "<<", "\\", "\\\n", "\n", "\r\n", "\r"),
-    *("\0", "\t", " ", ";", "&", "|", "#", "#SBATCH -p gp1d\n", "if ", "fi\n", "done\n", "case x in\n", "esac\n", "[["),
+    *(
+        "\0",
+        "\t",
+        " ",
+        ";",
+        "&",
+        "|",
+        "#",
+        "#SBATCH -p gp1d\n",
+        "#PBS -q x\n",
+        "#$ -j y\n",
+        "if ",
+        "fi\n",
+        "done\n",
+        "case x in\n",
+        "esac\n",
+        "[[",
+    ),
     *("]]", "$", "~", "*", "\xff", "\xe9", "\x1b[31m", "module load gcc\n", "singularity exec a.sif ", "EOF\n", "=("),
 ]
 
 
 @st.composite
-def mutated(draw: st.DrawFn) -> bytes:
+def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
     """A realistic script with a few bytes lost, doubled or put in."""
-    data = draw(scripts()).data
+    data = draw(whole)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))
         shape = draw(st.integers(0, 3))
@@ -592,6 +609,10 @@ def mutated(draw: st.DrawFn) -> bytes:
         else:
             data = data[:at] + draw(st.sampled_from(_FRAGMENTS)).encode("latin-1") + data[at:]
     return data
+
+
+def mutated() -> st.SearchStrategy[bytes]:
+    return damaged(scripts().map(lambda s: s.data))
 
 
 @st.composite
@@ -632,6 +653,13 @@ _TARGETS = [
     "#SBATCH --job-name=@",
     "#SBATCH -p @",
     "#SBATCH -o @.out",
+    "#PBS -N @",
+    "#PBS -l walltime=@",
+    "#PBS -W umask=@",
+    "#$ -o @",
+    "#$ -v A=@",
+    "qsub -N @ x.sh",
+    "cd $PBS_O_WORKDIR/@",
     "module load @",
     "module load gcc/@",
     "singularity exec --bind @ a.sif ls",

@@ -15,6 +15,7 @@ from migrate.inventory.mentions import submits
 from migrate.inventory.options import take_directive
 from migrate.model import Gap, Job, Source, Tables, Text
 from migrate.schedulers import DIALECTS, Directive
+from migrate.schedulers.pbs import joined
 from migrate.schedulers.slurm import first_command
 
 __all__ = ["decoded", "take"]
@@ -47,7 +48,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     collector = Collector(
         tables=tables,
         read_job=partial(_read_job, tables, around=speaks),
-        text=text,
+        text=_without_continued(text, live),
         depth=depth,
         headers=[d.span for d in live],
         contained=contained,
@@ -82,6 +83,19 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     )
 
 
+def _without_continued(text: Text, live: Sequence[Directive]) -> Text:
+    """The text as a shell gets it from PBS, which joins the lines of a directive: they are one comment."""
+    for directive in live:
+        if directive.dialect == "pbs":
+            text = joined(text, _offset(text, directive.span.start), _offset(text, directive.span.end))
+    return text
+
+
+def _offset(text: Text, at: int) -> int:
+    """Where a byte of the file stands in a text."""
+    return at - text.offsets if isinstance(text.offsets, int) else bisect_left(text.offsets, at)
+
+
 def _shell(text: Text, live: Sequence[Directive]) -> str:
     """The interpreter that the script names, in its first line or, for qsub, by -S; empty where it names none."""
     if match := _SHEBANG.match(text.data):
@@ -97,15 +111,8 @@ def _line_start(text: Text, offset: int) -> int:
 
 def _below_header(text: Text, live: Sequence[Directive]) -> int:
     """Start of the line below the last directive that stands above every command, or else below the `#!` line."""
-    base = text.at(0) if text.exact else 0
-    ends = [d.span.end - base for d in live if not d.late] if text.exact else _ends(text, live)
+    ends = [_offset(text, d.span.end) for d in live if not d.late]
     if not ends and not text.data.startswith(b"#!"):
         return 0
     end = text.data.find(b"\n", max(ends, default=0))
     return len(text.data) if end < 0 else end + 1
-
-
-def _ends(text: Text, live: Sequence[Directive]) -> list[int]:
-    """The same ends as offsets of a text in which quoting was undone."""
-    assert not isinstance(text.offsets, int)
-    return [bisect_left(text.offsets, d.span.end) for d in live if not d.late]

@@ -15,7 +15,7 @@ from migrate.reader import Layout, lay_out
 from migrate.reader.layout import Node
 from migrate.reader.words import Range, agreed
 
-_JOB_TEXT = re.compile(rb"^#(?:SBATCH|PBS|\$)[ \t]*-", re.MULTILINE)
+_JOB_TEXT = re.compile(rb"^(?:[ \t]*#PBS|#(?:SBATCH|\$))[ \t]*-", re.MULTILINE)
 
 
 def take_body(c: Collector, outer: Variables, *, above: int) -> None:

@@ -15,6 +15,7 @@ from migrate.schedulers import Directive
 PREFIXES = {"slurm": "#SBATCH", "grid_engine": "#$", "pbs": "#PBS"}
 _VERBATIM = frozenset({"text", "account", "mail_users", "dependency"})
 _PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
+_CONTINUED = re.compile(r"\\\r?\n")
 _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-map": re.compile(r"[^,]+")}
 
 
@@ -55,7 +56,7 @@ class _Line:
 
 def inert_line(source: Source, item: Item) -> str:
     """A directive as a comment that no scheduler reads: `##PBS -q fast`, `##$ -l foo=1`, `##SBATCH -p gpu`."""
-    text = " ".join(source.text(item.span).replace("\\\n", " ").split()).lstrip(",")
+    text = " ".join(_CONTINUED.sub(" ", source.text(item.span)).split()).lstrip(",")
     option, _, part = item.name.partition(" ")
     if not text.startswith("-"):
         text = f"{option} {text}" if part else text

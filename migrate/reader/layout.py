@@ -167,7 +167,8 @@ class Layout:
             if body is None or start is None or len(twins) > 1:
                 continue
             quoted = any(c in b"'\"\\" for c in self.data[start.start_byte : start.end_byte])
-            begin, end = body.start_byte, body.end_byte
+            # tree-sitter begins the body at its first word, which may stand below blanks and empty lines
+            begin, end = self.data.find(b"\n", len(self.data[: body.start_byte].rstrip())) + 1, body.end_byte
             dash = self.data[node.start_byte : node.start_byte + 3] == b"<<-"
             text = undo_heredoc(self.text, begin, end, quoted=quoted, tabs=dash)
             while owner is not None and owner.type in {"list", "pipeline"}:

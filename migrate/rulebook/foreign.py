@@ -43,11 +43,10 @@ def _outcome(c: Context) -> str | None:
     """done, look, gone, open, blocked: what becomes of a directive; foreign: its scheduler was not the live one."""
     if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
         return None
-    if c.item.place == "dead" and c.item.dialect == "pbs" and not c.job.dialects:
-        return "foreign"
-    if c.item.place == "dead" or (live_dialect(c) not in {None, c.item.dialect}):
-        sleeps = c.item.dialect == "grid_engine" or (c.item.dialect == "slurm" and c.item.place == "dead")
-        return None if sleeps or live_dialect(c) is None else "foreign"
+    if c.item.place == "dead":
+        return "foreign" if c.item.dialect == "pbs" and (live_dialect(c) or not c.job.dialects) else None
+    if live_dialect(c) not in {None, c.item.dialect}:
+        return None if c.item.dialect == "grid_engine" else "foreign"
     told = _told(c)
     return None if told is None else "blocked" if told.blocks else told.outcome
 
@@ -353,6 +352,16 @@ def _new_option(c: Context) -> str | None:
     return None if told is None else parted + " ".join(told.lines) if told.lines else ""
 
 
+def _option_said(c: Context) -> str | None:
+    """What is told of an option of a command of the old scheduler."""
+    reading = _reading(c)
+    if reading is None or c.item is None:
+        return None
+    told = _options_told(c).get(id(c.item)) if reading.program == "qsub" else None
+    new = _new_option(c) or "nothing"
+    return told.said if told else f"{c.item.name} {c.item.value or ''}".strip() + f" = {new}"
+
+
 def _why_not(c: Context) -> str | None:
     reading = _reading(c)
     return (_obstacle(c, reading) or None) if reading is not None else None
@@ -386,6 +395,7 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "command_outcome": _command_outcome,
     "new_command": _new_command,
     "new_option": _new_option,
+    "option_said": _option_said,
     "why_not": _why_not,
     "image_of_job": _image_of_job,
     "starts_in_image": lambda c: "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None,

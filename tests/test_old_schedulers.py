@@ -1,0 +1,218 @@
+"""What holds for every script of Grid Engine and PBS: the promises of docs/design.md between every site and target."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from old_scripts import (
+    Value,
+    anything_old,
+    grid_engine_sizes,
+    grid_engine_times,
+    old,
+    pbs_sizes,
+    pbs_times,
+)
+from test_properties import Bench, accepted_by_bash, edits_of, fingerprint
+
+from migrate import profiles
+from migrate.edits import apply
+from migrate.engine import Plan
+from migrate.model import FATES, Entry, Result
+
+_LIVE_PBS = re.compile(rb"^#PBS\b[ \t]*-", re.MULTILINE)
+_OPTIONS = re.compile(r"--[\w-]+(?:=(?:\"(?:[^\"\\]|\\.)*\"|\S+))?")
+_PREFIXES = {"grid_engine": "#$", "pbs": "#PBS"}
+_SITES = ("abci2", "abci3", "generic")
+
+
+@pytest.fixture(scope="session")
+def benches(slinky: Plan) -> Mapping[str, Bench]:
+    """Every site, asked for and looked for, with a target that answers nothing and one that answers much."""
+    answers = {
+        "account": {"proj": "bio-lab", "gaa1": "bio-lab"},
+        "partition": {"fast": "slinky", "fast.q": "slinky", "a.q": "slinky"},
+        "path": {"/work": "/mnt/lustre/work", "/home": "/users"},
+        "image": {"*jcm:5000/dhub/pytorch:1.0*": "docker://pytorch/pytorch:1.0-cuda10.0-cudnn7-runtime"},
+    }
+    target = replace(slinky.target, shape="fit", accounting="slurmdbd", answers=answers)
+    plans = {"any": slinky, "answered": replace(slinky, target=target)}
+    plans |= {site: replace(slinky, site=profiles.site(site)) for site in _SITES}
+    plans |= {"abci2 answered": replace(plans["answered"], site=profiles.site("abci2"))}
+    plans |= {f"{name}, annotated": replace(plans[name], annotate=True) for name in ("any", "abci3")}
+    plans |= {f"{name}, safe only": replace(plans[name], safe_only=True) for name in ("any", "abci2")}
+    return {name: Bench(plan, name) for name, plan in plans.items()}
+
+
+_NAMES = (
+    "any",
+    "answered",
+    *_SITES,
+    "abci2 answered",
+    "any, annotated",
+    "abci3, annotated",
+    "any, safe only",
+    "abci2, safe only",
+)
+names = st.sampled_from(_NAMES)
+whole = st.sampled_from([name for name in _NAMES if "safe only" not in name])
+
+
+# ------------------------------------------------------------------------------------- the seven promises
+
+
+@given(names, anything_old)
+def test_no_promise_has_to_be_broken(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    assert benches[name](data).fault == ""
+
+
+@given(names, anything_old)
+def test_output_is_the_input_with_the_edits_of_the_ledger(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    result = benches[name](data)
+    booked = [id(e) for entry in result.entries for e in entry.edits]
+    assert len(booked) == len(set(booked))
+    assert apply(data, edits_of(result)) == result.output
+
+
+@given(names, anything_old)
+def test_a_second_rewrite_changes_nothing(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    first = benches[name](data)
+    assert benches[name](first.output).output == first.output
+
+
+@given(names, anything_old)
+def test_every_item_has_one_entry_with_a_fate_and_a_reason(
+    benches: Mapping[str, Bench], name: str, data: bytes
+) -> None:
+    result = benches[name](data)
+    items = [id(i) for job in result.job.walk() for i in job.items]
+    assert sorted(items) == sorted(id(e.item) for e in result.entries if e.item is not None)
+    for entry in result.entries:
+        assert entry.fate in FATES
+        assert entry.reason, f"{entry.kind} {entry.text!r} has no reason"
+        assert entry.edits or entry.fate != "rewritten", f"{entry.text!r} is called rewritten, and nothing was"
+
+
+@given(names, anything_old)
+def test_bash_takes_the_output_where_it_took_the_input(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    result = benches[name](data)
+    if result.changed:
+        before, after = accepted_by_bash(data, result.output)
+        assert after or not before
+
+
+@given(names, old)
+def test_the_same_is_said_twice(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    plan = benches[name].plan
+    assert fingerprint(data, plan) == fingerprint(data, plan)
+
+
+@given(names, anything_old)
+def test_line_ends_stay_of_one_kind(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    output = benches[name](data).output
+    if data.count(b"\n") == data.count(b"\r\n") and b"\r\n" in data:
+        assert output.count(b"\n") == output.count(b"\r\n")
+    if b"\r" not in data:
+        assert b"\r" not in output
+
+
+# -------------------------------------------------------------------- what is left of the old directives
+
+
+@given(whole, anything_old)
+def test_no_line_is_left_that_sbatch_would_obey_by_halves(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    result = benches[name](data)
+    if result.changed and result.readiness != "blocked":
+        assert _LIVE_PBS.findall(result.output) == []
+
+
+@given(whole, anything_old)
+def test_every_option_of_the_old_header_is_accounted_for(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
+    result = benches[name](data)
+    output = result.output.decode("utf-8", "replace").replace("\\$", "$")
+    for entry in result.entries:
+        if _counted(result, entry):
+            assert _where_it_went(entry, output), f"{entry.fate} {entry.text!r} -> {entry.after!r}: {entry.reason}"
+
+
+def _counted(result: Result, entry: Entry) -> bool:
+    """Whether an entry is an option of the scheduler that ran the script, in a script that could be migrated."""
+    item = entry.item
+    return (
+        item is not None
+        and item.kind == "directive"
+        and item.place == "header"
+        and item.dialect in _PREFIXES
+        and item.editable
+        and result.job.dialects == (item.dialect,)
+        and not any(o.lost for o in result.outcomes if o.finding.item is item)
+        and any(i is item for i in result.job.items)
+    )
+
+
+def _where_it_went(entry: Entry, output: str) -> bool:
+    assert entry.item is not None
+    if entry.fate == "rewritten" and not entry.after:
+        return any(edit.after.decode() in output for edit in entry.edits if edit.after)
+    if entry.fate == "rewritten":
+        return all(f"#SBATCH {option}" in output for option in _OPTIONS.findall(entry.after or ""))
+    if entry.fate == "review":
+        return f"#{_PREFIXES[entry.item.dialect]} " in output
+    return entry.fate == "removed" and bool(entry.reason)
+
+
+# ------------------------------------------------------------------------------- times and sizes are exact
+
+_TIME = re.compile(rb"^#SBATCH --time=(\d+):(\d\d):(\d\d)$", re.MULTILINE)
+_MEMORY = re.compile(rb"^#SBATCH --mem=(\d+)([MGT])$", re.MULTILINE)
+_BYTES = {b"M": 2**20, b"G": 2**30, b"T": 2**40}
+
+
+def _seconds(output: bytes) -> list[int]:
+    """Seconds of each --time; Slurm itself then rounds up to whole minutes."""
+    return [(int(h) * 60 + int(m)) * 60 + int(s) for h, m, s in _TIME.findall(output)]
+
+
+def _bytes(output: bytes) -> list[int]:
+    return [int(number) * _BYTES[unit] for number, unit in _MEMORY.findall(output)]
+
+
+def _rounded(amount: float) -> int:
+    """Slurm counts memory in MiB; what is not a multiple is rounded up, never down."""
+    return math.ceil(amount / 2**20) * 2**20
+
+
+@given(grid_engine_times)
+def test_times_of_grid_engine_keep_their_seconds(benches: Mapping[str, Bench], time: Value) -> None:
+    output = benches["any"](f"#!/bin/bash\n#$ -l h_rt={time.text}\n".encode()).output
+    assert _seconds(output) == [time.amount]
+
+
+@given(pbs_times)
+def test_times_of_pbs_keep_their_seconds(benches: Mapping[str, Bench], time: Value) -> None:
+    output = benches["any"](f"#!/bin/bash\n#PBS -l walltime={time.text}\n".encode()).output
+    assert _seconds(output) == [time.amount]
+
+
+@given(grid_engine_sizes(), st.integers(1, 64))
+def test_memory_of_grid_engine_is_that_of_all_slots(benches: Mapping[str, Bench], size: Value, slots: int) -> None:
+    script = f"#!/bin/bash\n#$ -pe smp {slots}\n#$ -l h_vmem={size.text}\n"
+    assert _bytes(benches["any"](script.encode()).output) == [_rounded(size.amount) * slots]
+
+
+@given(pbs_sizes(), st.integers(1, 8))
+def test_memory_of_pbs_is_shared_by_the_nodes(benches: Mapping[str, Bench], size: Value, nodes: int) -> None:
+    script = f"#!/bin/bash\n#PBS -l nodes={nodes}:ppn=4,mem={size.text}\n"
+    assert _bytes(benches["any"](script.encode()).output) == [_rounded(_rounded(size.amount) / nodes)]
+
+
+@given(pbs_sizes())
+def test_memory_of_a_chunk_is_that_of_its_node(benches: Mapping[str, Bench], size: Value) -> None:
+    script = f"#!/bin/bash\n#PBS -l select=2:ncpus=4:mem={size.text}\n"
+    assert _bytes(benches["any"](script.encode()).output) == [_rounded(size.amount)]
