@@ -33,7 +33,7 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
         seen.add((at, line))
         newline = source.newline
         before = b"" if at == 0 or source.data[at - 1 : at] == b"\n" else newline
-        yield Owned(Edit(at, b"", before + line.encode() + newline), number, note=True)
+        yield Owned(Edit(at, b"", before + line.encode() + newline), number, note=True, rank=1 if whole else 4)
 
 
 def _place(finding: Finding) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.inventory.options import inert_line
@@ -26,7 +26,7 @@ class Owned:
     edit: Edit
     owner: int
     note: bool = False  # a comment for a person, which stands for itself in the ledger
-    rank: int = 1  # of insertions at one place: 0 the first line, 1 the header, 2 the body
+    rank: int = 2  # of insertions at one place: first line, notes on the script, header, body, notes on a statement
 
 
 def select(findings: Sequence[Finding], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
@@ -103,6 +103,11 @@ def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
         owned += _additions(source, outcome.finding, number, begun)
     owned += _removals(source, removed)
     owned += _directive_lines(source, becoming)
+    return in_order(owned)
+
+
+def in_order(owned: Iterable[Owned]) -> list[Owned]:
+    """Edits in the order of the bytes; insertions at one place in that of the script's parts."""
     return sorted(owned, key=lambda o: (o.edit.start, o.edit.end, o.rank, o.owner))
 
 
@@ -131,14 +136,15 @@ def _additions(source: Source, finding: Finding, number: int, begun: set[tuple[i
     if fix.begins and job.begin_at is not None and (job.begin_at, fix.begins) not in begun:
         begun.add((job.begin_at, fix.begins))
         lines = _ESCAPED.sub(r"\\\g<0>", fix.begins) if job.text.expands else fix.begins
-        yield Owned(_insertion(source, job.begin_at, lines.split("\n")), number, rank=2)
+        yield Owned(_insertion(source, job.begin_at, lines.split("\n")), number, rank=3)
 
 
 def _first_line(source: Source, script: Text, line: str) -> Edit:
     """The `#!` line of a script replaced, or put before all else where there is none."""
     start = script.at(0)
     if not script.data.startswith(b"#!"):
-        return _insertion(source, start, [line])
+        begin = source.data.rfind(b"\n", 0, start) + 1  # tabs that were taken from it included
+        return _insertion(source, start if source.data[begin:start].strip(b"\t") else begin, [line])
     end = len(script.data.split(b"\n", 1)[0].rstrip(b"\r"))
     return Edit(start, source.data[start : start + end], line.encode())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from migrate.annotate import notes
 from migrate.detection import detect
-from migrate.edits import apply, realize, select
+from migrate.edits import apply, in_order, realize, select
 from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
@@ -72,9 +72,7 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
         outcomes = select(findings, safe_only=True, refuse=refuse)
     owned = realize(source, outcomes)
     if plan.annotate and not refuse:
-        owned = sorted(
-            [*owned, *notes(source, outcomes)], key=lambda o: (o.edit.start, o.edit.end, not o.note, o.owner)
-        )
+        owned = in_order([*owned, *notes(source, outcomes)])
     output = apply(source.data, [o.edit for o in owned])
     entries = write_ledger(source, job, outcomes, owned)
     assert_closed(job, entries, owned)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from migrate.commands import part_of
-from migrate.inventory.collector import Collector, covers, decoded
+from migrate.inventory.collector import Collector, decoded, overlap
 from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
 from migrate.schedulers import Directive
 
@@ -15,12 +15,12 @@ from migrate.schedulers import Directive
 PREFIXES = {"slurm": "#SBATCH", "grid_engine": "#$", "pbs": "#PBS"}
 _VERBATIM = frozenset({"text", "account", "mail_users", "dependency"})
 _PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
-_CONTINUED = re.compile(r"\\\r?\n")
+_CONTINUED = re.compile(r"\\\r?\n(?:[ \t]*#PBS\b)?")
 _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-map": re.compile(r"[^,]+")}
 
 
 def take_directive(c: Collector, directive: Directive) -> None:
-    if not directive.live and any(covers(span, directive.span) for span in c.inner):
+    if not directive.live and any(overlap(span, directive.span) for span in c.inner):
         return  # a live one of the script that stands there
     if not directive.live and directive.dialect == "pbs" and not c.is_comment(directive.span.start):
         reason = "a directive that this script writes into another one: it was not read"

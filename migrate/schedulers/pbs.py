@@ -16,7 +16,7 @@ _WHOLE = re.compile(rb"^[ \t]*#PBS\b(?:[^\n]*\\\r?\n)*[^\n]*\n?", re.MULTILINE)
 _COMMAND = re.compile(rb"^[ \t\r\v\f]*[^\s#:]", re.MULTILINE)
 # sbatch takes this for a directive too, and ends over it: `#PBS_ARRAYID=3`, an assignment that somebody switched off.
 _GLUED = re.compile(rb"^#PBS(?=\w)[^\n]*\n?", re.MULTILINE)
-_CONTINUED = re.compile(rb"\\\r?\n")
+_CONTINUED = re.compile(rb"\\\r?\n(?:[ \t]*#PBS\b)?")  # also where people write the prefix again
 
 
 def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
