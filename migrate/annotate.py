@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from migrate.edits import Owned
-from migrate.model import Edit, Finding, Outcome, Source, Text
+from migrate.model import Edit, Outcome, Source, Span, Text
 from migrate.reader import lay_out
 
 _MARK = "# sifmigrate:"
@@ -18,6 +18,8 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
     above the whole statement.
     """
     layout = lay_out(Text(source.data))
+    items = [o.finding.item for o in outcomes if o.finding.item is not None and o.finding.item.kind == "directive"]
+    directives = list(dict.fromkeys(i.holder.span for i in items if i.holder))
     seen: set[tuple[int, str]] = set()
     for number, outcome in enumerate(outcomes):
         finding = outcome.finding
@@ -25,8 +27,12 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
             continue
         # where something was not understood a comment could change what the rest means: then at the top
         whole = finding.item is None or bool(layout.damaged)
-        at = _below_first_line(source) if whole else layout.statement_line(_place(finding))
-        indent = source.data[at : len(source.data)][: _indent(source.data[at:])].decode("latin-1")
+        at = (
+            _below_first_line(source)
+            if whole
+            else _above(directives, layout.statement_line(_above(directives, finding.offset)))
+        )
+        indent = "" if whole else source.data[at : at + _indent(source.data[at:])].decode("latin-1")
         line = f"{indent}{_MARK} [{finding.rule}] {' '.join(finding.message.split())}"
         if (at, line) in seen or line.encode() in _lines_above(source.data, at):
             continue
@@ -36,10 +42,9 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
         yield Owned(Edit(at, b"", before + line.encode() + newline), number, note=True, rank=1 if whole else 4)
 
 
-def _place(finding: Finding) -> int:
-    """Where a finding stands; a directive may go on over several lines, and its comment goes above the first."""
-    item = finding.item
-    return item.holder.span.start if item and item.kind == "directive" and item.holder else finding.offset
+def _above(directives: Sequence[Span], at: int) -> int:
+    """The place itself, or where the directive begins that goes on over several lines around it."""
+    return next((d.start for d in directives if d.start < at < d.end), at)
 
 
 def _below_first_line(source: Source) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from migrate.inventory.options import inert_line
-from migrate.model import Edit, Finding, Holder, Item, Outcome, Source, Span, Text
+from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Source, Span, Text
 
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
@@ -61,13 +61,22 @@ def _refusal(finding: Finding, claimed: list[tuple[Span, str]], *, safe_only: bo
         return "only safe fixes are applied in this run"
     if finding.item is not None and not finding.item.editable:
         return "these words are not certain, so they are not edited"
-    if fix.adds and (finding.job is None or finding.job.insert_at is None):
-        return f"there is no directive line below which `{fix.adds}` could stand"
+    if nowhere := _nowhere(fix, finding.job):
+        return nowhere
     for span in _claims(finding):
         for other, rule in claimed:
             if span.start < other.end and other.start < span.end:
                 return f"rule {rule} changes the same words"
     return None
+
+
+def _nowhere(fix: Fix, job: Job | None) -> str:
+    """Why a job has no place for the lines that a fix adds; empty where it has."""
+    if fix.adds and (job is None or job.insert_at is None):
+        return f"there is no directive line below which `{fix.adds}` could stand"
+    if fix.begins and (job is None or job.begin_at is None):
+        return f"no shell runs this script, so `{fix.begins}` cannot stand in it"
+    return ""
 
 
 def _claims(finding: Finding) -> list[Span]:
@@ -132,11 +141,11 @@ def _additions(source: Source, finding: Finding, number: int, begun: set[tuple[i
     if job is None or job.insert_at is None:
         return
     if fix.adds:
-        yield Owned(_insertion(source, job.insert_at, [f"{PREFIX}{fix.adds}"]), number)
+        yield Owned(_insertion(source, job.insert_at, [f"{PREFIX}{fix.adds}"], job.text), number)
     if fix.begins and job.begin_at is not None and (job.begin_at, fix.begins) not in begun:
         begun.add((job.begin_at, fix.begins))
         lines = _ESCAPED.sub(r"\\\g<0>", fix.begins) if job.text.expands else fix.begins
-        yield Owned(_insertion(source, job.begin_at, lines.split("\n")), number, rank=3)
+        yield Owned(_insertion(source, job.begin_at, lines.split("\n"), job.text), number, rank=3)
 
 
 def _first_line(source: Source, script: Text, line: str) -> Edit:
@@ -144,7 +153,7 @@ def _first_line(source: Source, script: Text, line: str) -> Edit:
     start = script.at(0)
     if not script.data.startswith(b"#!"):
         begin = source.data.rfind(b"\n", 0, start) + 1  # tabs that were taken from it included
-        return _insertion(source, start if source.data[begin:start].strip(b"\t") else begin, [line])
+        return _insertion(source, start if source.data[begin:start].strip(b"\t") else begin, [line], script)
     end = len(script.data.split(b"\n", 1)[0].rstrip(b"\r"))
     return Edit(start, source.data[start : start + end], line.encode())
 
@@ -168,7 +177,7 @@ def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
             finding, number = mine.get(id(item), (None, found[0][1]))
             lines = _lines_of(source, item, finding)
             if item.late and finding is not None and job is not None and job.insert_at is not None and lines:
-                owned.append(Owned(_insertion(source, job.insert_at, lines), number))
+                owned.append(Owned(_insertion(source, job.insert_at, lines, job.text), number))
                 lines = []
             text = newline.join(line.encode() for line in lines)
             if emitted and lines:
@@ -191,10 +200,10 @@ def _lines_of(source: Source, item: Item, finding: Finding | None) -> list[str]:
     return [inert_line(source, item).removeprefix("#")]
 
 
-def _insertion(source: Source, at: int, lines: Sequence[str]) -> Edit:
-    """New lines that begin at `at`, indented as the line above is (by tabs, in a here-document that began `<<-`)."""
+def _insertion(source: Source, at: int, lines: Sequence[str], script: Text) -> Edit:
+    """New lines that begin at `at`; in a here-document that began `<<-` indented as the line above is, by tabs."""
     above = source.data[source.data.rfind(b"\n", 0, max(at - 1, 0)) + 1 : at]
-    indent = above[: len(above) - len(above.lstrip(b"\t"))] if at else b""
+    indent = b"" if script.exact or not at else above[: len(above) - len(above.lstrip(b"\t"))]
     text = source.newline.join(indent + line.encode() for line in lines)
     if at and source.data[at - 1 : at] != b"\n":
         return Edit(at, b"", source.newline + text)

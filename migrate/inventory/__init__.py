@@ -18,7 +18,7 @@ from migrate.schedulers import DIALECTS, Directive
 from migrate.schedulers.pbs import joined
 from migrate.schedulers.slurm import first_command
 
-__all__ = ["decoded", "take"]
+__all__ = ["decoded", "interpreter_of", "take"]
 
 _ORDER = attrgetter("span", "kind", "name")
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([A-Za-z0-9_.+-]+)")
@@ -76,7 +76,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         gaps=tuple(sorted(collector.gaps, key=lambda g: g.span)),
         jobs=tuple(collector.jobs),
         insert_at=None if below is None else _line_start(text, below),
-        begin_at=None if below is None else _line_start(text, first),
+        begin_at=None if below is None or shell not in SHELLS else _line_start(text, first),
         dialects=dialects,
         functions=frozenset(collector.functions),
         contained=contained,
@@ -97,11 +97,16 @@ def _offset(text: Text, at: int) -> int:
 
 
 def _shell(text: Text, live: Sequence[Directive]) -> str:
-    """The interpreter that the script names, in its first line or, for qsub, by -S; empty where it names none."""
-    if match := _SHEBANG.match(text.data):
-        return match[1].decode("latin-1")
-    named = next((o.value.text for d in live for o in d.options if o.name == "-S" and o.value), "")
-    return "" if named.rsplit("/", 1)[-1] in SHELLS else named.rsplit("/", 1)[-1]
+    """The interpreter that runs the script: for qsub by -S, else by the first line; empty where nothing names one."""
+    if named := next((o.value.text for d in live for o in d.options if o.name == "-S" and o.value), ""):
+        return named.rsplit("/", 1)[-1]
+    return interpreter_of(text.data)
+
+
+def interpreter_of(data: bytes) -> str:
+    """The interpreter that the first line names; empty where it names none."""
+    match = _SHEBANG.match(data)
+    return match[1].decode("latin-1") if match else ""
 
 
 def _line_start(text: Text, offset: int) -> int:

@@ -51,7 +51,9 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
             take_setting(c, name, None, c.text.span(match.start(1), match.end(1)), "", "assignment")
     for match in _paths(c.tables.path_prefixes).finditer(data):
         span = c.text.span(match.start(), match.end())
-        commented = inside(match.start(), layout.comments) and not any(covers(h, span) for h in c.headers)
+        directive = any(covers(h, span) for h in c.headers)
+        commented = inside(match.start(), layout.comments) and not directive
+        translated = directive and "slurm" not in c.dialects
         if commented or c.is_inner(match.start()):
             continue
         c.add(
@@ -61,10 +63,12 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
                 span,
                 value=decoded(match[0].decode("latin-1")),
                 value_span=c.text.span(match.start(1), match.end(1)),
-                place="body",
+                place="translated" if translated else "body",
                 editable=c.text.contiguous(*match.span()) and not layout.is_damaged(*match.span()),
                 fate="kept",
-                reason="the target mounts this path, or it is not one of the old site's",
+                reason="the line that stands for this option names the folder by its place on the target"
+                if translated
+                else "the target mounts this path, or it is not one of the old site's",
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from migrate.inventory import interpreter_of
 from migrate.model import Edit, Invocation, Item, Span, VariableRow
 from migrate.rulebook.context import Context, replaced
 from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
@@ -77,7 +78,7 @@ def _interpreter(c: Context) -> str | None:
         shell = "/bin/bash"
     if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
         return None if named else "#!/bin/bash"
-    return None if named and c.job.shell == shell.rsplit("/", 1)[-1] else f"#!{shell}"
+    return None if interpreter_of(c.job.text.data) == shell.rsplit("/", 1)[-1] else f"#!{shell}"
 
 
 def _bash_in_sh(c: Context) -> str | None:
@@ -231,9 +232,18 @@ def _command_outcome(c: Context) -> str | None:
 
 def _obstacle(c: Context, reading: Invocation) -> str:
     """Why a command cannot be written for Slurm; empty where it can."""
+    return _unread(c, reading) or _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading)
+
+
+def _unread(c: Context, reading: Invocation) -> str:
+    """Why it is not certain what a command says."""
+    if live_dialect(c) == "slurm":
+        return "the script speaks to Slurm, so whose command this is cannot be told"
     if reading.strays or not reading.program_word.editable or any(o.fault for o in reading.options):
         return "its words are not certain"
-    return _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading)
+    if any(c.source.data[o.span.start - 1 : o.span.start] not in _PARTING for o in reading.options):
+        return "its options are glued together, which is read in several ways"
+    return ""
 
 
 def _obstacle_to_options(_: Context, reading: Invocation) -> str:
@@ -275,6 +285,9 @@ def _told_by_option(c: Context) -> Iterator[tuple[Item, Told]]:
     for item in c.job.all_items():
         if item.group == c.item.group and id(item) in told:
             yield item, told[id(item)]
+
+
+_PARTING = frozenset({b" ", b"\t", b"\n", b"'", b'"'})
 
 
 def _starts_program(reading: Invocation) -> bool:

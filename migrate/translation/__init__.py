@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrate.model import Item, Job, OptionRow, SchedulerTable, Site, Target
-from migrate.translation.forms import FORMS, INTERPRETERS, Asked, is_template, usual_name
+from migrate.translation.forms import FORMS, INTERPRETERS, Asked, is_template, usual_name, with_new_paths
 from migrate.translation.launch import Launch, launch_of
 from migrate.translation.shape import Need, Shape, shape_of
 from migrate.translation.told import Told, done, gone, left_open, spelled
@@ -109,6 +109,7 @@ def translate(job: Job, between: Between) -> Translation:
     array = _is_array(counting, rows)
     names = {i.name for i in counting}
     folder = _folder_of_files(work, counting, rows)
+    folder = with_new_paths(folder, between.target)
     usual = {kind: "/".join(filter(None, [folder, usual_name(kind, array=array)])) for kind in ("o", "e")}
     joined = _joined(counting, rows)
     output = next((t.lines[0] for i in counting if (t := work.told[id(i)]).lines and "--output=" in t.lines[0]), "")
@@ -144,7 +145,9 @@ def _work_out(
     work.told |= shape.told
     for item in counting:
         if id(item) not in work.told:
-            work.told[id(item)] = _told(work, item, rows[id(item)], counting, rows)
+            told = _told(work, item, rows[id(item)], counting, rows)
+            moved = tuple(with_new_paths(line, work.between.target) for line in told.lines)
+            work.told[id(item)] = replace(told, lines=moved)
     return work.told, counting, rows, shape
 
 
@@ -296,7 +299,7 @@ def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, 
     if all(_ASSIGNED.fullmatch(p) for p in kept):
         line = f"--export=ALL,{','.join(kept)}"
         return done("; ".join([f"{variables} = {line}", *dropped]), line)
-    exports = tuple(f"export {_assignment(p)}" for p in kept)
+    exports = tuple(dict.fromkeys(f"export {_assignment(p)}" for p in kept))
     return Told("done", "; ".join([f"{variables} = export before the first command", *dropped]), begins=exports)
 
 

@@ -59,6 +59,13 @@ def is_template(text: str) -> bool:
     return _TEMPLATE.search(text) is not None
 
 
+def with_new_paths(text: str, target: Target) -> str:
+    """Text with the folders of the old cluster by the names that they have on the target."""
+    moved = target.answers.get("path", {})
+    known = "|".join(re.escape(old) for old in sorted(moved, key=len, reverse=True))
+    return re.sub(rf"(?<![\w./}}-])(?:{known})(?![\w.-])", lambda match: moved[match[0]], text) if known else text
+
+
 def option(name: str, value: str, *, command: bool = False) -> str:
     """`--name=value` as a directive line (or a `command`) takes it: quoted where the value needs it."""
     if command and not re.fullmatch(r"[\w./:,@%+=^-]*", value):
