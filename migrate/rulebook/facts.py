@@ -104,7 +104,7 @@ def _leaves(job: Job) -> Iterator[str]:
             kind = inner.table.kind if inner.table else ""
             if kind == "container" or _speaks_shell(inner) or _is_pyxis(inner):
                 break
-            if kind == "launcher":
+            if kind == "launcher" or inner.program == "ssh":  # the node's own programs, whatever they start
                 yield inner.program
             if kind == "shell" and (script := _script(inner)):
                 yield script
