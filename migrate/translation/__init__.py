@@ -236,14 +236,20 @@ def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
         expands=work.expands,
         home=between.home,
         folder="" if work.command else _folder_of_files(work, items, rows),
+        at_home=not work.command and _is_at_home(work, items, rows) and between.home is None,
     )
     return _merged(asked, [i for i in items if i.name == item.name])
 
 
 def _folder_of_files(work: _Work, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
     """Grid Engine without -cwd writes into the home folder; empty where that is not known, or not so."""
+    return (work.between.home or "") if _is_at_home(work, items, rows) else ""
+
+
+def _is_at_home(work: _Work, items: list[Item], rows: Mapping[int, OptionRow]) -> bool:
+    """Whether the job's folder is the home folder, as Grid Engine has it where no option names one."""
     told = any(rows[id(i)].need == "start_folder" for i in items)
-    return "" if told or work.between.dialect != "grid_engine" else work.between.home or ""
+    return not told and work.between.dialect == "grid_engine"
 
 
 def _merged(asked: Asked, same: list[Item]) -> Told:

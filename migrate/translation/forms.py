@@ -44,6 +44,7 @@ class Asked:
     expands: bool = False  # in a here-document whose `$` the shell around it expands
     home: str | None = None  # home folders, with %u for the user
     folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
+    at_home: bool = False  # they go into the home folder, and where that is is not known
 
     @property
     def value(self) -> str:
@@ -162,7 +163,8 @@ def _join(a: Asked) -> Told:
 def _queue(a: Asked) -> Told:
     names = [name.partition("@")[0] for name in a.value.split(",")]
     hosts = "@" in a.value
-    if all(name in a.no_queues for name in names):
+    names = [name for name in names if name not in a.no_queues]
+    if not names:
         return gone(f"{a.spelled}: the queue for everybody; the target has a default partition")
     news = list(dict.fromkeys(a.queues.get(name, name if name in a.target.partitions else "") for name in names))
     unknown = [name for name in names if not a.queues.get(name) and name not in a.target.partitions]
@@ -251,6 +253,8 @@ def path(a: Asked, kind: str) -> Told:
         notes.append("taken for a folder by its name")
     if a.folder and not text.startswith("/"):
         text = f"{a.folder}/{text}"
+    elif a.at_home and not text.startswith("/"):
+        notes.append("without -cwd the file went into the home folder; here it goes where the job is given in")
     line = option(a.row.to, text, command=a.command)
     said = "; ".join([f"{a.spelled} = {line}", *notes])
     return look(said, line) if notes else done(said, line)
