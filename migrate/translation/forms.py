@@ -189,10 +189,7 @@ def _dependency(a: Asked) -> Told:
         kind = "aftercorr" if a.item.name == "-hold_jid_ad" else "afterany"
         ids = a.value.split(",")
         if not all(_is_id(i, a) for i in ids):
-            return left_open(
-                f"{a.spelled} names jobs; sbatch wants their ids: "
-                f"--dependency={kind}:$(squeue -h -u $USER -n {a.value} -o %A | paste -sd:)"
-            )
+            return left_open(f"{a.spelled} names jobs; sbatch wants their ids{_ids_of(a, kind, ids)}")
         parts = [":".join([kind, *ids])]
     else:
         parts = []
@@ -206,6 +203,15 @@ def _dependency(a: Asked) -> Told:
     if not a.command and any(c.isdigit() for c in line):
         return look(f"{a.spelled} = {line}; the id is one of the old cluster", line)
     return done(f"{a.spelled} = {line}", line)
+
+
+def _ids_of(a: Asked, kind: str, jobs: list[str]) -> str:
+    """How sbatch's command line can find the ids of jobs by their names; nothing where a name is a pattern."""
+    names = [job for job in jobs if not _is_id(job, a)]
+    if not all(re.fullmatch(r"[\w.-]+", name) for name in names):
+        return ""
+    known = ":".join([kind, *(job for job in jobs if _is_id(job, a))])
+    return f": --dependency={known}:$(squeue -h -u $USER -n {','.join(names)} -o %A | paste -sd:)"
 
 
 def _is_id(text: str, a: Asked) -> bool:
