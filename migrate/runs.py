@@ -340,7 +340,7 @@ def _page(rule: Rule) -> str:
     parts.append(f"Why: {rule.why}")
     if rule.symptoms:
         parts.append("What one sees:\n" + "\n".join(f"  {s}" for s in rule.symptoms))
-    if rule.advice:
+    if rule.advice and not rule.advice.startswith("{"):  # else it is told for each place
         parts.append(f"What to do: {rule.advice}")
     if rule.links:
         parts.append("\n".join(rule.links))

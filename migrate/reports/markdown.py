@@ -168,7 +168,7 @@ def _rule(rule: RuleText) -> Iterator[str]:
     yield from (f"### {rule.id}", "", f"**{prose(rule.title)}**", "", prose(masked(rule.why)), "")
     if rule.symptoms:
         yield from ("You would see:", "", *(f"- {code(s)}" for s in rule.symptoms), "")
-    if rule.advice:
+    if rule.advice and not rule.advice.startswith("{"):  # else it is told for each place
         general = _PLACEHOLDER.sub(lambda m: m[1].upper(), rule.advice)
         yield from (f"What to do: {prose(general)}", "")
     if rule.links:

@@ -351,10 +351,11 @@ def _points(remarks: Sequence[_Remark], report: Report) -> tuple[Point, ...]:
 def _point(remarks: Sequence[_Remark], report: Report) -> Point:
     first = remarks[0]
     rule = report.rules.get(first.rule)
-    notes = _grouped(((r.message, r.advice), r) for r in remarks)
+    # places of which nothing more is said stay in the order of their lines
+    notes = _grouped(((r.message, r.advice, None if r.message else r.lines), r) for r in remarks)
     return Point(
         rule=first.rule,
-        notes=tuple(Note(*words, _places(group)) for words, group in notes.items()),
+        notes=tuple(Note(message, advice, _places(group)) for (message, advice, _), group in notes.items()),
         symptoms=rule.symptoms if rule and first.section == "decide" else (),
         look=first.look,
         blocks=first.section == "decide" and any(r.blocks for r in remarks),

@@ -52,6 +52,17 @@ def _outcome(c: Context) -> str | None:
     return None if told is None else "blocked" if told.blocks else told.outcome
 
 
+def _way_out(c: Context) -> str | None:
+    """What a person can do about a directive that waits for a decision."""
+    told = _told(c)
+    if told is None or not told.blocks:
+        return None
+    queue = told.decision.partition(":")[2]
+    if queue:
+        return f"Write `answers: {{partition: {{{queue}: NEW}}}}` in the target's file, once for all scripts."
+    return "Split the array, or have MaxArraySize raised and say so in the target's file (`max_array_index`)."
+
+
 def _whole(get: Callable[[Translation], str]) -> Callable[[Context], str | None]:
     """A fact of the translation of the job as a whole."""
 
@@ -393,6 +404,7 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
     "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
     "old_host_file": lambda c: "yes" if c.item is not None and _is_old_host_file(c.item) else None,
+    "way_out": _way_out,
     "question": lambda c: t.decision if (t := _told(c)) else None,
     "usual_output": _whole(lambda t: t.output),
     "usual_error": _whole(lambda t: t.error),

@@ -306,7 +306,7 @@ def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, 
         line = f"--export=ALL,{','.join(kept)}"
         return done("; ".join([f"{variables} = {line}", *dropped]), line)
     exports = tuple(dict.fromkeys(f"export {_assignment(p)}" for p in kept))
-    return Told("done", "; ".join([f"{variables} = export before the first command", *dropped]), begins=exports)
+    return Told("done", "; ".join([f"{variables}: set by `export` before the first command", *dropped]), begins=exports)
 
 
 def _assignment(text: str) -> str:

@@ -267,9 +267,14 @@ def path(a: Asked, kind: str) -> Told:
 
 
 def _with_patterns(a: Asked, text: str) -> str:
-    """The path with the scheduler's variables as Slurm's patterns; Grid Engine reads `$NAME`, and no braces."""
+    """The path with the scheduler's variables as Slurm's patterns; Grid Engine reads `$NAME`, and no braces.
+
+    In an array all tasks share the id of Grid Engine; with PBS's, which names the task, each has a file of its own.
+    """
+    indexed = "ARRAY" in text or "^array_index^" in text
+    shared = "%A" if a.dialect == "grid_engine" or indexed else "%A_%a"
     for name, pattern in _PATTERNS[a.dialect].items():
-        new = "%A" if a.array and pattern == "%j" else pattern
+        new = shared if a.array and pattern == "%j" else pattern
         text = text.replace(f"${name}", new)
         if a.dialect == "pbs":
             text = text.replace(f"${{{name}}}", new)
