@@ -225,6 +225,12 @@ def test_a_script_with_a_gap_is_not_released_by_a_decision() -> None:
     assert [d.releases for d in summarize(report).decisions] == [0]
 
 
+def test_a_line_that_is_a_comment_until_somebody_decides_waits_for_it() -> None:
+    summary = summarize(of(b"#!/bin/bash\n#PBS -q fast -k oe\ncd $PBS_O_WORKDIR\nhostname\n"))
+    assert [(d.id, d.scripts, d.releases) for d in summary.decisions] == [("partition:fast", 1, 1)]
+    assert "1 decision releases 1 script." in headline(summary)
+
+
 def test_a_decision_is_counted_once_a_script() -> None:
     plan = replace(PLAN, rulebook=FEW_RULES)
     report = report_of(Source("a.sh", TWCC), Source("b.sh", TWCC + b"module load gcc\n"), plan=plan)

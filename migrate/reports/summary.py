@@ -284,10 +284,13 @@ def _section(outcome: Outcome, entry: Entry | None) -> Section | None:
 
 
 def waits(outcome: Outcome, entry: Entry | None) -> bool:
-    """Whether a person must decide: nothing was done, and the finding asks for it or its fix was refused."""
+    """Whether a person must decide: nothing was done, and the finding asks for it or its fix was refused.
+
+    A line that became a comment until somebody decides is as good as nothing.
+    """
     finding = outcome.finding
     if outcome.applied:
-        return False
+        return finding.blocks and finding.fate == "review"
     settled = entry is not None and entry.fate in {"rewritten", "removed"}
     return finding.blocks or finding.fate == "review" or bool(outcome.lost and not settled)
 
