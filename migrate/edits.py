@@ -177,7 +177,7 @@ def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
             finding, number = mine.get(id(item), (None, found[0][1]))
             lines = _lines_of(source, item, finding)
             if item.late and finding is not None and job is not None and job.insert_at is not None and lines:
-                owned.append(Owned(_insertion(source, job.insert_at, lines, job.text), number))
+                yield Owned(_insertion(source, job.insert_at, lines, job.text), number)
                 lines = []
             text = newline.join(line.encode() for line in lines)
             if emitted and lines:
@@ -187,10 +187,19 @@ def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
                 owned.append(Owned(Edit(at, source.data[at : item.span.end], text), number))
             at = item.span.end
         if not emitted and not _is_text(holder):
-            last = owned.pop()
-            whole = Edit(last.edit.start, source.data[last.edit.start : holder.erase.end], b"")
-            owned.append(Owned(whole, last.owner))
+            first, last = owned[0], owned[-1]
+            begin = first.edit.start - len(indent)
+            # the next line keeps its tabs, this one loses them
+            end = holder.erase.end - _tabs_of_next_line(source, holder.erase.end)
+            owned[0] = Owned(Edit(begin, source.data[begin : first.edit.end], b""), first.owner)
+            begin = owned[-1].edit.start
+            owned[-1] = Owned(Edit(begin, source.data[begin:end], b""), last.owner)
         yield from (o for o in owned if o.edit.before or o.edit.after)
+
+
+def _tabs_of_next_line(source: Source, end: int) -> int:
+    above = source.data[:end].rstrip(b"\t")
+    return end - len(above) if above.endswith(b"\n") else 0
 
 
 def _lines_of(source: Source, item: Item, finding: Finding | None) -> list[str]:

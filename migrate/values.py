@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from fractions import Fraction
 
 _UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
@@ -67,14 +68,14 @@ def grid_engine_seconds(text: str) -> float | None:
         return int(text, 16)
     if re.fullmatch(r"0[0-7]+", text):
         return int(text, 8)
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([kKmMgG]?)", text):
+    if match := re.fullmatch(r"((?!0\d)\d+(?:\.\d+)?)([kKmMgG]?)", text):
         return math.ceil(Fraction(match[1]) * _GRID_ENGINE_UNITS[match[2]])
     return None
 
 
 def grid_engine_memory(text: str) -> int | None:
     """MiB (rounded up) of a Grid Engine memory size; None where qsub refuses it (`4GB`)."""
-    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)([kKmMgGtT]?)", text)
+    match = re.fullmatch(r"((?!0\d\d|0[89])\d+(?:\.\d*)?|\.\d+)([kKmMgGtT]?)", text)
     if match is None:
         return None
     return math.ceil(Fraction(match[1].rstrip(".")) * _GRID_ENGINE_UNITS[match[2]] / _MEBI)
@@ -121,7 +122,11 @@ def moment(text: str) -> str | None:
     match = re.fullmatch(r"(?:(\d\d)?(\d\d))?(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d\d))?", text)
     if match is None or match[2] is None:
         return None
-    century, year, month, day, hour, minute, second = match.groups()
-    if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31 and int(hour) < 24 and int(minute) < 60):  # noqa: PLR2004
+    century, year = match[1] or "20", match[2]
+    rest = match.groups(default="00")[2:]
+    try:
+        numbers = [int(part) for part in rest]
+        when = datetime(int(century + year), *numbers)  # type: ignore[arg-type]  # noqa: DTZ001 - local to the cluster
+    except ValueError:
         return None
-    return f"{century or '20'}{year}-{month}-{day}T{hour}:{minute}:{second or '00'}"
+    return when.isoformat()

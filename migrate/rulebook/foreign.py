@@ -243,13 +243,12 @@ def _command_outcome(c: Context) -> str | None:
 
 def _obstacle(c: Context, reading: Invocation) -> str:
     """Why a command cannot be written for Slurm; empty where it can."""
-    return _unread(c, reading) or _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading)
+    whose = "the script speaks to Slurm, so whose command this is cannot be told" if live_dialect(c) == "slurm" else ""
+    return _unread(c, reading) or _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading) or whose
 
 
 def _unread(c: Context, reading: Invocation) -> str:
     """Why it is not certain what a command says."""
-    if live_dialect(c) == "slurm":
-        return "the script speaks to Slurm, so whose command this is cannot be told"
     if reading.strays or not reading.program_word.editable or any(o.fault for o in reading.options):
         return "its words are not certain"
     if any(c.source.data[o.span.start - 1 : o.span.start] not in _PARTING for o in reading.options):

@@ -81,6 +81,7 @@ class _Work:
 
     between: Between
     command: bool = False  # they stand on a command line
+    shell: bool = True  # a shell runs the script
     expands: bool = False  # in a here-document whose `$` the shell around it expands
     told: dict[int, Told] = field(default_factory=dict)
 
@@ -103,7 +104,8 @@ def translate_command(items: Sequence[Item], between: Between) -> Mapping[int, T
 
 def translate(job: Job, between: Between) -> Translation:
     """All that is to be said of a job's live directives; pure, and the same for the same job."""
-    work, dialect = _Work(between, expands=job.text.expands), between.dialect
+    work = _Work(between, shell=job.begin_at is not None, expands=job.text.expands)
+    dialect = between.dialect
     items = [i for i in job.items if i.kind == "directive" and i.dialect == dialect and i.place == "header"]
     _, counting, rows, shape = _work_out(work, items, launch_of(job))
     array = _is_array(counting, rows)
@@ -146,6 +148,10 @@ def _work_out(
     for item in counting:
         if id(item) not in work.told:
             told = _told(work, item, rows[id(item)], counting, rows)
+            if told.begins and not work.shell:
+                told = left_open(
+                    f"{item.name} {item.value}: a line of shell would stand for it, and no shell runs this script"
+                )
             moved = tuple(with_new_paths(line, work.between.target) for line in told.lines)
             work.told[id(item)] = replace(told, lines=moved)
     return work.told, counting, rows, shape

@@ -219,6 +219,8 @@ def _is_id(text: str, a: Asked) -> bool:
 
 
 def _umask(a: Asked) -> Told:
+    if not re.fullmatch(r"[0-7]{1,4}", a.value):
+        return left_open(f"{a.spelled}: no mask of octal digits")
     return Told("done", f"{a.spelled} = `umask {a.value}` before the first command", begins=(f"umask {a.value}",))
 
 
