@@ -99,6 +99,8 @@ def _take_slurm_variables(c: Collector, layout: Layout, hidden: list[tuple[int, 
 def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[str]) -> None:
     """Variables of another scheduler: names like PBS_JOBID anywhere, names like JOB_ID only where bash expands them."""
     table = c.tables.schedulers[dialect]
+    if dialect not in c.dialects and not any(part in c.text.data for part in _PARTS_OF_NAMES):
+        return
     pattern = _distinct(tuple(table.variables)) if dialect not in c.dialects else _any_name(tuple(table.variables))
     sums = [m.span() for m in _ARITHMETIC.finditer(c.text.data)]
     for match in pattern.finditer(c.text.data):
@@ -139,6 +141,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         )
 
 
+_PARTS_OF_NAMES = (b"SGE_", b"PBS_", b"PE_HOSTFILE")  # one of them is in every name that `_DISTINCT` knows
 _DISTINCT = re.compile(r"(?:SGE|PBS)_|PE_HOSTFILE\Z")
 
 
