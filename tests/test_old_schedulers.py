@@ -131,6 +131,89 @@ def test_line_ends_stay_of_one_kind(benches: Mapping[str, Bench], name: str, dat
         assert b"\r" not in output
 
 
+# ------------------------------------------------------------------------- what once broke one of them
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "expected"),
+    [
+        pytest.param("any", "#PBS -r n\n", "#!/bin/bash\n#SBATCH --no-requeue\n", id="no first line"),
+        pytest.param(
+            "any",
+            "#!/bin/sh\n#PBS -S /bin/bash\n#PBS -d /a\nsource env\n",
+            "#!/bin/bash\n#SBATCH --chdir=/a\n",
+            id="two rules name the shell",
+        ),
+        pytest.param(
+            "any",
+            "#!/bin/bash\n#PBS -N fit \\\n -l mem=4gb \\\n#PBS -q batch\ncd $PBS_O_WORKDIR\n",
+            "#!/bin/bash\n#SBATCH --job-name=fit\n#SBATCH --mem=4G\n",
+            id="a directive over several lines",
+        ),
+        pytest.param(
+            "any",
+            "#!/bin/bash\nhostname\n#PBS -N fit \\\ncd $PBS_JOBID\n",
+            "#!/bin/bash\nhostname\n##PBS -N fit\n",
+            id="a dead directive does not go on",
+        ),
+        pytest.param(
+            "any",
+            "#!/bin/bash\n\t#PBS -N fit\n\t#PBS -d /a\nhostname\n",
+            "#!/bin/bash\n#SBATCH --job-name=fit\n#SBATCH --chdir=/a\n#SBATCH --error=",
+            id="lines below an indented directive begin their line",
+        ),
+        pytest.param(
+            "any",
+            "cat <<-EOF | qsub\n\t#PBS -k oe\n\t#PBS -N fit\n\tEOF\n",
+            "cat <<-EOF | sbatch\n#!/bin/bash\n\t#SBATCH --job-name=fit\n",
+            id="a script in a here-document keeps its tabs",
+        ),
+        pytest.param(
+            "any",
+            "cat <<EOF | qsub -cwd\n #PBS -r n\nEOF\n",
+            "cat <<EOF | sbatch\n#!/bin/bash\n#SBATCH --no-requeue\n",
+            id="a script in a here-document begins with blanks",
+        ),
+        pytest.param(
+            "any",
+            "#!/usr/bin/env python3\n#PBS -N fit\n#PBS -W umask=022\nprint()\n",
+            "#!/usr/bin/env python3\n#SBATCH --job-name=fit\n##PBS -W umask=022\n",
+            id="a python program gets no line of shell",
+        ),
+        pytest.param(
+            "any",
+            "#!/bin/bash\n#PBS -d /a\n#PBS -W umask=$(id)\n",
+            "#!/bin/bash\n#SBATCH --chdir=/a\n##PBS -W umask=$(id)\n",
+            id="a mask that is none is not run",
+        ),
+        pytest.param(
+            "answered",
+            "#!/bin/bash\n#PBS -o /work/u/x\n#PBS -d /work/u\n",
+            "#!/bin/bash\n#SBATCH --output=/mnt/lustre/work/u/x\n#SBATCH --chdir=/mnt/lustre/work/u\n",
+            id="folders that the target has elsewhere",
+        ),
+        pytest.param(
+            "any, safe only",
+            "#!/bin/bash\n#PBS -N fit\n#PBS -l foo=1\n",
+            "#!/bin/bash\n#PBS -N fit\n#PBS -l foo=1\n",
+            id="no header is translated by halves",
+        ),
+        pytest.param(
+            "any", "#!/bin/bash\n#PBS -d /a\nqsub -foo x.sh\n", "#!/bin/bash\n#SBATCH --chdir=/a\n", id="glued options"
+        ),
+    ],
+)
+def test_what_once_went_wrong(benches: Mapping[str, Bench], name: str, script: str, expected: str) -> None:
+    result = benches[name](script.encode())
+    assert result.fault == ""
+    assert result.output.decode().startswith(expected)
+
+
+def test_folders_in_translated_options_wait_for_nobody(benches: Mapping[str, Bench]) -> None:
+    result = benches["answered"](b"#!/bin/bash\n#PBS -o /work/u/x\n#PBS -e /work/u/e\n#PBS -d /work/u\n")
+    assert result.readiness != "blocked"
+
+
 # -------------------------------------------------------------------- what is left of the old directives
 
 

@@ -18,6 +18,7 @@ import bashlex
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from old_scripts import anything_old
 from scripts import (
     Script,
     anything,
@@ -108,7 +109,7 @@ def accepted_by_bash(*texts: bytes) -> list[bool]:
 # ------------------------------------------------------------------------------------------------ reading
 
 
-@given(st.one_of(anything, st.binary(max_size=400), shellish, mutated(), truncated()))
+@given(st.one_of(anything, anything_old, st.binary(max_size=400), shellish, mutated(), truncated()))
 def test_reading_never_raises(migrate: Bench, data: bytes) -> None:
     migrate(data)
 

@@ -17,7 +17,12 @@ def live_dialect(c: Context) -> str | None:
     """Whose directives the old scheduler obeyed; where a file speaks to several the site decides, or None."""
     if len(c.job.dialects) == 1:
         return c.job.dialects[0]
-    return c.site.scheduler if c.site.scheduler in c.job.dialects and c.site.id != "generic" else None
+    if c.site.id == "generic":
+        return None
+    if c.site.scheduler in c.job.dialects:
+        return c.site.scheduler
+    # `#$` lines are comments for everybody else, so beside Slurm's they are what somebody left there
+    return "slurm" if set(c.job.dialects) == {"slurm", "grid_engine"} else None
 
 
 def _between(c: Context, dialect: str) -> Between:
