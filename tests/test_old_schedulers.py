@@ -199,6 +199,30 @@ def test_line_ends_stay_of_one_kind(benches: Mapping[str, Bench], name: str, dat
             id="no header is translated by halves",
         ),
         pytest.param(
+            "any",
+            "#!/bin/bash\n#PBS -d /a\n#PBS -W block=false\n#PBS -l naccesspolicy=shared\n#PBS -N a\n",
+            "#!/bin/bash\n#SBATCH --chdir=/a\n#SBATCH --job-name=a\n",
+            id="what is switched off is not switched on",
+        ),
+        pytest.param(
+            "any",
+            "#!/bin/bash\n#PBS -d /a\n#PBS -m b\n#PBS -m e\n",
+            "#!/bin/bash\n#SBATCH --chdir=/a\n#SBATCH --mail-type=END\n",
+            id="with PBS the last one counts",
+        ),
+        pytest.param(
+            "any",
+            "#!/bin/bash\n#$ -cwd\n#$ -l s_rt=1:0:0\n#$ -l d_rt=2:0:0\n",
+            "#!/bin/bash\n##$ -l s_rt=1:0:0\n#SBATCH --time=02:00:00\n",
+            id="one time limit",
+        ),
+        pytest.param(
+            "abci3",
+            "#!/bin/bash\n#PBS -j oe\n#PBS -o a -l walltime=90\ncd $PBS_O_WORKDIR\nmpirun -hostfile $PBS_NODEFILE ./a\n",
+            "#!/bin/bash\n#SBATCH --output=a\n#SBATCH --time=00:01:30\ncd $SLURM_SUBMIT_DIR\nmpirun ./a\n",
+            id="a host file that goes is not made",
+        ),
+        pytest.param(
             "any", "#!/bin/bash\n#PBS -d /a\nqsub -foo x.sh\n", "#!/bin/bash\n#SBATCH --chdir=/a\n", id="glued options"
         ),
     ],

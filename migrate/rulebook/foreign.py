@@ -385,9 +385,13 @@ def _option_said(c: Context) -> str | None:
     reading = _reading(c)
     if reading is None or c.item is None:
         return None
-    told = _options_told(c).get(id(c.item)) if reading.program == "qsub" else None
-    new = _new_option(c) or "nothing"
-    return told.said if told else f"{c.item.name} {c.item.value or ''}".strip() + f" = {new}"
+    spelled = f"{c.item.name} {c.item.value or ''}".strip()
+    if reading.program == "qsub":
+        told = _options_told(c).get(id(c.item))
+        return told.said if told else None
+    option = next((o for o in reading.options if o.span == c.item.span), None)
+    asks = option is not None and option.row is not None and option.row.form == "command"
+    return f"{spelled}: {_new_command(c)} takes it as a word" if asks else f"{spelled} = {_new_option(c)}"
 
 
 def _why_not(c: Context) -> str | None:

@@ -15,10 +15,10 @@ from migrate.values import duration, grid_engine_seconds, pbs_seconds
 
 __all__ = ["INTERPRETERS", "Between", "Told", "Translation", "translate", "translate_command"]
 
-# A job of PBS has one queue, so the last -q counts; one of Grid Engine may run in any of several.
-_ADDING_UP = {
+# Checked on Grid Engine 8.1.9; qsub of PBS lets the last one win (qsub.c).
+_ADDING_UP: Mapping[str, frozenset[str]] = {
     "grid_engine": frozenset({"-v", "-m", "-M", "-q", "-hold_jid"}),
-    "pbs": frozenset({"-v", "-m", "-M"}),
+    "pbs": frozenset(),
 }
 _SHAPES = frozenset(
     {
@@ -273,7 +273,8 @@ def _time(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionR
     name = item.name.partition(" ")[2]
     value = item.value or ("1" if work.between.dialect == "grid_engine" else "")
     hard = [i for i in items if rows[id(i)].need == "time" and i.name.endswith((" h_rt", " walltime"))]
-    if hard and item not in hard:
+    soft = [i for i in items if rows[id(i)].need == "time" and i not in hard]
+    if item in (soft if hard else soft[:-1]):
         return left_open(
             f"{name}={value}: a warning before the time limit; --signal=B:USR1@SECONDS gives one to the batch shell"
         )

@@ -16,6 +16,7 @@ _TEMPLATE = re.compile(r"\{\{|\}\}|\$\$|<[A-Za-z_]|@[A-Z_]+@|\$\{[A-Z]+\}\$\{|%\
 INTERPRETERS = frozenset({"bash", "sh", "ksh", "zsh", "dash", "csh", "tcsh", "perl", "python", "python3"})
 _MAIL = {"b": "BEGIN", "e": "END", "a": "FAIL"}
 _PBS_ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
+_NO = frozenset({"n", "no", "false"})
 _PBS_DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
 _FOLDERS = frozenset(
     {"log", "logs", "out", "output", "outputs", "err", "error", "errors", "stdout", "stderr", "sge_logs", "qsub_logs"}
@@ -84,12 +85,14 @@ def _text(a: Asked) -> Told:
 
 
 def _flag(a: Asked) -> Told:
+    if a.value.lower() in _NO:
+        return gone(f"{a.spelled}: so does sbatch by itself")
     return done(f"{a.item.name} = {a.row.to}", a.row.to)
 
 
 def _yes_no(a: Asked) -> Told:
     yes = a.value.lower() in {"y", "yes", "true"}
-    if not yes and a.value.lower() not in {"n", "no", "false"}:
+    if not yes and a.value.lower() not in _NO:
         return left_open(f"{a.spelled}: neither y nor n")
     if a.row.to == "--requeue":
         line = "--requeue" if yes else "--no-requeue"
