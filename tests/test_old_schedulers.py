@@ -218,7 +218,8 @@ def test_line_ends_stay_of_one_kind(benches: Mapping[str, Bench], name: str, dat
         ),
         pytest.param(
             "abci3",
-            "#!/bin/bash\n#PBS -j oe\n#PBS -o a -l walltime=90\ncd $PBS_O_WORKDIR\nmpirun -hostfile $PBS_NODEFILE ./a\n",
+            "#!/bin/bash\n#PBS -j oe\n#PBS -o a -l walltime=90\ncd $PBS_O_WORKDIR\n"
+            "mpirun -hostfile $PBS_NODEFILE ./a\n",
             "#!/bin/bash\n#SBATCH --output=a\n#SBATCH --time=00:01:30\ncd $SLURM_SUBMIT_DIR\nmpirun ./a\n",
             id="a host file that goes is not made",
         ),
