@@ -51,10 +51,11 @@ def test_times_of_grid_engine(text: str, expected: float | None) -> None:
 
 
 _PBS_TIMES = [
-    pytest.param("0:8:00:00", None, id="four fields"),
+    pytest.param("1:0:8:00:00", None, id="five fields"),
     pytest.param("8h", None, id="a unit of hours"),
     pytest.param("24::", None, id="an empty field"),
     pytest.param("", None, id="nothing"),
+    pytest.param("1:8:00:00", 115200, id="days, which Torque takes"),
     pytest.param("90", 90, id="a number of seconds"),
     pytest.param("010", 10, id="a leading zero is no octal number"),
     pytest.param("10:00", 600, id="minutes and seconds"),
