@@ -286,8 +286,9 @@ def test_statements_with_damage_are_not_edited(busy: Bench, data: bytes) -> None
     layout = lay_out(Text(data))
     for edit in edits_of(busy(data)):
         header = data.rfind(b"\n", 0, edit.start) + 1
-        is_directive = data.startswith(b"#SBATCH", header) or edit.after.startswith(b"#SBATCH")
-        assert is_directive or not layout.is_damaged(edit.start, max(edit.end, edit.start + 1)), edit
+        is_directive = data.startswith((b"#SBATCH", b"#PBS", b"#$", b"#!"), header) or edit.after.startswith(b"#")
+        adds_a_line = not edit.before and edit.start == header
+        assert is_directive or adds_a_line or not layout.is_damaged(edit.start, max(edit.end, edit.start + 1)), edit
 
 
 # ------------------------------------------------------------------------------ P5: valid scripts stay valid

@@ -80,6 +80,8 @@ def _known_values(
         if a.form == "prefix":
             continue
         words = a.array if a.array is not None else split_value(_checked(c, layout, a)) if a.value else ()
+        if layout.damaged and _stands_in_damage(c, layout, a):
+            words = tuple(replace(w, editable=False) for w in words)
         grows = a.append or (len(words) > 1 and words[0].variable == a.name)
         if grows:
             tail = words if a.append else words[1:]
@@ -88,6 +90,11 @@ def _known_values(
         else:
             values.setdefault(a.name, []).append(words)
     return {name: tuple(dict.fromkeys(v)) for name, v in values.items()}
+
+
+def _stands_in_damage(c: Collector, layout: Layout, assignment: Assignment) -> bool:
+    base = c.text.at(0)
+    return not c.text.exact or layout.is_damaged(assignment.span.start - base, assignment.span.end - base)
 
 
 def _checked(c: Collector, layout: Layout, assignment: Assignment) -> Word:
