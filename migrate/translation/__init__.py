@@ -15,7 +15,7 @@ from migrate.values import duration, grid_engine_seconds, pbs_seconds
 
 __all__ = ["INTERPRETERS", "Between", "Told", "Translation", "translate", "translate_command"]
 
-# Checked on Grid Engine 8.1.9; qsub of PBS lets the last one win (qsub.c).
+# Checked on Grid Engine 8.1.9; for PBS the last one is taken to win, unchecked.
 _ADDING_UP: Mapping[str, frozenset[str]] = {
     "grid_engine": frozenset({"-v", "-m", "-M", "-q", "-hold_jid"}),
     "pbs": frozenset(),
