@@ -402,6 +402,16 @@ class Setting:
     carries: bool = False  # the rest of the name is the variable that is set in the container
 
 
+@dataclass(frozen=True, slots=True)
+class Idiom:
+    """Several words of shell that a migration must decide as one (`$(nvidia-smi -L | wc -l)`)."""
+
+    name: str
+    word: bytes  # text without which the pattern cannot match
+    pattern: re.Pattern[bytes]
+    reason: str
+
+
 @dataclass(frozen=True)
 class Tables:
     """Everything that reading needs to know about schedulers, commands, settings and paths."""
@@ -415,6 +425,7 @@ class Tables:
     module_init: str  # files that define the `module` command, a regular expression
     speakers: frozenset[str]  # programs whose words name other programs and start none
     path_prefixes: tuple[str, ...]
+    idioms: tuple[Idiom, ...]
 
     @cached_property
     def setting_prefixes(self) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
         if not inside(match.start(), layout.comments) and not c.is_inner(match.start()):
             reason = "a directive that this script writes into another one: it was not read"
             c.gaps.append(Gap(c.text.span(*match.span()), reason))
+    _take_idioms(c, layout, hidden)
     for match in _DEFAULTED.finditer(data):  # `: ${X:=value}` sets X
         if not inside(match.start(), hidden) and not c.is_inner(match.start()):
             name = match[1].decode("latin-1")
@@ -71,6 +72,26 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
                 else "the target mounts this path, or it is not one of the old site's",
             )
         )
+
+
+def _take_idioms(c: Collector, layout: Layout, hidden: list[tuple[int, int]]) -> None:
+    data = c.text.data
+    for idiom in c.tables.idioms:
+        for match in idiom.pattern.finditer(data) if idiom.word in data else ():
+            if inside(match.start(), hidden) or c.is_inner(match.start()):
+                continue
+            c.add(
+                Item(
+                    "environment",
+                    idiom.name,
+                    c.text.span(*match.span()),
+                    value=decoded(match[0].decode("latin-1")),
+                    place="idiom",
+                    editable=c.text.contiguous(*match.span()) and not layout.is_damaged(*match.span()),
+                    fate="review",
+                    reason=idiom.reason,
+                )
+            )
 
 
 def _take_slurm_variables(c: Collector, layout: Layout, hidden: list[tuple[int, int]], assigned: set[str]) -> None:

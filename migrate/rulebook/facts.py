@@ -104,14 +104,20 @@ def _leaves(job: Job) -> Iterator[str]:
             kind = inner.table.kind if inner.table else ""
             if kind == "container" or _speaks_shell(inner) or _is_pyxis(inner):
                 break
-            if kind == "launcher" or inner.program == "ssh":  # the node's own programs, whatever they start
+            if kind == "launcher" or (kind == "prefix" and inner.program == "ssh"):  # whatever they start
                 yield inner.program
             if kind == "shell" and (script := _script(inner)):
                 yield script
             if kind == "source" and inner.operands and not _is_settled(job, inner):
                 yield f"source {inner.operands[0].text}"
-            if not kind and inner.program not in job.functions:
+            if not kind and inner.program not in job.functions and not _in_idiom(job, inner):
                 yield inner.program if inner.program_word.constant else inner.program_word.text
+
+
+def _in_idiom(job: Job, inner: Invocation) -> bool:
+    """Whether the command is part of an idiom, which is decided as one."""
+    at = inner.program_word.span.start
+    return any(i.place == "idiom" and i.span.start <= at < i.span.end for i in job.items if i.kind == "environment")
 
 
 def _is_pyxis(inner: Invocation) -> bool:

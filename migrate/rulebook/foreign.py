@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from migrate.inventory import interpreter_of
-from migrate.model import Edit, Invocation, Item, Span, VariableRow
+from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
 from migrate.rulebook.context import Context, replaced
 from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
 
@@ -242,7 +242,7 @@ def _command_outcome(c: Context) -> str | None:
     if not reading.table.to or _obstacle(c, reading):
         return "open"
     told = _options_told(c) if reading.program == "qsub" else {}
-    looks = reading.program in {"qstat", "qrsh"} or any(t.outcome == "look" for t in told.values())
+    looks = reading.program in {"qstat", *_STARTERS} or any(t.outcome == "look" for t in told.values())
     return "look" if looks else "done"
 
 
@@ -282,16 +282,35 @@ def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
 
 def _obstacle_to_step(c: Context, reading: Invocation) -> str:
     """`qrsh -inherit HOST COMMAND` starts a command on another node of the job, as srun does."""
-    if not any(o.name == "-inherit" for o in reading.options) or len(reading.operands) < 2:  # noqa: PLR2004
+    if not any(o.name == "-inherit" for o in reading.options) or _host_and_command(reading) is None:
         return "it opens a session: `srun --pty bash`, with what the options asked for"
     opened = (t.said for o, t in _told_by_option(c) if t.outcome == "open" and o.name != "-inherit")
     return next(opened, "")
 
 
+def _obstacle_to_remote_shell(_: Context, reading: Invocation) -> str:
+    """`ssh HOST COMMAND` does the same, where the host is one that the script has from the job's list."""
+    found = _host_and_command(reading)
+    if found is None:
+        return "it opens a session, or reads its commands from a here-document"
+    if found[0].constant or "@" in found[0].text:
+        return "its host is not one of the job's nodes, as far as this program can tell"
+    unknown = next((o.spelled for o in reading.options if o.row is None), "")
+    return f"{unknown} is not known here" if unknown else ""
+
+
+def _host_and_command(reading: Invocation) -> tuple[Word, Word] | None:
+    """The host on which a command is started, and the first word of the command; None where a session is."""
+    words = (*reading.operands, *(inner.program_word for inner in reading.payload))
+    return (words[0], words[1]) if len(words) > 1 else None
+
+
 _OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
     "qsub": _obstacle_to_submission,
     "qrsh": _obstacle_to_step,
+    "ssh": _obstacle_to_remote_shell,
 }
+_STARTERS = frozenset({"qrsh", "ssh"})  # of a command on another node of the job
 
 
 def _told_by_option(c: Context) -> Iterator[tuple[Item, Told]]:
@@ -334,10 +353,10 @@ def more_edits(c: Context) -> tuple[Edit, ...]:
     reading = _reading(c)
     if reading is None or c.item is None or c.item.kind != "scheduler-command":
         return ()
-    if reading.program == "qrsh":
-        host, command = reading.operands[:2]
+    if reading.program in _STARTERS and (found := _host_and_command(reading)):
+        host, command = found
         edits = (Edit(host.span.start, b"", b"--nodelist="),)
-        # qrsh gives its words to a shell, srun does not
+        # they give its words to a shell, srun does not
         return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
     edit = _wrapped(c, reading) if _starts_program(reading) else None
     return (edit,) if edit is not None else ()
@@ -356,7 +375,7 @@ def _new_command(c: Context) -> str | None:
     for option in reading.options:
         if option.row is not None and option.row.form == "command":
             return option.row.to
-    if reading.program == "qrsh":
+    if reading.program in _STARTERS:
         return f"{reading.table.to} --overlap --nodes=1 --ntasks=1"
     alone = reading.program == "qsub" and reading.table.dialect == "pbs" and _is_read(c, reading)
     return f"{reading.table.to} --parsable" if alone else reading.table.to
@@ -367,7 +386,7 @@ def _new_option(c: Context) -> str | None:
     reading = _reading(c)
     if reading is None or c.item is None:
         return None
-    if reading.program == "qrsh":
+    if reading.program in _STARTERS:
         return ""
     if reading.program != "qsub":
         option = next((o for o in reading.options if o.span == c.item.span), None)
@@ -389,6 +408,8 @@ def _option_said(c: Context) -> str | None:
     if reading.program == "qsub":
         told = _options_told(c).get(id(c.item))
         return told.said if told else None
+    if reading.program in _STARTERS:
+        return f"{spelled} was for {reading.program}; srun needs nothing like it"
     option = next((o for o in reading.options if o.span == c.item.span), None)
     asks = option is not None and option.row is not None and option.row.form == "command"
     return f"{spelled}: {_new_command(c)} takes it as a word" if asks else f"{spelled} = {_new_option(c)}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from migrate.model import CommandTable, OptionRow, SchedulerTable, Setting, Tables, VariableRow, Verb
+from migrate.model import CommandTable, Idiom, OptionRow, SchedulerTable, Setting, Tables, VariableRow, Verb
 from migrate.rulebook.load import load, rules_folder, yaml_files
 
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
@@ -41,6 +42,10 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
         speakers=frozenset(speakers),
         **patterns,
         path_prefixes=tuple(sorted(set(path_prefixes))),
+        idioms=tuple(
+            Idiom(i["name"], i["word"].encode(), re.compile(i["pattern"].encode()), i["reason"])
+            for i in load(folder / "idioms.yaml", "idioms")["idioms"]
+        ),
     )
 
 

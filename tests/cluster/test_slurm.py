@@ -258,3 +258,54 @@ def test_without_the_memory_that_we_add_one_gpu_takes_a_whole_node(cluster: Clus
     """The reason for add-memory-per-gpu: the chart sets no DefMemPerCPU."""
     job = cluster.held(put("memory", b"#!/bin/bash\n#SBATCH --gres=gpu:1\n"))
     assert numbers(job)["memory"] == "900000M"
+
+
+# --------------------------------------------------------------------------- what only the old cluster could do before
+
+
+def run_from_grid_engine(name: str, script: str, target: str, *arguments: str, cluster: Cluster) -> tuple[str, str]:
+    """Readiness of a Grid Engine job for a target of this text, and what it prints once it is migrated."""
+    folder = fresh_folder(name)
+    (folder / "target.yaml").write_text(f"id: lab\nextends: slinky\n{target}")
+    result = run(Source("job.sh", script.encode()), make_plan(str(folder / "target.yaml")))
+    assert result.fault == ""
+    (folder / "job.sh").write_bytes(result.output)
+    done = cluster.call("sbatch", "--mem=1G", "job.sh", *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    [job] = cluster.finished(folder)
+    said = (folder / f"job.sh.o{job['job_id']}").read_text()
+    assert job["exit_code"]["return_code"]["number"] == 0, said
+    return result.readiness, said
+
+
+@pytest.mark.cluster("apptainer")
+def test_a_job_that_ran_in_a_docker_image_runs_in_the_image_that_was_named_for_it(cluster: Cluster) -> None:
+    script = """\
+#!/bin/bash
+#$ -l docker=1 -l docker_images="*registry.old:5000/box:1*"
+#$ -j y -cwd
+source /etc/os-release
+echo "in $PRETTY_NAME, job ${SLURM_JOB_ID:+has its number}, in ${PWD##*/}" | sed 's/\\.[^.]*$//'
+echo "${0##*/} $#: $2"
+"""
+    box = Path(cluster.environment["HOME"]) / "box.sif"
+    target = f"answers: {{image: {{'*registry.old:5000/box:1*': {box}}}}}\n"
+    readiness, said = run_from_grid_engine("image", script, target, "one", "two  words", cluster=cluster)
+    assert readiness == "review"
+    shown = [line for line in said.splitlines() if "nvidia" not in line.lower() and not line.startswith("INFO")]
+    assert shown == ["in the box, job has its number, in image", "slurm_script 2: two  words"]
+
+
+def test_commands_that_were_started_by_ssh_start_on_their_nodes(cluster: Cluster) -> None:
+    script = """\
+#!/bin/bash
+#$ -l rt_F=2
+#$ -j y -cwd
+for host in $(cat $SGE_JOB_HOSTLIST); do
+  ssh -p 2222 $host "echo $host has \\$SLURMD_NODENAME; sleep 1" &
+done
+wait
+"""
+    readiness, said = run_from_grid_engine("ssh", script, "", cluster=cluster)
+    assert sorted(said.splitlines()) == ["n1 has n1", "n2 has n2"]
+    assert readiness == "review"
