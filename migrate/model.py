@@ -237,6 +237,7 @@ class Invocation:
     payload: tuple[Invocation, ...]
     command: ShellCommand
     strays: tuple[Word, ...] = ()
+    verb_words: tuple[Word, ...] = ()  # those that name the sub-command
 
     def chain(self) -> Iterator[Invocation]:
         """This invocation and those that it starts, from the outside in."""
@@ -379,6 +380,7 @@ class CommandTable:
     reason: str = ""
     dialect: str = ""  # whose command it is
     to: str = ""  # the command that stands for it on the target
+    family: str = ""  # of a container tool other than Apptainer: docker, enroot, …
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +392,8 @@ class Verb:
     operands: tuple[str, ...]
     fate: Fate = "kept"
     reason: str = ""
+    to: str = ""  # what stands for it on the target: a sub-command of the container runtime
+    form: str = ""  # how its operands are converted; see containers/
 
 
 @dataclass(frozen=True, slots=True)

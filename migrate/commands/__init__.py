@@ -115,8 +115,9 @@ class _Reader:
         words, *segments = _segments(words) if table.kind == "launcher" else [words]
         options, rest = self._options(table, table.options, words[1:])
         verb, layout = "", table.operands
+        named: tuple[Word, ...] = ()
         if table.verbs and rest:
-            verb, known, more, rest = self._verb(table, rest)
+            verb, known, named, more, rest = self._verb(table, rest)
             layout = known.operands if known else ()
             options += more
         if table.dialect:
@@ -131,7 +132,7 @@ class _Reader:
             further = self.invocation((words[0], *segment))
             options += further.options if further else ()
             inner += further.payload if further else ()
-        return Invocation(program, verb, words[0], table, options, operands, (), inner, self.command, strays)
+        return Invocation(program, verb, words[0], table, options, operands, (), inner, self.command, strays, named)
 
     def _as_written(self, option: Option) -> Option:
         """An option whose value a variable brought in (`-g $GROUP`), with the variable as its value.
@@ -150,8 +151,8 @@ class _Reader:
 
     def _verb(
         self, table: CommandTable, rest: tuple[Word, ...]
-    ) -> tuple[str, Verb | None, tuple[Option, ...], tuple[Word, ...]]:
-        """The longest sub-command that the table knows (`instance start` before `instance`)."""
+    ) -> tuple[str, Verb | None, tuple[Word, ...], tuple[Option, ...], tuple[Word, ...]]:
+        """The longest sub-command that the table knows (`instance start` before `instance`), and what follows."""
         two = " ".join(w.text for w in rest[:2])
         count = 2 if two in table.verbs else 1
         verb = two if count == 2 else rest[0].text  # noqa: PLR2004 - two words
@@ -159,9 +160,10 @@ class _Reader:
         if known is None and table.default_verb:
             known, count = table.verbs[table.default_verb], 0
         if known is None:
-            return verb, None, (), rest[1:]
+            return verb, None, rest[:1], (), rest[1:]
+        named = rest[:count]
         options, rest = self._options(table, {**table.options, **known.options}, rest[count:])
-        return known.name, known, options, rest
+        return known.name, known, named, options, rest
 
     def _options(
         self, table: CommandTable, rows: Mapping[str, OptionRow], words: tuple[Word, ...]

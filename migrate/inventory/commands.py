@@ -129,7 +129,7 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
             editable=word.editable,
             fate=fate,
             reason=reason,
-            group=word.span.start if kind == "scheduler-command" else None,
+            group=word.span.start,
             dialect=(table.dialect or "slurm") if kind == "scheduler-command" else "",
         )
     )

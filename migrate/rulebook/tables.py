@@ -104,7 +104,15 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
         own: dict[str, OptionRow] = {}
         for group in data.get("options", ()):
             own |= groups[group]
-        verb = Verb(name, own, tuple(data.get("operands", ())), data.get("fate", "kept"), data.get("reason", ""))
+        verb = Verb(
+            name,
+            own,
+            tuple(data.get("operands", ())),
+            data.get("fate", "kept"),
+            data.get("reason", ""),
+            data.get("to", ""),
+            data.get("as", ""),
+        )
         verbs.update(dict.fromkeys([name, *data.get("aliases", ())], verb))
     return CommandTable(
         names=tuple(entry["names"]),
@@ -122,4 +130,5 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
         reason=reason,
         dialect=entry.get("dialect", ""),
         to=entry.get("to", ""),
+        family=entry.get("family", ""),
     )
