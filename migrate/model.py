@@ -130,6 +130,7 @@ class Word:
     quoted: bool = False
     editable: bool = True
     offsets: tuple[int, ...] | None = None
+    origin: Word | None = None  # the word of the command that brought it in, where a variable's one word stands for it
 
     def part(self, start: int, stop: int | None = None) -> Span:
         """Where characters start..stop of `text` stand in the file."""
@@ -263,6 +264,7 @@ class Item:
     group: int | None = None  # options of one command line share it
     dialect: str = ""  # whose directive, variable or command it is: slurm, grid_engine, pbs
     late: bool = False  # a live directive below the first command (Grid Engine reads the whole file)
+    family: str = ""  # of a container tool other than Apptainer whose command, option or image it is
     holder: Holder | None = None
     remove: Span | None = None  # what to erase when it goes but its holder stays
     fate: Fate = "kept"  # what its table says where no rule speaks
@@ -284,6 +286,8 @@ class Job:
     begin_at: int | None = None  # start of the line of the first command, where a line of shell goes
     dialects: tuple[str, ...] = ()  # schedulers that the file has live directives of
     functions: frozenset[str] = frozenset()
+    hidden: tuple[Invocation, ...] = ()  # commands in variables that no line of this script was seen to run
+    constants: Mapping[str, str] = field(default_factory=dict)  # variables that hold one constant word
     contained: bool = False  # its commands run inside a container
 
     def walk(self) -> Iterator[Job]:
@@ -527,6 +531,9 @@ class Target:
     home: str | None = None  # home folders with Slurm's %u for the user
     shape: str = "keep"  # keep: nodes as many as before; fit: as few as hold the GPUs
     max_array_index: int = 1000
+    isolation: str = "plain"  # how much of Docker's isolation container commands keep: plain, compat, contain
+    image_folder: str = ""  # where the target has images as files; empty: commands name the registry
+    image_workdirs: Mapping[str, str] = field(default_factory=dict)  # image -> its WORKDIR
     local_scratch: str = "/tmp"  # noqa: S108 - a folder on the node's own disk
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -86,6 +86,9 @@ def _build_target(data: Mapping[str, Any]) -> Target:
         mounts=tuple(data.get("mounts", ())),
         home=data.get("home"),
         shape=data.get("shape", "keep"),
+        isolation=data.get("isolation", "plain"),
+        image_folder=data.get("images", {}).get("folder", ""),
+        image_workdirs=data.get("images", {}).get("workdirs", {}),
         max_array_index=data.get("max_array_index", 1000),
         local_scratch=data.get("local_scratch", "/tmp"),  # noqa: S108 - a folder of the node, not of this program
         answers=data.get("answers", {}),

@@ -15,7 +15,7 @@ LAYERS = [
     ["values", "reader"],
     ["commands", "schedulers"],
     ["inventory"],
-    ["translation"],
+    ["translation", "containers"],
     ["rulebook", "profiles", "detection"],
     ["edits", "ledger", "annotate", "ignores", "submission"],
     ["engine"],

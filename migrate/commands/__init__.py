@@ -79,7 +79,13 @@ def _values(word: Word, variables: Variables, depth: int, known: _Known) -> list
     key = (word.text, word.quoted, depth)
     if key not in known:
         known[key] = _written_out(values, variables, depth - 1, known)
-    return known[key] or [(word,)]
+    found = [_from(word, words) for words in known[key]]
+    return found or [(word,)]
+
+
+def _from(word: Word, words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """One word that a variable holds, with the word that named the variable: it may stand for it as it is written."""
+    return (replace(words[0], origin=word),) if len(words) == 1 and not words[0].text.startswith("-") else words
 
 
 def _written_out(

@@ -79,6 +79,8 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         begin_at=None if below is None or shell not in SHELLS else _line_start(text, first),
         dialects=dialects,
         functions=frozenset(collector.functions),
+        hidden=tuple(collector.hidden),
+        constants=collector.constants if collector.moves else {},
         contained=contained,
     )
 

@@ -28,9 +28,11 @@ class Collector:
     commands: list[Invocation] = field(default_factory=list)
     variables: dict[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
+    hidden: list[Invocation] = field(default_factory=list)  # commands in variables that no line was seen to run
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
     comments: list[tuple[int, int]] | None = None  # where they stand; None where the body was not read
+    moves: bool = False  # a command of a container tool other than Apptainer was seen
     dialect: str = ""  # whose qsub and qstat its commands are
     dialects: tuple[str, ...] = ()  # whose variables it may use
 
@@ -48,6 +50,15 @@ class Collector:
         """`--partition=$P`: the word that P holds, where the script gives it one value and no other."""
         values = self.variables.get(value.variable or "", ()) if value else ()
         return values[0][0] if len(values) == 1 and len(values[0]) == 1 and values[0][0].constant else value
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """The variables to which the script gives one constant word and nothing else."""
+        return {
+            name: values[0][0].text
+            for name, values in self.variables.items()
+            if len(values) == 1 and len(values[0]) == 1 and values[0][0].constant
+        }
 
     def expanded(self, text: str) -> str:
         """The text with the variables replaced whose one value the script gives; to decide by, never to write."""

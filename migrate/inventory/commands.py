@@ -59,8 +59,7 @@ def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:
 
 
 def take_invocation(c: Collector, reading: Invocation, *, runs: bool = True) -> None:
-    if runs:
-        c.commands.append(reading)
+    (c.commands if runs else c.hidden).append(reading)
     contained = c.contained
     for inner in reading.chain():
         if inner.table is not None:
@@ -80,6 +79,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
         _take_sourced(c, inner, outermost=outermost)
         return
     kind = _OPTION_KINDS.get(table.kind)
+    c.moves = c.moves or bool(table.family)
     if table.kind == "scheduler":
         _take_program(c, inner, "scheduler-command")
         kind = "directive" if inner.program in _SCHEDULERS or table.dialect else None
@@ -96,6 +96,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
                 contained=contained,
                 group=inner.program_word.span.start,
                 dialect=table.dialect or "slurm",
+                family=table.family,
             )
         elif option.row is not None and option.row.holds:
             look_into(c, option, inner.program, "command", contained=contained)
@@ -130,6 +131,7 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
             fate=fate,
             reason=reason,
             group=word.span.start,
+            family=table.family,
             dialect=(table.dialect or "slurm") if kind == "scheduler-command" else "",
         )
     )
@@ -139,21 +141,26 @@ def _take_container(c: Collector, inner: Invocation) -> None:
     _take_program(c, inner, "container-command")
     verb = inner.table.verbs.get(inner.verb) if inner.table else None
     layout = verb.operands if verb else ()
+    family = inner.table.family if inner.table else ""
     for name, word in zip(layout, inner.operands, strict=False):
         if name == "image":
+            # another tool's image gets its address where it is used: its variable may also be what is built or tagged
+            here = word.origin if word.origin is not None and family else word
             c.add(
                 Item(
                     "image",
-                    decoded(word.text),
-                    word.span,
+                    decoded(here.text),
+                    here.span,
                     value=decoded(c.expanded(word.text)),
-                    value_span=word.part(0),
+                    value_span=here.part(0),
                     place="command",
                     program=inner.program,
                     verb=inner.verb,
                     constant=word.constant,
                     editable=word.editable,
                     reason="the image that the command names",
+                    group=inner.program_word.span.start,
+                    family=family,
                 )
             )
 

@@ -127,6 +127,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     contained: bool = False,
     group: int | None = None,
     dialect: str = "slurm",
+    family: str = "",
 ) -> None:
     """An option as an item, and what its value holds as items of their own."""
     # a name or an id is written with the variable that holds it; a time or a size is worked out
@@ -135,10 +136,15 @@ def take_option(  # noqa: PLR0913 - an option is all of these
         option = replace(option, value=known)
     row, value = option.row, option.value
     words = [w for w in (value, option.second) if w is not None]
-    fate: Fate = "review" if row is None else row.fate
+    # of another tool's options none can stay as it is: rules say what becomes of them
+    fate: Fate = "review" if row is None or family else row.fate
     reason = f"{option.fault}: it stays as it is" if row is None else row.reason
+    if family:
+        reason = f"an option of `{program} {verb}`, which is decided as a whole".replace(" `,", "`,")
     dead = f"{program} reads no directive below the first command: it never counted"
-    if row is not None and row.holds and look_into(c, option, program, place, contained=contained):
+    if row is not None and row.holds and family and value is not None:
+        take_setting_word(c, value, value.part(0), program, place)  # beside the option, which is translated
+    elif row is not None and row.holds and look_into(c, option, program, place, contained=contained):
         return
     c.add(
         Item(
@@ -155,6 +161,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             editable=(line is not None and program == "qsub") or (row is not None and all(w.editable for w in words)),
             holder=line.holder if line else None,
             group=group,
+            family=family,
             dialect=(line.directive.dialect if line else dialect) if kind == "directive" else "",
             late=line is not None and line.directive.late,
             remove=None if previous is None else Span(previous, option.span.end),

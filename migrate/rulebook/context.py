@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from migrate.containers import Key, Piece
 from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
 from migrate.translation import Told, Translation
 
@@ -23,6 +24,8 @@ class Context:
     commands: dict[str, Mapping[int, Told]] = field(default_factory=dict)  # the same: options of its qsub lines
     worked_out: dict[str, Translation] = field(default_factory=dict)  # the same: its directives under Slurm
 
+    moved: dict[str, Mapping[Key, Piece]] = field(default_factory=dict)  # the same: its container commands
+
     def about(self, item: Item) -> Context:
         """The same with one item in view; cheaper than dataclasses.replace, and made for every item of a rule."""
         return Context(
@@ -35,6 +38,7 @@ class Context:
             self.programs,
             self.commands,
             self.worked_out,
+            self.moved,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from migrate.model import Invocation, Job, Partition, Target
 from migrate.rulebook.context import Context, replaced
+from migrate.rulebook.docker import DOCKER
 from migrate.rulebook.foreign import FOREIGN
 from migrate.values import memory, seconds
 
@@ -233,4 +234,5 @@ FACTS: dict[str, Callable[[Context], str | None]] = {
     "shell": lambda c: c.job.shell or None,
     "header": lambda c: "yes" if c.job.insert_at is not None else None,
     **FOREIGN,
+    **DOCKER,
 }

@@ -24,6 +24,7 @@ from migrate.model import (
     Target,
 )
 from migrate.rulebook.context import TABLES, Context, look_up
+from migrate.rulebook.docker import moved_words
 from migrate.rulebook.facts import FACTS
 from migrate.rulebook.foreign import more_edits
 from migrate.rulebook.load import load, nearest, place
@@ -149,8 +150,8 @@ class Rule:
             return Fix(edits=(Edit(item.span.start, b"", f"{fill(text, context)} ".encode()),), fate="added")
         if action == "remove" or (action == "text" and not fill(text, context)):
             return Fix(removes=(item,), fate="removed")
-        if action == "become":
-            return _become(context, item, fill(text, context))
+        if action in _WORKED_OUT:
+            return _WORKED_OUT[action](context, item, text)
         span = _SPANS.get(action, _value_span)(item)
         if span is None:
             return None
@@ -159,8 +160,9 @@ class Rule:
         return Fix(edits=(edit, *(more_edits(context) if action == "text" else ())))
 
 
-def _become(context: Context, item: Item, text: str) -> Fix:
+def _become(context: Context, item: Item, template: str) -> Fix:
     """The lines that stand for a directive; where a person must write them, it stays as a comment."""
+    text = fill(template, context)
     if text == "comment":
         return Fix(becomes=(inert_line(context.source, item),), fate="review")
     lines = tuple(text.split("\n")) if text else ()
@@ -191,6 +193,10 @@ def _value_span(item: Item) -> Span | None:
     return item.value_span
 
 
+_WORKED_OUT: Mapping[str, Callable[[Context, Item, str], Fix | None]] = {
+    "become": _become,
+    "move": lambda context, *_: moved_words(context),
+}
 _ADDED = {"add": "adds", "begin": "begins", "top": "top"}
 
 

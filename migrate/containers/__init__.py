@@ -1,0 +1,121 @@
+"""Containers: what stands for the commands of Docker and its like under Apptainer, for a job as a whole."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from migrate.containers.command import Key, Moving, Piece
+from migrate.containers.forms import FORMS
+from migrate.containers.images import Images
+from migrate.containers.verbs import VERBS
+from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
+
+__all__ = ["Key", "Piece", "move"]
+
+
+def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
+    """What becomes of each word of the job's docker-like commands; pure, and the same for the same job.
+
+    A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
+    """
+    found = [(part, reading) for part in job.parts() for reading in _readings(part)]
+    if not found:
+        return {}
+    images = Images.of(target, [reading for _, reading in found])
+    moved = [_moved(part, reading, source, target, images, found) for part, reading in found]
+    _leave_what_is_shared(moved)
+    pieces: dict[Key, Piece] = {}
+    for moving in moved:
+        told = _left(moving) if moving.obstacles else moving.pieces
+        for key, piece in told.items():
+            pieces.setdefault(key, piece)
+    return pieces
+
+
+def _readings(part: Job) -> Iterator[Invocation]:
+    for reading in (*part.commands, *part.hidden):
+        yield from (inner for inner in reading.chain() if inner.table is not None and inner.table.family == "docker")
+
+
+def _moved(
+    part: Job, reading: Invocation, source: Source, target: Target, images: Images, found: list[tuple[Job, Invocation]]
+) -> Moving:
+    direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
+    known = reading.table.verbs.get(reading.verb) if reading.table else None
+    verb = known or Verb(reading.verb, {}, ())
+    moving = Moving(reading, verb, source, target, part.constants, direct, images, [r for _, r in found])
+    uncertain = next((o.spelled for o in reading.options if o.row is None), "")
+    if uncertain:
+        moving.obstacles.append(f"no table knows {uncertain}")
+    elif known is None:
+        moving.obstacles.append(f"`{reading.program} {reading.verb}` is in no table")
+    elif not reading.program_word.editable or reading.strays:
+        moving.obstacles.append("its words are not certain")
+    else:
+        for option in reading.options:
+            _option(moving, option)
+        moving.tidy()
+        VERBS.get(verb.form, VERBS["other"])(moving)
+        moving.tidy_lines()
+    return moving
+
+
+def _option(moving: Moving, option: Option) -> None:
+    row = option.row
+    assert row is not None
+    if row.form:
+        FORMS[row.form](moving, option)
+    elif row.fate == "removed":
+        moving.drop(option, row.reason)
+    else:
+        moving.obstacles.append(f"{moving.spelled(option)}: {row.reason}")
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _leave_what_is_shared(moved: list[Moving]) -> None:
+    """Commands that share a word with one that is left, or that would change it in two ways, are left too."""
+    by_key: dict[Key, list[Moving]] = defaultdict(list)
+    for moving in moved:
+        for key in moving.pieces:
+            by_key[key].append(moving)
+    for key, those in by_key.items():
+        if len({m.pieces[key].edits for m in those if not m.obstacles}) > 1:
+            for moving in those:
+                moving.obstacles.append("its words stand in a variable that another command reads in another way")
+    changed = True
+    while changed:
+        changed = False
+        for those in by_key.values():
+            if any(m.obstacles for m in those) and not all(m.obstacles for m in those):
+                changed = True
+                for moving in those:
+                    moving.obstacles = moving.obstacles or ["it shares words with a command that is left as it is"]
+
+
+def _left(moving: Moving) -> dict[Key, Piece]:
+    """All items of a command that stays: the reason at the command itself, with the line that would stand for it."""
+    reading, why = moving.reading, "; ".join(dict.fromkeys(moving.obstacles))
+    command: Key = (reading.program_word.span, "container-command", reading.program)
+    pieces = {key: Piece("open", "the command as a whole is left as it is") for key in moving.pieces}
+    return {**pieces, command: Piece("open", why, decision=moving.decision, suggestion=_suggestion(moving))}
+
+
+def _suggestion(moving: Moving) -> str:
+    """The command as it would be written, where it stands in one place; without what has no translation."""
+    span = moving.reading.command.span
+    edits = sorted({e for p in moving.pieces.values() for e in p.edits}, key=lambda e: (e.start, e.end))
+    gone = [key[0] for key, p in moving.pieces.items() if p.removes]
+    edits += [Edit(s.start, moving.source.data[s.start : s.end], b"") for s in gone]
+    edits.sort(key=lambda e: (e.start, e.end))
+    out, at = [], span.start
+    for edit in edits:
+        if edit.start < at or edit.end > span.end:
+            return ""
+        out += [moving.source.data[at : edit.start], edit.after]
+        at = edit.end
+    out.append(moving.source.data[at : span.end])
+    return " ".join(b"".join(out).decode("utf-8", "replace").replace("\\\n", " ").split()) if edits else ""

@@ -1,0 +1,200 @@
+"""A container command while it is moved: what becomes of its words, and the edits that make it so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from migrate.containers.images import Images
+from migrate.model import Edit, Holder, Invocation, Kind, Option, Source, Span, Target, Verb, Word
+
+Key = tuple[Span, Kind, str]
+Outcome = Literal["done", "look", "gone", "open"]
+
+# Variables whose values hold no `=`, comma or quote: Apptainer's --env takes them as they are.
+_TAME = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))|\$\((?:pwd|hostname|id -[ug]n?|whoami|nproc)\)", re.ASCII)
+_TAME_NAMES = re.compile(
+    r"SLURM_\w+|CUDA_VISIBLE_DEVICES|HOME|USER|LOGNAME|UID|PWD|HOSTNAME|DISPLAY|RANK|LOCAL_RANK|WORLD_SIZE|MASTER_ADDR"
+    r"|MASTER_PORT|OMP_NUM_THREADS|TMPDIR"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What becomes of one item of a container command.
+
+    done: it means the same; look: the best translation, but a person should look; gone: nothing need stand for it;
+    open: the command is left as it is, and a person must write it.
+    """
+
+    outcome: Outcome
+    said: str
+    edits: tuple[Edit, ...] = ()
+    removes: bool = False
+    holder: Holder | None = None  # what goes with it, where it is a whole statement
+    decision: str = ""
+    suggestion: str = ""
+
+
+@dataclass
+class Moving:
+    """One command of a docker-like tool on its way to Apptainer."""
+
+    reading: Invocation
+    verb: Verb
+    source: Source
+    target: Target
+    known: Mapping[str, str]  # variables to which the script gives one constant value
+    direct: bool  # the command stands in the script itself, and not in a variable that several commands may use
+    images: Images
+    others: list[Invocation]  # all such commands of the job
+    pieces: dict[Key, Piece] = field(default_factory=dict)
+    lead: list[str] = field(default_factory=list)  # options of its own, behind the sub-command
+    before: list[str] = field(default_factory=list)  # NAME=value words for `env`
+    after_image: str = ""
+    tail: str = ""
+    obstacles: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what else is told of the command
+    looks: list[str] = field(default_factory=list)  # why a person should look at the command as a whole
+    cwd: str = ""  # as it is written
+    user: str = ""
+    runtime: set[str] = field(default_factory=set)  # what the options ask of it: init, read_only, ipc, pid, stdin, …
+    carried: list[str] = field(default_factory=list)  # options that later `exec`s of an instance repeat
+    name: str = ""
+    decision: str = ""
+
+    # ------------------------------------------------------------------------------------------------- options
+
+    def text(self, word: Word) -> str:
+        """The word as it stands where the command is: with its quotes, and as the variable that brought it in."""
+        return self.source.text((word.origin or word).span)
+
+    def value(self, word: Word) -> str:
+        """What is known of the word: its text, with the variables replaced whose one value the script gives."""
+        return _VARIABLE.sub(lambda m: self.known.get(m[1] or m[2], m[0]), word.text)
+
+    def spelled(self, option: Option) -> str:
+        """The option as one writes it: `-v /a:/b`, `--rm`."""
+        name = option.spelled if option.spelled.startswith("--") or len(option.spelled) == 2 else option.name  # noqa: PLR2004
+        return f"{name} {option.value.text}" if option.value is not None else name
+
+    def tell(self, option: Option, piece: Piece) -> None:
+        self.pieces[key_of(option)] = piece
+
+    def tidy(self) -> None:
+        """Clusters of which nothing is left go with the blanks before them (`-it`)."""
+        dropped = sorted((o.span, key_of(o)) for o in self.reading.options if self._is_erased(o))
+        for place, (span, key) in enumerate(dropped):
+            last = span
+            for following, _ in dropped[place + 1 :]:
+                last = following if following.start == last.end else last
+            before = self.source.data[: span.start].rstrip(b" \t")
+            begins, ends = before != self.source.data[: span.start], self.source.data[last.end : last.end + 1] in _BLANK
+            if begins and ends:
+                edit = Edit(len(before), self._bytes(Span(len(before), span.end)), b"")
+                self.pieces[key] = replace(self.pieces[key], edits=(edit,))
+
+    def tidy_lines(self) -> None:
+        """Continued lines of which every option went go whole."""
+        gone = sorted((key[0], key) for key, p in self.pieces.items() if key[1] == "container-option" and self._goes(p))
+        data, at = self.source.data, 0
+        while at < len(gone):
+            start = data.rfind(b"\n", 0, gone[at][0].start) + 1
+            line = data[start : (data.find(b"\n", start) + 1) or len(data)]
+            here = [each for each in gone[at:] if each[0].end <= start + len(line)]
+            left = bytearray(line)
+            for span, _ in here:
+                left[span.start - start : span.end - start] = b" " * (span.end - span.start)
+            if here and left.strip() == b"\\" and data[:start].endswith(b"\\\n"):
+                for number, (span, key) in enumerate(here):
+                    begin = start if number == 0 else here[number - 1][0].end
+                    end = start + len(line) if number == len(here) - 1 else span.end
+                    edit = Edit(begin, data[begin:end], b"")
+                    self.pieces[key] = replace(self.pieces[key], edits=(edit,), removes=False)
+            at += max(len(here), 1)
+
+    def _goes(self, piece: Piece) -> bool:
+        return piece.holder is None and (piece.removes or (len(piece.edits) == 1 and not piece.edits[0].after))
+
+    def _is_erased(self, option: Option) -> bool:
+        piece = self.pieces.get(key_of(option))
+        return piece is not None and not piece.removes and len(piece.edits) == 1 and not piece.edits[0].after
+
+    def drop(self, option: Option, said: str, *, look: bool = False) -> None:
+        """The option goes; in a cluster (`-itv a:b`) only its letter."""
+        outcome: Outcome = "look" if look else "gone"
+        alone = self._stands_alone(option)
+        edits = () if alone else (Edit(option.span.start, self._bytes(option.span), b""),)
+        self.tell(option, Piece(outcome, f"{self.spelled(option)}: {said}", edits, removes=alone))
+
+    def become(self, option: Option, new: str, said: str = "", *, look: bool = False) -> None:
+        """The option and its value are `new`."""
+        edit = Edit(option.span.start, self._bytes(option.span), new.encode())
+        self.tell(option, Piece("look" if look else "done", said or f"{self.spelled(option)} = {new}", (edit,)))
+
+    def respell(
+        self,
+        option: Option,
+        new: str,
+        changes: Iterable[tuple[int, int, str]] = (),
+        said: str = "",
+        *,
+        look: bool = False,
+    ) -> None:
+        """The option's name is `new` and its value stays, but for `changes`: (start, stop, text) of its characters."""
+        if option.value is None or (head := self._head(option)) is None:
+            self.obstacles.append(f"{self.spelled(option)} is quoted in a way that this program does not take apart")
+            return
+        glue = (
+            b" " if self._bytes(Span(head.end - 1, head.end)) != b"=" and option.value.span.start == head.end else b""
+        )
+        name = new.encode() + (b"=" if self._bytes(head).endswith(b"=") else glue)
+        edits = [Edit(head.start, self._bytes(head), name)]
+        shown = option.value.text
+        for start, stop, text in sorted(changes, reverse=True):
+            if option.value.origin is not None:
+                self.obstacles.append(
+                    f"the value of {self.spelled(option)} stands in a variable, where it cannot be changed"
+                )
+                return
+            at = option.value.part(start, stop) if stop > start else Span(*[option.value.part(start).start] * 2)
+            edits.append(Edit(at.start, self._bytes(at), text.encode()))
+            shown = shown[:start] + text + shown[stop:]
+        edits = [e for e in edits if e.before != e.after]
+        told = said or f"{self.spelled(option)} = {new} {shown}"
+        self.tell(option, Piece("look" if look else "done", told, tuple(sorted(edits, key=lambda e: e.start))))
+
+    def _head(self, option: Option) -> Span | None:
+        """Where the option's name stands, with the `=` that glues its value to it; None where quotes stand around."""
+        start = option.span.start
+        for name in (f"{option.spelled}=", option.spelled, option.spelled[1:2]):
+            if self.source.data.startswith(name.encode(), start):
+                return Span(start, start + len(name))
+        return None
+
+    def _stands_alone(self, option: Option) -> bool:
+        """Whether the option has a word for itself, or a cluster of which nothing else needs a place."""
+        data, span = self.source.data, option.span
+        first = data[span.start - 1 : span.start] in _BLANK
+        return first and data[span.end : span.end + 1] in _BLANK | {b"", b";", b")", b"'", b'"', b"`"}
+
+    def _bytes(self, span: Span) -> bytes:
+        return self.source.data[span.start : span.end]
+
+    def is_tame(self, text: str) -> bool:
+        """Whether Apptainer's --env takes this value as it is, whatever its variables hold."""
+        rest = _TAME.sub(
+            lambda m: "" if not (n := m["braced"] or m["bare"]) or _TAME_NAMES.fullmatch(n) else m[0], text
+        )
+        return not re.search(r"[=\"'$`\\\n]", rest)
+
+
+_BLANK = frozenset({b" ", b"\t", b"\n", b"\r"})
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+
+
+def key_of(option: Option) -> Key:
+    """By which an option's item is known."""
+    return option.span, "container-option", option.name

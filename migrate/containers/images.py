@@ -1,0 +1,74 @@
+"""Images: which of them a script has made itself, and by what name the target has the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from migrate.model import Invocation, Target
+
+_TAGGED = re.compile(r"(?P<name>[^@\s]+?)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>\w+:[0-9a-fA-F]+))?", re.ASCII)
+_ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of one job's commands on their way to the target."""
+
+    target: Target
+    made: frozenset[str]  # names that the script itself gives to images (build -t, tag, commit)
+
+    @classmethod
+    def of(cls, target: Target, readings: Iterable[Invocation]) -> Images:
+        made: set[str] = set()
+        for reading in readings:
+            if reading.verb == "build":
+                made |= {o.value.text for o in reading.options if o.name == "--tag" and o.value}
+            elif reading.verb in {"tag", "commit"} and len(reading.operands) > 1:
+                made.add(reading.operands[1].text)
+        return cls(target, frozenset(map(_full, made)))
+
+    def is_made_here(self, reference: str) -> bool:
+        return _full(reference) in self.made
+
+    def answer(self, reference: str) -> str:
+        """What a person said stands for the image; empty where nobody said."""
+        answers = self.target.answers.get("image", {})
+        return answers.get(reference) or answers.get(_full(reference)) or ""
+
+    def address(self, reference: str) -> str:
+        """The image as Apptainer names it: in a registry as Docker finds it, or in the target's folder of images."""
+        if not self.target.image_folder:
+            return f"docker://{reference}"
+        return f"{self.target.image_folder}/{file_name(reference)}"
+
+    def workdir(self, reference: str) -> str:
+        """The image's WORKDIR, where the target's file tells it."""
+        known = self.target.image_workdirs
+        return known.get(reference) or known.get(_full(reference)) or ""
+
+
+def file_name(reference: str) -> str:
+    """The file that `apptainer pull` makes of it by default: NAME_TAG.sif."""
+    match = _TAGGED.fullmatch(reference)
+    if match is None:
+        return f"{reference.rsplit('/', 1)[-1]}.sif"
+    tag = match["tag"] or (match["digest"] or "latest").rpartition(":")[2]
+    return f"{match['name'].rsplit('/', 1)[-1]}_{tag}.sif"
+
+
+def why_not(reference: str) -> str:
+    """Why a constant reference cannot be asked of a registry; empty where it can."""
+    if _ID.fullmatch(reference):
+        return f"{reference} is an image's id, which only the old Docker engine knows: name the image"
+    match = _TAGGED.fullmatch(reference)
+    if match is not None and match["tag"] and match["digest"]:
+        return f"{reference} has a tag and a digest; Apptainer takes one of them"
+    return "" if match else f"{reference} is no image reference"
+
+
+def _full(reference: str) -> str:
+    """The reference with its tag, `latest` where none is written."""
+    last = reference.rsplit("/", 1)[-1]
+    return reference if ":" in last or "@" in last else f"{reference}:latest"

@@ -1,0 +1,316 @@
+"""Verbs: how each sub-command of Docker and its like is converted for Apptainer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from migrate.containers.command import Key, Moving, Piece
+from migrate.containers.forms import FORMS
+from migrate.containers.images import why_not
+from migrate.model import Edit, Holder, Invocation, Word
+
+Convert = Callable[[Moving], None]
+
+_IMAGE_LIKE = re.compile(r"im(?:a?ge?)|cont|tag|sif|repo|docker", re.IGNORECASE)
+_SUDO = re.compile(rb"(?<![\w./$-])sudo(?:[ \t]+-[EnHS])*[ \t]+\Z")
+_NEAR = 40  # bytes in which `sudo` and its letters stand
+_LOOP = re.compile(rb"\bwhile\b[^\n]*\bread\b")
+
+
+def run(m: Moving) -> None:
+    """`docker run IMAGE [command]`: `run`, which starts the entry point; `exec` where --entrypoint is given."""
+    if not m.reading.operands:
+        m.obstacles.append("it names no image")
+        return
+    detached = "detach" in m.runtime
+    new = "instance run" if detached else "exec" if "entrypoint" in m.runtime else "run"
+    _isolate(m, detached=detached, runs=new != "exec")
+    if m.reading.program.startswith("nvidia-docker") and not any(
+        o.row is not None and o.row.form in {"gpus", "nvidia_runtime"} for o in m.reading.options
+    ):
+        m.lead.append("--nv")
+    if detached:
+        if not m.name:
+            m.obstacles.append(
+                "it goes on in the background without a name: give it one (--name), or write `&` behind it and `wait`"
+            )
+        if m.cwd:
+            m.obstacles.append("an instance takes no working folder: write `sh -c 'cd DIR && exec …'` behind the image")
+        m.after_image = f" {m.name}"
+    image = m.reading.operands[0]
+    _image(m, image)
+    if not m.cwd:
+        _workdir(m, image, detached=detached)
+    if (
+        not detached
+        and "stdin" not in m.runtime
+        and m.reading.command.heredoc is None
+        and (m.target.isolation == "compat" or _LOOP.search(m.source.data))
+    ):
+        m.tail = " </dev/null"
+    _command(m, new, image)
+
+
+def _isolate(m: Moving, *, detached: bool, runs: bool) -> None:
+    """The options by which the target's policy keeps from the container what Docker would."""
+    asked = m.runtime
+    if m.target.isolation == "plain":
+        m.lead += ["--no-eval"] if (runs or "env" in asked) and not detached else []
+        return
+    if m.target.isolation == "contain":
+        m.lead += ["--containall", *(["--no-eval"] if runs or "env" in asked else [])]
+        return
+    same = [kind for kind in ("ipc", "pid") if f"host-{kind}" in asked]
+    if same:
+        own = [f"--{kind}" for kind in ("ipc", "pid") if kind not in same]
+        m.lead += ["--contain", "--cleanenv", *own, "--no-init", "--no-umask", "--no-eval", "--writable-tmpfs"]
+    elif "read_only" in asked:
+        m.lead += ["--containall", "--no-init", "--no-umask", "--no-eval"]
+    elif "init" in asked:
+        m.lead += ["--containall", "--no-umask", "--no-eval", "--writable-tmpfs"]
+    else:
+        m.lead.append("--compat")
+    if not any("--home" in e.after.decode() for p in m.pieces.values() for e in p.edits):
+        m.lead.append("--no-home")
+    if not m.user:
+        m.lead.append("--fakeroot")
+
+
+def _workdir(m: Moving, image: Word, *, detached: bool) -> None:
+    """Docker starts in the image's WORKDIR, Apptainer in the script's folder (or, kept apart, at home)."""
+    known = m.images.workdir(m.value(image))
+    if known and not detached:
+        m.lead.append(f"--cwd {known}")
+    elif not detached and m.target.isolation != "plain":
+        m.lead.append("--cwd /")
+        m.looks.append(
+            "it starts in /; where the image has a WORKDIR, name that (`images: {workdirs: …}` of the target)"
+        )
+    else:
+        m.looks.append(
+            "it starts in the script's folder, where Docker started in the image's WORKDIR: write `--cwd DIR`, or "
+            "name it once in the target's file (`images: {workdirs: {IMAGE: DIR}}`)"
+        )
+
+
+def _image(m: Moving, image: Word) -> None:
+    """The image as the target has it."""
+    own = image.origin or image
+    reference = m.value(image)
+    constant = not re.search(r"[$`]", reference)
+    if "://" in reference:
+        m.obstacles.append(f"{reference} is no image of Docker")
+    elif not image.editable:
+        m.obstacles.append("its image is not certain")
+    elif answer := m.images.answer(reference):
+        _name_image(m, image, own, answer)
+    elif m.images.is_made_here(reference) or m.images.is_made_here(image.text):
+        m.decision = f"image:{reference}"
+        m.obstacles.append(
+            f"the image {reference} is one that the script makes itself with Docker: build it once for Apptainer "
+            "(`sifmigrate recipe`) and name the file under `answers: {image: …}`"
+        )
+    elif constant and (why := why_not(reference)):
+        m.decision = f"image:{reference}"
+        m.obstacles.append(why)
+    elif not constant and not _is_image(image):
+        m.obstacles.append(f"whether `{image.text}` is the image or holds options is not known")
+    elif constant and m.target.image_folder:
+        _name_image(m, image, own, m.images.address(reference))
+    else:
+        edit = Edit(own.span.start, b"", b"docker://")
+        said = f"{reference} = docker://{reference}"
+        m.pieces[(own.span, "image", _decoded(own.text))] = Piece("done", said, (edit,))
+
+
+def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:
+    edit = Edit(own.span.start, m.source.data[own.span.start : own.span.end], name.encode())
+    m.pieces[(own.span, "image", _decoded(own.text))] = Piece("done", f"{m.value(image)} = {name}", (edit,))
+
+
+def _is_image(image: Word) -> bool:
+    """Whether a word with variables is one image, by its quotes or by its name."""
+    if image.text.endswith(("[@]}", "[*]}", "$@")) or image.variable in {"@", "*"}:
+        return False
+    return image.quoted or image.variable is None or _IMAGE_LIKE.search(image.text) is not None
+
+
+def exec_(m: Moving) -> None:
+    """`docker exec NAME command`: in the instance that the script has started by this name."""
+    if not m.reading.operands:
+        m.obstacles.append("it names no container")
+        return
+    name = m.reading.operands[0]
+    starter = _starter(m, name)
+    if starter is None:
+        m.obstacles.append(f"no `docker run -d --name {m.text(name)}` of this script starts that container")
+        return
+    own = name.origin or name
+    _put(m, Edit(own.span.start, b"", b"instance://"))
+    again = Moving(starter, m.verb, m.source, m.target, m.known, m.direct, m.images, m.others)
+    for option in starter.options:
+        if option.row is not None and option.row.form in {"env", "workdir"} and option.value is not None:
+            FORMS[option.row.form](again, option)
+    m.lead += [c for c in again.carried if not (c.startswith("--cwd") and m.cwd)]
+    if m.lead or "env" in m.runtime:
+        m.lead.insert(0, "--no-eval")
+    if "stdin" not in m.runtime and m.target.isolation == "compat":
+        m.tail = " </dev/null"
+    _command(m, "exec", None)
+
+
+def _starter(m: Moving, name: Word) -> Invocation | None:
+    """The `docker run -d` that starts the container of this name."""
+    for other in m.others:
+        forms = {o.row.form: o for o in other.options if o.row is not None}
+        named = forms.get("instance_name")
+        if other.verb == "run" and "detach" in forms and named and named.value and named.value.text == name.text:
+            return other
+    return None
+
+
+def stop(m: Moving) -> None:
+    if len(m.reading.operands) != 1:
+        m.obstacles.append("`instance stop` takes one name")
+    elif _starter(m, m.reading.operands[0]) is None:
+        m.obstacles.append("no command of this script starts that container")
+    else:
+        _command(m, "instance stop", None)
+
+
+def rm(m: Moving) -> None:
+    """`docker rm`: nothing is left of an instance; where -f would end it first, it is stopped."""
+    forced = any(o.name == "--force" for o in m.reading.options)
+    names = [w.text for w in m.reading.operands]
+    stopped = {w.text for o in m.others if o.verb in {"stop", "kill"} for w in o.operands}
+    if forced and len(names) == 1 and names[0] not in stopped and _starter(m, m.reading.operands[0]):
+        _command(m, "instance stop", None)
+    else:
+        _remove(m, "an instance leaves nothing behind")
+
+
+def pull(m: Moving) -> None:
+    """`docker pull IMAGE`: a file NAME_TAG.sif in this folder, or in the target's folder of images."""
+    if len(m.reading.operands) != 1:
+        m.obstacles.append("it names no image, or several")
+        return
+    image = m.reading.operands[0]
+    reference = m.value(image)
+    constant = not re.search(r"[$`]", reference)
+    if m.images.answer(reference):
+        _remove(m, f"{reference} is {m.images.answer(reference)} here")
+    elif constant and (why := why_not(reference)):
+        m.obstacles.append(why)
+    elif m.target.image_folder and not constant:
+        m.obstacles.append("which file of the image folder it is, is not known")
+    else:
+        own = image.origin or image
+        file = f"{m.images.address(reference)} " if m.target.image_folder else ""
+        m.pieces[(own.span, "image", _decoded(own.text))] = Piece(
+            "done", f"{reference} = docker://{reference}", (Edit(own.span.start, b"", f"{file}docker://".encode()),)
+        )
+        m.lead.append("--force")
+        _command(m, "pull", None)
+
+
+def login(m: Moving) -> None:
+    if m.reading.operands:
+        own = m.reading.operands[0].origin or m.reading.operands[0]
+        _put(m, Edit(own.span.start, b"", b"docker://"))
+    else:
+        m.tail = " docker://docker.io"
+    _command(m, m.verb.to or "registry login", None)
+
+
+def words(m: Moving) -> None:
+    """The same words behind Apptainer's name for the sub-command."""
+    m.looks.append(m.verb.reason)
+    _command(m, m.verb.to, None)
+
+
+def removed(m: Moving) -> None:
+    _remove(m, m.verb.reason)
+
+
+def other(m: Moving) -> None:
+    m.obstacles.append(m.verb.reason or f"nothing stands for `{m.reading.program} {m.reading.verb}`")
+
+
+def _remove(m: Moving, said: str) -> None:
+    """The whole command goes, where it is a statement of its own."""
+    command = m.reading.command
+    statement = command.statement
+    if command.words[:1] != (m.reading.program_word,) or statement.erase.end <= statement.erase.start:
+        m.obstacles.append(f"{said}: take it out")
+        return
+    holder = Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size)
+    for key in m.pieces:
+        m.pieces[key] = Piece("gone", said)
+    m.pieces[_own_key(m)] = Piece("gone", said, removes=True, holder=holder)
+
+
+def _command(m: Moving, new: str, image: Word | None) -> None:
+    """The program's name, its sub-command with the options behind it, and what follows image and command."""
+    program, named = m.reading.program_word, m.reading.verb_words
+    if not named:
+        m.obstacles.append("its sub-command is not written out")
+        return
+    data = m.source.data
+    between = data[named[0].span.start : named[-1].span.end]
+    if b"\n" in between or (named[0].span.start < program.span.start <= named[-1].span.end):
+        m.obstacles.append("its sub-command stands in two places")
+        return
+    front = f"env {' '.join(m.before)} " if m.before else ""
+    start = program.span.start
+    if sudo := _SUDO.search(data, max(0, start - _NEAR), start):
+        start = sudo.start()
+        m.notes.append("Apptainer needs no sudo")
+    lead = "".join(f" {option}" for option in m.lead)
+    edits = [
+        Edit(start, data[start : program.span.end], f"{front}{m.target.command}".encode()),
+        Edit(named[0].span.start, between, f"{new}{lead}".encode()),
+    ]
+    if m.after_image and image is not None:
+        own = image.origin or image
+        edits.append(Edit(own.span.end, b"", m.after_image.encode()))
+    if m.tail:
+        edits.append(Edit(max(w.span.end for w in m.reading.command.words), b"", m.tail.encode()))
+    _put(m, *[e for e in edits if e.before != e.after])
+
+
+def _put(m: Moving, *edits: Edit) -> None:
+    """Edits of the command itself, beside those of its options and its image."""
+    known = m.pieces.get(_own_key(m))
+    said = "; ".join([f"{m.reading.program} {m.reading.verb} = {m.target.command}", *m.notes])
+    looks = "; ".join(m.looks)
+    m.pieces[_own_key(m)] = Piece(
+        "look" if looks else "done",
+        f"{said}; {looks}" if looks else said,
+        tuple(sorted({*(known.edits if known else ()), *edits}, key=lambda e: (e.start, e.end))),
+    )
+
+
+def _own_key(m: Moving) -> Key:
+    return m.reading.program_word.span, "container-command", m.reading.program
+
+
+def _decoded(text: str) -> str:
+    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+VERBS: Mapping[str, Convert] = {
+    "run": run,
+    "exec": exec_,
+    "pull": pull,
+    "login": login,
+    "stop": stop,
+    "kill": stop,
+    "rm": rm,
+    "ps": words,
+    "images": words,
+    "tag": removed,
+    "rmi": removed,
+    "prune": removed,
+    "other": other,
+}

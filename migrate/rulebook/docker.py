@@ -1,0 +1,55 @@
+"""Facts about the commands of Docker and its like, and what stands for them on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from migrate.containers import Piece, move
+from migrate.model import Fix
+from migrate.rulebook.context import Context
+
+
+def _piece(c: Context) -> Piece | None:
+    """What becomes of the item; None where it is no word of such a command."""
+    if c.item is None or c.item.family != "docker":
+        return None
+    if "moved" not in c.moved:
+        c.moved["moved"] = move(c.job, c.source, c.target)
+    return c.moved["moved"].get((c.item.span, c.item.kind, c.item.name))
+
+
+def _outcome(c: Context) -> str | None:
+    """done, look, gone or open."""
+    piece = _piece(c)
+    return piece.outcome if piece else None
+
+
+def _told(get: Callable[[Piece], str]) -> Callable[[Context], str | None]:
+    return lambda c: (get(p) or None) if (p := _piece(c)) else None
+
+
+def moved_words(c: Context) -> Fix | None:
+    """The fix that makes of the item what it is on the target."""
+    piece = _piece(c)
+    assert piece is not None
+    assert c.item is not None
+    if piece.removes:
+        return Fix(removes=(replace(c.item, holder=piece.holder) if piece.holder else c.item,), fate="removed")
+    removed = piece.outcome == "gone" or not any(e.after for e in piece.edits)
+    return Fix(edits=piece.edits, fate="removed" if removed else "rewritten")
+
+
+def _what_to_write(c: Context) -> str | None:
+    piece = _piece(c)
+    if piece is None or piece.outcome != "open":
+        return None
+    return f"As far as it can be told, the line would be: `{piece.suggestion}`." if piece.suggestion else None
+
+
+DOCKER: Mapping[str, Callable[[Context], str | None]] = {
+    "moved": _outcome,
+    "moved_said": _told(lambda p: p.said),
+    "moved_question": _told(lambda p: p.decision),
+    "what_to_write": _what_to_write,
+}
