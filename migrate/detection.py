@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from migrate.model import Item, Job, Site, Source
+from migrate.model import Evidence, Item, Job, Site, Source
 from migrate.profiles import GENERIC
 
 
 def detect(source: Source, job: Job, sites: Mapping[str, Site]) -> tuple[Site, str]:
     """The site whose evidence a script shows most of, and that evidence in words; generic where none is ahead."""
-    found = {name: shown for name, s in sites.items() if (shown := _evidence(source, job, s))}
+    scopes = list(job.scopes())
+    found = {name: shown for name, s in sites.items() if (shown := _evidence(source, scopes, s))}
     ranked = sorted(found, key=lambda name: -len(found[name]))
     if not ranked:
         return GENERIC, "nothing in the script names a site"
@@ -20,30 +21,32 @@ def detect(source: Source, job: Job, sites: Mapping[str, Site]) -> tuple[Site, s
     return sites[ranked[0]], "; ".join(found[ranked[0]])
 
 
-def _evidence(source: Source, job: Job, candidate: Site) -> list[str]:
+def _evidence(source: Source, scopes: Sequence[Job], candidate: Site) -> list[str]:
     shown = []
-    for pattern in candidate.evidence:
-        kind = str(pattern["item"])
-        item = next((i for j in job.scopes() for i in j.by_kind.get(kind, ()) if _shows(i, pattern)), None)
+    for evidence in candidate.evidence:
+        item = _shown(evidence, scopes)
         if item is not None:
             line, _ = source.position(item.span.start)
             shown.append(f"line {line}: {source.text(item.span)}")
     return shown
 
 
-def _shows(item: Item, pattern: Mapping[str, object]) -> bool:
-    return _fits(item.name, pattern.get("name")) and _fits(item.value or "", pattern.get("value"))
+def _shown(evidence: Evidence, scopes: Sequence[Job]) -> Item | None:
+    """The first item that is such evidence."""
+    name, value = evidence.name, evidence.value
+    for job in scopes:
+        for item in job.by_kind.get(evidence.kind, ()):
+            if name is not None and not _fits(item.name, name):
+                continue
+            if value is None or _fits(item.value or "", value):
+                return item
+    return None
 
 
-def _fits(text: str, pattern: object) -> bool:
-    """Whether one of the words between commas is one that the pattern lists; a pattern of None asks nothing."""
-    if pattern is None:
-        return True
-    listed = pattern if isinstance(pattern, list) else [pattern]
-    return any(_is(part, str(wanted)) for part in text.split(",") for wanted in listed)
-
-
-def _is(text: str, wanted: str) -> bool:
-    if len(wanted) > 1 and wanted.startswith("/") and wanted.endswith("/"):
-        return re.fullmatch(wanted[1:-1], text) is not None
-    return text == wanted
+def _fits(text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
+    """Whether one of the parts between commas is what one of the patterns wants."""
+    for part in text.split(",") if "," in text else (text,):
+        for pattern in patterns:
+            if pattern.fullmatch(part):
+                return True
+    return False

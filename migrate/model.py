@@ -475,6 +475,18 @@ class Partition:
     replaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Items that show that a script was written for a site.
+
+    They are of this kind, and a part between commas of name and value fits one of the patterns; None asks nothing.
+    """
+
+    kind: Kind
+    name: tuple[re.Pattern[str], ...] | None = None
+    value: tuple[re.Pattern[str], ...] | None = None
+
+
 @dataclass(frozen=True)
 class Site:
     """Where scripts come from."""
@@ -486,7 +498,7 @@ class Site:
     memory_per_gpu: int | None = None  # MiB
     paths: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    evidence: tuple[Mapping[str, object], ...] = ()
+    evidence: tuple[Evidence, ...] = ()
     default_time: str | None = None  # what a job without a time limit got, [D-]HH:MM:SS
     submit: str = ""  # how users give a script in: qsub -g GROUP {script}
     home: str | None = None  # home folders with Slurm's %u for the user

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrate.model import Partition, ResourceType, SifmigrateError, Site, Target
+from migrate.model import Evidence, Partition, ResourceType, SifmigrateError, Site, Target
 from migrate.rulebook.load import load, nearest, place, rules_folder, yaml_files
 from migrate.rulebook.tables import rows
 from migrate.values import mebibytes
@@ -36,7 +37,7 @@ def site(name: str) -> Site:
         memory_per_gpu=mebibytes(data["memory_per_gpu"]) if "memory_per_gpu" in data else None,
         paths=data.get("paths", {}),
         images=data.get("images", {}),
-        evidence=tuple(data.get("evidence", ())),
+        evidence=tuple(_evidence(e) for e in data.get("evidence", ())),
         default_time=data.get("default_time"),
         submit=data.get("submit", ""),
         home=data.get("home"),
@@ -45,6 +46,20 @@ def site(name: str) -> Site:
         parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
         default_queues=frozenset(data.get("default_queues", ())),
     )
+
+
+def _evidence(data: Mapping[str, Any]) -> Evidence:
+    return Evidence(data["item"], _patterns(data.get("name")), _patterns(data.get("value")))
+
+
+def _patterns(wanted: Any) -> tuple[re.Pattern[str], ...] | None:
+    """The texts that are listed as one pattern, and each /regular expression/; None where nothing is asked."""
+    if wanted is None:
+        return None
+    texts = [str(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
+    slashed = [t for t in texts if len(t) > 1 and t.startswith("/") and t.endswith("/")]
+    plain = [re.escape(t) for t in texts if t not in slashed]
+    return tuple(re.compile(p) for p in [*(["|".join(plain)] if plain else []), *(t[1:-1] for t in slashed)])
 
 
 def _resource_type(name: str, data: Mapping[str, Any]) -> ResourceType:
