@@ -30,12 +30,17 @@ class Plan:
     annotate: bool = False
     rehearse: bool = True  # try the output in a second run; `scan` does so only where something was not understood
     _by_site: dict[str, list[Rule]] = field(default_factory=dict, init=False, compare=False)
+    _tables: dict[str, dict[str, Mapping[str, str]]] = field(default_factory=dict, init=False, compare=False)
 
     def rules_for(self, site: Site) -> list[Rule]:
         """The rules that have anything to say between this site and the target."""
         if site.id not in self._by_site:
             self._by_site[site.id] = [r for r in self.rulebook.rules if r.concerns(site, self.target)]
         return self._by_site[site.id]
+
+    def tables_for(self, site: Site) -> dict[str, Mapping[str, str]]:
+        """What rules have looked up so far between this site and the target."""
+        return self._tables.setdefault(site.id, {})
 
 
 def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
@@ -83,7 +88,8 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 
 def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
     schedulers = plan.rulebook.tables.schedulers
-    contexts = [Context(scope, site, plan.target, source, schedulers) for scope in job.scopes()]
+    tables = plan.tables_for(site)
+    contexts = [Context(scope, site, plan.target, source, schedulers, tables) for scope in job.scopes()]
     found = [
         finding
         for rule in plan.rules_for(site)

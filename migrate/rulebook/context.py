@@ -19,8 +19,10 @@ class Context:
     target: Target
     source: Source
     schedulers: Mapping[str, SchedulerTable]
+    tables: dict[str, Mapping[str, str]] = field(default_factory=dict)  # looked up once for this site and target
     item: Item | None = None
     programs: dict[str, list[str]] = field(default_factory=dict)  # what was found out once for the whole job
+    known: dict[Fact, str | None] = field(default_factory=dict)  # the same: facts that ask about no item
     commands: dict[str, Mapping[int, Told]] = field(default_factory=dict)  # the same: options of its qsub lines
     worked_out: dict[str, Translation] = field(default_factory=dict)  # the same: its directives under Slurm
 
@@ -34,21 +36,45 @@ class Context:
             self.target,
             self.source,
             self.schedulers,
+            self.tables,
             item,
             self.programs,
+            self.known,
             self.commands,
             self.worked_out,
             self.moved,
         )
 
 
+Fact = Callable[[Context], "str | None"]
+
+
+def once(fact: Fact) -> Fact:
+    """A fact that asks about the job and no item of it, worked out once a job."""
+
+    def of_job(context: Context) -> str | None:
+        known = context.known
+        if fact not in known:
+            known[fact] = fact(context)
+        return known[fact]
+
+    return of_job
+
+
 def look_up(table: str, context: Context) -> Mapping[str, str]:
     """A table in which a rule may look values up: old value -> new value."""
-    return _TABLES[table](context.site, context.target)
+    known = context.tables
+    if table not in known:
+        known[table] = _TABLES[table](context.site, context.target)
+    return known[table]
 
 
-def replaced(site: Site, target: Target) -> dict[str, str]:
+def replaced(context: Context) -> Mapping[str, str]:
     """Old partition -> new one: what the target's partitions replace at this site, and a person's answers."""
+    return look_up("partitions.replaced", context)
+
+
+def _replaced(site: Site, target: Target) -> Mapping[str, str]:
     found = {old: p.name for p in target.partitions.values() for old in p.replaces.get(site.id, ())}
     return found | dict(target.answers.get("partition", {}))
 
@@ -56,7 +82,7 @@ def replaced(site: Site, target: Target) -> dict[str, str]:
 _TABLES: dict[str, Callable[[Site, Target], Mapping[str, str]]] = {
     "site.partitions": lambda site, _: dict.fromkeys(site.partitions, ""),
     "target.partitions": lambda _, target: dict.fromkeys(target.partitions, ""),
-    "partitions.replaced": replaced,
+    "partitions.replaced": _replaced,
     "answers.account": lambda _, target: target.answers.get("account", {}),
     "answers.path": lambda _, target: target.answers.get("path", {}),
     "site.paths": lambda site, _: site.paths,

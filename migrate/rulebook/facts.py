@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from migrate.model import Invocation, Job, Partition, Target
-from migrate.rulebook.context import Context, replaced
+from migrate.rulebook.context import Context, Fact, once, replaced
 from migrate.rulebook.docker import DOCKER
 from migrate.rulebook.foreign import FOREIGN
 from migrate.values import memory, seconds
@@ -40,13 +40,13 @@ def _asked(c: Context, *names: str) -> str | None:
 
 def _old_partitions(c: Context) -> list[Partition]:
     names = (_asked(c, "--partition") or "").split(",")
-    known = replaced(c.site, c.target)
+    known = replaced(c)
     return [c.site.partitions[n] for n in names if n in c.site.partitions and n in known]
 
 
 def _new_partition(c: Context) -> Partition:
     asked = (_asked(c, "--partition") or "").split(",")[0]
-    name = replaced(c.site, c.target).get(asked, asked)
+    name = replaced(c).get(asked, asked)
     return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
 
 
@@ -158,7 +158,7 @@ def _modules(c: Context) -> str | None:
     """`removable` where no payload needs them, `undecided` where one may; None without a module line."""
     if not any(i.kind == "module" and i.name != "container-runtime" for i in c.job.all_items()):
         return None
-    return "removable" if _payloads(c) != "host" else "undecided"
+    return "removable" if FACTS["payloads"](c) != "host" else "undecided"
 
 
 def _host_programs(c: Context) -> str | None:
@@ -195,6 +195,8 @@ def _unmounted(c: Context) -> str | None:
 
 def _leftovers(c: Context) -> str | None:
     """Directive lines of LSF, which sbatch obeys all the same, wherever they stand (src/sbatch/xlate.c)."""
+    if b"#BSUB" not in c.job.text.data:
+        return None
     lines = re.findall(rb"^#BSUB[ \t]+-[^\n]*", c.job.text.data, re.MULTILINE)
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
@@ -203,7 +205,7 @@ def _newlines(c: Context) -> str:
     return "dos" if b"\r\n" in c.job.text.data else "unix"
 
 
-FACTS: dict[str, Callable[[Context], str | None]] = {
+FACTS: dict[str, Fact] = {
     "name": _name,
     "value": _value,
     "program": _program,
@@ -217,10 +219,10 @@ FACTS: dict[str, Callable[[Context], str | None]] = {
     "old_partition": _old_partition,
     "old_time_limit": _old_time_limit,
     "old_memory_per_gpu": _old_memory_per_gpu,
-    "payloads": _payloads,
+    "payloads": once(_payloads),
     "host_programs": _host_programs,
     "environment": _environment,
-    "modules": _modules,
+    "modules": once(_modules),
     "image_source": _image_source,
     "shared_folder": _shared_folder,
     "unmounted": _unmounted,

@@ -26,7 +26,7 @@ def live_dialect(c: Context) -> str | None:
 
 
 def _between(c: Context, dialect: str) -> Between:
-    queues = {old: new for old, new in replaced(c.site, c.target).items() if new in c.target.partitions}
+    queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
     return Between(dialect, c.schedulers[dialect], c.site, c.target, queues)
 
 

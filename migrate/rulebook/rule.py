@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from migrate.model import (
     Span,
     Target,
 )
-from migrate.rulebook.context import TABLES, Context, look_up
+from migrate.rulebook.context import TABLES, Context, Fact, look_up
 from migrate.rulebook.docker import moved_words
 from migrate.rulebook.facts import FACTS
 from migrate.rulebook.foreign import more_edits
@@ -66,9 +66,10 @@ class Rule:
     decision: str
     kind: str | None
     names: frozenset[str]  # where exact names are wanted: those, so that other items are passed over at once
+    wanted: tuple[tuple[str, frozenset[str]], ...]  # the same of all fields: most jobs have no such item
     tests: tuple[tuple[str, Test], ...]  # of an item's other fields
     dead_too: bool  # whether it asks where an item stands: else directives that never counted are none of its items
-    facts: tuple[tuple[str, Test], ...]
+    facts: tuple[tuple[Fact, Test], ...]
     fix: Mapping[str, str]
     examples: tuple[Example, ...]
     path: Path
@@ -100,11 +101,15 @@ class Rule:
                 yield self._finding(about)
 
     def has_to_do_with(self, job: Job) -> bool:
-        """Whether the job has an item of the kind and of a name that the rule wants; most rules end here."""
+        """Whether the job has an item of the kind, and one with each text that the rule wants; most rules end here."""
         if self.kind is None:
             return True
-        names = job.names.get(self.kind)
-        return names is not None and not (self.names and self.names.isdisjoint(names))
+        if self.kind not in job.by_kind:
+            return False
+        for key, texts in self.wanted:  # noqa: SIM110 - as above
+            if texts.isdisjoint(job.texts(self.kind, key)):
+                return False
+        return True
 
     def _matches(self, context: Context, item: Item) -> bool:
         """Whether the item is one of the rule's; what is looked up for that depends on site and target only."""
@@ -117,8 +122,8 @@ class Rule:
         return True
 
     def _holds(self, context: Context) -> bool:
-        for name, test in self.facts:  # noqa: SIM110 - `all` over a generator takes twice as long
-            if not test(context, FACTS[name](context)):
+        for fact, test in self.facts:  # noqa: SIM110 - `all` over a generator takes twice as long
+            if not test(context, fact(context)):
                 return False
         return True
 
@@ -144,7 +149,7 @@ class Rule:
     def _fix(self, context: Context) -> Fix | None:
         (action, text), item = next(iter(self.fix.items())), context.item
         if action in _ADDED:
-            return replace(Fix(fate="added"), **{_ADDED[action]: fill(text, context)})  # type: ignore[arg-type]
+            return Fix(fate="added", **{_ADDED[action]: fill(text, context)})  # type: ignore[arg-type]
         assert item is not None
         if action == "insert":
             return Fix(edits=(Edit(item.span.start, b"", f"{fill(text, context)} ".encode()),), fate="added")
@@ -255,6 +260,7 @@ def read_rule(path: Path) -> Rule:
         decision=data.get("decision", ""),
         kind=match.get("item"),
         names=names,
+        wanted=tuple((key, texts) for key in _TEXTS if (texts := _exact(match.get(key)))),
         tests=tuple((key, test) for key, test in tests if not (names and key == "name")),
         dead_too="place" in match,
         facts=tuple(_fact_tests(path, match.get("job", {}))),
@@ -262,6 +268,9 @@ def read_rule(path: Path) -> Rule:
         examples=_examples(path, data),
         path=path,
     )
+
+
+_TEXTS = ("name", "dialect", "place", "program", "verb")  # fields of an item that always hold a text
 
 
 def _exact(pattern: Any) -> frozenset[str]:
@@ -283,13 +292,13 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
         raise SifmigrateError(f"{place(path, ['fix'])}: a rule about the whole job can only `add`, `begin` or `top`")
 
 
-def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[str, Test]]:
+def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[Fact, Test]]:
     for name, pattern in wanted.items():
         if name not in FACTS:
             raise SifmigrateError(
                 f"{place(path, ['match', 'job', name])}: no fact `{name}`{nearest(name, list(FACTS))}"
             )
-        yield name, _test(path, ["match", "job", name], pattern)
+        yield FACTS[name], _test(path, ["match", "job", name], pattern)
 
 
 def _check_placeholders(path: Path, keys: list[str | int], template: str) -> None:
@@ -357,8 +366,8 @@ def _in(table: str, context: Context, text: str | None) -> bool:
 
 
 def _not_in(names: tuple[str, ...], context: Context, text: str | None) -> bool:
-    known = {key for name in names for key in look_up(name, context)}
-    return text is not None and any(part not in known for part in text.split(","))
+    tables = [look_up(name, context) for name in names]
+    return text is not None and any(all(part not in known for known in tables) for part in text.split(","))
 
 
 def _examples(path: Path, data: Mapping[str, Any]) -> tuple[Example, ...]:
