@@ -60,6 +60,21 @@ class Found:
     named: bool
 
 
+class RealPaths:
+    """`os.path.realpath` for many files, which looks at every folder on the way: here once a folder."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        folder, name = os.path.split(path)
+        if name in {"", ".", ".."} or os.path.islink(path):  # noqa: PTH114 - a str from scandir
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return os.path.join(self._folders[folder], name)  # noqa: PTH118 - as above
+
+
 class _IrregularError(OSError):
     """Something that is no regular file, and so is not opened."""
 
@@ -101,12 +116,13 @@ def discover(
     found: dict[str, Found] = {}
     faults: dict[Fault, None] = {}
     excluded = None if exclude is None else os.path.realpath(exclude)
+    real = RealPaths()
     for argument in paths:
         for each in _argument(argument, excluded, only_scripts=only_scripts):
             if isinstance(each, Fault):
                 faults[each] = None
             else:
-                _add(found, each)
+                _add(found, each, real.of(each.path))
     return list(found.values()), list(faults)
 
 
@@ -126,9 +142,8 @@ def _argument(argument: str, excluded: str | None, *, only_scripts: bool) -> Ite
         yield from _walk(path, excluded) if stat.S_ISDIR(mode) else (Found(path, root=None, named=True),)
 
 
-def _add(found: dict[str, Found], new: Found) -> None:
+def _add(found: dict[str, Found], new: Found, key: str) -> None:
     """Keep the first of two names for one file, unless only the second is the file's own name."""
-    key = os.path.realpath(new.path)
     old = found.setdefault(key, new)
     if old is new:
         return
@@ -247,7 +262,8 @@ def _load(path: str | os.PathLike[str], limit: int = -1) -> tuple[bytes, os.stat
     with os.fdopen(os.open(path, flags), "rb") as stream:
         info = os.fstat(stream.fileno())
         _refuse_irregular(info)
-        return stream.read(limit), info
+        # one byte more shows that it grows; to ask for as much as the limit would make a buffer of that size
+        return stream.read(min(limit, info.st_size + 1) if limit >= 0 else limit), info
 
 
 def _refuse_irregular(info: os.stat_result) -> None:

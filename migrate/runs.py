@@ -266,7 +266,8 @@ def publish(outcome: Outcome, output: Output) -> None:
 
 def check_outputs(outcome: Outcome, output: Output) -> None:
     """Raise SifmigrateError, before anything is written, for a report that cannot go to its file or is a script's."""
-    scripts = {os.path.realpath(f.path) for f in outcome.found}
+    real = files.RealPaths()
+    scripts = {real.of(f.path) for f in outcome.found}
     for _, place in output.pairs():
         path = Path(place)
         if place == "-":

@@ -147,6 +147,11 @@ def _schemas() -> dict[str, Any]:
 
 
 @cache
+def _schemas_as_text() -> str:
+    return json.dumps(_schemas(), sort_keys=True)
+
+
+@cache
 def _registry() -> Any:
     from referencing import Registry, Resource  # noqa: PLC0415 - comes with jsonschema
 
@@ -190,7 +195,7 @@ def _cache_file(raw: bytes, schema: str) -> Path | None:
     if not base.startswith("/"):
         return None
     digest = hashlib.sha256(raw)
-    digest.update(f"{__version__} {schema} {json.dumps(_schemas(), sort_keys=True)}".encode())
+    digest.update(f"{__version__} {schema} {_schemas_as_text()}".encode())
     return Path(base) / "sifmigrate" / f"{digest.hexdigest()}.json"
 
 
