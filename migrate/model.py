@@ -395,7 +395,7 @@ class CommandTable:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A sub-command: its own options (added to the program's) and operands."""
+    """A sub-command: the options that may follow it (the program's and its own) and its operands."""
 
     name: str
     options: Mapping[str, OptionRow]

@@ -24,7 +24,7 @@ def submission(
     """
     if job.insert_at is None or job.text.at(0):
         return None
-    name = PurePath(source.path).name
+    name = source.path.rpartition("/")[2]
     said = _said(source, name)
     if said and (new := rewrite(said)):
         return Submission(said, new)
@@ -37,10 +37,13 @@ def submission(
 
 def _said(source: Source, name: str) -> str:
     """The last word of a comment on how this very script is given in."""
+    if b"qsub" not in source.data and b"sbatch" not in source.data:
+        return ""
     lines = (m[1].decode("utf-8", "replace").strip() for m in _SAID.finditer(source.data))
     return next((line for line in lines if any(PurePath(word).name == name for word in line.split())), "")
 
 
 def _takes_arguments(job: Job) -> bool:
     """Whether the script reads `$1` or `$@`, outside functions as far as that is known."""
-    return not job.functions and _ARGUMENT.search(_QUIET.sub(b"", job.text.data)) is not None
+    data = job.text.data
+    return not job.functions and bool(_ARGUMENT.search(data)) and bool(_ARGUMENT.search(_QUIET.sub(b"", data)))

@@ -168,7 +168,7 @@ class _Reader:
         if known is None:
             return verb, None, rest[:1], (), rest[1:]
         named = rest[:count]
-        options, rest = self._options(table, {**table.options, **known.options}, rest[count:])
+        options, rest = self._options(table, known.options, rest[count:])
         return known.name, known, named, options, rest
 
     def _options(
@@ -319,7 +319,7 @@ def _glued(word: Word, start: int) -> Word:
 
 def _late_options(table: CommandTable, verb: Verb | None, operands: tuple[Word, ...]) -> Iterator[Option]:
     """Options that stand among the operands of a program that allows it (`module load -q gcc`)."""
-    rows = {**table.options, **(verb.options if verb else {})}
+    rows = verb.options if verb else table.options
     i = 0
     while i < len(operands):
         if not operands[i].text.startswith("-") or operands[i].text == "-":

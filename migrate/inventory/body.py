@@ -89,7 +89,7 @@ def _known_values(
             values[a.name] = [(*base, *tail) for base in bases]
         else:
             values.setdefault(a.name, []).append(words)
-    return {name: tuple(dict.fromkeys(v)) for name, v in values.items()}
+    return {name: tuple(dict.fromkeys(v)) if len(v) > 1 else tuple(v) for name, v in values.items()}
 
 
 def _stands_in_damage(c: Collector, layout: Layout, assignment: Assignment) -> bool:

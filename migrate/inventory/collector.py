@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from migrate.model import CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
 
@@ -36,7 +37,7 @@ class Collector:
     dialect: str = ""  # whose qsub and qstat its commands are
     dialects: tuple[str, ...] = ()  # whose variables it may use
 
-    @property
+    @cached_property
     def commands_known(self) -> Mapping[str, CommandTable]:
         """The tables by which its commands are read."""
         return self.tables.dialect_commands.get(self.dialect, self.tables.commands)

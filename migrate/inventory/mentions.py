@@ -16,7 +16,7 @@ _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
 _WRITTEN = re.compile(rb"#(?<=[^\n#]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
 _ARITHMETIC = re.compile(rb"\(\([^\n]*?\)\)")
 _SWITCHED_OFF = re.compile(rb"[ \t]*##(?:PBS|SBATCH|\$)")
-_SUBMITS = re.compile(rb"(?<![\w./-])q(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
+_SUBMITS = re.compile(rb"q(?<![\w./-]q)(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
 _GRID_ENGINE = re.compile(
     rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]|qsub[^\n|]*\|[ \t]*(?:awk|cut|grep|sed)"

@@ -39,6 +39,7 @@ _OTHER_BLOCKS = frozenset({"elif_clause", "else_clause", "do_group"})
 _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_content"})
 
 
+_OPERATOR = re.compile(rb"\+?=")
 _START, _END = attrgetter("start_byte"), attrgetter("end_byte")
 NOWHERE = Statement(Span(0, 0), b"", None, 0)  # of a command that nobody takes out
 
@@ -284,8 +285,8 @@ class Layout:
     def _assignment(self, node: Node) -> Assignment:
         name, value, parent = node.child_by_field_name("name"), node.child_by_field_name("value"), node.parent
         end = self.value_end(node)
-        operator = next((c for c in node.children if c.type in {"=", "+="}), None)
-        begin = operator.end_byte if operator else end
+        operator = _OPERATOR.match(self.data, name.end_byte, end) if name else None
+        begin = operator.end() if operator else end
         array, word = None, None
         if value is not None and value.type == "array":
             ranges = _join([(c.start_byte, c.end_byte) for c in value.named_children if c.type != "comment"])
@@ -303,7 +304,7 @@ class Layout:
             value=word,
             array=array,
             form="export" if declared else "assignment" if alone else "prefix",
-            append=operator is not None and operator.type == "+=",
+            append=operator is not None and operator[0] == b"+=",
         )
 
     # ------------------------------------------------------------------------------------------ statements

@@ -101,7 +101,7 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
     groups = {name: rows(group, reason) for name, group in entry.get("groups", {}).items()}
     verbs: dict[str, Verb] = {}
     for name, data in entry.get("verbs", {}).items():
-        own: dict[str, OptionRow] = {}
+        own = dict(options)
         for group in data.get("options", ()):
             own |= groups[group]
         verb = Verb(

@@ -22,6 +22,8 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
 
     A script that speaks to Grid Engine in its here-documents alone is no job: it writes some.
     """
+    if b"#$" not in text.data:
+        return
     end_of_header: int | None = None
     matches = list(_LINE.finditer(text.data))
     if matches and b"<<" in text.data:

@@ -21,6 +21,8 @@ _CONTINUED = re.compile(rb"\\\r?\n(?:[ \t]*#PBS\b)?")  # also where people write
 
 def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
     """The directives of a script text, dead ones (below the first command) included."""
+    if b"#PBS" not in text.data:
+        return
     end_of_header: int | None = None
     at = 0
     while match := _LINE.search(text.data, at):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from migrate.model import OptionRow, Span, Text
+from migrate.model import OptionRow, Text
 from migrate.schedulers.directive import Directive, options_of, plain_words, quoted_words
 
 _QUOTING = re.compile(rb"['\"\\]")
@@ -30,8 +30,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
             words, comment, fault = quoted_words(text, begin, end, comments=True)
         options, strays = options_of(words, rows, prefixes=True)
         erase = text.span(start, match.end() if comment is None else comment)
-        line = Span(*text.span(start, end))
-        yield Directive("slurm", line, options, strays, start < end_of_header, erase, fault)
+        yield Directive("slurm", text.span(start, end), options, strays, start < end_of_header, erase, fault)
 
 
 def first_command(text: Text, start: int = 0) -> int:
