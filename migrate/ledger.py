@@ -41,7 +41,7 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
     gone = [n for n, o in enumerate(outcomes) if o.applied and o.finding.fate == "removed" and o.finding.item]
     for count, item in enumerate(items, 1):
         numbers = about.get(id(item), ())
-        own = tuple([e for n in numbers if outcomes[n].applied for e in edits.get(n, ())])
+        own = tuple([e for n in numbers if outcomes[n].applied for e in edits.get(n, ())]) if numbers else ()
         if not numbers and gone and item.kind == "scheduler-variable":
             numbers = _goes_with(item, outcomes, gone)
         entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{count}"))
@@ -65,10 +65,13 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
     fate, safety, rule, reason = _verdict(item, outcomes)
     start, end = item.span
     line, column = source.position(start)
-    inside = [e for e in edits if start <= e.start and e.end <= end]
-    becomes = next((o.finding.fix.becomes for o in outcomes if o.applied and o.finding.fix), ())
-    if fate == "rewritten" and not inside and not becomes:
-        reason += f"; changed where its value stands{_line_of(source, edits)}"
+    after = None
+    if outcomes:
+        inside = [e for e in edits if start <= e.start and e.end <= end]
+        becomes = next((o.finding.fix.becomes for o in outcomes if o.applied and o.finding.fix), ())
+        if fate == "rewritten" and not inside and not becomes:
+            reason += f"; changed where its value stands{_line_of(source, edits)}"
+        after = " ".join(becomes) or (_after(source, item.span, inside) if inside and fate == "rewritten" else None)
     lines = source.data.count(b"\n", start, max(start, end - 1))
     return Entry(
         id=name,
@@ -82,7 +85,7 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
         safety=safety,
         rule=rule,
         reason=reason,
-        after=" ".join(becomes) or (_after(source, item.span, inside) if inside and fate == "rewritten" else None),
+        after=after,
         edits=edits,
     )
 

@@ -318,11 +318,16 @@ class Job:
         return {kind: tuple(items) for kind, items in found.items()}
 
     @cached_property
+    def names(self) -> Mapping[str, frozenset[str]]:
+        """The names of `by_kind`: most rules want one that a job does not have."""
+        return {kind: frozenset([i.name for i in items]) for kind, items in self.by_kind.items()}
+
+    @cached_property
     def _texts(self) -> dict[tuple[str, str], frozenset[str]]:
         return {}
 
     def texts(self, kind: str, key: str) -> frozenset[str]:
-        """What the items of a kind hold in one field: most rules want a text that a job does not have."""
+        """What the items of a kind hold in another field."""
         known = self._texts
         if (kind, key) not in known:
             known[kind, key] = frozenset([getattr(i, key) for i in self.by_kind.get(kind, ())])

@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from migrate import __version__
 from migrate.model import Entry, Gap, Outcome, Report, Result
-from migrate.reports.summary import PLAIN, Style, Summary, decision, entries_by_item, gap_lines, masked, summarize
+from migrate.reports.summary import (
+    PLAIN,
+    REMEMBERED,
+    Style,
+    Summary,
+    decision,
+    entries_by_item,
+    gap_lines,
+    masked,
+    summarize,
+)
 
 SCHEMA_VERSION = 1
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
@@ -82,14 +93,19 @@ def _given(**optional: str | None) -> dict[str, str]:
 
 def _item(entry: Entry) -> str:
     """An item as JSON, put together by hand: there are more of them than of all else."""
-    text, reason = _quoted(masked(entry.text)), _quoted(masked(entry.reason, entry.text))
+    text, reason = _told(entry.text), _told(entry.reason, entry.text)
     rule = _quoted(entry.rule) if entry.rule else "null"
-    after = "null" if entry.after is None else _quoted(masked(entry.after))
+    after = "null" if entry.after is None else _told(entry.after)
     return (
         f'{{"id": "{entry.id}", "kind": "{entry.kind}", "text": {text}, "line": {entry.line}, '
         f'"column": {entry.column}, "end_line": {entry.end_line}, "fate": "{entry.fate}", '
         f'"safety": "{entry.safety}", "rule": {rule}, "reason": {reason}, "after": {after}}}'
     )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _told(text: str, about: str = "") -> str:
+    return _quoted(masked(text, about))
 
 
 def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> dict[str, Any]:

@@ -147,7 +147,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key
-_REMEMBERED = 1 << 14  # texts of which many scripts hold the same
+REMEMBERED = 1 << 14  # texts of which many scripts hold the same
 _LONG_SECRET = 8  # a shorter one is not looked for elsewhere: it may be any word
 
 
@@ -159,14 +159,14 @@ def masked(text: str, about: str = "") -> str:
     return out
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def _secrets(about: str) -> tuple[str, ...]:
     """The secrets that these words name, as far as they are long enough to be nothing else."""
     named = map(_secret, _NAMED.finditer(about)) if _may_name(about) else ()
     return tuple(secret for secret in named if len(secret) >= _LONG_SECRET)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=REMEMBERED)
 def _masked(text: str) -> str:
     named = _NAMED.sub(_cut_named, text) if _may_name(text) else text
     return _TOKEN.sub(lambda m: _cut(m[0]), named)

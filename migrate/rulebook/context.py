@@ -25,7 +25,6 @@ class Context:
     known: dict[Fact, str | None] = field(default_factory=dict)  # the same: facts that ask about no item
     commands: dict[str, Mapping[int, Told]] = field(default_factory=dict)  # the same: options of its qsub lines
     worked_out: dict[str, Translation] = field(default_factory=dict)  # the same: its directives under Slurm
-
     moved: dict[str, Mapping[Key, Piece]] = field(default_factory=dict)  # the same: its container commands
 
     def about(self, item: Item) -> Context:

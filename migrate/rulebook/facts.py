@@ -238,3 +238,4 @@ FACTS: dict[str, Fact] = {
     **FOREIGN,
     **DOCKER,
 }
+OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from migrate.inventory import interpreter_of
 from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
-from migrate.rulebook.context import Context, replaced
+from migrate.rulebook.context import Context, once, replaced
 from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
 
 # ------------------------------------------------------------------------------------------------ translation
@@ -55,6 +55,12 @@ def _outcome(c: Context) -> str | None:
         return None if c.item.dialect == "grid_engine" else "foreign"
     told = _told(c)
     return None if told is None else "blocked" if told.blocks else told.outcome
+
+
+def _foreign_lines(c: Context) -> str | None:
+    """Whether anything speaks to another scheduler than the live one; what is Slurm's alone need not be looked at."""
+    slurm_alone = c.job.dialects == ("slurm",) and c.job.texts("directive", "dialect") <= {"slurm"}
+    return None if slurm_alone else "yes"
 
 
 def _way_out(c: Context) -> str | None:
@@ -429,6 +435,7 @@ def _image_of_job(c: Context) -> str | None:
 FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "live_dialect": live_dialect,
     "translation": _outcome,
+    "foreign_lines": once(_foreign_lines),
     "told": lambda c: t.said if (t := _told(c)) else None,
     "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
     "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,

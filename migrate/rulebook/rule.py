@@ -25,7 +25,7 @@ from migrate.model import (
 )
 from migrate.rulebook.context import TABLES, Context, Fact, look_up
 from migrate.rulebook.docker import moved_words
-from migrate.rulebook.facts import FACTS
+from migrate.rulebook.facts import FACTS, OF_JOB
 from migrate.rulebook.foreign import more_edits
 from migrate.rulebook.load import load, nearest, place
 
@@ -66,9 +66,10 @@ class Rule:
     decision: str
     kind: str | None
     names: frozenset[str]  # where exact names are wanted: those, so that other items are passed over at once
-    wanted: tuple[tuple[str, frozenset[str]], ...]  # the same of all fields: most jobs have no such item
+    wanted: tuple[tuple[str, frozenset[str]], ...]  # the same of other fields: most jobs have no such item
     tests: tuple[tuple[str, Test], ...]  # of an item's other fields
     dead_too: bool  # whether it asks where an item stands: else directives that never counted are none of its items
+    job_facts: tuple[tuple[Fact, Test], ...]  # those that ask about no item, and so are asked first
     facts: tuple[tuple[Fact, Test], ...]
     fix: Mapping[str, str]
     examples: tuple[Example, ...]
@@ -89,24 +90,27 @@ class Rule:
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """What the rule says of a job: once for each item that it matches, or once for the job."""
+        if not _hold(self.job_facts, context):
+            return
         if self.kind is None:
-            if self._holds(context):
+            if _hold(self.facts, context):
                 yield self._finding(context)
             return
         for item in context.job.by_kind.get(self.kind, ()):
             if (self.names and item.name not in self.names) or not self._matches(context, item):
                 continue
             about = context.about(item)
-            if self._holds(about):
+            if _hold(self.facts, about):
                 yield self._finding(about)
 
     def has_to_do_with(self, job: Job) -> bool:
         """Whether the job has an item of the kind, and one with each text that the rule wants; most rules end here."""
         if self.kind is None:
             return True
-        if self.kind not in job.by_kind:
+        names = job.names.get(self.kind)
+        if names is None or (self.names and self.names.isdisjoint(names)):
             return False
-        for key, texts in self.wanted:  # noqa: SIM110 - as above
+        for key, texts in self.wanted:  # noqa: SIM110 - `all` over a generator takes twice as long
             if texts.isdisjoint(job.texts(self.kind, key)):
                 return False
         return True
@@ -118,12 +122,6 @@ class Rule:
         for key, test in self.tests:
             value = getattr(item, key)
             if not test(context, ("true" if value else "false") if isinstance(value, bool) else value):
-                return False
-        return True
-
-    def _holds(self, context: Context) -> bool:
-        for fact, test in self.facts:  # noqa: SIM110 - `all` over a generator takes twice as long
-            if not test(context, fact(context)):
                 return False
         return True
 
@@ -163,6 +161,13 @@ class Rule:
         new = _looked_up(text, context, item) if action == "map" else fill(text, context)
         edit = _smallest(span, context.source.data[span.start : span.end], new.encode())
         return Fix(edits=(edit, *(more_edits(context) if action == "text" else ())))
+
+
+def _hold(facts: tuple[tuple[Fact, Test], ...], context: Context) -> bool:
+    for fact, test in facts:  # noqa: SIM110 - `all` over a generator takes twice as long
+        if not test(context, fact(context)):
+            return False
+    return True
 
 
 def _become(context: Context, item: Item, template: str) -> Fix:
@@ -243,6 +248,7 @@ def read_rule(path: Path) -> Rule:
     if tests and "item" not in match:
         raise SifmigrateError(f"{place(path, ['match'])}: `{tests[0][0]}` asks about an item, but `item` is missing")
     names = _exact(match.get("name"))
+    facts = list(_fact_tests(path, match.get("job", {})))
     return Rule(
         id=data["id"],
         title=data["title"],
@@ -263,14 +269,15 @@ def read_rule(path: Path) -> Rule:
         wanted=tuple((key, texts) for key in _TEXTS if (texts := _exact(match.get(key)))),
         tests=tuple((key, test) for key, test in tests if not (names and key == "name")),
         dead_too="place" in match,
-        facts=tuple(_fact_tests(path, match.get("job", {}))),
+        job_facts=tuple((fact, test) for fact, test in facts if fact in OF_JOB),
+        facts=tuple((fact, test) for fact, test in facts if fact not in OF_JOB),
         fix=data.get("fix", {}),
         examples=_examples(path, data),
         path=path,
     )
 
 
-_TEXTS = ("name", "dialect", "place", "program", "verb")  # fields of an item that always hold a text
+_TEXTS = ("dialect", "place", "program", "verb")  # other fields of an item that always hold a text
 
 
 def _exact(pattern: Any) -> frozenset[str]:
