@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from migrate.model import Evidence, Item, Job, Site, Source
 from migrate.profiles import GENERIC
@@ -43,7 +44,8 @@ def _shown(evidence: Evidence, scopes: Sequence[Job]) -> Item | None:
     return None
 
 
-def _fits(text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
+@lru_cache(maxsize=1 << 14)  # most scripts hold the same names
+def _fits(text: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
     """Whether one of the parts between commas is what one of the patterns wants."""
     for part in text.split(",") if "," in text else (text,):
         for pattern in patterns:

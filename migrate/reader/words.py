@@ -94,10 +94,8 @@ def agreed(data: bytes, start: int, end: int, ranges: Sequence[Range], holes: Se
     """Whether bashlex reads the command at start..end as exactly the words at `ranges`."""
     if _PLAIN.fullmatch(data, start, end):
         return [m.span() for m in _WORD.finditer(data, start, end)] == list(ranges)
-    masked = _mask(data, start, end, holes)
-    shape, places = _shape(masked)
-    words = _bashlex_words(shape)
-    return words is not None and [(places[a] + start, places[b] + start) for a, b in words] == list(ranges)
+    words = _words_by_bashlex(_mask(data, start, end, holes))
+    return words is not None and [(a + start, b + start) for a, b in words] == list(ranges)
 
 
 def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
@@ -113,6 +111,13 @@ def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
         out[at : at + width] = (b"x" if joins else b" ") * width
     masked = out.decode("latin-1")
     return f"xxxx{masked[4:]}" if _TIME.match(masked) else masked  # a reserved word that bashlex lacks
+
+
+@lru_cache(maxsize=1 << 14)
+def _words_by_bashlex(command: str) -> tuple[Range, ...] | None:
+    shape, places = _shape(command)
+    words = _bashlex_words(shape)
+    return None if words is None else tuple([(places[a], places[b]) for a, b in words])
 
 
 def _shape(command: str) -> tuple[str, list[int]]:

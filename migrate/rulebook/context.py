@@ -10,7 +10,7 @@ from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
 from migrate.translation import Told, Translation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Context:
     """A job (and perhaps one item of it) between a site and a target."""
 

@@ -369,7 +369,9 @@ def _fullmatch(pattern: re.Pattern[str], _: Context, text: str | None) -> bool:
 
 def _in(table: str, context: Context, text: str | None) -> bool:
     known = look_up(table, context)
-    return bool(text) and all(part in known for part in (text or "").split(","))
+    if not text or "," not in text:
+        return bool(text) and text in known
+    return all(part in known for part in text.split(","))
 
 
 def _not_in(names: tuple[str, ...], context: Context, text: str | None) -> bool:
