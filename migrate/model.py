@@ -38,6 +38,7 @@ Kind = Literal[
 Arity = Literal["none", "required", "optional", "two"]
 
 _new = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
+_PYXIS = frozenset({"--container-image", "--container-name"})
 _NEWLINE = re.compile(rb"\n")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
 FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
@@ -239,6 +240,13 @@ class Invocation:
     command: ShellCommand
     strays: tuple[Word, ...] = ()
     verb_words: tuple[Word, ...] = ()  # those that name the sub-command
+
+    @property
+    def contains(self) -> bool:
+        """Whether what it starts runs in a container: by a container tool, or by srun with the options of pyxis."""
+        if self.table is not None and self.table.kind == "container":
+            return True
+        return self.program == "srun" and any(o.name in _PYXIS for o in self.options)
 
     def chain(self) -> Iterator[Invocation]:
         """This invocation and those that it starts, from the outside in."""

@@ -149,7 +149,7 @@ class _Reader:
         if last is None or option.span.start <= last.span.start < option.span.end:
             return option
         here = any(w.span.start == option.span.start for w in self.command.words)
-        own = next((w for w in self.command.words if w.span.start >= option.span.end), None)
+        own = last.origin or next((w for w in self.command.words if w.span.start >= option.span.end), None)
         if own is None or not here:
             return replace(option, row=None, fault="its value stands elsewhere")
         span = option.span._replace(end=own.span.end)
@@ -270,8 +270,8 @@ def _separate(words: Sequence[Word], at: int, row: OptionRow, spelled: str, star
     values = words[at + 1 : at + 1 + wanted]
     if len(values) < wanted:
         return Found((Option(row.name, spelled, word.span, None, None, fault="its value is missing"),), 1 + len(values))
-    # a value that a variable brought in stands elsewhere: then the span is the option's own word
-    near = [w.span.end for w in values if 0 <= w.span.start - word.span.end <= _NEAR]
+    # words that a variable of several words brought in stand elsewhere: then the span is the option's own word
+    near = [s.end for w in values if 0 <= (s := (w.origin or w).span).start - word.span.end <= _NEAR]
     span = Span(start, max([word.span.end, *near]))
     value = values[0]
     second = values[1] if wanted == 2 else None  # noqa: PLR2004 - two values

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from migrate.containers.command import Key, Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.containers.images import Images
+from migrate.containers.pyxis import OPTION, move_step
 from migrate.containers.verbs import VERBS
 from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
 
@@ -35,13 +36,27 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
 
 def _readings(part: Job) -> Iterator[Invocation]:
     for reading in (*part.commands, *part.hidden):
-        yield from (inner for inner in reading.chain() if inner.table is not None and inner.table.family == "docker")
+        yield from (inner for inner in reading.chain() if _is_docker(inner) or _is_pyxis(inner))
+
+
+def _is_docker(inner: Invocation) -> bool:
+    return inner.table is not None and inner.table.family == "docker"
+
+
+def _is_pyxis(inner: Invocation) -> bool:
+    return inner.program == "srun" and any(OPTION.match(o.name) for o in inner.options)
 
 
 def _moved(
     part: Job, reading: Invocation, source: Source, target: Target, images: Images, found: list[tuple[Job, Invocation]]
 ) -> Moving:
     direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
+    if not _is_docker(reading):
+        moving = Moving(
+            reading, Verb("", {}, ()), source, target, part.constants, direct, images, [r for _, r in found]
+        )
+        move_step(moving)
+        return moving
     known = reading.table.verbs.get(reading.verb) if reading.table else None
     verb = known or Verb(reading.verb, {}, ())
     moving = Moving(reading, verb, source, target, part.constants, direct, images, [r for _, r in found])
@@ -98,10 +113,9 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
 
 def _left(moving: Moving) -> dict[Key, Piece]:
     """All items of a command that stays: the reason at the command itself, with the line that would stand for it."""
-    reading, why = moving.reading, "; ".join(dict.fromkeys(moving.obstacles))
-    command: Key = (reading.program_word.span, "container-command", reading.program)
+    why = "; ".join(dict.fromkeys(moving.obstacles))
     pieces = {key: Piece("open", "the command as a whole is left as it is") for key in moving.pieces}
-    return {**pieces, command: Piece("open", why, decision=moving.decision, suggestion=_suggestion(moving))}
+    return {**pieces, moving.key: Piece("open", why, decision=moving.decision, suggestion=_suggestion(moving))}
 
 
 def _suggestion(moving: Moving) -> str:

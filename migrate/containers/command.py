@@ -65,11 +65,50 @@ class Moving:
     name: str = ""
     decision: str = ""
 
+    @property
+    def key(self) -> Key:
+        """By which the item of the command itself is known."""
+        return (
+            self.reading.program_word.span,
+            "container-command" if self.is_tool else "scheduler-command",
+            self.reading.program,
+        )
+
+    @property
+    def is_tool(self) -> bool:
+        """Whether it is a container tool, and not srun with the options of pyxis."""
+        return self.reading.table is not None and bool(self.reading.table.family)
+
+    def key_of(self, option: Option) -> Key:
+        """By which an option's item is known."""
+        return option.span, "container-option" if self.is_tool else "directive", option.name
+
+    def put(self, *edits: Edit) -> None:
+        """Edits of the command itself, beside those of its options and its image."""
+        known = self.pieces.get(self.key)
+        name = f"{self.reading.program} {self.reading.verb} = {self.target.command}"
+        said = "; ".join([name if self.is_tool else f"the step starts {self.target.command}", *self.notes])
+        looks = "; ".join(self.looks)
+        self.pieces[self.key] = Piece(
+            "look" if looks else "done",
+            f"{said}; {looks}" if looks else said,
+            tuple(sorted({*(known.edits if known else ()), *edits}, key=lambda e: (e.start, e.end))),
+        )
+
     # ------------------------------------------------------------------------------------------------- options
 
     def text(self, word: Word) -> str:
         """The word as it stands where the command is: with its quotes, and as the variable that brought it in."""
         return self.source.text((word.origin or word).span)
+
+    def written(self, option: Option) -> str:
+        """The option's value as it stands in the script, with its quotes."""
+        assert option.value is not None
+        word = option.value.origin or option.value
+        head = self._head(option)
+        if head is None or self._bytes(Span(head.end, head.end + 1)) in _BLANK | {b"\\"}:
+            return self.source.text(word.span)
+        return self.source.text(Span(head.end, option.span.end))
 
     def value(self, word: Word) -> str:
         """What is known of the word: its text, with the variables replaced whose one value the script gives."""
@@ -81,11 +120,11 @@ class Moving:
         return f"{name} {option.value.text}" if option.value is not None else name
 
     def tell(self, option: Option, piece: Piece) -> None:
-        self.pieces[key_of(option)] = piece
+        self.pieces[self.key_of(option)] = piece
 
     def tidy(self) -> None:
         """Clusters of which nothing is left go with the blanks before them (`-it`)."""
-        dropped = sorted((o.span, key_of(o)) for o in self.reading.options if self._is_erased(o))
+        dropped = sorted((o.span, self.key_of(o)) for o in self.reading.options if self._is_erased(o))
         for place, (span, key) in enumerate(dropped):
             last = span
             for following, _ in dropped[place + 1 :]:
@@ -98,7 +137,7 @@ class Moving:
 
     def tidy_lines(self) -> None:
         """Continued lines of which every option went go whole."""
-        gone = sorted((key[0], key) for key, p in self.pieces.items() if key[1] == "container-option" and self._goes(p))
+        gone = sorted((key[0], key) for key, p in self.pieces.items() if key != self.key and self._goes(p))
         data, at = self.source.data, 0
         while at < len(gone):
             start = data.rfind(b"\n", 0, gone[at][0].start) + 1
@@ -119,7 +158,7 @@ class Moving:
         return piece.holder is None and (piece.removes or (len(piece.edits) == 1 and not piece.edits[0].after))
 
     def _is_erased(self, option: Option) -> bool:
-        piece = self.pieces.get(key_of(option))
+        piece = self.pieces.get(self.key_of(option))
         return piece is not None and not piece.removes and len(piece.edits) == 1 and not piece.edits[0].after
 
     def drop(self, option: Option, said: str, *, look: bool = False) -> None:
@@ -193,8 +232,3 @@ class Moving:
 
 _BLANK = frozenset({b" ", b"\t", b"\n", b"\r"})
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
-
-
-def key_of(option: Option) -> Key:
-    """By which an option's item is known."""
-    return option.span, "container-option", option.name

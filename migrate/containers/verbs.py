@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from migrate.containers.command import Key, Moving, Piece
+from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.containers.images import why_not
 from migrate.model import Edit, Holder, Invocation, Word
@@ -131,9 +131,13 @@ def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:
 
 def _is_image(image: Word) -> bool:
     """Whether a word with variables is one image, by its quotes or by its name."""
-    if image.text.endswith(("[@]}", "[*]}", "$@")) or image.variable in {"@", "*"}:
-        return False
-    return image.quoted or image.variable is None or _IMAGE_LIKE.search(image.text) is not None
+    named = image.quoted or image.variable is None or _IMAGE_LIKE.search(image.text) is not None
+    return _is_one(image) and named
+
+
+def _is_one(word: Word) -> bool:
+    """Whether it is one word, whatever its variables hold."""
+    return not word.text.endswith(("[@]}", "[*]}", "$@", "$*"))
 
 
 def exec_(m: Moving) -> None:
@@ -142,12 +146,15 @@ def exec_(m: Moving) -> None:
         m.obstacles.append("it names no container")
         return
     name = m.reading.operands[0]
+    if not _is_one(name):
+        m.obstacles.append(f"whether `{name.text}` is the container or holds options is not known")
+        return
     starter = _starter(m, name)
     if starter is None:
         m.obstacles.append(f"no `docker run -d --name {m.text(name)}` of this script starts that container")
         return
     own = name.origin or name
-    _put(m, Edit(own.span.start, b"", b"instance://"))
+    m.put(Edit(own.span.start, b"", b"instance://"))
     again = Moving(starter, m.verb, m.source, m.target, m.known, m.direct, m.images, m.others)
     for option in starter.options:
         if option.row is not None and option.row.form in {"env", "workdir"} and option.value is not None:
@@ -217,7 +224,7 @@ def pull(m: Moving) -> None:
 def login(m: Moving) -> None:
     if m.reading.operands:
         own = m.reading.operands[0].origin or m.reading.operands[0]
-        _put(m, Edit(own.span.start, b"", b"docker://"))
+        m.put(Edit(own.span.start, b"", b"docker://"))
     else:
         m.tail = " docker://docker.io"
     _command(m, m.verb.to or "registry login", None)
@@ -247,7 +254,7 @@ def _remove(m: Moving, said: str) -> None:
     holder = Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size)
     for key in m.pieces:
         m.pieces[key] = Piece("gone", said)
-    m.pieces[_own_key(m)] = Piece("gone", said, removes=True, holder=holder)
+    m.pieces[m.key] = Piece("gone", said, removes=True, holder=holder)
 
 
 def _command(m: Moving, new: str, image: Word | None) -> None:
@@ -276,23 +283,7 @@ def _command(m: Moving, new: str, image: Word | None) -> None:
         edits.append(Edit(own.span.end, b"", m.after_image.encode()))
     if m.tail:
         edits.append(Edit(max(w.span.end for w in m.reading.command.words), b"", m.tail.encode()))
-    _put(m, *[e for e in edits if e.before != e.after])
-
-
-def _put(m: Moving, *edits: Edit) -> None:
-    """Edits of the command itself, beside those of its options and its image."""
-    known = m.pieces.get(_own_key(m))
-    said = "; ".join([f"{m.reading.program} {m.reading.verb} = {m.target.command}", *m.notes])
-    looks = "; ".join(m.looks)
-    m.pieces[_own_key(m)] = Piece(
-        "look" if looks else "done",
-        f"{said}; {looks}" if looks else said,
-        tuple(sorted({*(known.edits if known else ()), *edits}, key=lambda e: (e.start, e.end))),
-    )
-
-
-def _own_key(m: Moving) -> Key:
-    return m.reading.program_word.span, "container-command", m.reading.program
+    m.put(*[e for e in edits if e.before != e.after])
 
 
 def _decoded(text: str) -> str:

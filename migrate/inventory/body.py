@@ -89,7 +89,18 @@ def _known_values(
             values[a.name] = [(*base, *tail) for base in bases]
         else:
             values.setdefault(a.name, []).append(words)
+    for name in _read_from_input(c.text.data) if values else ():
+        values.pop(name, None)
     return {name: tuple(dict.fromkeys(v)) if len(v) > 1 else tuple(v) for name, v in values.items()}
+
+
+def _read_from_input(data: bytes) -> set[str]:
+    """Variables that get what a command prints or a file holds (`mapfile -t ARGS`, `read HOST`): nobody knows what."""
+    return {n.decode() for m in _READS.finditer(data) for n in _NAME.findall(m[1])}
+
+
+_READS = re.compile(rb"(?<![\w./-])(?:mapfile|readarray|read)[ \t]+([^\n;|&<>()#]*)")
+_NAME = re.compile(rb"(?<![\w$-])[A-Za-z_]\w*")
 
 
 def _stands_in_damage(c: Collector, layout: Layout, assignment: Assignment) -> bool:

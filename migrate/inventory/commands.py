@@ -66,7 +66,7 @@ def take_invocation(c: Collector, reading: Invocation, *, runs: bool = True) -> 
             _take_tabled(c, inner, outermost=inner is reading, contained=contained)
         elif _is_script(inner):
             _feed(c, inner, contained=contained)
-        contained = contained or (inner.table is not None and inner.table.kind == "container")
+        contained = contained or inner.contains
 
 
 def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained: bool) -> None:

@@ -12,11 +12,14 @@ from migrate.rulebook.context import Context
 
 def _piece(c: Context) -> Piece | None:
     """What becomes of the item; None where it is no word of such a command."""
-    if c.item is None or c.item.family != "docker":
+    item = c.item
+    if item is None or (item.family != "docker" and not (item.program == "srun" and item.place == "command")):
+        return None
+    if item.family != "docker" and item.kind == "directive" and "container-" not in item.name:
         return None
     if "moved" not in c.moved:
         c.moved["moved"] = move(c.job, c.source, c.target)
-    return c.moved["moved"].get((c.item.span, c.item.kind, c.item.name))
+    return c.moved["moved"].get((item.span, item.kind, item.name))
 
 
 def _outcome(c: Context) -> str | None:

@@ -103,7 +103,7 @@ def _leaves(job: Job) -> Iterator[str]:
     for reading in job.commands:
         for inner in reading.chain():
             kind = inner.table.kind if inner.table else ""
-            if kind == "container" or _speaks_shell(inner) or _is_pyxis(inner):
+            if inner.contains or _speaks_shell(inner):
                 break
             if kind == "launcher" or (kind == "prefix" and inner.program == "ssh"):  # whatever they start
                 yield inner.program
@@ -119,11 +119,6 @@ def _in_idiom(job: Job, inner: Invocation) -> bool:
     """Whether the command is part of an idiom, which is decided as one."""
     at = inner.program_word.span.start
     return any(i.place == "idiom" and i.span.start <= at < i.span.end for i in job.items if i.kind == "environment")
-
-
-def _is_pyxis(inner: Invocation) -> bool:
-    """Whether srun itself puts what it starts into a container."""
-    return any(o.name in {"--container-image", "--container-name"} for o in inner.options)
 
 
 def _speaks_shell(inner: Invocation) -> bool:
@@ -145,7 +140,7 @@ def _script(inner: Invocation) -> str:
 
 def runs_container(job: Job) -> bool:
     """Whether any command of the job starts a container."""
-    return any(i.table and i.table.kind == "container" for j in job.parts() for r in j.commands for i in r.chain())
+    return any(i.contains for j in job.parts() for r in j.commands for i in r.chain())
 
 
 def _payloads(c: Context) -> str:

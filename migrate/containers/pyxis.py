@@ -1,0 +1,160 @@
+"""Pyxis: what its options of srun ask for, as a command of Apptainer that srun starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from migrate.containers.command import Moving
+from migrate.model import Edit, Option
+
+Form = Callable[[Moving, Option], None]
+
+OPTION = re.compile(r"--(?:no-)?container-(?!id\b)\w")
+_FLAGS = re.compile(r":(?P<flags>(?:[a-z]+)(?:\+[a-z]+)*)(?=,|\Z)")
+_WRITTEN = re.compile(_FLAGS.pattern.replace(r"\Z", "[\"'\\s]|\\Z"))
+_PLAIN = re.compile(r"[\w${}./:,=#+%-]+")  # as it stands, it means the same in a variable and on a command line
+_UNRESOLVED = re.compile(r"[$`]")
+
+
+def move_step(m: Moving) -> None:
+    """`srun --container-image=IMAGE … command` as `srun … singularity exec … IMAGE command` (pyxis 0.20 and later)."""
+    asked = {o.name: o for o in m.reading.options if OPTION.match(o.name)}
+    whole = m.reading.command.span
+    elsewhere = [o for o in asked.values() if o.span.start < whole.start or o.span.end > whole.end]
+    if any(o.value is not None and not _PLAIN.fullmatch(m.written(o)) for o in elsewhere):
+        m.obstacles.append("its options stand quoted in a variable: write the command of Apptainer there")
+    elif elsewhere:
+        m.looks.append("its options stood in a variable, and are now written where the command is")
+    for option in asked.values():
+        form = _FORMS.get(option.name)
+        if option.row is None or form is None:
+            m.obstacles.append(f"{option.name} has no form under Apptainer")
+        else:
+            form(m, option)
+    image = _image(m, asked)
+    payload = m.reading.payload
+    if payload and payload[0].table is not None and payload[0].table.kind == "container":
+        m.obstacles.append("what it starts in the container starts a container itself")
+    if not payload:
+        m.obstacles.append("it starts no command that could be given to Apptainer")
+    if m.obstacles:
+        return
+    verb = "run --no-eval" if "entrypoint" in m.runtime else "exec"
+    home = [] if "home" in m.runtime else ["--no-home"]
+    first = payload[0].program_word
+    own = first.origin or first
+    words = [m.target.command, verb, "--nv", *home, *m.lead, image]
+    m.tidy_lines()
+    m.put(Edit(own.span.start, b"", f"{' '.join(words)} ".encode()))
+
+
+def _image(m: Moving, asked: Mapping[str, Option]) -> str:
+    """The image as Apptainer names it; a step that only names a container has the image that it was made of."""
+    option = asked.get("--container-image")
+    if option is None:
+        name = asked.get("--container-name")
+        option = next((o for other in m.others for o in other.options if _makes(other.options, name, o)), None)
+    if option is None or option.value is None:
+        m.obstacles.append("no command of this script says which image the container is made of")
+        return ""
+    reference = m.value(option.value)
+    if answer := m.images.answer(reference):
+        return answer
+    if _UNRESOLVED.search(reference):
+        m.decision = f"image:{reference}"
+        m.obstacles.append(
+            f"which image {reference} is, is known only when the job is given in: "
+            "write docker://REGISTRY/NAME:TAG, or a .sif file, for it"
+        )
+    elif reference.startswith(("/", "./")) or reference.endswith(".sqsh"):
+        m.decision = f"image:{reference}"
+        m.obstacles.append(
+            f"{reference} is an image file of enroot, of which Apptainer reads neither variables nor start script: "
+            "pull it again from its registry, and name it under `answers: {image: …}`"
+        )
+    else:
+        return f"docker://{reference.rpartition('@')[2] if '#' in reference else reference}".replace("#", "/")
+    return ""
+
+
+def _makes(options: tuple[Option, ...], name: Option | None, image: Option) -> bool:
+    """Whether a step with these options makes the container of this name from this image."""
+    if name is None or name.value is None or image.name != "--container-image":
+        return False
+    wanted = name.value.text.partition(":")[0]
+    return any(o.name == "--container-name" and o.value and o.value.text.partition(":")[0] == wanted for o in options)
+
+
+def _given(m: Moving, option: Option, name: str, text: str = "") -> None:
+    """The value goes to Apptainer, as it is written."""
+    assert option.value is not None
+    written = text or m.written(option)
+    m.lead.append(f"{name} {written}")
+    m.drop(option, f"given to Apptainer as {name} {option.value.text}")
+
+
+def _mounts(m: Moving, option: Option) -> None:
+    assert option.value is not None
+    known = m.value(option.value)
+    flags = [flag for match in _FLAGS.finditer(known) for flag in match["flags"].split("+")]
+    if any(part.startswith("tmpfs:") for part in known.split(",")):
+        m.obstacles.append(f"{m.spelled(option)}: write --scratch for what is a tmpfs")
+    elif not flags or all(flag in {"ro", "rw"} for flag in flags):
+        _given(m, option, "--bind")
+        if not re.search(r"[:/]", known):
+            m.looks.append(f"{option.value.text} is not known here: of its flags Apptainer takes ro and rw alone")
+    elif len(_FLAGS.findall(option.value.text)) == len(_FLAGS.findall(known)):
+        written = _WRITTEN.sub(lambda f: ":ro" if "ro" in f["flags"].split("+") else "", m.written(option))
+        _given(m, option, "--bind", written)
+    else:
+        m.obstacles.append(f"{m.spelled(option)}: of its flags Apptainer takes ro and rw alone")
+
+
+def _workdir(m: Moving, option: Option) -> None:
+    _given(m, option, "--cwd")
+
+
+def _asks(what: str, said: str, lead: str = "") -> Form:
+    def form(m: Moving, option: Option) -> None:
+        m.runtime.add(what)
+        m.lead += [lead] if lead else []
+        m.drop(option, said)
+
+    return form
+
+
+def _name(m: Moving, option: Option) -> None:
+    m.drop(option, "every step begins with the image as it is: what a step changes in the container is gone", look=True)
+
+
+def _env(m: Moving, option: Option) -> None:
+    assert option.value is not None
+    names = option.value.text.split(",")
+    if not all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in names):
+        m.obstacles.append(f"{m.spelled(option)}: which variables it names is not known")
+        return
+    m.lead += [f'--env {name}="${name}"' for name in names]
+    m.drop(option, "given to Apptainer as --env, since the image's own values would win")
+
+
+_SAME = "Apptainer does so by itself"
+_FORMS: Mapping[str, Form] = {
+    "--container-image": _asks("image", "given to Apptainer"),
+    "--container-mounts": _mounts,
+    "--container-workdir": _workdir,
+    "--container-name": _name,
+    "--container-env": _env,
+    "--container-mount-home": _asks("home", _SAME),
+    "--no-container-mount-home": _asks("", "--no-home says it"),
+    "--container-remap-root": _asks("root", "--fakeroot says it", "--fakeroot"),
+    "--no-container-remap-root": _asks("", _SAME),
+    "--container-entrypoint": _asks("entrypoint", "`run` starts the entry point"),
+    "--no-container-entrypoint": _asks("", "`exec` starts no entry point"),
+    "--container-entrypoint-log": _asks("", "what the entry point prints is always seen"),
+    "--no-container-entrypoint-log": _asks("", "what the entry point prints is always seen"),
+    "--container-writable": _asks("", "--writable-tmpfs says it", "--writable-tmpfs"),
+    "--no-container-writable": _asks("", _SAME),
+    "--container-readonly": _asks("", _SAME),
+    "--no-container-readonly": _asks("", "--writable-tmpfs says it", "--writable-tmpfs"),
+}
