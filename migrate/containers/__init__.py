@@ -9,7 +9,7 @@ from migrate.containers.command import Key, Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.containers.images import Images
 from migrate.containers.pyxis import OPTION, move_step
-from migrate.containers.verbs import VERBS
+from migrate.containers.verbs import VERBS, leave
 from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
 
 __all__ = ["Key", "Piece", "move"]
@@ -68,10 +68,10 @@ def _moved(
     elif not reading.program_word.editable or reading.strays:
         moving.obstacles.append("its words are not certain")
     else:
-        for option in reading.options:
+        for option in reading.options if verb.form in VERBS else ():
             _option(moving, option)
         moving.tidy()
-        VERBS.get(verb.form, VERBS["other"])(moving)
+        VERBS.get(verb.form, leave)(moving)
         moving.tidy_lines()
     return moving
 

@@ -108,7 +108,8 @@ class Moving:
         head = self._head(option)
         if head is None or self._bytes(Span(head.end, head.end + 1)) in _BLANK | {b"\\"}:
             return self.source.text(word.span)
-        return self.source.text(Span(head.end, option.span.end))
+        quote = self.source.text(Span(option.span.start, head.start))
+        return quote + self.source.text(Span(head.end, option.span.end))
 
     def value(self, word: Word) -> str:
         """What is known of the word: its text, with the variables replaced whose one value the script gives."""
@@ -208,6 +209,8 @@ class Moving:
     def _head(self, option: Option) -> Span | None:
         """Where the option's name stands, with the `=` that glues its value to it; None where quotes stand around."""
         start = option.span.start
+        if self._bytes(Span(start, start + 1)) in _QUOTES:  # `"--volume=$X:/data"`
+            start += 1
         for name in (f"{option.spelled}=", option.spelled, option.spelled[1:2]):
             if self.source.data.startswith(name.encode(), start):
                 return Span(start, start + len(name))
@@ -230,5 +233,6 @@ class Moving:
         return not re.search(r"[=\"'$`\\\n]", rest)
 
 
+_QUOTES = frozenset({b'"', b"'"})
 _BLANK = frozenset({b" ", b"\t", b"\n", b"\r"})
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")

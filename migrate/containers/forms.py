@@ -21,7 +21,10 @@ _ONLY_DOCKER = re.compile(
 def text(m: Moving, option: Option) -> None:
     """The same value behind Apptainer's name for the option."""
     assert option.row is not None
-    m.respell(option, option.row.to)
+    if option.value is None:
+        m.become(option, option.row.to)
+    else:
+        m.respell(option, option.row.to)
 
 
 def drop_to_check(m: Moving, option: Option) -> None:

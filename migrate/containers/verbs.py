@@ -172,7 +172,7 @@ def _starter(m: Moving, name: Word) -> Invocation | None:
     for other in m.others:
         forms = {o.row.form: o for o in other.options if o.row is not None}
         named = forms.get("instance_name")
-        if other.verb == "run" and "detach" in forms and named and named.value and named.value.text == name.text:
+        if other.verb == "run" and "detach" in forms and named and named.value and m.value(named.value) == m.value(name):
             return other
     return None
 
@@ -230,6 +230,22 @@ def login(m: Moving) -> None:
     _command(m, m.verb.to or "registry login", None)
 
 
+def logs(m: Moving) -> None:
+    """`docker logs NAME`: what an instance prints stands in a file."""
+    operands, program = m.reading.operands, m.reading.program_word
+    starter = _starter(m, operands[0]) if len(operands) == 1 else None
+    if starter is None or m.reading.options or not m.direct:
+        m.obstacles.append(m.verb.reason)
+        return
+    own = operands[0].origin or operands[0]
+    whole = m.source.data[program.span.start : own.span.start]
+    folder = '"$HOME/.apptainer/instances/logs/$(hostname)/$(id -un)"'
+    m.looks.append(
+        "the file holds what it printed on standard output; what it printed on standard error is in NAME.err"
+    )
+    m.put(Edit(program.span.start, whole, f"cat {folder}/".encode()), Edit(own.span.end, b"", b".out"))
+
+
 def words(m: Moving) -> None:
     """The same words behind Apptainer's name for the sub-command."""
     m.looks.append(m.verb.reason)
@@ -240,7 +256,7 @@ def removed(m: Moving) -> None:
     _remove(m, m.verb.reason)
 
 
-def other(m: Moving) -> None:
+def leave(m: Moving) -> None:
     m.obstacles.append(m.verb.reason or f"nothing stands for `{m.reading.program} {m.reading.verb}`")
 
 
@@ -298,10 +314,10 @@ VERBS: Mapping[str, Convert] = {
     "stop": stop,
     "kill": stop,
     "rm": rm,
+    "logs": logs,
     "ps": words,
     "images": words,
     "tag": removed,
     "rmi": removed,
     "prune": removed,
-    "other": other,
 }
