@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Runs a command as an ordinary user who may use the lab's Docker engine and Apptainer:  as_user.sh COMMAND...
+#
+# The machine stays as it is: only this command sees a user `someone`, a /dev/fuse that is open to all, and in /usr/bin
+# the programs of an old cluster ($LAB/docker/programs) where OLD is set.
+PART=docker
+set -euo pipefail
+# shellcheck source=SCRIPTDIR/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+if [ "${IN_OWN_MOUNTS:-}" != yes ]; then
+  IN_OWN_MOUNTS=yes exec unshare --mount bash "$0" "$@"
+fi
+mount --bind "$PREFIX/passwd" /etc/passwd
+mount --bind "$PREFIX/group" /etc/group
+[ ! -e /dev/fuse ] || mount --bind "$PREFIX/fuse" /dev/fuse
+[ -z "${OLD:-}" ] || mount -t overlay overlay -o "lowerdir=$PREFIX/programs:/usr/bin" /usr/bin
+unset IN_OWN_MOUNTS OLD
+exec setpriv --reuid someone --regid someone --init-groups "$@"
