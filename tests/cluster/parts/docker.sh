@@ -41,14 +41,26 @@ install_docker() {
   mkdir -p "$ENGINE" "$DOCKER_CONFIG" "$PREFIX"/{hooks,programs}
   # Docker hands GPUs to this program of NVIDIA's, and refuses `--gpus` where it is not on its path.
   ln -s /bin/true "$PREFIX/hooks/nvidia-container-runtime-hook"
-  # By which names scripts call Docker, besides its own.
-  ln -s "$PREFIX/usr/bin/docker" "$PREFIX/programs/docker"
-  ln -s docker "$PREFIX/programs/podman"
-  printf '#!/bin/sh\nexec "$@"\n' >"$PREFIX/programs/sudo"
-  # shellcheck disable=SC2016 # for the shell that runs it
-  printf '#!/bin/sh\nverb=$1; shift\nexec docker "$verb" --runtime=nvidia "$@"\n' >"$PREFIX/programs/nvidia-docker"
-  chmod +x "$PREFIX"/programs/{sudo,nvidia-docker}
   : >"$PREFIX/ready"
+}
+
+# By which names scripts call Docker.
+write_program() {
+  rm -f "$PREFIX/programs/$1"
+  { echo "#!/bin/sh" && cat; } >"$PREFIX/programs/$1"
+  chmod +x "$PREFIX/programs/$1"
+}
+
+# Docker keeps a list of what it was asked, where CALLS names a file: each time a count of words and the words.
+# shellcheck disable=SC2016 # for the shells that run them
+write_programs() {
+  write_program docker <<PROGRAM
+[ -z "\$CALLS" ] || printf '%s\\0' \$# "\$@" >>"\$CALLS"
+exec $PREFIX/usr/bin/docker "\$@"
+PROGRAM
+  write_program podman <<<'exec docker "$@"'
+  write_program nvidia-docker <<<'verb=$1; shift; exec docker "$verb" --runtime=nvidia "$@"'
+  write_program sudo <<<'[ "$1" != -E ] || shift; exec "$@"'
 }
 
 # What as_user.sh puts in place of the machine's own: Apptainer wants to know its user, and to mount images.
@@ -66,7 +78,10 @@ start_engine() {
   answers && return
   down # what an earlier session left half alive
   rm -f "$ENGINE/socket" "$ENGINE/pid" "$ENGINE/exec/containerd/containerd.pid"
-  env -i PATH="$PATH" setsid dockerd --host="$DOCKER_HOST" --group=2001 --pidfile="$ENGINE/pid" \
+  # It sees the user whom make_user made, and what it mounts is gone with it.
+  # shellcheck disable=SC2016 # for the shell that starts it
+  env -i PATH="$PATH" setsid unshare --mount sh -c 'mount --bind "$0" /etc/passwd && exec "$@"' "$PREFIX/passwd" \
+    dockerd --host="$DOCKER_HOST" --group=2001 --pidfile="$ENGINE/pid" \
     --data-root="$ENGINE/data" --exec-root="$ENGINE/exec" --shutdown-timeout=1 --exec-opt=native.cgroupdriver=cgroupfs \
     --bridge=none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
     --default-ulimit=nofile=1024:4096 --add-runtime="nvidia=$PREFIX/usr/sbin/runc" </dev/null >"$LOG" 2>&1 &
@@ -112,17 +127,15 @@ up() {
   [ "$(id -u)" = 0 ] || missing "the lab's Docker engine needs root"
   [ ! -e "$LAB/missing/apptainer" ] || missing "it is there to be compared with Apptainer, and that is missing"
   install_docker
+  write_programs
   make_user
   start_engine
   build_images
 }
 
 down() {
-  local mount
-  end "$ENGINE/pid" "$ENGINE/exec/containerd/containerd.pid"
-  for mount in "$ENGINE/exec/netns/default" "$ENGINE/data"; do
-    ! mountpoint -q "$mount" || umount "$mount"
-  done
+  end "$ENGINE/pid" # and containerd with it, unless the engine was killed
+  end "$ENGINE/exec/containerd/containerd.pid"
 }
 
 "$1"
