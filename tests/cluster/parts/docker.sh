@@ -98,6 +98,8 @@ images_are_new() {
   [ -e "$PREFIX/images/ready" ] && [ -z "$(find "${sources[@]}" -newer "$PREFIX/images/ready")" ]
 }
 
+forget_containers() { docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null; }
+
 build_images() {
   local name log=$PREFIX/images/log
   images_are_new && return
@@ -130,6 +132,7 @@ up() {
   write_programs
   make_user
   start_engine
+  forget_containers
   build_images
 }
 
