@@ -111,7 +111,7 @@ def as_we_read(invocation: Invocation, folder: Path) -> Reading:
     words = [w.text for w in invocation.operands]
     words += [w.text for inner in invocation.payload for w in words_of(inner)]
     return {
-        "image": words[0],
+        "image": "".join(words[:1]),
         "command": words[1:],
         "--env": pairs(values.get("--env", []), "="),
         "--entrypoint": values["--entrypoint"][-1:] if "--entrypoint" in values else None,
@@ -214,16 +214,16 @@ def lines_of(folder: Path) -> Iterator[str]:
 
 
 def is_plain(line: str) -> bool:
-    """Whether a shell would run it as one command, as far as shlex tells."""
+    """Whether a shell would read one command in it, and the same words as shlex."""
+    line = line.replace("\\\n", "")
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:
         words = list(lexer)
     except ValueError:
         return False
-    return not any(set(word) <= OPERATORS for word in words) and not any(
-        sign in line for sign in ("$(", "`", "...", "\\n")
-    )
+    odd = any(sign in line for sign in ("$(", "`", "...", "\\n", "\\$", "\n"))
+    return not odd and not any(set(word) <= OPERATORS for word in words)
 
 
 @pytest.mark.skipif(not DOCS, reason="SIFMIGRATE_DOCKER_DOCS names no folder with texts that hold `docker run` lines")
