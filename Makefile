@@ -25,7 +25,7 @@ test: lint types $(STAMP)
 	$(BIN)/sifmigrate rules test
 	$(BIN)/python -m pytest --numprocesses auto
 
-# Real Slurm, Grid Engine, Apptainer and Open MPI in a folder of their own (root, Debian packages); says loudly what it could not test.
+# Real Slurm, Grid Engine, Docker, Apptainer and Open MPI in a folder of their own (root, Debian packages); says loudly what it could not test.
 test-cluster: $(STAMP)
 	bash tests/cluster/up.sh
 	$(BIN)/python -m pytest tests/cluster

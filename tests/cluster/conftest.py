@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import containers
 import lab
 import pytest
 from grid_engine import GRID_ENGINE
 
 from migrate.engine import Plan
 
-ANSWERS = {"slurm": lambda: lab.RUN.answers() and lab.JUDGE.answers(), "gridengine": GRID_ENGINE.answers}
+ANSWERS = {
+    "slurm": lambda: lab.RUN.answers() and lab.JUDGE.answers(),
+    "gridengine": GRID_ENGINE.answers,
+    "docker": containers.answers,
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -39,6 +39,12 @@ NOT_SET
 }
 
 
+def answers() -> bool:
+    """Whether the lab's Docker engine is there."""
+    docker = [LAB / "docker/usr/bin/docker", "--host", f"unix://{SOCKET}", "version"]
+    return subprocess.run(docker, capture_output=True, check=False, timeout=20).returncode == 0
+
+
 def furnished(name: str, script: str) -> Path:
     """A folder of the user's own with the script and the files that it expects."""
     folder = fresh_folder(name)
