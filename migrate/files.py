@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
 from migrate.model import Fault, SifmigrateError, Source
+from migrate.reader.definition import is_definition
 
 MAX_SIZE = 4 * 1024 * 1024  # bytes
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
@@ -28,6 +29,7 @@ REPORTS = ("report.md", "report.json")
 # Shell files may be called by a job script: these are taken whatever they hold, the others by content.
 CALLED = frozenset({".sh", ".bash"})
 SUFFIXES = CALLED | {".sbatch", ".slurm", ".pbs", ".qsub", ".sge", ".job", ".sb", ".sub", ""}
+RECIPES = frozenset({".def", ".recipe", ".singularity", ".apptainer"})  # taken where they define an image
 SHELLS = frozenset({b"sh", b"bash", b"ksh", b"dash", b"zsh", b"csh", b"tcsh"})
 DIRECTIVE = re.compile(rb"^[ \t]*#(?:(?:SBATCH|PBS|BSUB)(?![^\s-])|\$[ \t]*-)", re.MULTILINE)
 
@@ -201,12 +203,15 @@ def is_script(path: Path) -> bool:
 
 def _is_script(entry: os.DirEntry[str] | Path) -> bool:
     suffix = PurePath(entry.name).suffix.lower()
-    if suffix not in SUFFIXES or not stat.S_ISREG(entry.stat().st_mode):
+    recipe = suffix in RECIPES or entry.name.startswith("Singularity.")
+    if not (recipe or suffix in SUFFIXES) or not stat.S_ISREG(entry.stat().st_mode):
         return False
     head, _ = _load(entry, HEAD_SIZE)
     if not head or b"\0" in head:
         return False
-    return suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None
+    if is_definition(head):
+        return True
+    return not recipe and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
 
 
 def _is_shell(head: bytes) -> bool:

@@ -341,6 +341,16 @@ class Job:
             known[kind, key] = frozenset([getattr(i, key) for i in self.by_kind.get(kind, ())])
         return known[kind, key]
 
+    @cached_property
+    def started(self) -> Mapping[int, tuple[Invocation, ...]]:
+        """What a command word starts, by the word's place: once for each set of values that its variables may have."""
+        found: dict[int, list[Invocation]] = {}
+        for part in self.parts():
+            for reading in part.commands:
+                for inner in reading.chain():
+                    found.setdefault(inner.program_word.span.start, []).append(inner)
+        return {start: tuple(readings) for start, readings in found.items()}
+
     def item(self, name: str) -> Item | None:
         """The item that decides option `name` for this job: sbatch lets the last live line win."""
         return self._header.get(name)

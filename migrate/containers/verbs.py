@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.containers.images import why_not
-from migrate.model import Edit, Holder, Invocation, Word
+from migrate.model import Edit, Holder, Invocation, Span, Word
 
 Convert = Callable[[Moving], None]
 
@@ -287,11 +287,13 @@ def _command(m: Moving, new: str, image: Word | None) -> None:
     front = f"env {' '.join(m.before)} " if m.before else ""
     start = program.span.start
     if sudo := _SUDO.search(data, max(0, start - _NEAR), start):
-        start = sudo.start()
-        m.notes.append("Apptainer needs no sudo")
+        word = Span(sudo.start(), sudo.start() + len("sudo"))
+        m.pieces[word, "container-option", "sudo"] = Piece("gone", "Apptainer runs as the caller", removes=True)
+    elif any(w.text == "sudo" for w in m.reading.command.words if w.span.start < start):
+        m.obstacles.append("sudo stands before it, with options or other words between: Apptainer runs as the caller")
     lead = "".join(f" {option}" for option in m.lead)
     edits = [
-        Edit(start, data[start : program.span.end], f"{front}{m.target.command}".encode()),
+        Edit(program.span.start, data[program.span.start : program.span.end], f"{front}{m.target.command}".encode()),
         Edit(named[0].span.start, between, f"{new}{lead}".encode()),
     ]
     if m.after_image and image is not None:

@@ -11,9 +11,11 @@ from operator import attrgetter
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
 from migrate.inventory.collector import SHELLS, Collector, decoded
+from migrate.inventory.definition import take_base
 from migrate.inventory.mentions import submits
 from migrate.inventory.options import take_directive
 from migrate.model import Gap, Job, Source, Tables, Text
+from migrate.reader.definition import is_definition, sections
 from migrate.schedulers import DIALECTS, Directive
 from migrate.schedulers.pbs import joined
 from migrate.schedulers.slurm import first_command
@@ -25,8 +27,31 @@ _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([
 
 
 def take(source: Source, tables: Tables) -> Job:
-    """Every item of a script; any bytes will do."""
-    return _read_job(tables, Text(source.data), {}, 0)
+    """Every item of a script or of a definition file; any bytes will do."""
+    text = Text(source.data)
+    return _read_definition(tables, text) if is_definition(source.data) else _read_job(tables, text, {}, 0)
+
+
+def _read_definition(tables: Tables, text: Text) -> Job:
+    """A definition file of an image: its header and the scripts in its sections."""
+    collector = Collector(
+        tables=tables, read_job=partial(_read_job, tables, definition=True), text=text, depth=0, headers=[]
+    )
+    for section in sections(text.data):
+        take_base(collector, section)
+        if section.is_shell:
+            part = Text(text.data[section.start : section.end], section.start)
+            collector.script(part, contained=section.in_image)
+    return Job(
+        text=text,
+        shell="definition",  # noqa: S604 - no argument of subprocess
+        dialect=None,
+        items=tuple(sorted(collector.items.values(), key=_ORDER)),
+        commands=(),
+        gaps=tuple(collector.gaps),
+        jobs=tuple(collector.jobs),
+        insert_at=None,
+    )
 
 
 def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
@@ -38,6 +63,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     contained: bool = False,
     frozen: bool = False,
     around: str = "",
+    definition: bool = False,
 ) -> Job:
     directives = [d for name, read in DIALECTS.items() for d in read(text, tables.schedulers[name].directive_options)]
     live = [d for d in directives if d.live]
@@ -55,6 +81,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         frozen=frozen,
         dialect=speaks,
         dialects=dialects or ((speaks,) if speaks else ()),
+        definition=definition,
     )
     if shell in SHELLS:
         dead = next((d.span.start for d in directives if not d.live), text.at(0))

@@ -36,6 +36,7 @@ class Collector:
     moves: bool = False  # a command of a container tool other than Apptainer was seen
     dialect: str = ""  # whose qsub and qstat its commands are
     dialects: tuple[str, ...] = ()  # whose variables it may use
+    definition: bool = False  # it is a section of an image's definition file
 
     @cached_property
     def commands_known(self) -> Mapping[str, CommandTable]:

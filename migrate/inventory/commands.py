@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from migrate.commands import interpret
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, resources, take_assigned_word, take_option
-from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span
+from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span, Verb
 from migrate.reader.layout import NOWHERE
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
@@ -62,6 +62,8 @@ def take_invocation(c: Collector, reading: Invocation, *, runs: bool = True) -> 
     (c.commands if runs else c.hidden).append(reading)
     contained = c.contained
     for inner in reading.chain():
+        if inner.program == "sudo":
+            _take_sudo(c, inner)
         if inner.table is not None:
             _take_tabled(c, inner, outermost=inner is reading, contained=contained)
         elif _is_script(inner):
@@ -140,7 +142,11 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
 def _take_container(c: Collector, inner: Invocation) -> None:
     _take_program(c, inner, "container-command")
     verb = inner.table.verbs.get(inner.verb) if inner.table else None
+    if verb is not None and verb.to and inner.table is not None and not inner.table.family:
+        _take_old_verb(c, inner, verb)
     layout = verb.operands if verb else ()
+    if layout[:1] == ("file",) and len(inner.operands) == 1:
+        layout = layout[1:]  # the file that is written may be left out
     family = inner.table.family if inner.table else ""
     for name, word in zip(layout, inner.operands, strict=False):
         if name == "image":
@@ -158,11 +164,62 @@ def _take_container(c: Collector, inner: Invocation) -> None:
                     verb=inner.verb,
                     constant=word.constant,
                     editable=word.editable,
-                    reason="the image that the command names",
                     group=inner.program_word.span.start,
+                    reason="the image that the command names",
                     family=family,
                 )
             )
+
+
+def _take_old_verb(c: Collector, inner: Invocation, verb: Verb) -> None:
+    """The words of a sub-command that has another name today (`instance.start`)."""
+    first, last = inner.verb_words[0], inner.verb_words[-1]
+    c.add(
+        Item(
+            "container-command",
+            inner.verb,
+            Span(first.span.start, last.span.end),
+            value=inner.verb,
+            value_span=first.part(0),
+            place="command",
+            program=inner.program,
+            verb=inner.verb,
+            editable=all(w.editable for w in inner.verb_words),
+            group=inner.program_word.span.start,
+            fate=verb.fate,
+            reason=verb.reason,
+        )
+    )
+
+
+def _take_sudo(c: Collector, inner: Invocation) -> None:
+    """`sudo` before a container tool, or anywhere in the recipe of an image: it can go where its options are plain."""
+    started = inner.payload[0] if inner.payload else None
+    container = started is not None and started.table is not None and started.table.kind == "container"
+    if started is None or not (container or c.definition):
+        return
+    word, end = inner.program_word, started.program_word.span.start
+    base = c.text.at(0)
+    plain = c.text.exact and _PLAIN_SUDO.fullmatch(c.text.data[word.span.start - base : end - base]) is not None
+    c.add(
+        Item(
+            "container-option",
+            "sudo",
+            word.span,
+            place="command",
+            program=started.program if container else "definition",
+            verb=started.verb,
+            editable=plain and word.editable and started.program_word.editable,
+            group=end,
+            remove=Span(word.span.start, end),
+            family=started.table.family if started.table else "",
+            fate="review",
+            reason="sudo asks for a password, or is not there at all",
+        )
+    )
+
+
+_PLAIN_SUDO = re.compile(rb"sudo(?:[ \t]+(?:-[EnHP]+|--preserve-env|--non-interactive|--set-home))*[ \t]+")
 
 
 def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:

@@ -138,6 +138,8 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     words = [w for w in (value, option.second) if w is not None]
     # of another tool's options none can stay as it is: rules say what becomes of them
     fate: Fate = "review" if row is None or family else row.fate
+    if kind == "container-option" and fate == "removed":
+        fate = "review"  # a rule takes it out; without that rule it stays, and is wrong
     reason = f"{option.fault}: it stays as it is" if row is None else row.reason
     if family:
         reason = f"an option of `{program} {verb}`, which is decided as a whole".replace(" `,", "`,")
