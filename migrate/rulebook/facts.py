@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from migrate.model import Invocation, Job, Partition, Target
+from migrate.rulebook.containers import CONTAINERS
 from migrate.rulebook.context import Context, Fact, once, replaced
 from migrate.rulebook.docker import DOCKER
 from migrate.rulebook.foreign import FOREIGN
@@ -232,5 +233,6 @@ FACTS: dict[str, Fact] = {
     "header": lambda c: "yes" if c.job.insert_at is not None else None,
     **FOREIGN,
     **DOCKER,
+    **CONTAINERS,
 }
 OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines"))

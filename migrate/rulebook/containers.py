@@ -1,0 +1,381 @@
+"""Facts about how a script calls Singularity or Apptainer, and about definition files of images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+
+from migrate.inventory.definition import PREFIXES
+from migrate.model import Invocation, Item, Job, Option, OptionRow, Span
+from migrate.reader.definition import HEADER, sections
+from migrate.rulebook.context import Context
+
+_TOOLS = frozenset({"singularity", "apptainer"})
+_STARTING = frozenset({"exec", "run", "shell", "test", "instance start", "instance run", "instance.start"})
+_BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)*")
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def _readings(c: Context) -> tuple[Invocation, ...]:
+    """The container command that the item is, or is part of, once for each set of values of its variables."""
+    found = c.job.started.get(c.item.group, ()) if c.item is not None and c.item.group is not None else ()
+    return tuple(r for r in found if r.program in _TOOLS)
+
+
+def _option(c: Context) -> tuple[Invocation, Option, OptionRow] | None:
+    """The item as an option of its command, where its text begins with the option as it is spelled."""
+    for reading in _readings(c):
+        for option in reading.options:
+            here = c.item is not None and option.span == c.item.span and option.row is not None
+            if here and option.row is not None and c.source.text(option.span).startswith(option.spelled):
+                return reading, option, option.row
+    return None
+
+
+def _new_option(c: Context) -> str | None:
+    """An option under its name of today, value and all; the file that `pull` writes stands before the address."""
+    found = _option(c)
+    if found is None:
+        return None
+    reading, option, row = found
+    text = c.source.text(option.span)[len(option.spelled) :]
+    value = text[1:].lstrip() if text[:1] in {"=", " ", "\t"} else text
+    if row.name in {"--name", "-n"} and reading.verb == "pull" and _is_last(c, reading, option):
+        return value
+    if not row.to:
+        return None
+    return row.to + (f"={text}" if text and text[0] not in "= \t\\" else text)
+
+
+def _is_last(c: Context, reading: Invocation, option: Option) -> bool:
+    """Whether the command's one operand stands right behind the option."""
+    words = reading.operands
+    return len(words) == 1 and bool(_BETWEEN.fullmatch(c.source.data[option.span.end : words[0].span.start]))
+
+
+def _needless_option(c: Context) -> str | None:
+    """Yes where the option is a word of its own that says nothing any more."""
+    found = _option(c)
+    if found is None or found[2].fate != "removed":
+        return None
+    _, option, _ = found
+    before, after = c.source.data[: option.span.start][-1:], c.source.data[option.span.end :][:1]
+    return "yes" if before in _BLANKS and after in _BLANKS else None
+
+
+_BLANKS = frozenset({b" ", b"\t", b"\n", b"\r", b'"', b"'", b""})
+
+
+def _new_verb(c: Context) -> str | None:
+    """The sub-command of today, of an item that is one of Singularity 2."""
+    if c.item is None or c.item.value != c.item.verb:
+        return None
+    for reading in _readings(c):
+        verb = reading.table.verbs.get(reading.verb) if reading.table else None
+        if verb is not None and verb.to:
+            return verb.to
+    return None
+
+
+def _has(reading: Invocation, *names: str) -> bool:
+    return any(o.name in names for o in reading.options)
+
+
+def _no_command(c: Context) -> str | None:
+    """Yes where `exec` names an image and nothing to run in it."""
+    readings = _readings(c)
+    whole = all(
+        r.verb == "exec" and len(r.operands) == 1 and r.operands[0].constant and not r.payload and not r.strays
+        for r in readings
+    )
+    return "yes" if readings and whole else None
+
+
+# ------------------------------------------------------------------------------------------------ images
+
+
+def _image(reading: Invocation, c: Context) -> Item | None:
+    start = reading.program_word.span.start
+    return next((i for i in c.job.by_kind.get("image", ()) if i.group == start), None)
+
+
+def _image_value(c: Context) -> str | None:
+    """The image of the command that the item belongs to."""
+    image = next((i for r in _readings(c) if (i := _image(r, c))), None)
+    return image.value if image else None
+
+
+def _answer(c: Context) -> str | None:
+    """What the target's file says of the image, as text for all of the item."""
+    item = c.item
+    if item is None or item.kind != "image":
+        return None
+    answer = c.target.answers.get("image", {}).get(item.value or "")
+    if answer is None or item.place != "definition":
+        return answer
+    agent = next((a for a, prefix in PREFIXES.items() if prefix and answer.startswith(prefix)), "localimage")
+    text = c.source.text(item.span)
+    base = item.name if item.value_span is None else c.source.text(item.value_span)
+    if text.endswith(base):  # `Bootstrap:` stands above `From:`
+        return re.sub(r"\A\S+", agent, text[: -len(base)]) + answer.removeprefix(PREFIXES[agent])
+    return None
+
+
+def _endpoint(c: Context) -> str | None:
+    """Where library:// images of the command come from: abci, given (the script names a server), none."""
+    if c.item is None or c.item.kind != "image":
+        return None
+    text = c.job.text.data
+    named = [o.value.text for r in _readings(c) for o in r.options if o.name == "--library" and o.value]
+    named += [m[0].decode("latin-1") for m in _SERVER.finditer(text)]
+    if any("abci" in n.lower() for n in named) or (not named and c.site.id.startswith("abci")):
+        return "abci"
+    return "given" if named else "none"
+
+
+_SERVER = re.compile(
+    rb"(?m)(?:singularity|apptainer)[ \t]+remote[ \t]+(?:add|use|login)[ \t][^\n]*"
+    rb"|(?:SINGULARITY|APPTAINER)_LIBRARY=[^\n]*|^[ \t]*[Ll]ibrary[ \t]*:[^\n]*"
+)
+
+
+def _made_here(c: Context) -> str | None:
+    """Yes where the script itself pulls or builds the image file under this name."""
+    name = c.item.name if c.item else ""
+    for reading in chain.from_iterable(c.job.started.values()):
+        if reading.program in _TOOLS and reading.verb in {"pull", "build"}:
+            written = [*reading.operands[:1], *(o.value for o in reading.options if o.name in {"--name", "-n"})]
+            if any(w is not None and w.text.rsplit("/", 1)[-1] == name.rsplit("/", 1)[-1] for w in written):
+                return "yes"
+    return None
+
+
+def _old_pull_name(c: Context) -> str | None:
+    """The file that Singularity 2 made of an address without a name, where the script uses that file."""
+    item = c.item
+    if item is None or item.kind != "image" or item.verb != "pull" or not item.constant:
+        return None
+    readings = _readings(c)
+    match = _ADDRESS.fullmatch(item.value or "")
+    if match is None or any(len(r.operands) != 1 or _has(r, "--name", "-n") for r in readings):
+        return None
+    names = [f"{match[1]}-{match[2] or 'latest'}.{end}" for end in ("simg", "img")]
+    used = {(i.value or "").rsplit("/", 1)[-1] for i in c.job.by_kind["image"]}
+    return next((n for n in names if n in used), None)
+
+
+_ADDRESS = re.compile(r"(?:docker|shub)://(?:[^/\s]+/)*([\w.-]+?)(?::([\w.-]+))?")
+
+
+# ------------------------------------------------------------------------------------------------ installing
+
+
+def _installs(c: Context) -> str | None:
+    """What a command installs into its read-only image: pip, system, or tmpfs where it goes into memory."""
+    for reading in _readings(c):
+        if reading.verb not in _STARTING or _has(reading, "--writable", "--overlay"):
+            continue
+        image = _image(reading, c)
+        if image is None or not _FILE_OR_ADDRESS.search(image.value or ""):
+            continue
+        found = next(filter(None, (_install(i, c) for i in _started_in(reading, c.job))), None)
+        if found:
+            return "tmpfs" if _has(reading, "--writable-tmpfs") else found
+    return None
+
+
+_FILE_OR_ADDRESS = re.compile(r"\.(?:sif|simg|img|sqsh)\Z|://")
+
+
+def _started_in(reading: Invocation, job: Job) -> Iterator[Invocation]:
+    """The commands that a container command starts, by its words or in a script among them."""
+    for inner in reading.payload:
+        yield from inner.chain()
+    span = reading.command.span
+    for part in job.parts():
+        if part.contained and span.start <= part.text.at(0) < span.end:
+            for command in part.commands:
+                yield from command.chain()
+
+
+def _install(inner: Invocation, c: Context) -> str | None:
+    words = _words(inner, c)
+    program = inner.program_word.text
+    if _PYTHON.fullmatch(program) and words[:2] == ["-m", "pip"]:
+        program, words = "pip", words[2:]
+    verb = next((w for w in words if not w.startswith("-")), "")
+    if _PIP.fullmatch(program) and verb == "install":
+        elsewhere = any(w.split("=")[0] in _ELSEWHERE for w in words) or _PLACES.search(c.job.text.data)
+        return None if elsewhere else "pip"
+    if program in _SYSTEM and verb in _SYSTEM[program]:
+        return None if any(w.split("=")[0] in {"-p", "--prefix", "--download-only"} for w in words) else "system"
+    return None
+
+
+def _words(inner: Invocation, c: Context) -> list[str]:
+    """What stands behind a program; of a command that no table knows only the text is at hand."""
+    if inner.operands or inner.table is not None:
+        return [w.text for w in inner.operands]
+    text = c.source.text(Span(inner.program_word.span.end, max(inner.command.span.end, inner.program_word.span.end)))
+    return [w.strip("\"'") for w in text.replace("\\\n", " ").split()]
+
+
+_PIP = re.compile(r"pip[\d.]*")
+_PYTHON = re.compile(r"python[\d.]*")
+_ELSEWHERE = frozenset({"--user", "--target", "-t", "--prefix", "--root", "--dry-run"})
+_PLACES = re.compile(rb"PYTHONUSERBASE=|PIP_(?:TARGET|PREFIX|USER)=|virtualenv |-m[ \t]+venv |/bin/activate")
+_PACKAGES = frozenset({"install", "update", "upgrade", "add", "remove"})
+_SYSTEM = dict.fromkeys(["apt-get", "apt", "yum", "dnf", "apk", "zypper", "conda", "mamba", "micromamba"], _PACKAGES)
+
+
+def _extension(c: Context) -> str | None:
+    """The package whose CUDA code pip builds in a container without seeing the PyTorch that is there."""
+    if b"pip" not in c.job.text.data:
+        return None
+    for part in c.job.parts():
+        for reading in part.commands:
+            for inner in reading.chain():
+                if (name := _built(inner, c)) and (part.contained or _is_in_container(reading)):
+                    return name
+    return None
+
+
+def _is_in_container(reading: Invocation) -> bool:
+    return any(i.table is not None and i.table.kind == "container" for i in reading.chain())
+
+
+def _built(inner: Invocation, c: Context) -> str:
+    words = _words(inner, c)
+    pip = _PIP.fullmatch(inner.program) or (_PYTHON.fullmatch(inner.program) and words[:2] == ["-m", "pip"])
+    if not pip or "install" not in words or "--no-build-isolation" in words:
+        return ""
+    name = next((m[1] for w in words if (m := _CUDA_CODE.search(w))), "")
+    return "" if name == "deepspeed" and b"DS_BUILD_" not in c.job.text.data else name
+
+
+_CUDA_CODE = re.compile(
+    r"(?:^|/)(flash[-_]attn|apex|deepspeed|mamba[-_]ssm|causal[-_]conv1d|transformer[-_]engine"
+    r"|(?<=facebookresearch/)xformers)(?![\w-])",
+    re.IGNORECASE,
+)
+
+
+# ------------------------------------------------------------------------------------------------ places
+
+
+def _hidden(c: Context) -> str | None:
+    """A path of the caller's that the command names, although it asks that nothing of the caller's be seen."""
+    for reading in _readings(c):
+        if _has(reading, "--bind", "--mount", "--home", "--workdir", "--cwd", "--pwd"):
+            continue
+        words = [*reading.operands[1:], *(w for i in reading.payload for w in (i.program_word, *i.operands))]
+        found = next((w.text for w in words if _OWN_PATH.fullmatch(w.text)), None)
+        if found is not None:
+            return None if _BINDS.search(c.job.text.data) else found
+    return None
+
+
+_OWN_PATH = re.compile(r"(?:~|\$HOME|\$\{HOME\}|\.{1,2})/\S+|[\w.-]+(?:/[\w.-]+)*\.(?:py|sh|R|pl|jl)")
+_BINDS = re.compile(rb"(?:SINGULARITY|APPTAINER)_(?:BIND|BINDPATH|MOUNT|HOME)=")
+
+
+def _several_tasks(c: Context) -> str | None:
+    """What makes several tasks of the job run at once; None where one does, as far as the directives say."""
+    for item in c.job.by_kind.get("directive", ()):
+        if item.place != "header":
+            continue
+        if item.name == "--array" or (item.name, item.dialect) in _ARRAYS:
+            return "its array"
+        if item.name in _COUNTS and re.match(r"[2-9]|\d\d", item.value or ""):
+            return f"its {item.name}"
+    return None
+
+
+_ARRAYS = frozenset({("-t", "grid_engine"), ("-t", "pbs"), ("-J", "pbs")})
+_COUNTS = frozenset({"--ntasks", "--ntasks-per-node", "--nodes"})
+
+
+def _made_overlay(c: Context) -> str | None:
+    """The program that makes a file system in a file, in a script that uses an overlay or sizes a file for one."""
+    if b"mkfs" not in c.job.text.data and b"mke2fs" not in c.job.text.data:
+        return None
+    programs = {r.program for r in chain.from_iterable(c.job.started.values())}
+    maker = next((p for p in ("mkfs.ext3", "mkfs.ext4", "mke2fs") if p in programs), None)
+    return maker if maker and programs & {"dd", "truncate", "fallocate", *_TOOLS} else None
+
+
+def _new_group(c: Context) -> str | None:
+    """The command that changes the group in a script that builds an image."""
+    if b"newgrp" not in c.job.text.data:
+        return None
+    started = list(chain.from_iterable(c.job.started.values()))
+    builds = any(r.program in _TOOLS and r.verb == "build" for r in started)
+    return next((r.program for r in started if r.program == "newgrp"), None) if builds else None
+
+
+def _twin(c: Context) -> str | None:
+    """The APPTAINER_ variable that the job sets as well, to something else."""
+    item = c.item
+    if item is None or not item.name.startswith("SINGULARITY"):
+        return None
+    name = item.name.replace("SINGULARITY", "APPTAINER", 1)
+    for other in c.job.by_kind["container-option"]:
+        if other.name == name and other.value != item.value and item.name not in (other.value or ""):
+            return None if name in (item.value or "") else name
+    return None
+
+
+# ------------------------------------------------------------------------------------------------ definitions
+
+
+def _definition(c: Context) -> str | None:
+    return "yes" if c.job.shell == "definition" else None
+
+
+def _sections(c: Context) -> str | None:
+    """The names of a definition file's sections."""
+    return " ".join(s.name for s in sections(c.job.text.data)) if _definition(c) else None
+
+
+def _section(c: Context) -> str | None:
+    """The section of a definition file in which the item stands."""
+    if not _definition(c) or c.item is None:
+        return None
+    at = c.item.span.start
+    return next((s.name for s in sections(c.job.text.data) if s.start <= at < s.end), None)
+
+
+def _bootstrap(c: Context) -> str | None:
+    """What the last stage of a definition file is built from."""
+    if not _definition(c):
+        return None
+    data = c.job.text.data
+    lines = [s.lines["bootstrap"] for s in sections(data) if s.name == HEADER and "bootstrap" in s.lines]
+    return data[lines[-1].start : lines[-1].end].decode("latin-1").lower() if lines else None
+
+
+CONTAINERS: Mapping[str, Callable[[Context], str | None]] = {
+    "verb": lambda c: c.item.verb if c.item else None,
+    "new_container_option": _new_option,
+    "needless_container_option": _needless_option,
+    "new_container_verb": _new_verb,
+    "no_command": _no_command,
+    "image": _image_value,
+    "image_answer": _answer,
+    "library_endpoint": _endpoint,
+    "made_here": _made_here,
+    "old_pull_name": _old_pull_name,
+    "installs": _installs,
+    "cuda_extension": _extension,
+    "hidden_path": _hidden,
+    "several_tasks": _several_tasks,
+    "made_overlay": _made_overlay,
+    "new_group": _new_group,
+    "twin_variable": _twin,
+    "definition_file": _definition,
+    "sections": _sections,
+    "section": _section,
+    "bootstrap": _bootstrap,
+}
