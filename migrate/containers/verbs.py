@@ -172,7 +172,13 @@ def _starter(m: Moving, name: Word) -> Invocation | None:
     for other in m.others:
         forms = {o.row.form: o for o in other.options if o.row is not None}
         named = forms.get("instance_name")
-        if other.verb == "run" and "detach" in forms and named and named.value and m.value(named.value) == m.value(name):
+        if (
+            other.verb == "run"
+            and "detach" in forms
+            and named
+            and named.value
+            and m.value(named.value) == m.value(name)
+        ):
             return other
     return None
 

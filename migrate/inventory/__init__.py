@@ -42,9 +42,9 @@ def _read_definition(tables: Tables, text: Text) -> Job:
         if section.is_shell:
             part = Text(text.data[section.start : section.end], section.start)
             collector.script(part, contained=section.in_image)
-    return Job(
+    return Job(  # noqa: S604 - it is no shell that runs anything
         text=text,
-        shell="definition",  # noqa: S604 - no argument of subprocess
+        shell="definition",
         dialect=None,
         items=tuple(sorted(collector.items.values(), key=_ORDER)),
         commands=(),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from migrate.commands import interpret
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, resources, take_assigned_word, take_option
-from migrate.model import Assignment, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span, Verb
+from migrate.model import Assignment, CommandTable, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span, Verb
 from migrate.reader.layout import NOWHERE
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
@@ -116,8 +116,9 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
     verb = table.verbs.get(inner.verb)
     name = f"{inner.program} {inner.verb}".strip()
     unknown = bool(table.verbs) and verb is None and bool(inner.verb)
-    fate = "review" if unknown else (verb or table).fate
-    reason = f"`{name}` is in no table; it stays as it is" if unknown else (verb or table).reason or table.reason
+    row = table if verb is None or _is_old(table, verb) else verb
+    fate = "review" if unknown else row.fate
+    reason = f"`{name}` is in no table; it stays as it is" if unknown else row.reason or table.reason
     start = len(word.text) - len(inner.program)
     c.add(
         Item(
@@ -142,14 +143,14 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
 def _take_container(c: Collector, inner: Invocation) -> None:
     _take_program(c, inner, "container-command")
     verb = inner.table.verbs.get(inner.verb) if inner.table else None
-    if verb is not None and verb.to and inner.table is not None and not inner.table.family:
+    if verb is not None and inner.table is not None and _is_old(inner.table, verb):
         _take_old_verb(c, inner, verb)
     layout = verb.operands if verb else ()
     if layout[:1] == ("file",) and len(inner.operands) == 1:
         layout = layout[1:]  # the file that is written may be left out
     family = inner.table.family if inner.table else ""
     for name, word in zip(layout, inner.operands, strict=False):
-        if name == "image":
+        if name == "image" and not _RECIPE.search(word.text):
             # another tool's image gets its address where it is used: its variable may also be what is built or tagged
             here = word.origin if word.origin is not None and family else word
             c.add(
@@ -169,6 +170,14 @@ def _take_container(c: Collector, inner: Invocation) -> None:
                     family=family,
                 )
             )
+
+
+_RECIPE = re.compile(r"\.(?:def|recipe)\Z|(?:\A|/)Singularity[^/]*\Z")  # an image is built by it, it is none
+
+
+def _is_old(table: CommandTable, verb: Verb) -> bool:
+    """Whether a sub-command of Apptainer has another name today, and so is an item of its own."""
+    return bool(verb.to) and table.kind == "container" and not table.family
 
 
 def _take_old_verb(c: Collector, inner: Invocation, verb: Verb) -> None:
@@ -219,7 +228,7 @@ def _take_sudo(c: Collector, inner: Invocation) -> None:
     )
 
 
-_PLAIN_SUDO = re.compile(rb"sudo(?:[ \t]+(?:-[EnHP]+|--preserve-env|--non-interactive|--set-home))*[ \t]+")
+_PLAIN_SUDO = re.compile(rb"sudo(?:[ \t]+(?:-[EnHP]+|--preserve-env|--non-interactive|--set-home))*(?:[ \t]|\\\r?\n)+")
 
 
 def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 
 from migrate.inventory.definition import PREFIXES
-from migrate.model import Invocation, Item, Job, Option, OptionRow, Span
+from migrate.model import Invocation, Job, Option, OptionRow, Span
 from migrate.reader.definition import HEADER, sections
 from migrate.rulebook.context import Context
 
@@ -96,15 +96,16 @@ def _no_command(c: Context) -> str | None:
 # ------------------------------------------------------------------------------------------------ images
 
 
-def _image(reading: Invocation, c: Context) -> Item | None:
-    start = reading.program_word.span.start
-    return next((i for i in c.job.by_kind.get("image", ()) if i.group == start), None)
+def _image(reading: Invocation) -> str:
+    """The image that a command names, as far as it is known."""
+    verb = reading.table.verbs.get(reading.verb) if reading.table else None
+    at = verb.operands.index("image") if verb and "image" in verb.operands else -1
+    return reading.operands[at].text if 0 <= at < len(reading.operands) else ""
 
 
 def _image_value(c: Context) -> str | None:
     """The image of the command that the item belongs to."""
-    image = next((i for r in _readings(c) if (i := _image(r, c))), None)
-    return image.value if image else None
+    return next((image for r in _readings(c) if (image := _image(r))), None)
 
 
 def _answer(c: Context) -> str | None:
@@ -177,8 +178,7 @@ def _installs(c: Context) -> str | None:
     for reading in _readings(c):
         if reading.verb not in _STARTING or _has(reading, "--writable", "--overlay"):
             continue
-        image = _image(reading, c)
-        if image is None or not _FILE_OR_ADDRESS.search(image.value or ""):
+        if not _FILE_OR_ADDRESS.search(_image(reading)):
             continue
         found = next(filter(None, (_install(i, c) for i in _started_in(reading, c.job))), None)
         if found:
@@ -193,9 +193,10 @@ def _started_in(reading: Invocation, job: Job) -> Iterator[Invocation]:
     """The commands that a container command starts, by its words or in a script among them."""
     for inner in reading.payload:
         yield from inner.chain()
-    span = reading.command.span
+    span, document = reading.command.span, reading.command.heredoc
     for part in job.parts():
-        if part.contained and span.start <= part.text.at(0) < span.end:
+        start = part.text.at(0)
+        if part.contained and (span.start <= start < span.end or (document and document.at(0) == start)):
             for command in part.commands:
                 yield from command.chain()
 
