@@ -181,7 +181,7 @@ def _installs(c: Context) -> str | None:
         if not _FILE_OR_ADDRESS.search(_image(reading)):
             continue
         found = next(filter(None, (_install(i, c) for i in _started_in(reading, c.job))), None)
-        if found:
+        if found and not (found == "pip" and _has_own_home(reading)):
             return "tmpfs" if _has(reading, "--writable-tmpfs") else found
     return None
 
@@ -199,6 +199,12 @@ def _started_in(reading: Invocation, job: Job) -> Iterator[Invocation]:
         if part.contained and (span.start <= start < span.end or (document and document.at(0) == start)):
             for command in part.commands:
                 yield from command.chain()
+
+
+def _has_own_home(reading: Invocation) -> bool:
+    """Whether the folder into which pip falls back (~/.local) is one of the caller's choice."""
+    binds = (o.value.text for o in reading.options if o.name in {"--bind", "--mount"} and o.value)
+    return _has(reading, "--home") or any(".local" in bind for bind in binds)
 
 
 def _install(inner: Invocation, c: Context) -> str | None:
