@@ -175,7 +175,7 @@ _ADDRESS = re.compile(r"(?:docker|shub)://(?:[^/\s]+/)*([\w.-]+?)(?::([\w.-]+))?
 
 def _installs(c: Context) -> str | None:
     """What a command installs into its read-only image: pip, system, or tmpfs where it goes into memory."""
-    for reading in _readings(c):
+    for reading in _readings(c) if b"install" in c.job.text.data or b" add " in c.job.text.data else ():
         if reading.verb not in _STARTING or _has(reading, "--writable", "--overlay"):
             continue
         if not _FILE_OR_ADDRESS.search(_image(reading)):
