@@ -132,8 +132,8 @@ class _Reader:
         if table.gathers:
             late = tuple(_late_options(table, table.verbs.get(verb), operands))
             options += late
-            taken = {w.span for o in late for w in (o.value,) if w} | {o.span for o in late}
-            operands = tuple(w for w in operands if w.span not in taken)
+            taken = [o.span for o in late]
+            operands = tuple(w for w in operands if not any(t.start <= w.span.start < t.end for t in taken))
         for segment in segments:  # `mpirun -n 1 a : -n 2 b`
             further = self.invocation((words[0], *segment))
             options += further.options if further else ()
@@ -182,7 +182,7 @@ class _Reader:
                 return tuple(options), words[i + 1 :]
             if not text.startswith("-") or (text == "-" and "-" not in rows):
                 break
-            found = read_option(words, i, rows, long_single_dash=table.long_single_dash, prefixes=table.prefixes)
+            found = _by_table(table, words, i, rows)
             options += found.options
             i += found.used
             if any(o.row is None for o in found.options):
@@ -217,6 +217,17 @@ class Found(NamedTuple):
     used: int
 
 
+def _by_table(table: CommandTable, words: Sequence[Word], at: int, rows: Mapping[str, OptionRow]) -> Found:
+    return read_option(
+        words,
+        at,
+        rows,
+        long_single_dash=table.long_single_dash,
+        prefixes=table.prefixes,
+        equals=table.kind == "container",
+    )
+
+
 def read_option(
     words: Sequence[Word],
     at: int,
@@ -224,11 +235,12 @@ def read_option(
     *,
     long_single_dash: bool = False,
     prefixes: bool = False,
+    equals: bool = False,
 ) -> Found:
     """The option (or cluster of short ones) at words[at]; an unknown one comes back with no row and no value."""
     word = words[at]
     text = word.text
-    name, equals, _ = text.partition("=")
+    name, glue, _ = text.partition("=")
     if text.startswith("--") or (long_single_dash and (name in rows or len(name) > 2)):  # noqa: PLR2004 - `-x`
         row = rows.get(name) or (_by_prefix(name, rows) if prefixes else None)
         if row is None:
@@ -238,17 +250,17 @@ def read_option(
                         name,
                         name,
                         word.span,
-                        _glued(word, len(name) + 1) if equals else None,
+                        _glued(word, len(name) + 1) if glue else None,
                         None,
                         fault=_UNKNOWN,
                     ),
                 ),
                 1,
             )
-        if equals:
+        if glue:
             return Found((Option(row.name, name, word.span, _glued(word, len(name) + 1), row),), 1)
         return _separate(words, at, row, name, word.span.start)
-    return _cluster(words, at, rows)
+    return _cluster(words, at, rows, equals=equals)
 
 
 def _by_prefix(name: str, rows: Mapping[str, OptionRow]) -> OptionRow | None:
@@ -278,8 +290,11 @@ def _separate(words: Sequence[Word], at: int, row: OptionRow, spelled: str, star
     return Found((Option(row.name, spelled, span, value, row, second),), 1 + wanted)
 
 
-def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow]) -> Found:
-    """`-it`, `-N2`, `-e A=b`: letters in one word, of which the first that takes a value ends the cluster."""
+def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow], *, equals: bool) -> Found:
+    """`-it`, `-N2`, `-e A=b`: letters in one word, of which the first that takes a value ends the cluster.
+
+    `equals`: a `=` behind the letter is not of the value (`-e=A=b`), as programs written in Go have it (pflag).
+    """
     word = words[at]
     options: list[Option] = []
     for i in range(1, len(word.text)):
@@ -293,7 +308,8 @@ def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow]) -> F
             options.append(Option(row.name, letter, span if rest or i > 1 else word.span, None, row))
             continue
         if rest:
-            glued = Option(row.name, letter, Span(span.start, word.span.end), _glued(word, i + 1), row)
+            value = _glued(word, i + 2 if equals and rest.startswith("=") else i + 1)
+            glued = Option(row.name, letter, Span(span.start, word.span.end), value, row)
             return Found((*options, glued), 1)
         last = _separate(words, at, row, letter, span.start)
         return Found((*options, *last.options), last.used)
@@ -325,7 +341,7 @@ def _late_options(table: CommandTable, verb: Verb | None, operands: tuple[Word, 
         if not operands[i].text.startswith("-") or operands[i].text == "-":
             i += 1
             continue
-        found = read_option(operands, i, rows, long_single_dash=table.long_single_dash, prefixes=table.prefixes)
+        found = _by_table(table, operands, i, rows)
         yield from found.options
         i += found.used
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from migrate.containers.command import Key, Moving, Piece
 from migrate.containers.forms import FORMS
@@ -30,8 +32,15 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
     for moving in moved:
         told = _left(moving) if moving.obstacles else moving.pieces
         for key, piece in told.items():
-            pieces.setdefault(key, piece)
+            pieces[key] = _joined(pieces[key], piece) if key in pieces else piece
     return pieces
+
+
+def _joined(one: Piece, other: Piece) -> Piece:
+    """A word that several commands share (`$RUN a; $RUN b`), with what each of them changes beside it."""
+    edits = tuple(sorted({*one.edits, *other.edits}, key=lambda e: (e.start, e.end)))
+    worse = other if other.outcome == "look" and one.outcome == "done" else one
+    return replace(worse, edits=edits)
 
 
 def _readings(part: Job) -> Iterator[Invocation]:
@@ -61,17 +70,19 @@ def _moved(
     verb = known or Verb(reading.verb, {}, ())
     moving = Moving(reading, verb, source, target, part.constants, direct, images, [r for _, r in found])
     uncertain = next((o.spelled for o in reading.options if o.row is None), "")
-    if uncertain:
+    if known is not None and known.form not in VERBS:
+        leave(moving)
+    elif uncertain:
         moving.obstacles.append(f"no table knows {uncertain}")
     elif known is None:
         moving.obstacles.append(f"`{reading.program} {reading.verb}` is in no table")
     elif not reading.program_word.editable or reading.strays:
         moving.obstacles.append("its words are not certain")
     else:
-        for option in reading.options if verb.form in VERBS else ():
+        for option in reading.options:
             _option(moving, option)
         moving.tidy()
-        VERBS.get(verb.form, leave)(moving)
+        VERBS[verb.form](moving)
         moving.tidy_lines()
     return moving
 
@@ -98,9 +109,13 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
         for key in moving.pieces:
             by_key[key].append(moving)
     for key, those in by_key.items():
-        if len({m.pieces[key].edits for m in those if not m.obstacles}) > 1:
+        if _contradict({e for m in those if not m.obstacles for e in m.pieces[key].edits}):
             for moving in those:
                 moving.obstacles.append("its words stand in a variable that another command reads in another way")
+    for moving in moved:
+        starter = next((m for m in moved if m.reading is moving.starter), None)
+        if starter is not None:
+            by_key[Span(-1, len(by_key)), "container-command", ""] = [moving, starter]
     changed = True
     while changed:
         changed = False
@@ -109,6 +124,14 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
                 changed = True
                 for moving in those:
                     moving.obstacles = moving.obstacles or ["it shares words with a command that is left as it is"]
+
+
+def _contradict(edits: set[Edit]) -> bool:
+    """Whether two edits would change the same bytes in two ways."""
+    in_order = sorted(edits, key=lambda e: (e.start, e.end))
+    return any(
+        b.start < a.end or (a.start == b.start and a.before and b.before) for a, b in itertools.pairwise(in_order)
+    )
 
 
 def _left(moving: Moving) -> dict[Key, Piece]:

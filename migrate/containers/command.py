@@ -63,6 +63,7 @@ class Moving:
     runtime: set[str] = field(default_factory=set)  # what the options ask of it: init, read_only, ipc, pid, stdin, …
     carried: list[str] = field(default_factory=list)  # options that later `exec`s of an instance repeat
     name: str = ""
+    starter: Invocation | None = None  # the command that starts the container which this one is about
     decision: str = ""
 
     @property
@@ -94,6 +95,10 @@ class Moving:
             f"{said}; {looks}" if looks else said,
             tuple(sorted({*(known.edits if known else ()), *edits}, key=lambda e: (e.start, e.end))),
         )
+
+    @property
+    def script(self) -> str:
+        return self.source.data.decode("latin-1")
 
     # ------------------------------------------------------------------------------------------------- options
 
@@ -138,7 +143,7 @@ class Moving:
 
     def tidy_lines(self) -> None:
         """Continued lines of which every option went go whole."""
-        gone = sorted((key[0], key) for key, p in self.pieces.items() if key != self.key and self._goes(p))
+        gone = sorted((key[0], key) for key, p in self.pieces.items() if key != self.key and self._goes(p, key[0]))
         data, at = self.source.data, 0
         while at < len(gone):
             start = data.rfind(b"\n", 0, gone[at][0].start) + 1
@@ -155,12 +160,19 @@ class Moving:
                     self.pieces[key] = replace(self.pieces[key], edits=(edit,), removes=False)
             at += max(len(here), 1)
 
-    def _goes(self, piece: Piece) -> bool:
-        return piece.holder is None and (piece.removes or (len(piece.edits) == 1 and not piece.edits[0].after))
+    def _goes(self, piece: Piece, span: Span) -> bool:
+        return piece.holder is None and (piece.removes or _erases(piece, span))
 
     def _is_erased(self, option: Option) -> bool:
         piece = self.pieces.get(self.key_of(option))
-        return piece is not None and not piece.removes and len(piece.edits) == 1 and not piece.edits[0].after
+        return piece is not None and not piece.removes and _erases(piece, option.span)
+
+    def leave_out(self, name: str, said: str) -> None:
+        """The option that became `name` goes after all."""
+        for option in self.reading.options:
+            edits = self.pieces[self.key_of(option)].edits if self.key_of(option) in self.pieces else ()
+            if any(e.after.startswith(name.encode()) for e in edits):
+                self.drop(option, said)
 
     def drop(self, option: Option, said: str, *, look: bool = False) -> None:
         """The option goes; in a cluster (`-itv a:b`) only its letter."""
@@ -230,9 +242,15 @@ class Moving:
         rest = _TAME.sub(
             lambda m: "" if not (n := m["braced"] or m["bare"]) or _TAME_NAMES.fullmatch(n) else m[0], text
         )
-        return not re.search(r"[=\"'$`\\\n]", rest)
+        return not re.search(r"[=$`\n]|^\"|\"$", rest)
 
 
 _QUOTES = frozenset({b'"', b"'"})
 _BLANK = frozenset({b" ", b"\t", b"\n", b"\r"})
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+
+
+def _erases(piece: Piece, span: Span) -> bool:
+    """Whether a piece takes these bytes out and puts nothing in their place."""
+    edit = piece.edits[0] if len(piece.edits) == 1 else None
+    return edit is not None and not edit.after and edit.start <= span.start and span.end <= edit.end

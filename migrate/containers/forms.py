@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from migrate.containers.command import Moving
-from migrate.model import Option
+from migrate.model import Edit, Option
 
 Form = Callable[[Moving, Option], None]
 
 _CALLER = re.compile(r"\$\{?(?:UID|EUID|USER|GID)\}?|\$\(id -[ug]n?\)|`id -[ug]n?`|\$\(whoami\)")
 _SAME_HOST = frozenset({"host", "bridge", "default", "slirp4netns", "pasta", "shareable", "private"})
+_USUAL = re.compile(r"(?:\$\{?(?:PWD|HOME)\}?|\$\(pwd\)|`pwd`)/?\Z|/(?:tmp|dev|proc|sys|etc|usr|home|opt|var)(?:/|\Z)")
+# awk: notes and empty lines go, values are quoted, a bare name is given the caller's value
+_QUOTE_LINES = (
+    'function quoted(v) { gsub(q, q "\\\\" q q, v); return q v q } '
+    "/^(#|[ \\t]*$)/ { next } "
+    '!/=/ { if ($0 in ENVIRON) print $0 "=" quoted(ENVIRON[$0]); next } '
+    '{ i = index($0, "="); print substr($0, 1, i) quoted(substr($0, i + 1)) }'
+)
 _READ = frozenset({"ro", "readonly"})
 _ONLY_DOCKER = re.compile(
     r"rw|z|Z|cached|delegated|consistent|nocopy|r?(?:shared|slave|private)|idmap|no(?:exec|suid|dev)"
@@ -54,7 +63,7 @@ def bind(m: Moving, option: Option) -> None:
             f"{m.spelled(option)} is a volume that Docker keeps, and Apptainer has none: bind a folder instead"
         )
     elif "," in source or "," in texts[1]:
-        m.obstacles.append(f"{m.spelled(option)} has a comma in its path, where Apptainer begins a new bind")
+        _bind_with_comma(m, option, texts, modes)
     elif unknown := [mode for mode in modes if not (_ONLY_DOCKER.fullmatch(mode) or mode in _READ)]:
         m.obstacles.append(f"{m.spelled(option)}: what `{unknown[0]}` asks for has no form under Apptainer")
     else:
@@ -64,6 +73,35 @@ def bind(m: Moving, option: Option) -> None:
             if texts[2] in {"ro", "rw"}:
                 changes = []
         m.respell(option, "--bind", changes)
+        _make_source(m, option, source)
+
+
+def _bind_with_comma(m: Moving, option: Option, texts: list[str], modes: list[str]) -> None:
+    """A comma begins a new bind, so such a path goes by --mount, whose parts may be quoted."""
+    assert option.value is not None
+    if not re.fullmatch(r"[\w$./:,{}-]+", m.written(option)):
+        m.obstacles.append(f"{m.spelled(option)} has a comma in its path, where Apptainer begins a new bind")
+        return
+    only = ",ro" if _READ & set(modes) else ""
+    m.become(option, f'--mount "type=bind,\\"src={texts[0]}\\",\\"dst={texts[1]}\\"{only}"')
+
+
+def _make_source(m: Moving, option: Option, source: str) -> None:
+    """Docker makes the folder that it binds; in the policy that comes closest to Docker the script does."""
+    command = m.reading.command
+    line = m.source.data[m.source.data.rfind(b"\n", 0, command.span.start) + 1 : command.span.start]
+    there = _USUAL.match(source) or source in {".", "./", "~"} or "." in source.rsplit("/", 1)[-1].lstrip(".")
+    if m.target.isolation != "compat" or there or line.strip() or not m.direct or option.value is None:
+        return
+    if option.value.origin is not None or command.span.start > option.span.start or command.assignments:
+        return
+    quoted = f'"{source}"' if not source.startswith("~") else source
+    made = f"[ -e {quoted} ] || mkdir -p {quoted}\n".encode() + line
+    piece = m.pieces[m.key_of(option)]
+    edits = (Edit(command.span.start, b"", made), *piece.edits)
+    m.pieces[m.key_of(option)] = replace(
+        piece, edits=edits, said=f"{piece.said}; made where it is missing, as Docker does"
+    )
 
 
 def _parts(value: str) -> list[tuple[int, int]]:
@@ -115,20 +153,13 @@ def env(m: Moving, option: Option) -> None:
     elif name == "HOME" and equals:
         m.become(option, f"--home {value}")
     elif not equals:
-        if m.target.isolation == "plain":
-            m.drop(option, f"the container sees {name} of the job, unless the image sets it itself")
-        else:
-            m.become(option, f'${{{name}+--env}} ${{{name}+"{name}=${name}"}}')
+        _env_of_caller(m, option, name)
     elif m.is_tame(known):
         m.respell(option, "--env")
         m.carried.append(f"--env {m.text(option.value)}")
         m.runtime.add("env")
-    elif option.value.constant and m.direct and "\n" not in value:
-        quoted = (
-            f'"{name}={value}"'.replace("'", "'\\''")
-            if '"' not in value
-            else ('"' + f"{name}={value}".replace('"', '""').replace("'", "'\\''") + '"')
-        )
+    elif option.value.constant and m.direct and "=" in value and "\n" not in value:
+        quoted = '"' + option.value.text.replace('"', '""').replace("'", "'\\''") + '"'
         m.become(option, f"--env '{quoted}'")
         m.carried.append(f"--env '{quoted}'")
         m.runtime.add("env")
@@ -138,6 +169,22 @@ def env(m: Moving, option: Option) -> None:
         m.runtime.add("env")
     else:
         m.respell(option, "--env", look=True)
+        m.runtime.add("env")
+
+
+def _env_of_caller(m: Moving, option: Option, name: str) -> None:
+    """`-e NAME`: the caller's value, where the caller has exported one."""
+    given = next((a for a in m.reading.command.assignments if a.name == name and a.value is not None), None)
+    exported = re.search(rf"(?m)\b(?:export|declare -x|typeset -x)\b[^\n]*\b{name}\b|\bset -a\b", m.script)
+    assigned = re.search(rf"(?m)^[ \t]*{name}=", m.script)
+    if given is not None and given.value is not None:
+        m.become(option, f"--env {name}={m.source.text(given.value.span)}")
+    elif assigned and not exported and given is None:
+        m.drop(option, f"{name} is not exported, so Docker passed nothing on", look=True)
+    elif m.target.isolation == "plain":
+        m.drop(option, f"the container sees {name} of the job, unless the image sets it itself")
+    else:
+        m.become(option, f'${{{name}+--env}} ${{{name}+"{name}=${name}"}}')
         m.runtime.add("env")
 
 
@@ -152,11 +199,20 @@ def _behind_name(m: Moving, option: Option) -> str:
 
 
 def env_file(m: Moving, option: Option) -> None:
-    m.respell(
+    """`--env-file`: Docker takes each line as it is, Apptainer reads it as shell text without commands."""
+    written = m.written(option)
+    if m.target.isolation == "plain" or not m.direct or m.reading.command.span.start > option.span.start:
+        m.respell(
+            option,
+            "--env-file",
+            said=f"{m.spelled(option)}: Apptainer reads the file as shell text: quotes go, $ and blanks count",
+            look=True,
+        )
+        return
+    m.become(
         option,
-        "--env-file",
-        said=f"{m.spelled(option)}: Apptainer reads the file as shell text: quotes go, $ and blanks in values count",
-        look=True,
+        f"--env-file <(awk -v q=\\' '{_QUOTE_LINES}' {written})",
+        f"{m.spelled(option)} = --env-file, of the file with its values quoted: Apptainer reads it as shell text",
     )
 
 

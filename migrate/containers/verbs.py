@@ -15,6 +15,7 @@ Convert = Callable[[Moving], None]
 _IMAGE_LIKE = re.compile(r"im(?:a?ge?)|cont|tag|sif|repo|docker", re.IGNORECASE)
 _SUDO = re.compile(rb"(?<![\w./$-])sudo(?:[ \t]+-[EnHS])*[ \t]+\Z")
 _NEAR = 40  # bytes in which `sudo` and its letters stand
+_FEEDERS = frozenset({"xargs", "parallel"})  # they read the input themselves, and give nothing of it on
 _LOOP = re.compile(rb"\bwhile\b[^\n]*\bread\b")
 
 
@@ -35,21 +36,27 @@ def run(m: Moving) -> None:
             m.obstacles.append(
                 "it goes on in the background without a name: give it one (--name), or write `&` behind it and `wait`"
             )
-        if m.cwd:
-            m.obstacles.append("an instance takes no working folder: write `sh -c 'cd DIR && exec …'` behind the image")
         m.after_image = f" {m.name}"
+        if m.cwd and m.reading.payload:
+            m.after_image += f' sh -c \'cd "$0" && exec "$@"\' {m.cwd}'
+            m.leave_out("--cwd", "an instance takes no working folder, so the command goes there itself")
+        elif m.cwd:
+            m.obstacles.append("an instance takes no working folder: write `sh -c 'cd DIR && exec …'` behind the image")
     image = m.reading.operands[0]
     _image(m, image)
     if not m.cwd:
         _workdir(m, image, detached=detached)
-    if (
-        not detached
-        and "stdin" not in m.runtime
-        and m.reading.command.heredoc is None
-        and (m.target.isolation == "compat" or _LOOP.search(m.source.data))
-    ):
-        m.tail = " </dev/null"
+    if not detached and m.reading.command.heredoc is None:
+        _close_input(m)
     _command(m, new, image)
+
+
+def _close_input(m: Moving) -> None:
+    """Without -i Docker gives the command nothing to read; Apptainer would give it what a loop around it reads."""
+    feeds = any(w.text in _FEEDERS for w in m.reading.command.words if w.span.start < m.reading.program_word.span.start)
+    wanted = m.target.isolation == "compat" or _LOOP.search(m.source.data)
+    if wanted and "stdin" not in m.runtime and not feeds:
+        m.tail = " </dev/null"
 
 
 def _isolate(m: Moving, *, detached: bool, runs: bool) -> None:
@@ -67,6 +74,8 @@ def _isolate(m: Moving, *, detached: bool, runs: bool) -> None:
         m.lead += ["--contain", "--cleanenv", *own, "--no-init", "--no-umask", "--no-eval", "--writable-tmpfs"]
     elif "read_only" in asked:
         m.lead += ["--containall", "--no-init", "--no-umask", "--no-eval"]
+    elif detached:  # an instance without a mask of its own would write files that all may change
+        m.lead += ["--containall", "--no-init", "--no-eval", "--writable-tmpfs"]
     elif "init" in asked:
         m.lead += ["--containall", "--no-umask", "--no-eval", "--writable-tmpfs"]
     else:
@@ -119,6 +128,8 @@ def _image(m: Moving, image: Word) -> None:
     elif constant and m.target.image_folder:
         _name_image(m, image, own, m.images.address(reference))
     else:
+        if not constant and m.target.answers.get("image"):
+            m.looks.append(f"which image {reference} is, is not known here, so no answer for an image reaches it")
         edit = Edit(own.span.start, b"", b"docker://")
         said = f"{reference} = docker://{reference}"
         m.pieces[(own.span, "image", _decoded(own.text))] = Piece("done", said, (edit,))
@@ -131,7 +142,8 @@ def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:
 
 def _is_image(image: Word) -> bool:
     """Whether a word with variables is one image, by its quotes or by its name."""
-    named = image.quoted or image.variable is None or _IMAGE_LIKE.search(image.text) is not None
+    alone = re.fullmatch(r"\$\{?[A-Za-z_0-9]\w*[^}]*\}?", image.text)
+    named = image.quoted or alone is None or _IMAGE_LIKE.search(image.text) is not None
     return _is_one(image) and named
 
 
@@ -149,7 +161,7 @@ def exec_(m: Moving) -> None:
     if not _is_one(name):
         m.obstacles.append(f"whether `{name.text}` is the container or holds options is not known")
         return
-    starter = _starter(m, name)
+    starter = m.starter = _starter(m, name)
     if starter is None:
         m.obstacles.append(f"no `docker run -d --name {m.text(name)}` of this script starts that container")
         return
@@ -162,8 +174,7 @@ def exec_(m: Moving) -> None:
     m.lead += [c for c in again.carried if not (c.startswith("--cwd") and m.cwd)]
     if m.lead or "env" in m.runtime:
         m.lead.insert(0, "--no-eval")
-    if "stdin" not in m.runtime and m.target.isolation == "compat":
-        m.tail = " </dev/null"
+    _close_input(m)
     _command(m, "exec", None)
 
 
@@ -186,9 +197,10 @@ def _starter(m: Moving, name: Word) -> Invocation | None:
 def stop(m: Moving) -> None:
     if len(m.reading.operands) != 1:
         m.obstacles.append("`instance stop` takes one name")
-    elif _starter(m, m.reading.operands[0]) is None:
+    elif (starter := _starter(m, m.reading.operands[0])) is None:
         m.obstacles.append("no command of this script starts that container")
     else:
+        m.starter = starter
         _command(m, "instance stop", None)
 
 
@@ -197,7 +209,8 @@ def rm(m: Moving) -> None:
     forced = any(o.name == "--force" for o in m.reading.options)
     names = [w.text for w in m.reading.operands]
     stopped = {w.text for o in m.others if o.verb in {"stop", "kill"} for w in o.operands}
-    if forced and len(names) == 1 and names[0] not in stopped and _starter(m, m.reading.operands[0]):
+    m.starter = _starter(m, m.reading.operands[0]) if len(names) == 1 else None
+    if forced and m.starter is not None and names[0] not in stopped:
         _command(m, "instance stop", None)
     else:
         _remove(m, "an instance leaves nothing behind")
@@ -239,7 +252,7 @@ def login(m: Moving) -> None:
 def logs(m: Moving) -> None:
     """`docker logs NAME`: what an instance prints stands in a file."""
     operands, program = m.reading.operands, m.reading.program_word
-    starter = _starter(m, operands[0]) if len(operands) == 1 else None
+    starter = m.starter = _starter(m, operands[0]) if len(operands) == 1 else None
     if starter is None or m.reading.options or not m.direct:
         m.obstacles.append(m.verb.reason)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from migrate.commands import Variables, interpret, split_value, value_words
+from migrate.commands import Variables, interpret, part_of, split_value, value_words
 from migrate.inventory.collector import Collector
 from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
@@ -15,6 +15,7 @@ from migrate.reader import Layout, lay_out
 from migrate.reader.layout import Node
 from migrate.reader.words import Range, agreed
 
+_SHELL = re.compile(rb"#![ \t]*\S*(?:/|env[ \t]+)(?:ba|da|k|z)?sh\b")
 _JOB_TEXT = re.compile(rb"^(?:[ \t]*#PBS|#(?:SBATCH|\$))[ \t]*-", re.MULTILINE)
 
 
@@ -32,7 +33,7 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
         if ranges and not layout.in_twins(node.start_byte):
             _take_command(c, layout, node, ranges, nodes)
     for document in layout.heredocs:
-        if not c.is_taken(document.text) and _JOB_TEXT.search(document.text.data):
+        if not c.is_taken(document.text) and _is_script(document.text.data):
             c.script(document.text, frozen=_is_damaged(c, layout, document.text))
     take_hidden_commands(c, assignments)
     take_mentions(c, layout, {a.name for a in assignments})
@@ -66,6 +67,11 @@ def _matters(readings: tuple[Invocation, ...]) -> bool:
     return any(r.table is not None for r in readings) or any(i.table for r in readings for i in r.chain())
 
 
+def _is_script(data: bytes) -> bool:
+    """Whether a text is a job script, or one that a shell will run (it begins with `#!`)."""
+    return _JOB_TEXT.search(data) is not None or _SHELL.match(data) is not None
+
+
 def _is_damaged(c: Collector, layout: Layout, text: Text) -> bool:
     base = c.text.at(0)
     return bool(layout.damaged) and (not c.text.exact or layout.is_damaged(text.at(0) - base, text.at(0) - base + 1))
@@ -80,6 +86,8 @@ def _known_values(
         if a.form == "prefix":
             continue
         words = a.array if a.array is not None else split_value(_checked(c, layout, a)) if a.value else ()
+        if len(words) == 1 and (default := _DEFAULT.fullmatch(words[0].text)):
+            words = (part_of(words[0], *default.span("value")),)  # what it is where nobody says otherwise
         if layout.damaged and _stands_in_damage(c, layout, a):
             words = tuple(replace(w, editable=False) for w in words)
         grows = a.append or (len(words) > 1 and words[0].variable == a.name)
@@ -99,6 +107,7 @@ def _read_from_input(data: bytes) -> set[str]:
     return {n.decode() for m in _READS.finditer(data) for n in _NAME.findall(m[1])}
 
 
+_DEFAULT = re.compile(r"\$\{\w+:?[-=](?P<value>[\w./:@-]+)\}")
 _READS = re.compile(rb"(?<![\w./-])(?:mapfile|readarray|read)[ \t]+([^\n;|&<>()#]*)")
 _NAME = re.compile(rb"(?<![\w$-])[A-Za-z_]\w*")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from migrate.commands import interpret
+from migrate.commands import interpret, part_of
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, resources, take_assigned_word, take_option
 from migrate.model import Assignment, CommandTable, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span, Verb
@@ -62,6 +62,8 @@ def take_invocation(c: Collector, reading: Invocation, *, runs: bool = True) -> 
     (c.commands if runs else c.hidden).append(reading)
     contained = c.contained
     for inner in reading.chain():
+        if inner.program == "alias":
+            _take_alias(c, inner)
         if inner.program == "sudo":
             _take_sudo(c, inner)
         if inner.table is not None:
@@ -69,6 +71,15 @@ def take_invocation(c: Collector, reading: Invocation, *, runs: bool = True) -> 
         elif _is_script(inner):
             _feed(c, inner, contained=contained)
         contained = contained or inner.contains
+
+
+def _take_alias(c: Collector, inner: Invocation) -> None:
+    """`alias NAME='command …'`: its value is the beginning of a command."""
+    words = inner.operands if inner.table is not None or inner.operands else inner.command.words[1:]
+    for word in words:
+        name, equals, value = word.text.partition("=")
+        if equals and " " in value:
+            c.script_in(part_of(word, len(name) + 1), contained=c.contained)
 
 
 def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -50,9 +51,11 @@ def _what_to_write(c: Context) -> str | None:
     return f"As far as it can be told, the line would be: `{piece.suggestion}`." if piece.suggestion else None
 
 
+_TOOL = re.compile(r"\S+\Z")  # the word that a check ends with
 DOCKER: Mapping[str, Callable[[Context], str | None]] = {
     "moved": _outcome,
     "moved_said": _told(lambda p: p.said),
     "moved_question": _told(lambda p: p.decision),
     "what_to_write": _what_to_write,
+    "runtime_check": lambda c: _TOOL.sub(c.target.command, c.item.value or "") if c.item else None,
 }

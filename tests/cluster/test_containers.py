@@ -39,6 +39,8 @@ def read_rows() -> Mapping[str, Row]:
 
 ROWS = read_rows()
 
+WORKDIRS = {"local/workdir": "/srv/app", "local/banner": "/workspace"}  # as in parts/docker.sh
+
 # What comes closest to Docker, for the translations by hand.
 BY_HAND = {"IMAGES": str(IMAGES), "COMPAT": "--compat --no-home --fakeroot"}
 
@@ -53,7 +55,8 @@ def plan(policy: str) -> Plan:
     target = fresh_folder("target") / "lab.yaml"
     images = {f"local/{sif.stem}{tag}": str(sif) for sif in sorted(IMAGES.glob("*.sif")) for tag in ("", ":latest")}
     with target.open("w") as file:
-        YAML().dump({"id": "lab", "extends": "slinky", "isolation": policy, "answers": {"image": images}}, file)
+        known = {"isolation": policy, "images": {"workdirs": WORKDIRS}, "answers": {"image": images}}
+        YAML().dump({"id": "lab", "extends": "slinky", **known}, file)
     return make_plan(str(target))
 
 
