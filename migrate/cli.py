@@ -304,6 +304,44 @@ def verify(
 
 @app.command()
 @guarded
+def recipe(
+    dockerfile: Annotated[str, typer.Argument(metavar="DOCKERFILE", help="- is standard input.", show_default=False)],
+    *,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where it goes.")] = None,
+    build_arg: Annotated[
+        list[str] | None, typer.Option("--build-arg", metavar="NAME=VALUE", help="As in docker build; repeatable.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over FILE.")] = False,
+) -> int:
+    """Turn a Dockerfile into a definition file for Apptainer; exit 1 when something is left for a person."""
+    from migrate import files  # noqa: PLC0415 - as in scan
+    from migrate.recipe import recipe as cook  # noqa: PLC0415
+
+    if output and not force and os.path.lexists(output):
+        raise SifmigrateError(f"{output} is there already: give --force to write over it, or another --output")
+    name = "Dockerfile" if dockerfile == "-" else dockerfile
+    data = _stdin() if dockerfile == "-" else Path(dockerfile).read_bytes()
+    beside = Path(f"{name}.dockerignore"), Path(name).parent / ".dockerignore"
+    made = cook(data, name=name, arguments=_pairs(build_arg or []), dockerignore=any(map(os.path.isfile, beside)))
+    if output:
+        files.write_atomic(output, made.text.encode(), 0o644)
+    else:
+        sys.stdout.write(made.text)
+    for note in made.notes:
+        say(files.shown(f"{name}:{note.line}:{note.column}: {note.text}"))
+    return POINTS if made.notes else OK
+
+
+def _pairs(arguments: list[str]) -> dict[str, str]:
+    """NAME=VALUE, or NAME alone for a variable of the environment, as docker build takes it."""
+    pairs = [argument.partition("=") for argument in arguments]
+    return {
+        name: value if equals else os.environ[name] for name, equals, value in pairs if equals or name in os.environ
+    }
+
+
+@app.command()
+@guarded
 def revert() -> int:
     """Undo the last `rewrite --in-place` of this folder; files that have changed since are left alone."""
     from migrate import files  # noqa: PLC0415 - as in scan

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 # Lower layers first; a module may import its own layer and those before it.
 LAYERS = [
     ["model", "__init__"],
-    ["values", "reader"],
+    ["values", "reader", "recipe"],
     ["commands", "schedulers"],
     ["inventory"],
     ["translation", "containers"],
@@ -29,6 +29,7 @@ DOORS = {
     "tree_sitter": {"reader/layout.py"},
     "tree_sitter_bash": {"reader/layout.py"},
     "bashlex": {"reader/words.py"},
+    "dockerfile": {"recipe/dockerfile.py"},
     "ruamel": {"rulebook/load.py"},
     "jsonschema": {"rulebook/load.py"},
     "rich": {"reports/text.py"},
