@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
 
@@ -38,12 +39,16 @@ copy() (
 add() (
     for source in "$1"/*; do
         case $source in
-            *.tar | *.tar.gz | *.tgz | *.tar.bz2 | *.tbz2 | *.tar.xz | *.txz | *.tar.zst)
-                mkdir -p "$2"
-                tar -xof "$source" -C "$2"
-                rm -f "$source"
-                ;;
+            *.tar) unpacker=cat ;;
+            *.tar.gz | *.tgz) unpacker="gzip -dc" ;;
+            *.tar.bz2 | *.tbz2) unpacker="bzip2 -dc" ;;
+            *.tar.xz | *.txz) unpacker="xz -dc" ;;
+            *.tar.zst) unpacker="zstd -dc" ;;
+            *) continue ;;
         esac
+        mkdir -p "$2"
+        $unpacker <"$source" | tar -xof - -C "$2"
+        rm -f "$source"
     done
     copy "$1" "$2"
 )""",
@@ -54,14 +59,8 @@ fetch() (
     if command -v curl >/dev/null; then curl -fsSL -o "$2/$3" "$1"; else wget -q -O "$2/$3" "$1"; fi
     chmod 600 "$2/$3"
 )""",
-    "empty": r"""
-# empty FOLDER: makes it, and says its name
-empty() (
-    mkdir -p "$1"
-    echo "$1"
-)""",
     "lay": r"""
-# lay FROM TO: what a mount shows at TO, until it is lifted
+# lay FROM TO: FROM is seen at TO, in place of what is there, until it is lifted
 lay() (
     if [ -e "$2" ]; then mv "$2" "$2.recipe"; fi
     mkdir -p "$(dirname "$2")"
@@ -77,7 +76,7 @@ lift() (
 
 def definition(stages: list[Stage], notes: list[Note], file: str) -> str:
     """Return the definition file; notes get what concerns the start of a container."""
-    plain = "".join(c if c.isprintable() else "?" for c in file).replace("{{", "{ {")
+    plain = "".join(c if c.isprintable() else "?" for c in posixpath.basename(file)).replace("{{", "{ {")
     head = (
         f"# Made of {plain} by `sifmigrate recipe`. Build it in the folder that `docker build` was given:\n"
         "#   apptainer build image.sif THIS-FILE\n"

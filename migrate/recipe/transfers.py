@@ -27,10 +27,11 @@ def _run(stage: Stage, at: Instruction) -> None:
         return
     stage.helpers |= {"lay", "lift"}
     folder = stage.written(at, stage.folder)
+    again = [f"cd {folder}"] * (folder != "/")  # it may be another one while something is laid over it
+    empty = [f"mkdir -p {mount.source}" for mount in mounts if mount.empty]
     laid = [f"lay {mount.source} {mount.target}" for mount in mounts]
     lifted = [f"lift {mount.source} {mount.target}" for mount in reversed(mounts)]
-    # the folder may be another one while something is laid over it
-    stage.say(at, *laid, f"cd {folder}", *command, *lifted, f"cd {folder}")
+    stage.say(at, *empty, *laid, *again, *command, *lifted, *again)
 
 
 def _command(stage: Stage, at: Instruction) -> list[str]:
@@ -64,6 +65,7 @@ class Mount:
 
     source: str
     target: str
+    empty: bool  # the source is a folder that %post makes
 
 
 def _flag(stage: Stage, at: Instruction, flag: str) -> Mount | None:
@@ -104,9 +106,7 @@ def _mount(stage: Stage, at: Instruction, text: str) -> Mount | None:
     if kind == "bind":
         source = next((fields[key] for key in ("source", "src") if fields.get(key)), ".")
         _stage_files(stage, at, fields.get("from", ""), source, place)
-    else:
-        stage.helpers.add("empty")
-    return Mount(place if kind == "bind" else f'"$(empty {place})"', stage.place(at, target.rstrip("/")))
+    return Mount(place, stage.place(at, target).rstrip("/"), empty=kind != "bind")
 
 
 def _stage_files(stage: Stage, at: Instruction, origin: str, source: str, place: str) -> None:
