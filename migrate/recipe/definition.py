@@ -122,7 +122,7 @@ def _files(files: list[File]) -> list[tuple[str, list[str]]]:
 
 
 def _file_word(source: str) -> str:
-    return f'"{source}"' if any(c.isspace() or c in "#%" for c in source) else source
+    return f'"{source}"' if any(c.isspace() or c == "%" for c in source) else source
 
 
 def _post(stage: Stage) -> list[str]:

@@ -75,18 +75,20 @@ def instructions(data: bytes, name: str) -> list[Instruction]:
         commands = parser.parse_string(text)
     except parser.GoParseError as error:
         raise SifmigrateError(f"{name}: Docker does not read this file: {error}") from None
-    lines = text.splitlines() if "\r" not in text else text.replace("\r\n", "\n").split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     escape = _escape(lines)
     found = [_instruction(command, lines, escape) for command in commands]
+    begun = False
     for each in found:
         where = f"{name}:{each.line}:{each.column}"
+        begun = begun or each.name == "FROM"
         if each.name not in KNOWN:
             raise SifmigrateError(f"{where}: this is no Dockerfile: there is no instruction {each.name[:40]}")
         if not each.words and not each.heredocs and each.name not in MAY_BE_EMPTY:
             raise SifmigrateError(f"{where}: {each.name} says nothing more")
-        if each.name not in {"ARG", "FROM"} and "FROM" not in {e.name for e in found[: found.index(each)]}:
+        if not begun and each.name != "ARG":
             raise SifmigrateError(f"{where}: {each.name} stands before the first FROM")
-    if not any(each.name == "FROM" for each in found):
+    if not begun:
         raise SifmigrateError(f"{name}: this is no Dockerfile: it has no FROM")
     return found
 
@@ -135,18 +137,19 @@ def _escape(lines: list[str]) -> str:
 
 
 def _instruction(command: Any, lines: list[str], escape: str) -> Instruction:
-    first = lines[command.start_line - 1] if command.start_line <= len(lines) else ""
-    opened = [match for word in re.findall(r"\d*<<-?\S+", command.original.split("\n")[0]) if (match := heredoc(word))]
+    first = lines[command.start_line - 1]
+    original = command.original or ""  # a lone escape character is an instruction of nothing
+    opened = [match for word in re.findall(r"\d*<<-?\S+", original.split("\n")[0]) if (match := heredoc(word))]
     quoted = {re.sub(r"[\"'\\]", "", match[3]): re.search(r"[\"'\\]", match[3]) is not None for match in opened}
     return Instruction(
-        name=command.cmd.upper(),
+        name=(command.cmd or original).upper(),
         line=command.start_line,
         column=len(first) - len(first.lstrip()) + 1,
         words=() if command.value == ("",) and not command.json else tuple(command.value),
         exec_form=command.json,
         flags=command.flags,
         heredocs=tuple(Heredoc(h.name, h.content, not quoted.get(h.name, False)) for h in command.heredocs),
-        original=command.original,
+        original=original,
         source=tuple(lines[command.start_line - 1 : command.end_line]),
         escape=escape,
     )

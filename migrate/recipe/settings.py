@@ -117,7 +117,8 @@ def _label(stage: Stage, at: Instruction) -> None:
         name, value = literal(stage.value(at, key)), literal(stage.value(at, text))
         if name is None or value is None or not _fits_label(name, value):
             stage.note(
-                at, f"the label `{key}` cannot be written in %labels: it goes; `apptainer inspect` will not show it"
+                at,
+                f"the label `{key}` goes: in %labels a name has no blank, and a value is one line without `{{`",
             )
         else:
             stage.labels[name] = value
@@ -136,7 +137,7 @@ def _maintainer(stage: Stage, at: Instruction) -> None:
 
 def _user(stage: Stage, at: Instruction) -> None:
     user = literal(stage.value(at, at.text)) or at.text
-    if user.partition(":")[0] not in {"root", "0"}:
+    if stage.final and user.partition(":")[0] not in {"root", "0"}:
         stage.note(
             at,
             f"`USER {at.text}`: steps of the build run as root, and a container runs as the user who starts it; "
@@ -163,13 +164,17 @@ TAKEN: dict[str, Callable[[Stage, Instruction], None]] = {
     "ENTRYPOINT": _entrypoint,
     "ENV": _env,
     "EXPOSE": _expose,
-    "HEALTHCHECK": _only_told("Apptainer has no health checks: it goes; let the job check, if it must"),
+    "HEALTHCHECK": _only_told("HEALTHCHECK goes: Apptainer checks no container; let the job do it where it matters"),
     "LABEL": _label,
     "MAINTAINER": _maintainer,
-    "ONBUILD": _only_told("Apptainer has no ONBUILD: it goes; repeat its instruction where this image is the base"),
+    "ONBUILD": _only_told("ONBUILD goes: Apptainer has none; repeat the instruction where this image is the base"),
     "SHELL": _shell,
-    "STOPSIGNAL": _only_told("it goes: give it where a container is stopped, `apptainer instance stop --signal …`"),
+    "STOPSIGNAL": _only_told(
+        "STOPSIGNAL goes: give it where a container is stopped, `apptainer instance stop --signal …`"
+    ),
     "USER": _user,
-    "VOLUME": _only_told("an Apptainer image is read-only, also in `…`: give `--bind FOLDER:…` where it is written to"),
+    "VOLUME": _only_told(
+        "VOLUME goes: an image is read-only, also in `…`; give `--bind FOLDER:PLACE` for what is written there"
+    ),
     "WORKDIR": _workdir,
 }

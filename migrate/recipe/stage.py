@@ -14,6 +14,7 @@ from migrate.recipe.words import Reference, Value, WordError, expand, literal, r
 # Apptainer gives these what Docker's image would give them: a shell in the container may be asked.
 _FROM_THE_IMAGE = frozenset(("PATH", "LD_LIBRARY_PATH"))
 STAGING = "/.recipe"  # in the image while it is built: %files lays here what %post puts in its place, in Docker's order
+LONGEST_STAGE = 16_777_216  # characters; variables that double each other fill any memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Stage:
     command_here: bool = False  # and not by an earlier stage that this one is built on
     numbers: int = 0
     unknown: set[str] = field(default_factory=set)  # variables that were told
+    size: int = 0  # of all words so far
 
     def note(self, at: Instruction, text: str) -> None:
         self.notes.append(Note(at.line, at.column, text))
@@ -93,6 +95,9 @@ class Stage:
             value = expand(text, lookup, escape=at.escape if quotes else "\\", quotes=quotes)
         except WordError as error:
             raise self.wrong(at, f"{error}, in `{text[:200]}`") from None
+        self.size += sum(len(piece) for piece in value if isinstance(piece, str))
+        if self.size > LONGEST_STAGE:
+            raise self.wrong(at, f"the words of this stage are longer than {LONGEST_STAGE} characters")
         for name in sorted(references([value]) - self.variables.keys() - _FROM_THE_IMAGE - self.unknown):
             self.unknown.add(name)
             self.note(
@@ -105,11 +110,12 @@ class Stage:
     def place(self, at: Instruction, text: str) -> str:
         """A path in %post as shell text, relative ones from WORKDIR; a `/` at its end stays."""
         value = self.value(at, text)
+        last = value[-1] if value and isinstance(value[-1], str) else ""
         if not is_absolute(value) and not self.folder_line:
             self.note(
                 at, f"`{text}` is relative, and no WORKDIR stands above it: taken from /, not from the image's folder"
             )
-        ending = "/" if text.endswith(("/", "/.")) or text in (".", "..") else ""
+        ending = "/" if last.endswith(("/", "/.")) or value in ((), (".",), ("..",)) else ""
         value = below(self.folder, value)
         return self.written(at, value if value == ("/",) or not ending else (*value, ending))
 

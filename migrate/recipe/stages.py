@@ -14,7 +14,7 @@ from migrate.recipe.settings import TAKEN as SETTINGS
 from migrate.recipe.settings import share
 from migrate.recipe.stage import Stage
 from migrate.recipe.transfers import TAKEN as TRANSFERS
-from migrate.recipe.words import Value, WordError, expand, literal
+from migrate.recipe.words import Value, WordError, expand
 
 # What may follow `docker://`; in a header of Apptainer `#` begins a comment and a blank ends the name.
 _IMAGE = re.compile(r"[A-Za-z0-9\[][\w.:/@\[\]-]*", re.ASCII)
@@ -66,11 +66,11 @@ class Sections:
         name = words[2].lower() if len(words) == 3 else str(len(self.all))  # noqa: PLR2004
         if len(words) == 3 and not re.fullmatch(r"[a-z][a-z0-9._-]*", name):  # noqa: PLR2004
             raise self._wrong(at, f"`{words[2]}` is no name of a stage")
+        missing: list[str] = []
         try:
-            image = literal(expand(words[0], lambda n: self.shared.get(n, ()), escape=at.escape)) or ""
+            image = "".join(_resolved(expand(words[0], self.shared.get, escape=at.escape), missing))
         except WordError as error:
             raise self._wrong(at, str(error)) from None
-        missing = [n for n in re.findall(r"\$\{?(\w+)\}?", words[0]) if not self.shared.get(n)]
         for each in missing:
             self.notes.append(Note(at.line, at.column, f"`{each}` has no value: give `--build-arg {each}=…`"))
         if not _IMAGE.fullmatch(image) and not missing:
@@ -115,9 +115,22 @@ class Sections:
         if not _IMAGE.fullmatch(image):
             raise self._wrong(at, f"`--from={image}` is neither an earlier stage nor the name of an image")
         if image not in self.images:
-            name = f"image-{len(self.images) + 1}"
+            name = f"image:{len(self.images) + 1}"  # no name that AS could give
             self.images[image] = Stage(name, image, final=False, file=self.file, notes=self.notes)
         return self.images[image].name
+
+
+def _resolved(value: Value, missing: list[str]) -> list[str]:
+    """The texts of a value; names that no ARG gives one become `missing`."""
+    texts: list[str] = []
+    for piece in value:
+        if isinstance(piece, str):
+            texts.append(piece)
+        elif piece.operator.endswith("-"):
+            texts += _resolved(piece.word, missing)
+        elif not piece.operator.endswith("+"):
+            missing.append(piece.name)
+    return texts
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from migrate.recipe.words import literal, quote
 SHELLS = frozenset(("sh", "ash", "bash", "dash", "ksh", "zsh"))
 _GIT = re.compile(r"git@|git://|ssh://|https?://(github\.com/[^/]+/[^/#]+(#.*)?$|[^?#]*\.git(#.*)?$)")
 _URL = re.compile(r"https?://")
-# Apptainer expands a source as a shell would, after its own quotes: what it cannot be given as it is.
-_UNWRITABLE = re.compile(r"[\"'`\\\r\n]|\{\{")
+# Apptainer reads a source as a word of a shell (1.4) or as text of a here-document (since): what these take otherwise.
+_UNWRITABLE = re.compile(r"^#|[\"'`\\\t\r\n;&()<>|{}~]")
 
 
 def _run(stage: Stage, at: Instruction) -> None:
@@ -118,8 +118,7 @@ def _stage_files(stage: Stage, at: Instruction, origin: str, source: str, place:
         return
     if clean in {".", "/"} and place.endswith("/"):
         place += "all"
-    escaped = re.sub(r"([${])", r"\\\1", clean)
-    stage.files.append(File(at.line, escaped, place, stage.find(at, origin) if origin else ""))
+    stage.files.append(File(at.line, clean.replace("$", r"\$"), place, stage.find(at, origin) if origin else ""))
 
 
 def _transfer(stage: Stage, at: Instruction) -> None:
@@ -128,8 +127,11 @@ def _transfer(stage: Stage, at: Instruction) -> None:
         raise stage.wrong(at, "it needs a source and a destination")
     _tell_flags(stage, at)
     *sources, target = at.words
-    place = stage.number()
+    place, before = stage.number(), len(stage.files)
     lines = [line for source in sources for line in _source(stage, at, source, place)]
+    if not lines and len(stage.files) == before:
+        stage.say(at, "# left out: nothing of it could be written here")
+        return
     if "chmod" in at.options:
         lines.append(f"chmod -R {stage.written(at, stage.value(at, at.options['chmod']))} {place}")
     if "chown" in at.options:

@@ -24,6 +24,7 @@ _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 _NAME = re.compile(r"[^\W\d]\w*")
 _PARAMETER = re.compile(r"\d+|[@*#?$!-]")
 LONGEST_TRIMMED = 4_096  # characters; trying each prefix takes the square of it
+LONGEST = 131_072  # characters; Linux takes no longer string in an environment (MAX_ARG_STRLEN)
 
 
 class WordError(Exception):
@@ -100,6 +101,7 @@ class _Reader:
         self.text, self.lookup, self.escape, self.quotes = text, lookup, escape, quotes
         self.at = 0
         self.depth = 0
+        self.size = 0
 
     def until(self, stop: str, *, raw: bool = False) -> list[str | Reference]:
         """The pieces up to the character `stop`, which is passed; `raw` keeps escape characters (patterns)."""
@@ -150,6 +152,13 @@ class _Reader:
 
     def variable(self) -> Value:
         """What stands behind a `$`."""
+        value = self.any_variable()
+        self.size += sum(len(piece) for piece in value if isinstance(piece, str))
+        if self.size > LONGEST:
+            raise WordError(f"the value is longer than {LONGEST} characters")
+        return value
+
+    def any_variable(self) -> Value:
         braces = self.text.startswith("{", self.at)
         self.at += braces
         match = _NAME.match(self.text, self.at) or _PARAMETER.match(self.text, self.at)
