@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from dockerfiles import FOLDER, NAMES, made, shown
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recipes import FOLDER, NAMES, made, shown
 
 from migrate.model import SifmigrateError
 from migrate.recipe import recipe

@@ -137,7 +137,10 @@ def _post(stage: Stage) -> list[str]:
 def _environment(environment: dict[str, Value]) -> list[str]:
     """Values that build on the image's own come before the variables that they look at are set."""
     asking = {name: references([value]) for name, value in environment.items() if literal(value) is None}
-    graph = {name: {n for n, asked in asking.items() if name in asked and n != name} for name in asking}
+    graph: dict[str, set[str]] = {name: set() for name in asking}
+    for name, asked in asking.items():
+        for other in sorted(n for n in asked if n in asking and n != name):
+            graph[other].add(name)
     try:
         first = list(TopologicalSorter(graph).static_order())
     except CycleError:

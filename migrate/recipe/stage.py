@@ -98,7 +98,9 @@ class Stage:
         self.size += sum(len(piece) for piece in value if isinstance(piece, str))
         if self.size > LONGEST_STAGE:
             raise self.wrong(at, f"the words of this stage are longer than {LONGEST_STAGE} characters")
-        for name in sorted(references([value]) - self.variables.keys() - _FROM_THE_IMAGE - self.unknown):
+        for name in sorted(references([value]) - _FROM_THE_IMAGE):
+            if name in self.variables or name in self.unknown:
+                continue
             self.unknown.add(name)
             self.note(
                 at,

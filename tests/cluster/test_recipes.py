@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import lab
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1]))
-from recipes import FOLDER, RUN, made, runs
+from dockerfiles import FOLDER, RUN, made, runs
 
 from migrate.recipe import recipe
 
