@@ -250,3 +250,15 @@ def test_what_is_no_dockerfile_is_one_line_and_exit_2(tmp_path: Path) -> None:
     assert sifmigrate(tmp_path, "recipe", "job.sh") == (2, "", expected)
     assert sifmigrate(tmp_path, "recipe", "none")[0] == 2
     assert sifmigrate(tmp_path, "recipe", "-", data=b"FROM a\n")[0] == 0
+
+
+def test_the_page_shows_what_comes_out() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "recipe.md").read_text()
+    shows = dict(re.findall(r"<!-- (\w+) -->\n```\w+\n(.*?)```", page, flags=re.DOTALL))
+    made = recipe(shows["dockerfile"].encode())
+    assert (made.text, "".join(map(shown, made.notes))) == (shows["definition"], shows["notes"])
+
+
+def test_other_commands_do_not_load_the_reader(tmp_path: Path) -> None:
+    check = "import sys, migrate.cli, migrate.runs; sys.exit('dockerfile' in sys.modules or 'migrate.recipe' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False, cwd=tmp_path).returncode == 0
