@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
 
@@ -38,6 +39,7 @@ copy() (
 # add FROM TO: as ADD does; archives are unpacked
 add() (
     for source in "$1"/*; do
+        if [ ! -f "$source" ]; then continue; fi
         case $source in
             *.tar) unpacker=cat ;;
             *.tar.gz | *.tgz) unpacker="gzip -dc" ;;
@@ -72,6 +74,15 @@ lift() (
     if [ -e "$2.recipe" ]; then mv "$2.recipe" "$2"; fi
 )""",
 }
+
+
+# In %post Apptainer lays the machine's /tmp and /var/tmp over the image's: a step would leave its files there, not in
+# the image, and `RUN rm -rf /tmp/*` would remove what is others'.
+OWN_FOLDERS = r"""
+# the image's own /tmp and /var/tmp, not the machine's
+for folder in /tmp /var/tmp; do
+    case $(cat /proc/self/mounts) in *" $folder "*) umount "$folder"OTHERWISE ;; esac
+done"""
 
 
 def definition(stages: list[Stage], notes: list[Note], file: str) -> str:
@@ -130,6 +141,12 @@ def _post(stage: Stage) -> list[str]:
         return []
     helpers = [line for name, text in HELPERS.items() if name in stage.helpers for line in text.split("\n")]
     staged = ["", f"rm -rf {STAGING}"] if any(STAGING in line for line in stage.post) else []
+    if any(re.search(r"/tmp\b", line) for line in stage.post):
+        helpers += OWN_FOLDERS.replace("OTHERWISE", "").split(
+            "\n"
+        )  # better no image than steps that work outside of it
+    elif any(line.startswith("# RUN") for line in stage.post):
+        helpers += OWN_FOLDERS.replace("OTHERWISE", " || true").split("\n")
     # as in Docker: nobody is asked anything, and files are for all to read
     return ["exec </dev/null", "umask 022", *helpers, *stage.post, *staged]
 

@@ -75,6 +75,7 @@ def _env(stage: Stage, at: Instruction) -> None:
             continue
         # all values of one ENV see the variables as they were before it
         lasting[name] = stage.lasting(at, text)
+        stage.tell_hidden(at, stage.value(at, text))
         post.append(f"{name}={stage.written(at, stage.value(at, text))}")
     stage.variables.update(lasting)
     stage.environment.update(lasting)
@@ -88,6 +89,7 @@ def _workdir(stage: Stage, at: Instruction) -> None:
         stage.note(at, f"`{at.text}` is relative: taken from /, not from the folder of the image {stage.image}")
     stage.folder, stage.start = below(stage.folder, post), below(stage.start, lasting)
     stage.folder_line = at
+    stage.tell_hidden(at, stage.folder)
     folder = stage.written(at, stage.folder)
     stage.say(at, *([] if folder == "/" else [f"mkdir -p {folder}"]), f"cd {folder}")
 
@@ -133,6 +135,8 @@ def _fits_label(name: str, value: str) -> bool:
 def _maintainer(stage: Stage, at: Instruction) -> None:
     if _fits_label("Maintainer", at.text):
         stage.labels["Maintainer"] = at.text
+    else:
+        stage.note(at, "MAINTAINER goes: a line of %labels has no `{{`")
 
 
 def _user(stage: Stage, at: Instruction) -> None:

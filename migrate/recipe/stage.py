@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from migrate.recipe.words import Reference, Value, WordError, expand, literal, r
 # Apptainer gives these what Docker's image would give them: a shell in the container may be asked.
 _FROM_THE_IMAGE = frozenset(("PATH", "LD_LIBRARY_PATH"))
 STAGING = "/.recipe"  # in the image while it is built: %files lays here what %post puts in its place, in Docker's order
+_HIDDEN = re.compile(r"(?:^|:)(/root|/tmp|/var/tmp)(?=[/:]|$)")
 LONGEST_STAGE = 16_777_216  # characters; variables that double each other fill any memory
 
 
@@ -82,6 +84,13 @@ class Stage:
             return shell(value)
         except WordError as error:
             raise self.wrong(at, str(error)) from None
+
+    def tell_hidden(self, at: Instruction, value: Value) -> None:
+        """Tell of a place that a container has, but its user cannot see."""
+        found = _HIDDEN.search("".join(piece for piece in value if isinstance(piece, str)))
+        if found and self.final:
+            why = "root alone can read it" if found[1] == "/root" else "a container has the machine's own folder there"
+            self.note(at, f"`{found[1]}` of the image is not seen in a container: {why}; take another folder")
 
     def wrong(self, at: Instruction, text: str) -> SifmigrateError:
         return SifmigrateError(f"{self.file}:{at.line}:{at.column}: {at.name}: {text}")

@@ -18,6 +18,7 @@ from migrate.recipe.words import Value, WordError, expand
 
 # What may follow `docker://`; in a header of Apptainer `#` begins a comment and a blank ends the name.
 _IMAGE = re.compile(r"[A-Za-z0-9\[][\w.:/@\[\]-]*", re.ASCII)
+_WITHOUT_SHELL = re.compile(r"^scratch$|\bdistroless\b(?!.*:debug)")
 TAKEN = {**SETTINGS, **TRANSFERS}
 
 
@@ -101,11 +102,11 @@ class Sections:
 
     def _tell_origin(self, section: Section) -> None:
         at = section.origin
-        if section.image == "scratch":
+        if _WITHOUT_SHELL.search(section.image):
             text = (
-                "an empty image has no /bin/sh, which %post and `apptainer run` need: take a small one, such as busybox"
+                "has no /bin/sh, which %post and `apptainer run` need: take a small image that has one, such as busybox"
             )
-            self.notes.append(Note(at.line, at.column, f"`FROM scratch`: {text}"))
+            self.notes.append(Note(at.line, at.column, f"`{section.image}` {text}"))
         if "platform" in at.options:
             text = "goes: Apptainer builds for the machine that it runs on, or for that of `apptainer build --arch`"
             self.notes.append(Note(at.line, at.column, f"`--platform={at.options['platform']}` {text}"))

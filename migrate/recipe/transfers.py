@@ -28,7 +28,7 @@ def _run(stage: Stage, at: Instruction) -> None:
     stage.helpers |= {"lay", "lift"}
     folder = stage.written(at, stage.folder)
     again = [f"cd {folder}"] * (folder != "/")  # it may be another one while something is laid over it
-    empty = [f"mkdir -p {mount.source}" for mount in mounts if mount.empty]
+    empty = [f"mkdir -p -m {mount.mode} {mount.source}" for mount in mounts if mount.mode]
     laid = [f"lay {mount.source} {mount.target}" for mount in mounts]
     lifted = [f"lift {mount.source} {mount.target}" for mount in reversed(mounts)]
     stage.say(at, *empty, *laid, *again, *command, *lifted, *again)
@@ -65,7 +65,7 @@ class Mount:
 
     source: str
     target: str
-    empty: bool  # the source is a folder that %post makes
+    mode: str  # of the folder that %post makes for it; empty: it comes from %files
 
 
 def _flag(stage: Stage, at: Instruction, flag: str) -> Mount | None:
@@ -103,10 +103,12 @@ def _mount(stage: Stage, at: Instruction, text: str) -> Mount | None:
         place = f"{STAGING}/cache-{re.sub(r'[^A-Za-z0-9]+', '-', fields.get('id') or target).strip('-')}"
     else:
         place = f"{stage.number()}/files"
+    if kind == "cache" and fields.get("from"):
+        stage.note(at, f"`--mount={text}`: the cache begins empty, not with what `from` says")
     if kind == "bind":
         source = next((fields[key] for key in ("source", "src") if fields.get(key)), ".")
         _stage_files(stage, at, fields.get("from", ""), source, place)
-    return Mount(place, stage.place(at, target).rstrip("/"), empty=kind != "bind")
+    return Mount(place, stage.place(at, target).rstrip("/"), {"cache": "755", "tmpfs": "1777"}.get(kind, ""))
 
 
 def _stage_files(stage: Stage, at: Instruction, origin: str, source: str, place: str) -> None:
