@@ -53,6 +53,14 @@ def sections(definition: str) -> list[tuple[str, str]]:
     return [(title, text) for title, text in found if title]
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_shell_reads_each_script(name: str, shell: str) -> None:
+    scripts = [text for title, text in sections(made(name).text) if title in {"%post", "%environment", "%runscript"}]
+    for text in scripts:
+        assert subprocess.run([shell, "-n"], input=text, text=True, capture_output=True, check=True).stderr == ""
+
+
 def runscript(dockerfile: str) -> str:
     [text] = [text for title, text in sections(recipe(dockerfile.encode()).text) if title == "%runscript"]
     return text

@@ -78,6 +78,7 @@ lift() (
 
 # In %post Apptainer lays the machine's /tmp and /var/tmp over the image's: a step would leave its files there, not in
 # the image, and `RUN rm -rf /tmp/*` would remove what is others'.
+_TEMPORARY = re.compile(r"/(?:var/)?tmp\b")
 OWN_FOLDERS = r"""
 # the image's own /tmp and /var/tmp, not the machine's
 for folder in /tmp /var/tmp; do
@@ -139,16 +140,20 @@ def _file_word(source: str) -> str:
 def _post(stage: Stage) -> list[str]:
     if not stage.post:
         return []
-    helpers = [line for name, text in HELPERS.items() if name in stage.helpers for line in text.split("\n")]
-    staged = ["", f"rm -rf {STAGING}"] if any(STAGING in line for line in stage.post) else []
-    if any(re.search(r"/tmp\b", line) for line in stage.post):
-        helpers += OWN_FOLDERS.replace("OTHERWISE", "").split(
-            "\n"
-        )  # better no image than steps that work outside of it
+    helpers = [text for name, text in HELPERS.items() if name in stage.helpers]
+    if any(_TEMPORARY.search(line) for line in stage.post):
+        helpers.append(OWN_FOLDERS.replace("OTHERWISE", ""))  # better no image than steps that work outside of it
     elif any(line.startswith("# RUN") for line in stage.post):
-        helpers += OWN_FOLDERS.replace("OTHERWISE", " || true").split("\n")
+        helpers.append(OWN_FOLDERS.replace("OTHERWISE", " || true"))
+    staged = ["", f"rm -rf {STAGING}"] if any(STAGING in line for line in stage.post) else []
     # as in Docker: nobody is asked anything, and files are for all to read
-    return ["exec </dev/null", "umask 022", *helpers, *stage.post, *staged]
+    return [
+        "exec </dev/null",
+        "umask 022",
+        *(line for text in helpers for line in text.split("\n")),
+        *stage.post,
+        *staged,
+    ]
 
 
 def _environment(environment: dict[str, Value]) -> list[str]:
