@@ -16,7 +16,7 @@ _SAME_HOST = frozenset({"host", "bridge", "default", "slirp4netns", "pasta", "sh
 _USUAL = re.compile(r"(?:\$\{?(?:PWD|HOME)\}?|\$\(pwd\)|`pwd`)/?\Z|/(?:tmp|dev|proc|sys|etc|usr|home|opt|var)(?:/|\Z)")
 # awk: notes and empty lines go, values are quoted, a bare name is given the caller's value
 _QUOTE_LINES = (
-    'function quoted(v) { gsub(q, q "\\\\" q q, v); return q v q } '
+    'function quoted(v) { gsub(q, q "\\"" q "\\"" q, v); return q v q } '
     "/^(#|[ \\t]*$)/ { next } "
     '!/=/ { if ($0 in ENVIRON) print $0 "=" quoted(ENVIRON[$0]); next } '
     '{ i = index($0, "="); print substr($0, 1, i) quoted(substr($0, i + 1)) }'
