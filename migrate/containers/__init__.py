@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from migrate.containers.command import Key, Moving, Piece
+from migrate.containers.enroot import move_enroot
 from migrate.containers.forms import FORMS
 from migrate.containers.images import Images
 from migrate.containers.pyxis import OPTION, move_step
@@ -49,7 +50,7 @@ def _readings(part: Job) -> Iterator[Invocation]:
 
 
 def _is_docker(inner: Invocation) -> bool:
-    return inner.table is not None and inner.table.family == "docker"
+    return inner.table is not None and bool(inner.table.family)
 
 
 def _is_pyxis(inner: Invocation) -> bool:
@@ -70,7 +71,9 @@ def _moved(
     verb = known or Verb(reading.verb, {}, ())
     moving = Moving(reading, verb, source, target, part.constants, direct, images, [r for _, r in found])
     uncertain = next((o.spelled for o in reading.options if o.row is None), "")
-    if known is not None and known.form not in VERBS:
+    if reading.table is not None and reading.table.family == "enroot":
+        move_enroot(moving)
+    elif known is not None and known.form not in VERBS:
         leave(moving)
     elif uncertain:
         moving.obstacles.append(f"no table knows {uncertain}")

@@ -100,6 +100,54 @@ class Moving:
     def script(self) -> str:
         return self.source.data.decode("latin-1")
 
+    def remove(self, said: str) -> None:
+        """The whole command goes, where it is a statement of its own."""
+        command = self.reading.command
+        statement = command.statement
+        if command.words[:1] != (self.reading.program_word,) or statement.erase.end <= statement.erase.start:
+            self.obstacles.append(f"{said}: take it out")
+            return
+        holder = Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size)
+        for key in self.pieces:
+            self.pieces[key] = Piece("gone", said)
+        self.pieces[self.key] = Piece("gone", said, removes=True, holder=holder)
+
+    def command(self, new: str, image: Word | None) -> None:
+        """The program's name, its sub-command with the options behind it, and what follows image and command."""
+        program, named = self.reading.program_word, self.reading.verb_words
+        if not named:
+            self.obstacles.append("its sub-command is not written out")
+            return
+        data = self.source.data
+        between = data[named[0].span.start : named[-1].span.end]
+        if b"\n" in between or (named[0].span.start < program.span.start <= named[-1].span.end):
+            self.obstacles.append("its sub-command stands in two places")
+            return
+        front = f"env {' '.join(self.before)} " if self.before else ""
+        start = program.span.start
+        if sudo := _SUDO.search(data, max(0, start - _NEAR), start):
+            word = Span(sudo.start(), sudo.start() + len("sudo"))
+            self.pieces[word, "container-option", "sudo"] = Piece("gone", "Apptainer runs as the caller", removes=True)
+        elif any(w.text == "sudo" for w in self.reading.command.words if w.span.start < start):
+            self.obstacles.append(
+                "sudo stands before it, with options or other words between: Apptainer runs as the caller"
+            )
+        lead = "".join(f" {option}" for option in self.lead)
+        edits = [
+            Edit(
+                program.span.start,
+                data[program.span.start : program.span.end],
+                f"{front}{self.target.command}".encode(),
+            ),
+            Edit(named[0].span.start, between, f"{new}{lead}".encode()),
+        ]
+        if self.after_image and image is not None:
+            own = image.origin or image
+            edits.append(Edit(own.span.end, b"", self.after_image.encode()))
+        if self.tail:
+            edits.append(Edit(max(w.span.end for w in self.reading.command.words), b"", self.tail.encode()))
+        self.put(*[e for e in edits if e.before != e.after])
+
     # ------------------------------------------------------------------------------------------------- options
 
     def text(self, word: Word) -> str:
@@ -245,6 +293,8 @@ class Moving:
         return not re.search(r"[=$`\n]|^\"|\"$", rest)
 
 
+_SUDO = re.compile(rb"(?<![\w./$-])sudo(?:[ \t]+-[EnHS])*[ \t]+\Z")
+_NEAR = 40  # bytes in which `sudo` and its letters stand
 _QUOTES = frozenset({b'"', b"'"})
 _BLANK = frozenset({b" ", b"\t", b"\n", b"\r"})
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")

@@ -8,13 +8,11 @@ from collections.abc import Callable, Mapping
 from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.containers.images import why_not
-from migrate.model import Edit, Holder, Invocation, Span, Word
+from migrate.model import Edit, Invocation, Word
 
 Convert = Callable[[Moving], None]
 
 _IMAGE_LIKE = re.compile(r"im(?:a?ge?)|cont|tag|sif|repo|docker", re.IGNORECASE)
-_SUDO = re.compile(rb"(?<![\w./$-])sudo(?:[ \t]+-[EnHS])*[ \t]+\Z")
-_NEAR = 40  # bytes in which `sudo` and its letters stand
 _FEEDERS = frozenset({"xargs", "parallel"})  # they read the input themselves, and give nothing of it on
 _LOOP = re.compile(rb"\bwhile\b[^\n]*\bread\b")
 
@@ -48,7 +46,7 @@ def run(m: Moving) -> None:
         _workdir(m, image, detached=detached)
     if not detached and m.reading.command.heredoc is None:
         _close_input(m)
-    _command(m, new, image)
+    m.command(new, image)
 
 
 def _close_input(m: Moving) -> None:
@@ -175,7 +173,7 @@ def exec_(m: Moving) -> None:
     if m.lead or "env" in m.runtime:
         m.lead.insert(0, "--no-eval")
     _close_input(m)
-    _command(m, "exec", None)
+    m.command("exec", None)
 
 
 def _starter(m: Moving, name: Word) -> Invocation | None:
@@ -201,7 +199,7 @@ def stop(m: Moving) -> None:
         m.obstacles.append("no command of this script starts that container")
     else:
         m.starter = starter
-        _command(m, "instance stop", None)
+        m.command("instance stop", None)
 
 
 def rm(m: Moving) -> None:
@@ -211,9 +209,9 @@ def rm(m: Moving) -> None:
     stopped = {w.text for o in m.others if o.verb in {"stop", "kill"} for w in o.operands}
     m.starter = _starter(m, m.reading.operands[0]) if len(names) == 1 else None
     if forced and m.starter is not None and names[0] not in stopped:
-        _command(m, "instance stop", None)
+        m.command("instance stop", None)
     else:
-        _remove(m, "an instance leaves nothing behind")
+        m.remove("an instance leaves nothing behind")
 
 
 def pull(m: Moving) -> None:
@@ -225,7 +223,7 @@ def pull(m: Moving) -> None:
     reference = m.value(image)
     constant = not re.search(r"[$`]", reference)
     if m.images.answer(reference):
-        _remove(m, f"{reference} is {m.images.answer(reference)} here")
+        m.remove(f"{reference} is {m.images.answer(reference)} here")
     elif constant and (why := why_not(reference)):
         m.obstacles.append(why)
     elif m.target.image_folder and not constant:
@@ -237,7 +235,7 @@ def pull(m: Moving) -> None:
             "done", f"{reference} = docker://{reference}", (Edit(own.span.start, b"", f"{file}docker://".encode()),)
         )
         m.lead.append("--force")
-        _command(m, "pull", None)
+        m.command("pull", None)
 
 
 def login(m: Moving) -> None:
@@ -246,7 +244,7 @@ def login(m: Moving) -> None:
         m.put(Edit(own.span.start, b"", b"docker://"))
     else:
         m.tail = " docker://docker.io"
-    _command(m, m.verb.to or "registry login", None)
+    m.command(m.verb.to or "registry login", None)
 
 
 def logs(m: Moving) -> None:
@@ -268,59 +266,15 @@ def logs(m: Moving) -> None:
 def words(m: Moving) -> None:
     """The same words behind Apptainer's name for the sub-command."""
     m.looks.append(m.verb.reason)
-    _command(m, m.verb.to, None)
+    m.command(m.verb.to, None)
 
 
 def removed(m: Moving) -> None:
-    _remove(m, m.verb.reason)
+    m.remove(m.verb.reason)
 
 
 def leave(m: Moving) -> None:
     m.obstacles.append(m.verb.reason or f"nothing stands for `{m.reading.program} {m.reading.verb}`")
-
-
-def _remove(m: Moving, said: str) -> None:
-    """The whole command goes, where it is a statement of its own."""
-    command = m.reading.command
-    statement = command.statement
-    if command.words[:1] != (m.reading.program_word,) or statement.erase.end <= statement.erase.start:
-        m.obstacles.append(f"{said}: take it out")
-        return
-    holder = Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size)
-    for key in m.pieces:
-        m.pieces[key] = Piece("gone", said)
-    m.pieces[m.key] = Piece("gone", said, removes=True, holder=holder)
-
-
-def _command(m: Moving, new: str, image: Word | None) -> None:
-    """The program's name, its sub-command with the options behind it, and what follows image and command."""
-    program, named = m.reading.program_word, m.reading.verb_words
-    if not named:
-        m.obstacles.append("its sub-command is not written out")
-        return
-    data = m.source.data
-    between = data[named[0].span.start : named[-1].span.end]
-    if b"\n" in between or (named[0].span.start < program.span.start <= named[-1].span.end):
-        m.obstacles.append("its sub-command stands in two places")
-        return
-    front = f"env {' '.join(m.before)} " if m.before else ""
-    start = program.span.start
-    if sudo := _SUDO.search(data, max(0, start - _NEAR), start):
-        word = Span(sudo.start(), sudo.start() + len("sudo"))
-        m.pieces[word, "container-option", "sudo"] = Piece("gone", "Apptainer runs as the caller", removes=True)
-    elif any(w.text == "sudo" for w in m.reading.command.words if w.span.start < start):
-        m.obstacles.append("sudo stands before it, with options or other words between: Apptainer runs as the caller")
-    lead = "".join(f" {option}" for option in m.lead)
-    edits = [
-        Edit(program.span.start, data[program.span.start : program.span.end], f"{front}{m.target.command}".encode()),
-        Edit(named[0].span.start, between, f"{new}{lead}".encode()),
-    ]
-    if m.after_image and image is not None:
-        own = image.origin or image
-        edits.append(Edit(own.span.end, b"", m.after_image.encode()))
-    if m.tail:
-        edits.append(Edit(max(w.span.end for w in m.reading.command.words), b"", m.tail.encode()))
-    m.put(*[e for e in edits if e.before != e.after])
 
 
 def _decoded(text: str) -> str:

@@ -14,9 +14,9 @@ from migrate.rulebook.context import Context
 def _piece(c: Context) -> Piece | None:
     """What becomes of the item; None where it is no word of such a command."""
     item = c.item
-    if item is None or (item.family != "docker" and not (item.program == "srun" and item.place == "command")):
+    if item is None or not (item.family or (item.program == "srun" and item.place == "command")):
         return None
-    if item.family != "docker" and item.kind == "directive" and "container-" not in item.name:
+    if not item.family and item.kind == "directive" and "container-" not in item.name:
         return None
     if "moved" not in c.moved:
         c.moved["moved"] = move(c.job, c.source, c.target)

@@ -1,0 +1,82 @@
+"""Enroot: containers unpacked from image files, as commands of Apptainer that name the registry again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.containers.command import Moving, Piece
+from migrate.containers.forms import FORMS
+from migrate.model import Edit, Invocation, Word
+
+_MAKES = frozenset({"import", "create", "load"})
+
+
+def move_enroot(m: Moving) -> None:
+    """`enroot start` runs the image of which the container was made; the commands that made it are not needed."""
+    if m.verb.name in _MAKES:
+        if _registry_of(m, m.value(m.reading.operands[-1]) if m.reading.operands else ""):
+            m.remove("Apptainer fetches the image when it runs it")
+        else:
+            m.obstacles.append(m.verb.reason)
+    elif m.verb.name == "remove":
+        m.remove(m.verb.reason)
+    elif m.verb.name == "start" and m.reading.operands:
+        _start(m)
+    else:
+        m.obstacles.append(m.verb.reason)
+
+
+def _start(m: Moving) -> None:
+    image = m.reading.operands[0]
+    name = m.value(image)
+    reference = m.images.answer(name) or _registry_of(m, name)
+    if not reference:
+        m.decision = f"image:{name}"
+        m.obstacles.append(
+            f"{name} is a container or an image file of enroot, and no line of this script says what it was made of: "
+            "name an image for it under `answers: {image: …}`"
+        )
+        return
+    for option in m.reading.options:
+        if option.row is None or not option.row.form:
+            m.obstacles.append(f"{m.spelled(option)}: {option.row.reason if option.row else 'no table knows it'}")
+        else:
+            FORMS[option.row.form](m, option)
+    m.lead = ["--nv", "--no-home", "--no-eval", *m.lead]
+    m.looks.append("look whether the job needs GPUs (--nv) and its home folder, which enroot did not mount")
+    own = image.origin or image
+    m.pieces[own.span, "image", own.text] = Piece(
+        "done",
+        f"{name} = {reference}",
+        (Edit(own.span.start, m.source.data[own.span.start : own.span.end], reference.encode()),),
+    )
+    m.command("run", image)
+
+
+def _registry_of(m: Moving, name: str, depth: int = 4) -> str:
+    """The image of a registry of which a container or an image file was made in this script; empty where none was."""
+    if name.startswith("docker://"):
+        return f"docker://{name.removeprefix('docker://').rpartition('@')[2].replace('#', '/')}"
+    sources = [source for made, source in _made(m) if made == name and source != name]
+    return _registry_of(m, sources[0], depth - 1) if sources and depth else ""
+
+
+def _made(m: Moving) -> Iterator[tuple[str, str]]:
+    """(what it is called, what it was made of) for each container and image file that the script makes."""
+    for other in m.others:
+        if other.verb in _MAKES and other.operands and other.table is not None and other.table.family == "enroot":
+            source = m.value(other.operands[-1])
+            yield _given(m, other) or _usual(source, other.verb), source
+
+
+def _given(m: Moving, reading: Invocation) -> str:
+    named: Word | None = next((o.value for o in reading.options if o.name in {"--output", "--name"}), None)
+    return m.value(named) if named is not None else ""
+
+
+def _usual(source: str, verb: str) -> str:
+    """The name that enroot gives by itself: nvidia+cuda+12.0.sqsh, and for a container that of its file."""
+    if verb == "import":
+        path = source.partition("://")[2].rpartition("#")[2].replace(":", "+").replace("/", "+")
+        return f"{path}.sqsh"
+    return source.rsplit("/", 1)[-1].removesuffix(".sqsh")
