@@ -129,9 +129,7 @@ class Moving:
             word = Span(sudo.start(), sudo.start() + len("sudo"))
             self.pieces[word, "container-option", "sudo"] = Piece("gone", "Apptainer runs as the caller", removes=True)
         elif any(w.text == "sudo" for w in self.reading.command.words if w.span.start < start):
-            self.obstacles.append(
-                "sudo stands before it, with options or other words between: Apptainer runs as the caller"
-            )
+            self.obstacles.append("sudo with words of its own stands before it: Apptainer runs as the caller")
         lead = "".join(f" {option}" for option in self.lead)
         edits = [
             Edit(

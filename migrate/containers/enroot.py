@@ -14,7 +14,7 @@ _MAKES = frozenset({"import", "create", "load"})
 def move_enroot(m: Moving) -> None:
     """`enroot start` runs the image of which the container was made; the commands that made it are not needed."""
     if m.verb.name in _MAKES:
-        if _registry_of(m, m.value(m.reading.operands[-1]) if m.reading.operands else ""):
+        if registry_of(m, m.value(m.reading.operands[-1]) if m.reading.operands else ""):
             m.remove("Apptainer fetches the image when it runs it")
         else:
             m.obstacles.append(m.verb.reason)
@@ -29,7 +29,7 @@ def move_enroot(m: Moving) -> None:
 def _start(m: Moving) -> None:
     image = m.reading.operands[0]
     name = m.value(image)
-    reference = m.images.answer(name) or _registry_of(m, name)
+    reference = m.images.answer(name) or registry_of(m, name)
     if not reference:
         m.decision = f"image:{name}"
         m.obstacles.append(
@@ -53,12 +53,12 @@ def _start(m: Moving) -> None:
     m.command("run", image)
 
 
-def _registry_of(m: Moving, name: str, depth: int = 4) -> str:
+def registry_of(m: Moving, name: str, depth: int = 4) -> str:
     """The image of a registry of which a container or an image file was made in this script; empty where none was."""
     if name.startswith("docker://"):
         return f"docker://{name.removeprefix('docker://').rpartition('@')[2].replace('#', '/')}"
     sources = [source for made, source in _made(m) if made == name and source != name]
-    return _registry_of(m, sources[0], depth - 1) if sources and depth else ""
+    return registry_of(m, sources[0], depth - 1) if sources and depth else ""
 
 
 def _made(m: Moving) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from migrate.containers.command import Moving
+from migrate.containers.enroot import registry_of
 from migrate.model import Edit, Option
 
 Form = Callable[[Moving, Option], None]
@@ -59,7 +60,7 @@ def _image(m: Moving, asked: Mapping[str, Option]) -> str:
         m.obstacles.append("no command of this script says which image the container is made of")
         return ""
     reference = m.value(option.value)
-    if answer := m.images.answer(reference):
+    if answer := m.images.answer(reference) or registry_of(m, reference):
         return answer
     if _UNRESOLVED.search(reference):
         m.decision = f"image:{reference}"
