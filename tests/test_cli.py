@@ -593,8 +593,9 @@ def test_in_place_refuses_a_file_outside_the_folder_and_does_the_others(sif: Com
 def test_ctrl_c_makes_130_and_every_file_is_old_or_new_and_can_be_reverted(sif: Command) -> None:
     scripts = sif.folder / "jobs"
     scripts.mkdir()
-    for number in range(150):
-        (scripts / f"{number:03}.sh").write_bytes(MIGRATED)
+    many = 1000  # enough that no busy machine does them all before the signal comes
+    for number in range(many):
+        (scripts / f"{number:04}.sh").write_bytes(MIGRATED)
     new = sif(*REWRITE, "-", stdin=MIGRATED).out
     running = subprocess.Popen(
         [sys.executable, "-m", "migrate", *REWRITE, "--in-place", "-j", "1", "jobs"],
@@ -614,7 +615,7 @@ def test_ctrl_c_makes_130_and_every_file_is_old_or_new_and_can_be_reverted(sif: 
     ]
     held = [path.read_bytes() for path in scripts.glob("*.sh")]
     assert set(held) == {MIGRATED, new}
-    assert len(held) == 150
+    assert len(held) == many
     assert sif("revert").code == 0
     assert {path.read_bytes() for path in scripts.glob("*.sh")} == {MIGRATED}
 

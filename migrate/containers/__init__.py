@@ -23,7 +23,9 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
 
     A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
     """
-    found = [(part, reading) for part in job.parts() for reading in _readings(part)]
+    found = [
+        (part, reading) for part in job.parts() for reading in _readings(part, apptainer=target.runtime == "apptainer")
+    ]
     if not found:
         return {}
     images = Images.of(target, [reading for _, reading in found])
@@ -44,9 +46,9 @@ def _joined(one: Piece, other: Piece) -> Piece:
     return replace(worse, edits=edits)
 
 
-def _readings(part: Job) -> Iterator[Invocation]:
+def _readings(part: Job, *, apptainer: bool) -> Iterator[Invocation]:
     for reading in (*part.commands, *part.hidden):
-        yield from (inner for inner in reading.chain() if _is_docker(inner) or _is_pyxis(inner))
+        yield from (inner for inner in reading.chain() if _is_docker(inner) or (apptainer and _is_pyxis(inner)))
 
 
 def _is_docker(inner: Invocation) -> bool:

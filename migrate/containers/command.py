@@ -88,6 +88,8 @@ class Moving:
         """Edits of the command itself, beside those of its options and its image."""
         known = self.pieces.get(self.key)
         name = f"{self.reading.program} {self.reading.verb} = {self.target.command}"
+        if self.target.runtime == "pyxis":
+            name = f"{self.reading.program} {self.reading.verb}"
         said = "; ".join([name if self.is_tool else f"the step starts {self.target.command}", *self.notes])
         looks = "; ".join(self.looks)
         self.pieces[self.key] = Piece(
@@ -115,6 +117,9 @@ class Moving:
     def command(self, new: str, image: Word | None) -> None:
         """The program's name, its sub-command with the options behind it, and what follows image and command."""
         program, named = self.reading.program_word, self.reading.verb_words
+        if self.target.runtime == "pyxis":
+            self.obstacles.append("pyxis knows steps of srun and nothing else of the kind")
+            return
         if not named:
             self.obstacles.append("its sub-command is not written out")
             return

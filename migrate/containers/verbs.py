@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.containers.images import why_not
+from migrate.containers.to_pyxis import start_by_srun
 from migrate.model import Edit, Invocation, Word
 
 Convert = Callable[[Moving], None]
@@ -42,6 +43,9 @@ def run(m: Moving) -> None:
             m.obstacles.append("an instance takes no working folder: write `sh -c 'cd DIR && exec …'` behind the image")
     image = m.reading.operands[0]
     _image(m, image)
+    if m.target.runtime == "pyxis":
+        start_by_srun(m, new, image)
+        return
     if not m.cwd:
         _workdir(m, image, detached=detached)
     if not detached and m.reading.command.heredoc is None:

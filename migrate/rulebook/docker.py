@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from migrate.containers import Piece, move
+from migrate.containers.pyxis import OPTION
 from migrate.model import Fix
 from migrate.rulebook.context import Context
 
@@ -57,5 +58,6 @@ DOCKER: Mapping[str, Callable[[Context], str | None]] = {
     "moved_said": _told(lambda p: p.said),
     "moved_question": _told(lambda p: p.decision),
     "what_to_write": _what_to_write,
+    "refused": lambda c: None if c.target.runtime == "pyxis" and c.item and OPTION.match(c.item.name) else "yes",
     "runtime_check": lambda c: _TOOL.sub(c.target.command, c.item.value or "") if c.item else None,
 }
