@@ -16,6 +16,8 @@ from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Source
 
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
+_BLANK = frozenset({b" ", b"\t"})
+_OPENING = frozenset({b"(", b'"', b"'"})
 _Becoming = dict[Holder | None, list[tuple[Finding, int]]]
 
 
@@ -242,11 +244,13 @@ def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]
 
 
 def _with_blanks(source: Source, span: Span) -> Span:
-    """A word of a command line with the blanks before it."""
-    start = span.start
-    while start and source.data[start - 1 : start] in {b" ", b"\t"}:
+    """A word of a command line with the blanks before it, or behind it where it is the first of a list."""
+    start, end = span
+    while start and source.data[start - 1 : start] in _BLANK:
         start -= 1
-    return Span(start, span.end)
+    while start == span.start and source.data[start - 1 : start] in _OPENING and source.data[end : end + 1] in _BLANK:
+        end += 1
+    return Span(start, end)
 
 
 def _erase(source: Source, span: Span, leave: bytes = b"") -> Edit:

@@ -282,7 +282,7 @@ class Moving:
     def _stands_alone(self, option: Option) -> bool:
         """Whether the option has a word for itself, or a cluster of which nothing else needs a place."""
         data, span = self.source.data, option.span
-        first = data[span.start - 1 : span.start] in _BLANK
+        first = data[span.start - 1 : span.start] in _BLANK | {b"("} | _QUOTES
         return first and data[span.end : span.end + 1] in _BLANK | {b"", b";", b")", b"'", b'"', b"`"}
 
     def _bytes(self, span: Span) -> bytes:

@@ -57,7 +57,8 @@ def registry_of(m: Moving, name: str, depth: int = 4) -> str:
     """The image of a registry of which a container or an image file was made in this script; empty where none was."""
     if name.startswith("docker://"):
         return f"docker://{name.removeprefix('docker://').rpartition('@')[2].replace('#', '/')}"
-    sources = [source for made, source in _made(m) if made == name and source != name]
+    plain = name.removeprefix("./")
+    sources = [source for made, source in _made(m) if made.removeprefix("./") == plain and source != name]
     return registry_of(m, sources[0], depth - 1) if sources and depth else ""
 
 

@@ -41,12 +41,17 @@ class Images:
         """The image as Apptainer names it: in a registry as Docker finds it, or in the target's folder of images."""
         if not self.target.image_folder:
             return f"docker://{reference}"
-        return f"{self.target.image_folder}/{file_name(reference)}"
+        return address(reference, self.target)
 
     def workdir(self, reference: str) -> str:
         """The image's WORKDIR, where the target's file tells it."""
         known = self.target.image_workdirs
         return known.get(reference) or known.get(_full(reference)) or ""
+
+
+def address(reference: str, target: Target) -> str:
+    """The file that an image of a registry is kept in: in the target's folder of images, or where one is."""
+    return "/".join(filter(None, [target.image_folder, file_name(reference)]))
 
 
 def file_name(reference: str) -> str:

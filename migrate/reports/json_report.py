@@ -137,7 +137,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "scripts": summary.scripts,
         "by_readiness": dict(summary.by_readiness),
         "by_fate": dict(summary.by_fate),
-        "images": [{"image": i.name, "scripts": i.scripts} for i in summary.images],
+        "images": [{"image": i.name, "scripts": i.scripts, "pull": i.pull} for i in summary.images],
         "decisions": [
             {"id": d.id, "rules": list(d.rules), "scripts": d.scripts, "releases": d.releases}
             for d in summary.decisions

@@ -88,8 +88,10 @@ def _overview(accounts: Sequence[Account]) -> list[str]:
 
 
 def _images(summary: Summary) -> list[str]:
-    rows = [(code(i.name, cell=True), str(i.scripts)) for i in summary.images]
-    return _table("Images", ("Image", "Scripts"), rows)
+    rows = [
+        (code(i.name, cell=True), str(i.scripts), code(i.pull, cell=True) if i.pull else "") for i in summary.images
+    ]
+    return _table("Images", ("Image", "Scripts", "Fetched once by"), rows)
 
 
 def _faults(summary: Summary) -> list[str]:

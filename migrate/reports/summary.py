@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeVar
 
+from migrate.containers.images import address
 from migrate.files import shown
-from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Outcome, Readiness, Report, Result
+from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
 
 Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]
 
@@ -111,10 +112,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image as scripts name it, and how many of them do."""
+    """An image as scripts name it, how many of them do, and the command that fetches it once for all of them."""
 
     name: str
     scripts: int
+    pull: str = ""  # empty where it is a file, or where its name is not known here
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,10 +455,22 @@ def _decisions(
 def _images(report: Report) -> tuple[Image, ...]:
     """Images as scripts name them, those of most scripts first."""
     counts: Counter[str] = Counter()
+    pulls: dict[str, str] = {}
     for result in report.results:
-        named = (e for e in result.entries if e.item is not None and e.kind == "image")
-        counts.update({masked(e.item.value or e.text) for e in named if e.item})
-    return tuple(Image(name, counts[name]) for name in sorted(counts, key=lambda n: (-counts[n], n)))
+        items = [e.item for e in result.entries if e.item is not None and e.kind == "image"]
+        counts.update({masked(i.value or i.name) for i in items})
+        pulls |= {masked(i.value or i.name): _pull(i, report.target) for i in items}
+    return tuple(Image(name, counts[name], pulls[name]) for name in sorted(counts, key=lambda n: (-counts[n], n)))
+
+
+def _pull(item: Item, target: Target) -> str:
+    """The command that fetches an image of a registry into a file; empty for what is none."""
+    name = item.value or ""
+    reference = name.removeprefix("docker://")
+    known = not target.answers.get("image", {}).get(name) and not set(reference) & set("$`{ *")
+    if not known or target.runtime != "apptainer" or (name == reference and not item.family):
+        return ""
+    return f"{target.command} pull {address(reference, target)} docker://{reference}"
 
 
 # ------------------------------------------------------------------------------------------------ words
