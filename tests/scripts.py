@@ -327,6 +327,29 @@ _EXPANDING = [
             ("image", "my image.sif"),
         ),
     ),
+    Piece(
+        'docker run --rm -it --gpus all -v "$PWD/d":/d:ro,z -w /d -e A="$A" $IMAGE python x.py',
+        (
+            ("container-command", "docker"),
+            ("container-option", "--rm"),
+            ("container-option", "--gpus"),
+            ("container-option", "--volume"),
+            ("container-option", "--env"),
+        ),
+    ),
+    Piece(
+        "OPTS=(--rm -v $A:/a -e B='x y')\nsudo docker run \"${OPTS[@]}\" ubuntu:22.04 ls",
+        (("container-command", "docker"), ("container-option", "sudo"), ("container-option", "--volume")),
+    ),
+    Piece('RUN="docker run --rm -w /w busybox"\n$RUN ls; $RUN pwd', (("container-command", "docker"),)),
+    Piece("docker run -d --name s redis\ndocker exec s redis-cli ping && docker stop s", ()),
+    Piece("docker pull alpine; docker rmi alpine || true", (("container-command", "docker"),)),
+    Piece("if docker image inspect a; then docker tag a b; fi", (("container-command", "docker"),)),
+    Piece(
+        'srun --container-image=ubuntu --container-mounts="$PWD":/w bash -c "ls /w"',
+        (("scheduler-command", "srun"), ("directive", "--container-image"), ("directive", "--container-mounts")),
+    ),
+    Piece("enroot import docker://alpine\nenroot start -m $A:/a alpine.sqsh ls", (("container-command", "enroot"),)),
     Piece("echo 'module load decoymod'"),
     Piece('echo "export NCCL_DECOY=1; #SBATCH --licenses=decoy"'),
     Piece('[[ $x =~ ^a+$ && -n "$y" ]] || echo no'),
@@ -427,6 +450,8 @@ _STRING_POSITIONS = [
     Piece("bash -s <<'EOF'\n@\necho $x\nEOF"),
     Piece("singularity exec c.sif bash <<'EOF'\n@\nEOF", (("container-command", "singularity"), ("image", "c.sif"))),
     Piece("singularity exec c.sif bash -c '@'", (("container-command", "singularity"), ("image", "c.sif"))),
+    Piece("docker run -i --rm alpine bash <<'EOF'\n@\nEOF", (("container-command", "docker"),)),
+    Piece("alias box='docker run --rm alpine sh -c \"@\"'", ()),
     Piece(
         "sbatch <<EOF\n#!/bin/bash\n#SBATCH -N 1\n@\nEOF", (("scheduler-command", "sbatch"), ("directive", "--nodes"))
     ),
@@ -590,7 +615,20 @@ _FRAGMENTS = [
         "esac\n",
         "[[",
     ),
-    *("]]", "$", "~", "*", "\xff", "\xe9", "\x1b[31m", "module load gcc\n", "singularity exec a.sif ", "EOF\n", "=("),
+    *(
+        "]]",
+        "$",
+        "~",
+        "*",
+        "\xff",
+        "\xe9",
+        "\x1b[31m",
+        "module load gcc\n",
+        "singularity exec a.sif ",
+        "docker run -v a:/b ",
+        "EOF\n",
+        "=(",
+    ),
 ]
 
 
@@ -665,6 +703,10 @@ _TARGETS = [
     "singularity exec --bind @ a.sif ls",
     "singularity exec @ ls",
     "SIF=@\nsingularity run $SIF",
+    "docker run -v @:/a --name @ -e A=@ alpine @",
+    "IMAGE=@\ndocker run $IMAGE ls",
+    "docker build -t @ .",
+    "srun --container-image=@ ls",
     "export NCCL_IB_HCA=@",
     "srun bash -c @",
     "eval @",
