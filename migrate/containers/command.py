@@ -303,6 +303,11 @@ _BLANK = frozenset({b" ", b"\t", b"\n", b"\r"})
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 
 
+def is_plain(text: str) -> bool:
+    """Whether a shell takes the text as it stands, so that it may be written without quotes."""
+    return re.fullmatch(r"[\w./:,@%+=#-]+", text, re.ASCII) is not None
+
+
 def _erases(piece: Piece, span: Span) -> bool:
     """Whether a piece takes these bytes out and puts nothing in their place."""
     edit = piece.edits[0] if len(piece.edits) == 1 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.containers.command import Moving, Piece
+from migrate.containers.command import Moving, Piece, is_plain
 from migrate.containers.forms import FORMS
 from migrate.model import Edit, Invocation, Word
 
@@ -55,7 +55,7 @@ def _start(m: Moving) -> None:
 
 def registry_of(m: Moving, name: str, depth: int = 4) -> str:
     """The image of a registry of which a container or an image file was made in this script; empty where none was."""
-    if name.startswith("docker://"):
+    if name.startswith("docker://") and is_plain(name):
         return f"docker://{name.removeprefix('docker://').rpartition('@')[2].replace('#', '/')}"
     plain = name.removeprefix("./")
     sources = [source for made, source in _made(m) if made.removeprefix("./") == plain and source != name]

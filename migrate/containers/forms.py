@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from migrate.containers.command import Moving
+from migrate.containers.command import Moving, is_plain
 from migrate.model import Edit, Option
 
 Form = Callable[[Moving, Option], None]
@@ -95,6 +95,8 @@ def _make_source(m: Moving, option: Option, source: str) -> None:
         return
     if option.value.origin is not None or command.span.start > option.span.start or command.assignments:
         return
+    if not re.fullmatch(r"[\w./~-]+" if option.value.constant else r"(?:[\w./~-]|\$\w+|\$\{\w+\})+", source, re.ASCII):
+        return
     quoted = f'"{source}"' if not source.startswith("~") else source
     made = f"[ -e {quoted} ] || mkdir -p {quoted}\n".encode() + line
     piece = m.pieces[m.key_of(option)]
@@ -125,7 +127,7 @@ def mount(m: Moving, option: Option) -> None:
     keys = [part.partition("=") for part in value.split(",")]
     named = {key: given for key, _, given in keys}
     place = named.get("target") or named.get("dst") or named.get("destination") or ""
-    if named.get("type") == "tmpfs" and place:
+    if named.get("type") == "tmpfs" and is_plain(place):
         m.become(option, f"--scratch {place}")
         return
     if named.get("type") != "bind" or '"' in value:
@@ -150,6 +152,8 @@ def env(m: Moving, option: Option) -> None:
     known = m.value(option.value).partition("=")[2]
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         m.obstacles.append(f"{m.spelled(option)}: which variable it sets is not known")
+    elif name == "HOME" and equals and not is_plain(value):
+        m.obstacles.append(f"{m.spelled(option)}: write --home FOLDER, since Apptainer takes no HOME from a variable")
     elif name == "HOME" and equals:
         m.become(option, f"--home {value}")
     elif not equals:
@@ -309,7 +313,7 @@ def device(m: Moving, option: Option) -> None:
         m.become(option, "--nv")
     elif value.startswith("/dev/") and m.target.isolation == "plain":
         m.drop(option, "the container sees the node's /dev")
-    elif value.startswith("/dev/"):
+    elif value.startswith("/dev/") and is_plain(value):
         m.become(option, f"--bind {value.partition(':')[0]}")
     else:
         m.obstacles.append(f"{m.spelled(option)}: which device it is, is not known")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from migrate.model import Invocation, Target
 
-_TAGGED = re.compile(r"(?P<name>[^@\s]+?)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>\w+:[0-9a-fA-F]+))?", re.ASCII)
+# nothing in it that a shell would read in another way: it is written without quotes
+_TAGGED = re.compile(r"(?P<name>[\w][\w./:-]*?)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>\w+:[0-9a-fA-F]+))?", re.ASCII)
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 

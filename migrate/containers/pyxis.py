@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from migrate.containers.command import Moving
+from migrate.containers.command import Moving, is_plain
 from migrate.containers.enroot import registry_of
 from migrate.model import Edit, Option
 
@@ -74,6 +74,8 @@ def _image(m: Moving, asked: Mapping[str, Option]) -> str:
             f"{reference} is an image file of enroot, of which Apptainer reads neither variables nor start script: "
             "pull it again from its registry, and name it under `answers: {image: …}`"
         )
+    elif not is_plain(reference):
+        m.obstacles.append(f"{reference} is no image reference")
     else:
         return f"docker://{reference.rpartition('@')[2] if '#' in reference else reference}".replace("#", "/")
     return ""

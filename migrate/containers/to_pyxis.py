@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from migrate.containers.command import Key, Moving, Piece
+from migrate.containers.command import Key, Moving, Piece, is_plain
 from migrate.model import Edit, Span, Word
 
 # Apptainer's option -> that of pyxis; "" where pyxis does so by itself. Any other has no form there.
@@ -36,7 +36,8 @@ def start_by_srun(m: Moving, new: str, image: Word | None) -> None:
     match = _REGISTRY.fullmatch(reference)
     named = f"{match['host']}#{match['path']}" if match else reference
     written = m.source.data[own.span.start : own.span.end]
-    text = b"--container-image=" + (named.encode() if image.constant and image.origin is None else written)
+    rewritten = image.constant and image.origin is None and is_plain(named)
+    text = b"--container-image=" + (named.encode() if rewritten else written)
     m.pieces[own.span, "image", own.text] = Piece(
         "done", f"{reference}: the image of the step", (Edit(own.span.start, written, text + m.after_image.encode()),)
     )
