@@ -262,7 +262,7 @@ def logs(m: Moving) -> None:
     whole = m.source.data[program.span.start : own.span.start]
     folder = '"$HOME/.apptainer/instances/logs/$(hostname)/$(id -un)"'
     m.looks.append(
-        "the file holds what it printed on standard output; what it printed on standard error is in NAME.err"
+        "the file holds what instances of this name printed, also earlier ones; their errors are in NAME.err"
     )
     m.put(Edit(program.span.start, whole, f"cat {folder}/".encode()), Edit(own.span.end, b"", b".out"))
 

@@ -153,7 +153,7 @@ def test_slurm_reads_the_numbers_that_the_old_site_gave(name: str, judge: Cluste
 @every_slurm_script
 def test_only_partition_memory_and_time_differ_from_the_original(name: str, judge: Cluster) -> None:
     before = judge.held(put(name, FIXTURES[name].read_bytes()), "--partition=slinky")
-    after = judge.held(put_migrated(name))
+    after = judge.held(put_migrated(name), "--partition=slinky")  # said aloud for both, since Slurm notes that too
     different = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     assert different - EACH_TIME <= MIGRATED
     for stream in ("standard_output", "standard_error"):
