@@ -104,6 +104,8 @@ def _known_values(
 
 def _read_from_input(data: bytes) -> set[str]:
     """Variables that get what a command prints or a file holds (`mapfile -t ARGS`, `read HOST`): nobody knows what."""
+    if b"read" not in data and b"mapfile" not in data:
+        return set()
     return {n.decode() for m in _READS.finditer(data) for n in _NAME.findall(m[1])}
 
 

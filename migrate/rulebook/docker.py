@@ -9,7 +9,7 @@ from dataclasses import replace
 from migrate.containers import Piece, move
 from migrate.containers.pyxis import OPTION
 from migrate.model import Fix
-from migrate.rulebook.context import Context
+from migrate.rulebook.context import Context, once
 
 
 def _piece(c: Context) -> Piece | None:
@@ -45,6 +45,12 @@ def moved_words(c: Context) -> Fix | None:
     return Fix(edits=piece.edits, fate="removed" if removed else "rewritten")
 
 
+@once
+def _pyxis(c: Context) -> str | None:
+    """Whether any command of the job has options of pyxis."""
+    return "yes" if any(OPTION.match(name) for name in c.job.names.get("directive", ())) else None
+
+
 def _what_to_write(c: Context) -> str | None:
     piece = _piece(c)
     if piece is None or piece.outcome != "open":
@@ -57,6 +63,7 @@ DOCKER: Mapping[str, Callable[[Context], str | None]] = {
     "moved": _outcome,
     "moved_said": _told(lambda p: p.said),
     "moved_question": _told(lambda p: p.decision),
+    "pyxis": _pyxis,
     "what_to_write": _what_to_write,
     "refused": lambda c: None if c.target.runtime == "pyxis" and c.item and OPTION.match(c.item.name) else "yes",
     "runtime_check": lambda c: _TOOL.sub(c.target.command, c.item.value or "") if c.item else None,

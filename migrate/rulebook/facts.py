@@ -235,4 +235,4 @@ FACTS: dict[str, Fact] = {
     **DOCKER,
     **CONTAINERS,
 }
-OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines"))
+OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis"))

@@ -277,7 +277,7 @@ def read_rule(path: Path) -> Rule:
     )
 
 
-_TEXTS = ("dialect", "place", "program", "verb")  # other fields of an item that always hold a text
+_TEXTS = ("fate", "family", "dialect", "place", "program", "verb")  # other fields of an item that always hold a text
 
 
 def _exact(pattern: Any) -> frozenset[str]:
