@@ -309,3 +309,17 @@ wait
     readiness, said = run_from_grid_engine("ssh", script, "", cluster=cluster)
     assert sorted(said.splitlines()) == ["n1 has n1", "n2 has n2"]
     assert readiness == "review"
+
+
+@pytest.mark.cluster("openmpi")
+def test_mpirun_over_several_nodes_starts_its_processes_through_slurm(cluster: Cluster) -> None:
+    """The reason why it stays: it takes hosts and slots from Slurm and starts there by srun, without ssh."""
+    script = """\
+#!/bin/bash
+#$ -l rt_F=2
+#$ -j y -cwd
+mpirun -np 4 -npernode 2 -machinefile $SGE_JOB_HOSTLIST bash -c 'echo $SLURMD_NODENAME; sleep 1'
+"""
+    readiness, said = run_from_grid_engine("mpi", script, "", cluster=cluster)
+    assert sorted(said.splitlines()) == ["n1", "n1", "n2", "n2"]
+    assert readiness in {"migrated", "review"}
