@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -68,7 +69,7 @@ def _moved(
             reading, Verb("", {}, ()), source, target, part.constants, direct, images, [r for _, r in found]
         )
         move_step(moving)
-        return moving
+        return _checked(moving, part)
     known = reading.table.verbs.get(reading.verb) if reading.table else None
     verb = known or Verb(reading.verb, {}, ())
     moving = Moving(reading, verb, source, target, part.constants, direct, images, [r for _, r in found])
@@ -89,7 +90,26 @@ def _moved(
         moving.tidy()
         VERBS[verb.form](moving)
         moving.tidy_lines()
+    return _checked(moving, part)
+
+
+def _checked(moving: Moving, part: Job) -> Moving:
+    """The same, left as it is where quotes or a `$` would be written into a string, which they end or change."""
+    start, whole = part.text.at(0), moving.reading.command.span
+    in_string = (
+        part.text.expands or not part.text.exact or moving.source.data[max(start - 1, 0) : start] in {b'"', b"'"}
+    )
+    removed = [moving.source.data[key[0].start : key[0].end] for key, p in moving.pieces.items() if p.removes]
+    edits = {e for p in moving.pieces.values() for e in p.edits}
+    new = _quoting(*(e.after for e in edits)) - _quoting(*removed, *(e.before for e in edits))
+    elsewhere = [e for e in edits if not whole.start <= e.start <= e.end <= whole.end]
+    if (new and in_string) or any(_quoting(e.after) - _quoting(e.before) for e in elsewhere):
+        moving.obstacles.append("its quoting cannot be kept inside the string or the list in which it stands")
     return moving
+
+
+def _quoting(*texts: bytes) -> Counter[bytes]:
+    return Counter(re.findall(rb"[\"'`$\\]", b"".join(texts)))
 
 
 def _option(moving: Moving, option: Option) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from migrate.containers.images import Images
+from migrate.inventory import decoded
 from migrate.model import Edit, Holder, Invocation, Kind, Option, Source, Span, Target, Verb, Word
 
 Key = tuple[Span, Kind, str]
@@ -83,6 +84,10 @@ class Moving:
     def key_of(self, option: Option) -> Key:
         """By which an option's item is known."""
         return option.span, "container-option" if self.is_tool else "directive", option.name
+
+    def image_key(self, word: Word) -> Key:
+        """By which the item of an image is known."""
+        return word.span, "image", decoded(word.text)
 
     def put(self, *edits: Edit) -> None:
         """Edits of the command itself, beside those of its options and its image."""
@@ -305,7 +310,7 @@ _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 
 def is_plain(text: str) -> bool:
     """Whether a shell takes the text as it stands, so that it may be written without quotes."""
-    return re.fullmatch(r"[\w./:,@%+=#-]+", text, re.ASCII) is not None
+    return re.fullmatch(r"[\w./:,@%+=-][\w./:,@%+=#-]*", text, re.ASCII) is not None
 
 
 def _erases(piece: Piece, span: Span) -> bool:

@@ -45,7 +45,7 @@ def _start(m: Moving) -> None:
     m.lead = ["--nv", "--no-home", "--no-eval", *m.lead]
     m.looks.append("look whether the job needs GPUs (--nv) and its home folder, which enroot did not mount")
     own = image.origin or image
-    m.pieces[own.span, "image", own.text] = Piece(
+    m.pieces[m.image_key(own)] = Piece(
         "done",
         f"{name} = {reference}",
         (Edit(own.span.start, m.source.data[own.span.start : own.span.end], reference.encode()),),

@@ -1,4 +1,4 @@
-"""Forms: how each option of `docker run` and its like is converted (seen on Docker 20.10 and Apptainer 1.4.5)."""
+"""Forms: how each option of `docker run` and its like is converted (seen on Docker 28 and Apptainer 1.4.5)."""
 
 from __future__ import annotations
 

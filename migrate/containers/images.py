@@ -38,12 +38,6 @@ class Images:
         answers = self.target.answers.get("image", {})
         return answers.get(reference) or answers.get(_full(reference)) or ""
 
-    def address(self, reference: str) -> str:
-        """The image as Apptainer names it: in a registry as Docker finds it, or in the target's folder of images."""
-        if not self.target.image_folder:
-            return f"docker://{reference}"
-        return address(reference, self.target)
-
     def workdir(self, reference: str) -> str:
         """The image's WORKDIR, where the target's file tells it."""
         known = self.target.image_workdirs

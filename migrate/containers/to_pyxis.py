@@ -38,7 +38,7 @@ def start_by_srun(m: Moving, new: str, image: Word | None) -> None:
     written = m.source.data[own.span.start : own.span.end]
     rewritten = image.constant and image.origin is None and is_plain(named)
     text = b"--container-image=" + (named.encode() if rewritten else written)
-    m.pieces[own.span, "image", own.text] = Piece(
+    m.pieces[m.image_key(own)] = Piece(
         "done", f"{reference}: the image of the step", (Edit(own.span.start, written, text + m.after_image.encode()),)
     )
     lead = ["--container-entrypoint"] if new == "run" else []

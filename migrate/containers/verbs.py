@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
-from migrate.containers.images import why_not
+from migrate.containers.images import address, why_not
 from migrate.containers.to_pyxis import start_by_srun
 from migrate.model import Edit, Invocation, Word
 
@@ -128,18 +128,18 @@ def _image(m: Moving, image: Word) -> None:
     elif not constant and not _is_image(image):
         m.obstacles.append(f"whether `{image.text}` is the image or holds options is not known")
     elif constant and m.target.image_folder:
-        _name_image(m, image, own, m.images.address(reference))
+        _name_image(m, image, own, address(reference, m.target))
     else:
         if not constant and m.target.answers.get("image"):
             m.looks.append(f"which image {reference} is, is not known here, so no answer for an image reaches it")
         edit = Edit(own.span.start, b"", b"docker://")
         said = f"{reference} = docker://{reference}"
-        m.pieces[(own.span, "image", _decoded(own.text))] = Piece("done", said, (edit,))
+        m.pieces[m.image_key(own)] = Piece("done", said, (edit,))
 
 
 def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:
     edit = Edit(own.span.start, m.source.data[own.span.start : own.span.end], name.encode())
-    m.pieces[(own.span, "image", _decoded(own.text))] = Piece("done", f"{m.value(image)} = {name}", (edit,))
+    m.pieces[m.image_key(own)] = Piece("done", f"{m.value(image)} = {name}", (edit,))
 
 
 def _is_image(image: Word) -> bool:
@@ -234,8 +234,8 @@ def pull(m: Moving) -> None:
         m.obstacles.append("which file of the image folder it is, is not known")
     else:
         own = image.origin or image
-        file = f"{m.images.address(reference)} " if m.target.image_folder else ""
-        m.pieces[(own.span, "image", _decoded(own.text))] = Piece(
+        file = f"{address(reference, m.target)} " if m.target.image_folder else ""
+        m.pieces[m.image_key(own)] = Piece(
             "done", f"{reference} = docker://{reference}", (Edit(own.span.start, b"", f"{file}docker://".encode()),)
         )
         m.lead.append("--force")
@@ -279,10 +279,6 @@ def removed(m: Moving) -> None:
 
 def leave(m: Moving) -> None:
     m.obstacles.append(m.verb.reason or f"nothing stands for `{m.reading.program} {m.reading.verb}`")
-
-
-def _decoded(text: str) -> str:
-    return text if text.isascii() else text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 VERBS: Mapping[str, Convert] = {

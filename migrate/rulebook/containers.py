@@ -244,13 +244,9 @@ def _extension(c: Context) -> str | None:
     for part in c.job.parts():
         for reading in part.commands:
             for inner in reading.chain():
-                if (name := _built(inner, c)) and (part.contained or _is_in_container(reading)):
+                if (name := _built(inner, c)) and (part.contained or any(i.contains for i in reading.chain())):
                     return name
     return None
-
-
-def _is_in_container(reading: Invocation) -> bool:
-    return any(i.table is not None and i.table.kind == "container" for i in reading.chain())
 
 
 def _built(inner: Invocation, c: Context) -> str:
