@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from migrate.annotate import notes
 from migrate.detection import detect
@@ -12,8 +13,9 @@ from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
 from migrate.model import Finding, Job, Outcome, Result, Site, Source, Submission, Target
-from migrate.rulebook import Rule, Rulebook
+from migrate.rulebook import Rulebook
 from migrate.rulebook.context import Context
+from migrate.rulebook.index import Index
 from migrate.submission import submission
 
 
@@ -29,13 +31,13 @@ class Plan:
     safe_only: bool = False
     annotate: bool = False
     rehearse: bool = True  # try the output in a second run; `scan` does so only where something was not understood
-    _by_site: dict[str, list[Rule]] = field(default_factory=dict, init=False, compare=False)
+    _by_site: dict[str, Index] = field(default_factory=dict, init=False, compare=False)
     _tables: dict[str, dict[str, Mapping[str, str]]] = field(default_factory=dict, init=False, compare=False)
 
-    def rules_for(self, site: Site) -> list[Rule]:
+    def rules_for(self, site: Site) -> Index:
         """The rules that have anything to say between this site and the target."""
         if site.id not in self._by_site:
-            self._by_site[site.id] = [r for r in self.rulebook.rules if r.concerns(site, self.target)]
+            self._by_site[site.id] = Index([r for r in self.rulebook.rules if r.concerns(site, self.target)])
         return self._by_site[site.id]
 
     def tables_for(self, site: Site) -> dict[str, Mapping[str, str]]:
@@ -90,13 +92,11 @@ def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]
     schedulers = plan.rulebook.tables.schedulers
     tables = plan.tables_for(site)
     contexts = [Context(scope, site, plan.target, source, schedulers, tables) for scope in job.scopes()]
-    found = [
-        finding
-        for rule in plan.rules_for(site)
-        for context in contexts
-        if rule.has_to_do_with(context.job)
-        for finding in rule.findings(context)
-    ]
+    rules = plan.rules_for(site)
+    asked = [(place, scope, rule) for scope, c in enumerate(contexts) for place, rule in rules.about(c.job)]
+    if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
+        asked.sort(key=itemgetter(0, 1))
+    found = [finding for _, scope, rule in asked for finding in rule.findings(contexts[scope])]
     return obey(source, job, found, plan.known_rules)
 
 

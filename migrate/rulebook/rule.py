@@ -104,14 +104,9 @@ class Rule:
                 yield self._finding(about)
 
     def has_to_do_with(self, job: Job) -> bool:
-        """Whether the job has an item of the kind, and one with each text that the rule wants; most rules end here."""
-        if self.kind is None:
-            return True
-        names = job.names.get(self.kind)
-        if names is None or (self.names and self.names.isdisjoint(names)):
-            return False
+        """Whether a job with items of the rule's kind has one with each text that the rule wants."""
         for key, texts in self.wanted:  # noqa: SIM110 - `all` over a generator takes twice as long
-            if texts.isdisjoint(job.texts(self.kind, key)):
+            if texts.isdisjoint(job.texts(self.kind or "", key)):
                 return False
         return True
 
