@@ -54,7 +54,9 @@ def target_file(answers: Answers) -> str:
     lines += [
         "",
         "# Path prefixes that every node has just as the old cluster had them. Others wait for an answer.",
+        "# Those that jobs cannot write to are said so: {/home: {mode: rw}, /opt/images: {mode: ro}}",
         f"mounts: [{', '.join(answers.mounts)}]",
+        *_LEFT_OPEN,
         "",
         "# Programs that the nodes have outside any container, besides those of the shipped target.",
         "host_programs: []",
@@ -68,11 +70,31 @@ def target_file(answers: Answers) -> str:
     return "\n".join(lines) + "\n"
 
 
+_LEFT_OPEN = (
+    "",
+    "# What is not stated is not judged: say what you know, and scripts that cannot run are found.",
+    "# max_array_index: 1000          # MaxArraySize of slurm.conf less one",
+    "# qos: [normal]                  # those that jobs may ask for, where accounting is slurmdbd",
+    "# mpi: pmix                      # MpiDefault of slurm.conf: none, pmix or pmi2",
+    "# architecture: x86_64           # of the nodes: x86_64 or aarch64",
+    "# shm: 64G                       # size of /dev/shm",
+    "# limits: {memlock: unlimited}   # what `ulimit -l` says in a job",
+    "# proxy: none                    # or the URL through which nodes reach the internet",
+    "# mail: false                    # whether Slurm can send mail",
+)
+
+
 def _partition(answers: Answers, replaces: object) -> list[str]:
     lines = [f"  {answers.partition}:", f"    max_time: {_quoted(answers.max_time)}"]
     lines.append("    # GPUs and memory of one node: memory written for each GPU is capped to a GPU's share.")
     lines.append(f"    gpus: {answers.gpus}" if answers.gpus is not None else "    # gpus: 8")
     lines.append(f"    memory: {answers.memory}" if answers.memory else "    # memory: 2000G")
+    lines.append("    # gpu_type: h100        # as Gres names it in slurm.conf")
+    lines.append("    # cpus: 192             # of a node, as `scontrol show node` counts them (CPUTot)")
+    lines.append("    # nodes: 16             # of the partition")
+    lines.append("    # max_nodes: 8          # that one job may have (MaxNodes)")
+    lines.append("    # share: exclusive      # where a job has its nodes for itself, whatever it asks for")
+    lines.append("    # test: true            # where it is for short test jobs only")
     lines.append("    # Set this when slurm.conf has DefMemPerGPU: then no memory line is added to scripts.")
     lines.append("    # default_memory_per_gpu: 90G")
     lines.append("    # Old partitions, by site, for which this one stands.")

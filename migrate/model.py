@@ -494,12 +494,18 @@ class SchedulerTable:
 
 @dataclass(frozen=True)
 class Partition:
-    """A queue of a site or a partition of a target; times in seconds, memory in MiB."""
+    """A queue of a site or a partition of a target; memory in MiB, None where it is not known."""
 
     name: str
-    max_time: str | None = None
-    gpus: int | None = None
+    max_time: str | None = None  # [D-]HH:MM:SS, or unlimited
+    gpus: int | None = None  # of a node, as are gpu_type, cpus and memory
+    gpu_type: str | None = None  # as Gres names it in slurm.conf: h100
+    cpus: int | None = None  # as Slurm counts them
     memory: int | None = None
+    nodes: int | None = None
+    max_nodes: int | None = None  # of a job
+    share: str = "shared"  # exclusive: a job has its nodes for itself, whatever it asks for
+    test: bool = False  # for short test jobs
     default_memory_per_gpu: int | None = None
     replaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -569,13 +575,22 @@ class Target:
     provides: tuple[str, ...] = ()
     host_programs: frozenset[str] = frozenset()
     mounts: tuple[str, ...] = ()
+    read_only: Mapping[str, str] = field(default_factory=dict)  # mount that jobs cannot write to -> a note on it
     home: str | None = None  # home folders with Slurm's %u for the user
     shape: str = "keep"  # keep: nodes as many as before; fit: as few as hold the GPUs
     max_array_index: int = 1000
     isolation: str = "plain"  # how much of Docker's isolation container commands keep: plain, compat, contain
     image_folder: str = ""  # where the target has images as files; empty: commands name the registry
     image_workdirs: Mapping[str, str] = field(default_factory=dict)  # image -> its WORKDIR
+    image_files: tuple[str, ...] | None = None  # all that is in that folder; None where that is not stated
     local_scratch: str = "/tmp"  # noqa: S108 - a folder on the node's own disk
+    qos: tuple[str, ...] | None = None  # those that jobs may ask for; None, here and below, where it is not stated
+    mpi: str | None = None  # MpiDefault: how srun starts MPI programs where no --mpi says it
+    shm: int | None = None  # size of /dev/shm in MiB
+    memlock: float | None = None  # memory that a job may lock, in MiB; infinity where it is unlimited
+    proxy: str | None = None  # URL through which nodes reach the internet; empty where they need none
+    mail: bool | None = None  # whether Slurm can send mail
+    architecture: str | None = None  # of the nodes: x86_64, aarch64
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

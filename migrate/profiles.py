@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 from migrate.model import Evidence, Partition, ResourceType, SifmigrateError, Site, Target
 from migrate.rulebook.load import load, nearest, place, rules_folder, yaml_files
 from migrate.rulebook.tables import rows
-from migrate.values import mebibytes
+from migrate.values import mebibytes, memory, seconds
 
 GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler="slurm")
 
@@ -98,16 +99,41 @@ def _build_target(data: Mapping[str, Any]) -> Target:
         default_partition=data["default_partition"],
         provides=tuple(data.get("provides", ())),
         host_programs=frozenset(data.get("host_programs", ())) | _builtins(),
-        mounts=tuple(data.get("mounts", ())),
+        mounts=tuple(path for path, _ in _mounts(data)),
+        read_only={path: each.get("note", "") for path, each in _mounts(data) if each.get("mode") == "ro"},
         home=data.get("home"),
         shape=data.get("shape", "keep"),
         isolation=data.get("isolation", "plain"),
         image_folder=data.get("images", {}).get("folder", ""),
         image_workdirs=data.get("images", {}).get("workdirs", {}),
+        image_files=_texts(data.get("images", {}).get("files")),
         max_array_index=data.get("max_array_index", 1000),
         local_scratch=data.get("local_scratch", "/tmp"),  # noqa: S108 - a folder of the node, not of this program
+        qos=_texts(data.get("qos")),
+        mpi=data.get("mpi"),
+        shm=_size(data.get("shm")),
+        memlock=_size(data.get("limits", {}).get("memlock")),
+        proxy=data["proxy"].removesuffix("none") if "proxy" in data else None,
+        mail=data.get("mail"),
+        architecture=data.get("architecture"),
         answers=data.get("answers", {}),
     )
+
+
+def _mounts(data: Mapping[str, Any]) -> list[tuple[str, Mapping[str, str]]]:
+    """The mounts in their order, each with what is said of it; a list says nothing but their paths."""
+    mounts = data.get("mounts") or {}
+    said = mounts.items() if isinstance(mounts, dict) else [(path, {}) for path in mounts]
+    return [(path, each) for path, each in said if each is not None]
+
+
+def _texts(listed: list[str] | None) -> tuple[str, ...] | None:
+    return None if listed is None else tuple(listed)
+
+
+def _size(text: str | None) -> Any:
+    """MiB of a size as target files write it; infinity for `unlimited`."""
+    return None if text is None else math.inf if text == "unlimited" else mebibytes(text)
 
 
 @cache
@@ -120,9 +146,11 @@ def _partition(name: str, data: Mapping[str, Any]) -> Partition:
     return Partition(
         name,
         max_time=data.get("max_time"),
-        gpus=data.get("gpus"),
-        memory=mebibytes(data["memory"]) if "memory" in data else None,
-        default_memory_per_gpu=mebibytes(data["default_memory_per_gpu"]) if "default_memory_per_gpu" in data else None,
+        **{key: data.get(key) for key in ("gpus", "gpu_type", "cpus", "nodes", "max_nodes")},
+        memory=_size(data.get("memory")),
+        share=data.get("share", "shared"),
+        test=data.get("test", False),
+        default_memory_per_gpu=_size(data.get("default_memory_per_gpu")),
         replaces={k: tuple(v) for k, v in data.get("replaces", {}).items()},
     )
 
@@ -187,6 +215,12 @@ def contradictions(path: Path, found: Target) -> Iterator[str]:
             f"{nearest(found.default_partition, names)}"
         )
     yield from _replaced_twice(path, found)
+    for partition in found.partitions.values():
+        for key, fault in _impossible(partition):
+            yield f"{place(path, ['partitions', partition.name, key])}: {fault}"
+    for keys, fault in _at_odds(found):
+        yield f"{place(path, keys)}: {fault}"
+    yield from _overlapping_mounts(path, found)
     for old, new in found.answers.get("partition", {}).items():
         where = place(path, ["answers", "partition", old])
         if new not in found.partitions:
@@ -213,6 +247,58 @@ def _replaced_twice(path: Path, found: Target) -> Iterator[str]:
                     yield f"{where}: `{old}` of {site_id} is replaced by `{first}` already: name it once"
 
 
+def _impossible(partition: Partition) -> Iterator[tuple[str, str]]:
+    """What a partition says that cannot be, or that keeps every job out; each with the key to mend."""
+    if seconds(partition.max_time or "unlimited") == 0:
+        yield "max_time", "a limit of 0 ends every job at once: write the limit, or unlimited"
+    if partition.nodes and partition.max_nodes and partition.max_nodes > partition.nodes:
+        yield "max_nodes", f"a job may have {partition.max_nodes} nodes, and the partition has {partition.nodes}"
+    if partition.gpus == 0 and partition.gpu_type:
+        yield "gpu_type", f"{partition.gpu_type} is a type of GPU, and `gpus` says that the nodes have none"
+    share = partition.default_memory_per_gpu
+    if partition.gpus == 0 and share:
+        yield "default_memory_per_gpu", "memory for each GPU, and `gpus` says that the nodes have none"
+    if share and partition.gpus and partition.memory and share * partition.gpus > partition.memory:
+        total, node = memory(share * partition.gpus), memory(partition.memory)
+        fault = f"{partition.gpus} GPUs with {memory(share)} each are {total}, more than the {node} of a node"
+        yield "default_memory_per_gpu", f"{fault}: no job could have all GPUs of one"
+
+
+def _at_odds(found: Target) -> Iterator[tuple[list[str | int], str]]:
+    """Keys of a target of which one makes nonsense of another; each with the one to mend."""
+    if found.qos is not None and found.accounting == "none":
+        yield ["qos"], "Slurm looks at a job's QOS only where `accounting` is slurmdbd"
+    if found.image_files is not None and not found.image_folder:
+        yield ["images", "files"], "the files of which folder? Say `folder` too"
+    for partition in found.partitions.values():
+        if found.architecture == "x86_64" and _ARM.search((partition.gpu_type or "").lower()):
+            where: list[str | int] = ["partitions", partition.name, "gpu_type"]
+            yield where, f"nodes with {partition.gpu_type} are aarch64, and `architecture` says x86_64"
+    for key, folder in (("home", found.home), ("local_scratch", found.local_scratch)):
+        closed = next((m for m in found.read_only if f"{folder}/".startswith(f"{m.rstrip('/')}/")), None)
+        if closed is not None:
+            yield ["mounts", closed], f"`{key}` ({folder}) is there, where jobs must be able to write: mode rw"
+
+
+_ARM = re.compile(r"g[hb]\d00")  # Grace processors on the same board
+
+
+def _overlapping_mounts(path: Path, found: Target) -> Iterator[str]:
+    """Mounts that are named twice, and those inside another with another mode: nobody could tell which counts."""
+    for number, mount in enumerate(found.mounts):
+        keys: list[str | int] = ["mounts", mount if found.read_only else number]
+        for other in found.mounts[:number]:
+            inner, outer = sorted((mount, other), key=len, reverse=True)
+            if not f"{inner.rstrip('/')}/".startswith(f"{outer.rstrip('/')}/"):
+                continue
+            mode, around = ("ro" if each in found.read_only else "rw" for each in (inner, outer))
+            where = place(path, keys)
+            if inner.rstrip("/") == outer.rstrip("/"):
+                yield f"{where}: `{inner}` is named twice: name it once"
+            elif mode != around:
+                yield f"{where}: `{inner}` ({mode}) lies in `{outer}` ({around}): name paths of one mode only"
+
+
 def missing(found: Target, sites: Mapping[str, Site]) -> Iterator[str]:
     """What a target's file leaves open, and what stays undecided because of it; nothing of it is a fault."""
     for partition in found.partitions.values():
@@ -226,10 +312,36 @@ def missing(found: Target, sites: Mapping[str, Site]) -> Iterator[str]:
                 f"partition `{partition.name}`: no `default_memory_per_gpu`: "
                 "`--mem-per-gpu` is written into every GPU script that asks for no memory"
             )
-        for site_id in partition.replaces:
+        for site_id, olds in partition.replaces.items():
             if site_id not in sites:
                 yield f"partition `{partition.name}` replaces partitions of `{site_id}`, a site that is not shipped"
+            yield from _shorter(partition, [p for o in olds if (p := sites.get(site_id, GENERIC).partitions.get(o))])
+        if unsaid := [key for key in ("max_time", "cpus", "nodes") if getattr(partition, key) is None]:
+            yield (
+                f"partition `{partition.name}`: {', '.join(f'`{key}`' for key in unsaid)} not stated: "
+                "a job that asks for more than there is passes as feasible"
+            )
     if found.fabric == "unknown":
         yield "`fabric` is unknown: network settings of UCX, NCCL and Open MPI stay, and wait for a person"
+    for key, unseen in _UNSEEN.items():
+        if getattr(found, key) is None:
+            yield f"no `{key}`: {unseen}"
     if not found.mounts:
         yield "no `mounts`: every path of the old site waits for an answer"
+
+
+_UNSEEN = {
+    "mpi": "`srun` without --mpi stays as it is, whatever the cluster's MpiDefault makes of it",
+    "architecture": "images and modules for another processor pass as feasible",
+}
+
+
+def _shorter(partition: Partition, olds: list[Partition]) -> Iterator[str]:
+    """Old partitions that allowed more time than the one that replaces them."""
+    limit = seconds(partition.max_time or "unlimited")
+    for old in olds:
+        if limit is not None and old.max_time and (seconds(old.max_time) or 0) > limit:
+            yield (
+                f"partition `{partition.name}` ends jobs after {partition.max_time}, and `{old.name}`, "
+                f"which it replaces, after {old.max_time}: longer jobs are blocked"
+            )

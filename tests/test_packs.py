@@ -107,6 +107,14 @@ def test_the_documented_commands_print_what_the_docs_show(documented: Path) -> N
     assert len(shown) >= 4
 
 
+def test_every_word_that_a_target_may_say_is_explained() -> None:
+    page = (DOCS / "describe-your-cluster.md").read_text()
+    target = json.loads((rules_folder() / "schemas" / "target.schema.json").read_bytes())["properties"]
+    words = [*target, *target["partitions"]["additionalProperties"]["properties"], *target["limits"]["properties"]]
+    words += [*target["images"]["properties"], *target["answers"]["properties"]]
+    assert [w for w in dict.fromkeys(words) if not re.search(rf"`{w}`|`{w}:|[{{ ]{w}:|^{w}:", page, re.MULTILINE)] == []
+
+
 def test_every_word_that_a_site_may_say_is_explained() -> None:
     page = (DOCS / "describe-your-cluster.md").read_text()
     schemas = {name: json.loads((rules_folder() / "schemas" / f"{name}.schema.json").read_bytes()) for name in _SCHEMAS}
@@ -125,6 +133,7 @@ def test_the_documented_rule_passes_its_examples(documented: Path) -> None:
 
 def test_the_documented_target_is_good(documented: Path) -> None:
     assert check_target(str(documented / "fir.yaml"))[0] == []
+    assert check_target(str(documented / "alder.yaml"))[0] == []
 
 
 def test_extending_merges_mappings_replaces_lists_and_takes_nulls_away() -> None:
@@ -167,6 +176,108 @@ def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, pla
         profiles.target(str(file))
     assert str(caught.value).startswith(f"{file}:{place}: ")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        ("partitions: {slinky: {max_nodes: 0}}\n", "3:23", "0"),
+        ("partitions: {slinky: {memory: 0G}}\n", "3:23", "0G"),
+        ("partitions: {slinky: {nodes: 4, max_nodes: 8}}\n", "3:33", "8 nodes, and the partition has 4"),
+        ('partitions: {slinky: {max_time: "00:00:00"}}\n', "3:23", "ends every job at once"),
+        (
+            "partitions:\n  slinky: {gpus: 8, memory: 512G, default_memory_per_gpu: 90G}\n",
+            "4:35",
+            "8 GPUs with 90G each are 720G, more than the 512G of a node",
+        ),
+        ("partitions: {slinky: {gpus: 0, default_memory_per_gpu: 9G}}\n", "3:32", "the nodes have none"),
+        ("partitions: {slinky: {gpus: 0, gpu_type: h100}}\n", "3:32", "the nodes have none"),
+        ("partitions: {slinky: {gpu_type: gb200}}\narchitecture: x86_64\n", "3:23", "are aarch64"),
+        ("partitions: {slinky: {share: half}}\n", "3:23", "shared, exclusive"),
+        ("mounts: [/home, /work, /home/]\n", "3:24", "named twice"),
+        (
+            "mounts:\n  /work: {mode: rw}\n  /work/images: {mode: ro}\n",
+            "5:3",
+            "`/work/images` (ro) lies in `/work` (rw)",
+        ),
+        ("mounts:\n  /work/images: {}\n  /work: {mode: ro}\n", "5:3", "`/work/images` (rw) lies in `/work` (ro)"),
+        ("mounts:\n  /home: {mode: ro}\n", "4:3", "`home` (/home/%u) is there"),
+        ("mounts:\n  /data: {mode: ro}\nlocal_scratch: /data/x\n", "4:3", "`local_scratch` (/data/x) is there"),
+        ("mounts:\n  /data: {mod: ro}\n", "4:11", "did you mean `mode`?"),
+        ("qos: [high]\n", "3:1", "only where `accounting` is slurmdbd"),
+        ("images: {files: [a.sif]}\n", "3:10", "Say `folder` too"),
+        ("mpi: pmi3\n", "3:1", "none, pmix, pmi2"),
+        ("limits: {memlock: 64}\n", "3:10", "64"),
+        ("proxy: proxy.example:3128\n", "3:1", "proxy"),
+    ],
+    ids=lambda v: v if isinstance(v, str) and ":" in v and len(v) < 6 else None,
+)
+def test_a_target_that_contradicts_itself_is_refused_with_its_place(
+    tmp_path: Path, text: str, place: str, says: str
+) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(f"id: x\nextends: slinky\n{text}")
+    with pytest.raises(SifmigrateError) as caught:
+        profiles.target(str(file))
+    assert str(caught.value).startswith(f"{file}:{place}: ")
+    assert says in str(caught.value)
+
+
+def test_a_full_target_contradicts_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(FULL_TARGET)
+    found = profiles.target(str(file))
+    gpu = found.partitions["gpu"]
+    assert (gpu.gpus, gpu.gpu_type, gpu.cpus, gpu.nodes, gpu.max_nodes, gpu.share) == (4, "a100", 64, 8, 4, "shared")
+    assert (found.mounts, found.read_only) == (("/home", "/work", "/opt/images"), {"/opt/images": "images of the site"})
+    assert (found.qos, found.mpi, found.shm, found.memlock) == (("normal", "high"), "pmix", 16384, float("inf"))
+    assert (found.proxy, found.mail, found.architecture, found.image_files) == ("", False, "x86_64", ("a.sif",))
+
+
+FULL_TARGET = """\
+id: x
+extends: slinky
+accounting: slurmdbd
+default_partition: gpu
+partitions:
+  slinky: null
+  gpu:
+    {max_time: "3-00:00:00", gpus: 4, gpu_type: a100, cpus: 64, memory: 512G, nodes: 8, max_nodes: 4, share: shared,
+     default_memory_per_gpu: 128G}
+  dev: {max_time: "00:30:00", gpus: 4, test: true}
+mounts:
+  /home: {mode: rw}
+  /work: {}
+  /opt/images: {mode: ro, note: images of the site}
+images: {folder: /opt/images, files: [a.sif]}
+qos: [normal, high]
+mpi: pmix
+shm: 16G
+limits: {memlock: unlimited}
+proxy: none
+mail: false
+architecture: x86_64
+"""
+
+
+def test_a_list_of_mounts_says_that_all_can_be_written_to() -> None:
+    assert (profiles.target("slinky").mounts, profiles.target("slinky").read_only) == (("/home", "/work"), {})
+
+
+def test_the_shipped_targets_know_no_limits() -> None:
+    for name in profiles.profiles("targets"):
+        partition = profiles.target(name).partitions["slinky"]
+        known = (partition.gpus, partition.cpus, partition.memory, partition.nodes, partition.max_nodes)
+        assert (known, partition.max_time) == ((None,) * 5, "unlimited")
+
+
+def test_what_a_target_leaves_open_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text('id: x\nextends: slinky\npartitions: {slinky: {max_time: "1-00:00:00", gpus: 4}}\n')
+    faults, opened = check_target(str(file))
+    assert faults == []
+    assert any("`gp4d`, which it replaces, after 4-00:00:00: longer jobs are blocked" in o for o in opened)
+    assert any("`cpus`, `nodes` not stated" in o for o in opened)
 
 
 @pytest.mark.parametrize(
