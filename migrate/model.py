@@ -272,7 +272,7 @@ class Item:
     group: int | None = None  # options of one command line share it
     dialect: str = ""  # whose directive, variable or command it is: slurm, grid_engine, pbs
     late: bool = False  # a live directive below the first command (Grid Engine reads the whole file)
-    family: str = ""  # of a container tool other than Apptainer whose command, option or image it is
+    family: str = ""  # docker, … of another container tool's command, option or image; of a setting its role
     holder: Holder | None = None
     remove: Span | None = None  # what to erase when it goes but its holder stays
     fate: Fate = "kept"  # what its table says where no rule speaks
@@ -431,12 +431,20 @@ class Verb:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A family of environment variables, by prefix: what its members are, and why they stay where no rule speaks."""
+    """Environment variables, by prefix or by name: what they are, and why they stay where no rule speaks."""
 
     prefix: str
     kind: Kind
     reason: str
     carries: bool = False  # the rest of the name is the variable that is set in the container
+    names: tuple[str, ...] = ()  # instead of a prefix
+    picks: str = ""  # what its value chooses on the network: devices, interfaces, gid, policy
+    says: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # role -> values that have it: needs-rdma, …
+    form: str = ""  # how a list of names is written: ports, exact, first
+
+    def role(self, value: str | None) -> str:
+        """What the setting does to a job on another network; empty where it binds it to none."""
+        return self.picks or next((role for role, texts in self.says.items() if value and texts.fullmatch(value)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,7 +474,19 @@ class Tables:
 
     @cached_property
     def setting_prefixes(self) -> tuple[str, ...]:
-        return tuple(s.prefix for s in self.settings)
+        return tuple(s.prefix for s in self.settings if s.prefix)
+
+    @cached_property
+    def _named_settings(self) -> Mapping[str, Setting]:
+        return {name: s for s in self.settings for name in s.names}
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting of this name, or else the family that its name begins like."""
+        if not name.startswith(self.setting_prefixes):
+            return None
+        return self._named_settings.get(name) or next(
+            s for s in self.settings if s.prefix and name.startswith(s.prefix)
+        )
 
 
 @dataclass(frozen=True)
@@ -569,9 +589,12 @@ class Target:
     command: str
     modules: str
     accounting: str
-    fabric: str
+    fabric: str  # the pods' network: unknown, none, host, rdma, sriov
     partitions: Mapping[str, Partition]
     default_partition: str
+    interfaces: tuple[str, ...] = ()  # network interfaces for a job's own traffic, best first
+    devices: tuple[str, ...] = ()  # RDMA devices in the pods
+    gid_index: str = "auto"  # row of the devices' address table that RoCE must use
     provides: tuple[str, ...] = ()
     host_programs: frozenset[str] = frozenset()
     mounts: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from migrate.commands import Variables, interpret, part_of, split_value, value_words
 from migrate.inventory.collector import Collector
@@ -24,11 +25,12 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     c.gaps += layout.gaps
     c.comments = layout.comments
     c.functions.update(name for name, _ in layout.functions)
-    assignments = list(layout.assignments())
+    placed = list(layout.assignments())
+    assignments = [assignment for _, assignment in placed]
     c.variables.update(outer)
     c.variables.update(_known_values(c, layout, assignments))
-    for assignment in assignments:
-        take_assignment(c, assignment)
+    for node, assignment in placed:
+        take_assignment(c, assignment, partial(layout.removal, node))
     for node, ranges, nodes in layout.commands():
         if ranges and not layout.in_twins(node.start_byte):
             _take_command(c, layout, node, ranges, nodes)

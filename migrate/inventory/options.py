@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from migrate.commands import part_of
@@ -145,7 +145,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
         reason = f"an option of `{program} {verb}`, which is decided as a whole".replace(" `,", "`,")
     dead = f"{program} reads no directive below the first command: it never counted"
     if row is not None and row.holds and family and value is not None:
-        take_setting_word(c, value, value.part(0), program, place)  # beside the option, which is translated
+        take_setting_word(c, value, value.part(0), program, "value")  # beside the option, which is translated
     elif row is not None and row.holds and look_into(c, option, program, place, contained=contained):
         return
     c.add(
@@ -188,9 +188,9 @@ def look_into(c: Collector, option: Option, program: str, place: str, *, contain
     if holds in _LISTS and not (holds == "environment-map" and value.text.count("=") == 1):
         for match in _LISTS[holds].finditer(value.text):
             part = part_of(value, match.start(), match.end())
-            take_setting_word(c, part, part.span, program, place)
+            take_setting_word(c, part, part.span, program, "value")
     elif holds in _LISTS:
-        take_setting_word(c, value, value.span, program, place)
+        take_setting_word(c, value, value.span, program, "value")
     if holds == "command":
         c.script_in(value, contained=contained)
     return False
@@ -202,35 +202,49 @@ def take_setting_word(c: Collector, word: Word, span: Span, program: str, place:
     return take_setting(c, name, value, span, program, "option" if place == "command" else place)
 
 
-def take_setting(c: Collector, name: str, value: Word | None, span: Span, program: str, place: str) -> bool:
-    """An environment setting as an item, when its name belongs to a known family."""
-    if not name.startswith(c.tables.setting_prefixes):
+def take_setting(  # noqa: PLR0913 - a setting is all of these
+    c: Collector,
+    name: str,
+    value: Word | None,
+    span: Span,
+    program: str,
+    place: str,
+    *,
+    removal: Callable[[], Holder | Span | None] = lambda: None,
+) -> bool:
+    """An environment setting as an item, when its name belongs to a known family; `removal` says how it can go."""
+    known = c.tables.setting(name)
+    if known is None:
         return False
-    known = next(s for s in c.tables.settings if name.startswith(s.prefix))
     if known.carries:
         inner = name[len(known.prefix) :]
-        if take_setting(c, inner, value, span, program, place):
+        if take_setting(c, inner, value, span, program, place, removal=removal):
             return True
+    text = None if value is None else decoded(value.text)
+    gone = removal()
     c.add(
         Item(
             known.kind,
             decoded(name),
             span,
-            value=None if value is None else decoded(value.text),
+            value=text,
             value_span=None if value is None else value.part(0),
             place=place,
             program=program,
             constant=value is None or value.constant,
             editable=value is None or value.editable,
             reason=known.reason,
+            family=known.role(text),
+            holder=gone if isinstance(gone, Holder) else None,
+            remove=gone if isinstance(gone, Span) else None,
         )
     )
     return True
 
 
-def take_assignment(c: Collector, assignment: Assignment) -> None:
+def take_assignment(c: Collector, assignment: Assignment, removal: Callable[[], Holder | Span | None]) -> None:
     """A variable that the script sets: a setting of a known family, or one that sbatch reads as an option."""
-    if not take_setting(c, assignment.name, assignment.value, assignment.span, "", assignment.form):
+    if not take_setting(c, assignment.name, assignment.value, assignment.span, "", assignment.form, removal=removal):
         _take_input_variable(c, assignment.name, assignment.value, assignment.span)
 
 

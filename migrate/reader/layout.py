@@ -12,7 +12,7 @@ from operator import attrgetter
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 from tree_sitter_bash import language
 
-from migrate.model import Assignment, Gap, ShellCommand, Span, Statement, Text, Word
+from migrate.model import Assignment, Gap, Holder, ShellCommand, Span, Statement, Text, Word
 from migrate.reader.words import Range, agreed, read_plain_word, read_words, undo_heredoc
 
 _QUERY = """
@@ -273,9 +273,25 @@ class Layout:
 
     # ----------------------------------------------------------------------------------------- assignments
 
-    def assignments(self) -> Iterator[Assignment]:
+    def assignments(self) -> Iterator[tuple[Node, Assignment]]:
         for node in self._nodes("assignment"):
-            yield self._assignment(node)
+            yield node, self._assignment(node)
+
+    def removal(self, node: Node) -> Holder | Span | None:
+        """What holds an assignment, or what goes with it where it stands before a command; None: it cannot go."""
+        parent = node.parent
+        if parent is None or self.value_end(node) != node.end_byte or not self.text.exact:
+            return None
+        if parent.type == "command":
+            after = [child.start_byte for child in parent.children if child.start_byte >= node.end_byte]
+            return self.text.span(node.start_byte, after[0]) if after else None
+        statement, members = node, 1
+        if parent.type in {"declaration_command", "variable_assignments"}:
+            statement = parent
+            members = sum(1 for child in parent.named_children if child.type != "word")  # flags are words
+        found = self._statement(statement)
+        span = self.text.span(statement.start_byte, statement.end_byte)
+        return Holder(span, members, found.erase, found.leave, found.block, found.block_size)
 
     def prefix_assignments(self, node: Node) -> tuple[Assignment, ...]:
         if node.type != "command":

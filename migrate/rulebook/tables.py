@@ -36,9 +36,7 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
         schedulers=schedulers,
         commands=commands,
         dialect_commands={dialect: commands | known for dialect, known in own.items()},
-        settings=tuple(
-            Setting(s["prefix"], s.get("kind", "environment"), s["reason"], s.get("carries", False)) for s in settings
-        ),
+        settings=tuple(map(_setting, settings)),
         speakers=frozenset(speakers),
         **patterns,
         path_prefixes=tuple(sorted(set(path_prefixes))),
@@ -46,6 +44,19 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
             Idiom(i["name"], i["word"].encode(), re.compile(i["pattern"].encode()), i["reason"])
             for i in load(folder / "idioms.yaml", "idioms")["idioms"]
         ),
+    )
+
+
+def _setting(row: Mapping[str, Any]) -> Setting:
+    return Setting(
+        row.get("prefix", ""),
+        row.get("kind", "environment"),
+        row["reason"],
+        row.get("carries", False),
+        tuple(row.get("names", ())),
+        row.get("picks", ""),
+        {role: re.compile(texts) for role, texts in row.get("says", {}).items()},
+        row.get("form", ""),
     )
 
 
