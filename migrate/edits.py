@@ -17,6 +17,8 @@ from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Source
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
 _BLANK = frozenset({b" ", b"\t"})
+_REST_OF_LINE = re.compile(rb"[ \t]*\\\r?\n")
+_CONTINUED = (b"\\\n", b"\\\r\n")
 _OPENING = frozenset({b"(", b'"', b"'"})
 _Becoming = dict[Holder | None, list[tuple[Finding, int]]]
 
@@ -246,6 +248,10 @@ def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]
 def _with_blanks(source: Source, span: Span) -> Span:
     """A word of a command line with the blanks before it, or behind it where it is the first of a list."""
     start, end = span
+    line = source.data.rfind(b"\n", 0, start) + 1
+    below = _REST_OF_LINE.match(source.data, end)
+    if below and source.data[:line].endswith(_CONTINUED) and not source.data[line:start].strip(b" \t"):
+        return Span(line, below.end())  # a line of its own in a command of several lines
     while start and source.data[start - 1 : start] in _BLANK:
         start -= 1
     while start == span.start and source.data[start - 1 : start] in _OPENING and source.data[end : end + 1] in _BLANK:

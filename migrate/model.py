@@ -440,7 +440,6 @@ class Setting:
     names: tuple[str, ...] = ()  # instead of a prefix
     picks: str = ""  # what its value chooses on the network: devices, interfaces, gid, policy
     says: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # role -> values that have it: needs-rdma, …
-    form: str = ""  # how a list of names is written: ports, exact, first
 
     def role(self, value: str | None) -> str:
         """What the setting does to a job on another network; empty where it binds it to none."""

@@ -94,7 +94,8 @@ def read_target(name: str, changes: Mapping[str, Any] | None = None) -> tuple[Pa
 
 def _build_target(data: Mapping[str, Any]) -> Target:
     return Target(
-        **{k: data[k] for k in ("id", "title", "scheduler", "runtime", "command", "modules", "accounting", "fabric")},
+        **{k: data[k] for k in ("id", "title", "scheduler", "runtime", "command", "modules", "accounting")},
+        **_fabric(data["fabric"]),
         partitions={k: _partition(k, v or {}) for k, v in data["partitions"].items()},
         default_partition=data["default_partition"],
         provides=tuple(data.get("provides", ())),
@@ -118,6 +119,17 @@ def _build_target(data: Mapping[str, Any]) -> Target:
         architecture=data.get("architecture"),
         answers=data.get("answers", {}),
     )
+
+
+def _fabric(data: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    """The network's kind and names; the ordinary pod network has eth0 and no RDMA device."""
+    said = {"kind": data} if isinstance(data, str) else data
+    return {
+        "fabric": said["kind"],
+        "interfaces": tuple(said.get("interfaces", ("eth0",) if said["kind"] == "none" else ())),
+        "devices": tuple(said.get("devices", ())),
+        "gid_index": str(said.get("gid_index", "auto")),
+    }
 
 
 def _mounts(data: Mapping[str, Any]) -> list[tuple[str, Mapping[str, str]]]:
@@ -266,6 +278,7 @@ def _impossible(partition: Partition) -> Iterator[tuple[str, str]]:
 
 def _at_odds(found: Target) -> Iterator[tuple[list[str | int], str]]:
     """Keys of a target of which one makes nonsense of another; each with the one to mend."""
+    yield from _impossible_fabric(found)
     if found.qos is not None and found.accounting == "none":
         yield ["qos"], "Slurm looks at a job's QOS only where `accounting` is slurmdbd"
     if found.image_files is not None and not found.image_folder:
@@ -278,6 +291,23 @@ def _at_odds(found: Target) -> Iterator[tuple[list[str | int], str]]:
         closed = next((m for m in found.read_only if f"{folder}/".startswith(f"{m.rstrip('/')}/")), None)
         if closed is not None:
             yield ["mounts", closed], f"`{key}` ({folder}) is there, where jobs must be able to write: mode rw"
+
+
+def _impossible_fabric(found: Target) -> Iterator[tuple[list[str | int], str]]:
+    """Names of a network that has none, and names that are missing where nothing can be said without them."""
+    if found.fabric == "unknown":
+        for key in ("interfaces", "devices"):
+            if names := getattr(found, key):
+                yield ["fabric", key], f"names ({', '.join(names)}) of a network that is unknown: say its `kind`"
+    if found.fabric == "none" and found.devices:
+        names = ", ".join(found.devices)
+        yield ["fabric", "devices"], f"the ordinary pod network has no RDMA devices ({names}): another `kind`?"
+    if found.fabric in {"host", "rdma", "sriov"} and not found.interfaces:
+        yield ["fabric"], "`interfaces` is missing: `ls /sys/class/net` in a pod shows their names"
+    if found.fabric in {"rdma", "sriov"} and not found.devices:
+        yield ["fabric"], "`devices` is missing: `ls /sys/class/infiniband` in a pod shows their names"
+    if found.gid_index != "auto" and not found.devices:
+        yield ["fabric", "gid_index"], "a row of the address table of RDMA devices, and `devices` names none"
 
 
 _ARM = re.compile(r"g[hb]\d00")  # Grace processors on the same board

@@ -205,6 +205,12 @@ def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, pla
         ("mounts:\n  /data: {mode: ro}\nlocal_scratch: /data/x\n", "4:3", "`local_scratch` (/data/x) is there"),
         ("mounts:\n  /data: {mod: ro}\n", "4:11", "did you mean `mode`?"),
         ("qos: [high]\n", "3:1", "only where `accounting` is slurmdbd"),
+        ("fabric: infiniband\n", "3:1", "none of: unknown, none, {kind, interfaces, devices, gid_index}"),
+        ("fabric: {kind: none, devices: [mlx5_0]}\n", "3:22", "the ordinary pod network has no RDMA devices (mlx5_0)"),
+        ("fabric: {kind: unknown, interfaces: [ib0]}\n", "3:25", "names (ib0) of a network that is unknown"),
+        ("fabric: {kind: sriov, interfaces: [net1]}\n", "3:1", "`devices` is missing: `ls /sys/class/infiniband`"),
+        ("fabric: {kind: rdma, devices: [mlx5_0]}\n", "3:1", "`interfaces` is missing: `ls /sys/class/net`"),
+        ("fabric: {kind: host, interfaces: [eno1], gid_index: 3}\n", "3:42", "`devices` names none"),
         ("images: {files: [a.sif]}\n", "3:10", "Say `folder` too"),
         ("mpi: pmi3\n", "3:1", "none, pmix, pmi2"),
         ("limits: {memlock: 64}\n", "3:10", "64"),
@@ -232,6 +238,8 @@ def test_a_full_target_contradicts_nothing(tmp_path: Path) -> None:
     assert (found.mounts, found.read_only) == (("/home", "/work", "/opt/images"), {"/opt/images": "images of the site"})
     assert (found.qos, found.mpi, found.shm, found.memlock) == (("normal", "high"), "pmix", 16384, float("inf"))
     assert (found.proxy, found.mail, found.architecture, found.image_files) == ("", False, "x86_64", ("a.sif",))
+    network = (found.fabric, found.interfaces, found.devices, found.gid_index)
+    assert network == ("sriov", ("net1",), ("mlx5_10", "mlx5_11"), "3")
 
 
 FULL_TARGET = """\
@@ -257,6 +265,7 @@ limits: {memlock: unlimited}
 proxy: none
 mail: false
 architecture: x86_64
+fabric: {kind: sriov, interfaces: [net1], devices: [mlx5_10, mlx5_11], gid_index: 3}
 """
 
 

@@ -9,6 +9,7 @@ from migrate.model import Invocation, Job, Partition, Target
 from migrate.rulebook.containers import CONTAINERS
 from migrate.rulebook.context import Context, Fact, once, replaced
 from migrate.rulebook.docker import DOCKER
+from migrate.rulebook.fabric import FABRIC
 from migrate.rulebook.foreign import FOREIGN
 from migrate.values import memory, seconds
 
@@ -234,5 +235,6 @@ FACTS: dict[str, Fact] = {
     **FOREIGN,
     **DOCKER,
     **CONTAINERS,
+    **FABRIC,
 }
 OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis"))

@@ -131,12 +131,17 @@ def _none_of(value: Any, known: Sequence[str]) -> str:
 
 
 def _words_of(choices: Sequence[Any]) -> list[str]:
-    """The words of `anyOf`: those of an enum, and `a number`; none where a choice is something else."""
+    """The words of `anyOf`: those of an enum, `a number`, and keys; none where a choice is something else."""
     found: list[str] = []
     for choice in choices:
-        if "enum" not in choice and choice.get("type") != "integer":
+        if "enum" in choice:
+            found += choice["enum"]
+        elif choice.get("type") == "integer":
+            found.append("a number")
+        elif "properties" in choice:
+            found.append(f"{{{', '.join(choice['properties'])}}}")
+        else:
             return []
-        found += choice.get("enum", ["a number"])
     return found
 
 

@@ -56,7 +56,6 @@ def _setting(row: Mapping[str, Any]) -> Setting:
         tuple(row.get("names", ())),
         row.get("picks", ""),
         {role: re.compile(texts) for role, texts in row.get("says", {}).items()},
-        row.get("form", ""),
     )
 
 

@@ -1,0 +1,126 @@
+"""Facts about network settings: what becomes of a value on a network that the target's file states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from migrate.model import Item, Target
+from migrate.rulebook.context import Context, Fact
+
+_GOES_ALONE = frozenset({"assignment", "export", "prefix", "option"})  # places where a setting can be taken out
+
+
+def _network(c: Context) -> str | None:
+    """What becomes of a setting: `fits` and `without-effect` stay, else `rename`, `drop`, or `look`."""
+    if c.item is None or c.target.fabric == "unknown":
+        return None
+    if c.item.value is None:
+        return _passed_on(c, c.item)
+    verdict = _verdict(c.item, c.target)
+    # `set -u` would end a script that reads what is gone
+    read = verdict == "drop" and re.search(rf"\$\{{?{re.escape(c.item.name)}\b".encode(), c.source.data)
+    return "look" if read else verdict
+
+
+def _verdict(item: Item, target: Target) -> str | None:
+    if not item.family:
+        return None
+    if not item.constant and item.family != "policy":
+        return "look"
+    verdict = _of_name(item, target) if item.family in _KNOWN else _of_role(item.family, target)
+    stuck = item.place not in _GOES_ALONE or (item.place != "option" and item.holder is None and item.remove is None)
+    return "look" if verdict in {"drop", "rename"} and stuck else verdict
+
+
+def _of_role(role: str, target: Target) -> str:
+    """What becomes of a setting that names nothing: it stays where it does no harm."""
+    if role == "policy":
+        return "drop" if target.devices else "without-effect"
+    harmful = {"needs-rdma": not target.devices, "refuses-rdma": bool(target.devices)}
+    return "drop" if harmful.get(role, True) else "fits"
+
+
+def _of_name(item: Item, target: Target) -> str:
+    """What becomes of names of devices, interfaces or a row of addresses: they fit, or others are known, or none."""
+    value, names = item.value or "", _KNOWN[item.family](target)
+    if _fits(item, value, target):
+        return "fits"
+    return "rename" if names else "drop"
+
+
+_KNOWN: Mapping[str, Callable[[Target], tuple[str, ...]]] = {
+    "devices": lambda target: target.devices,
+    "interfaces": lambda target: target.interfaces,
+    "gid": lambda target: () if target.gid_index == "auto" else (target.gid_index,),
+}
+
+
+def _fits(item: Item, value: str, target: Target) -> bool:
+    """Whether a list means names that exist on the target, and no others."""
+    names = _KNOWN[item.family](target)
+    if item.family == "gid":
+        return value in {*names, "-1", "auto"}
+    if value == "all" or value.startswith("^"):  # what is kept out does no harm
+        return True
+    if item.name == "UCX_NET_DEVICES":
+        names = (*names, *target.interfaces)  # also those over which it speaks TCP
+    exact = value.startswith("=") or not item.name.startswith("NCCL_")
+    return all(_means(entry.split(":")[0], names, exact=exact) for entry in value.lstrip("=").split(","))
+
+
+def _means(entry: str, names: tuple[str, ...], *, exact: bool) -> bool:
+    """Whether a name of a list is one of `names`; for NCCL it is the beginning of names, and a number may go on."""
+    if exact:
+        return entry in names
+    meant = [name for name in names if name.startswith(entry)]
+    return bool(meant) and not any(entry[-1:].isdigit() and name[len(entry) :][:1].isdigit() for name in meant)
+
+
+def _passed_on(c: Context, item: Item) -> str | None:
+    """`drop` for a name that is handed on (`-x NAME`) where the job's own settings of it all go."""
+    own = [i for i in c.job.by_kind.get("environment", ()) if i.name == item.name and i.value is not None]
+    gone = own and all(_verdict(i, c.target) == "drop" for i in own)
+    return "drop" if gone and item.place == "option" else None
+
+
+def _new_names(c: Context) -> str | None:
+    """The target's names as the setting wants them: all devices, but the best interface."""
+    item = c.item
+    if item is None or item.family not in _KNOWN:
+        return None
+    names = _KNOWN[item.family](c.target)
+    if item.family != "devices" or item.name in _TAKES_ONE:
+        names = names[:1]
+    if item.family == "devices" and (item.name in _WITH_PORT or ":" in (item.value or "")):
+        names = tuple(f"{name}:1" for name in names)
+    exact = "=" if item.name == "NCCL_IB_HCA" else ""  # without it each would be the beginning of names
+    return exact + ",".join(names) if names else None
+
+
+_TAKES_ONE = frozenset({"MV2_IBA_HCA", "HCOLL_MAIN_IB"})
+_WITH_PORT = frozenset({"UCX_NET_DEVICES", "HCOLL_MAIN_IB"})
+
+
+def _described(c: Context) -> str:
+    """The target's network in words."""
+    kind = _KINDS[c.target.fabric]
+    if c.target.fabric == "unknown":
+        return kind
+    devices = f"the RDMA devices {', '.join(c.target.devices)}" if c.target.devices else "no RDMA device"
+    return f"{kind} ({', '.join(c.target.interfaces)}; {devices})"
+
+
+_KINDS = {
+    "unknown": "a network that is not stated",
+    "none": "the ordinary pod network",
+    "host": "the network of the host",
+    "rdma": "an RDMA plugin",
+    "sriov": "SR-IOV cards",
+}
+
+FABRIC: dict[str, Fact] = {
+    "network": _network,
+    "network_names": _new_names,
+    "network_told": _described,
+}
