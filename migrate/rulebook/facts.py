@@ -113,8 +113,12 @@ def _leaves(job: Job) -> Iterator[str]:
                 yield script
             if kind == "source" and inner.operands and not _is_settled(job, inner):
                 yield f"source {inner.operands[0].text}"
-            if not kind and inner.program not in job.functions and not _in_idiom(job, inner):
+            if not kind and inner.program not in job.functions | _RESERVED and not _in_idiom(job, inner):
                 yield inner.program if inner.program_word.constant else inner.program_word.text
+
+
+# a variable's value may be shell text (`CMD="if …"; bash -c "$CMD"`), which begins with none of its programs
+_RESERVED = frozenset({"if", "for", "while", "until", "case", "select", "{", "(", "[[", "!"})
 
 
 def _in_idiom(job: Job, inner: Invocation) -> bool:
