@@ -32,6 +32,7 @@ Kind = Literal[
     "environment",
     "scheduler-variable",
     "scheduler-command",
+    "launcher-command",
     "launcher-option",
     "path",
 ]

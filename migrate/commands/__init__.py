@@ -22,6 +22,7 @@ _NEAR = 256  # bytes of blanks and continuations between an option and its value
 _UNKNOWN = "no table knows it"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CHANGING = re.compile(r"[$`*?~]")
+_PYTHON = re.compile(r"(?:.*/)?python[\d.]*|\$\{?PYTHON\w*\}?", re.IGNORECASE)
 _BLANKS = re.compile(r"[^ \t\n]+")
 
 
@@ -52,6 +53,18 @@ def part_of(word: Word, start: int, stop: int | None = None, *, quoted: bool | N
         offsets=None if word.offsets is None else word.offsets[start:stop],
         quoted=word.quoted if quoted is None else quoted,
     )
+
+
+def module_at(texts: Sequence[str]) -> int:
+    """Where the module's name stands among the words of `python -u -m MODULE …`; 0 where it is no such command."""
+    if not _PYTHON.fullmatch(texts[0]):
+        return 0
+    at = 1
+    while at + 1 < len(texts) and texts[at].startswith("-"):
+        if texts[at] == "-m":
+            return at + 1
+        at += 2 if texts[at] in {"-W", "-X"} else 1
+    return 0
 
 
 def alternatives(words: Sequence[Word], variables: Variables) -> Iterator[tuple[Word, ...]]:
@@ -115,9 +128,13 @@ class _Reader:
         if not words:
             return None
         program = words[0].text.rsplit("/", 1)[-1] if words[0].constant else words[0].text
-        table = self.tables.get(program)
+        first, module, table = words[0], "", self.tables.get(program)
+        if table is None and (at := module_at([w.text for w in words])):
+            module = words[at].text
+            table = self.tables.get(f"python -m {module}")
+            words = words[at:] if table is not None else words
         if table is None:
-            return Invocation(program, "", words[0], None, (), words[1:], (), (), self.command)
+            return Invocation(program, "", first, None, (), words[1:], (), (), self.command)
         words, *segments = _segments(words) if table.kind == "launcher" else [words]
         options, rest = self._options(table, table.options, words[1:])
         verb, layout = "", table.operands
@@ -138,7 +155,8 @@ class _Reader:
             further = self.invocation((words[0], *segment))
             options += further.options if further else ()
             inner += further.payload if further else ()
-        return Invocation(program, verb, words[0], table, options, operands, (), inner, self.command, strays, named)
+        verb = verb or module
+        return Invocation(program, verb, first, table, options, operands, (), inner, self.command, strays, named)
 
     def _as_written(self, option: Option) -> Option:
         """An option whose value a variable brought in (`-g $GROUP`), with the variable as its value.

@@ -46,7 +46,7 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
     word = layout.first_word(ranges)
     program = word.text.rsplit("/", 1)[-1]
     table = c.commands_known.get(program)
-    if word.constant and table is None and node.type == "command":
+    if word.constant and table is None and node.type == "command" and not _starts_module(c, program, node):
         unread = layout.unread_command(node, word)
         c.commands.append(Invocation(program, "", word, None, (), (), (), (), unread))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
@@ -62,6 +62,14 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
         readings = interpret(command, c.variables, c.commands_known)
     for reading in readings:
         take_invocation(c, reading)
+
+
+def _starts_module(c: Collector, program: str, node: Node) -> bool:
+    """Whether a command may be `python -m MODULE` of a module that a table knows; told by its text alone."""
+    return program.startswith("python") and _MODULE.search(c.text.data, node.start_byte, node.end_byte) is not None
+
+
+_MODULE = re.compile(rb"-m(?:[ \t]|\\\r?\n)+(?:torch\.distributed|deepspeed)\.")
 
 
 def _matters(readings: tuple[Invocation, ...]) -> bool:
