@@ -561,6 +561,7 @@ class Site:
     resources: Mapping[str, OptionRow] = field(default_factory=dict)  # its own, or its own meaning, of -l
     parallel_environments: Mapping[str, str] = field(default_factory=dict)
     default_queues: frozenset[str] = frozenset()
+    mpi: str = ""  # the MPI type of its srun without --mpi, where that is known
 
 
 @dataclass(frozen=True, slots=True)

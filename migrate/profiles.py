@@ -46,6 +46,7 @@ def site(name: str) -> Site:
         resources=rows(data.get("resources", {}), "the site's file says so"),
         parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
         default_queues=frozenset(data.get("default_queues", ())),
+        mpi=data.get("mpi", ""),
     )
 
 
