@@ -455,6 +455,7 @@ class Idiom:
     word: bytes  # text without which the pattern cannot match
     pattern: re.Pattern[bytes]
     reason: str
+    fate: Fate = "review"
 
 
 @dataclass(frozen=True)

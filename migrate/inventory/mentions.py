@@ -88,7 +88,7 @@ def _take_idioms(c: Collector, layout: Layout, hidden: list[tuple[int, int]]) ->
                     value=decoded(match[0].decode("latin-1")),
                     place="idiom",
                     editable=c.text.contiguous(*match.span()) and not layout.is_damaged(*match.span()),
-                    fate="review",
+                    fate=idiom.fate,
                     reason=idiom.reason,
                 )
             )

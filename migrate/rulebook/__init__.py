@@ -14,7 +14,7 @@ from migrate.rulebook.tables import tables
 __all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files", "rules_at"]
 
 # Topics in the order in which their rules speak: of two fixes for the same bytes the first wins.
-TOPICS = ("hygiene", "translation", "partitions", "accounts", "modules", "containers", "launchers", "storage", "fabric")
+TOPICS = ("hygiene", "translation", "partitions", "accounts", "modules", "containers", "storage", "fabric", "launchers")
 
 
 @dataclass(frozen=True)

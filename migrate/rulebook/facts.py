@@ -11,6 +11,7 @@ from migrate.rulebook.context import Context, Fact, once, replaced
 from migrate.rulebook.docker import DOCKER
 from migrate.rulebook.fabric import FABRIC
 from migrate.rulebook.foreign import FOREIGN
+from migrate.rulebook.launchers import LAUNCHERS
 from migrate.values import memory, seconds
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
@@ -240,5 +241,6 @@ FACTS: dict[str, Fact] = {
     **DOCKER,
     **CONTAINERS,
     **FABRIC,
+    **LAUNCHERS,
 }
 OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis"))

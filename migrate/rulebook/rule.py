@@ -27,6 +27,7 @@ from migrate.rulebook.context import TABLES, Context, Fact, look_up
 from migrate.rulebook.docker import moved_words
 from migrate.rulebook.facts import FACTS, OF_JOB
 from migrate.rulebook.foreign import more_edits
+from migrate.rulebook.launchers import step_words
 from migrate.rulebook.load import load, nearest, place
 
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
@@ -201,6 +202,7 @@ def _value_span(item: Item) -> Span | None:
 _WORKED_OUT: Mapping[str, Callable[[Context, Item, str], Fix | None]] = {
     "become": _become,
     "move": lambda context, *_: moved_words(context),
+    "step": lambda context, *_: step_words(context),
 }
 _ADDED = {"add": "adds", "begin": "begins", "top": "top"}
 

@@ -41,7 +41,9 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
         **patterns,
         path_prefixes=tuple(sorted(set(path_prefixes))),
         idioms=tuple(
-            Idiom(i["name"], i["word"].encode(), re.compile(i["pattern"].encode()), i["reason"])
+            Idiom(
+                i["name"], i["word"].encode(), re.compile(i["pattern"].encode()), i["reason"], i.get("fate", "review")
+            )
             for i in load(folder / "idioms.yaml", "idioms")["idioms"]
         ),
     )

@@ -58,6 +58,8 @@ class Translation:
     interpreter: str  # by -S
     image: str  # in which the whole script runs
     resource_type: str  # of the site, by which the job asked for its nodes
+    nodes: int | None  # that the job asks for; None where Slurm may choose
+    gpus: int | None  # of each node
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ def translate(job: Job, between: Between) -> Translation:
         interpreter=next((i.value or "" for i in counting if rows[id(i)].form == "interpreter"), ""),
         image=_image(counting, rows),
         resource_type=next((rows[id(i)].name for i in counting if rows[id(i)].need == "resource_type"), ""),
+        nodes=shape.nodes or (None if (shape.tasks or 1) > 1 else 1),
+        gpus=shape.gpus,
     )
 
 

@@ -1,0 +1,503 @@
+"""Facts about what starts a job's processes (mpirun, srun, torchrun, …), and mpirun lines as lines of srun."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from migrate.model import Edit, Fix, Invocation, Job, Option, Span, Text
+from migrate.rulebook.context import Context
+from migrate.rulebook.foreign import translation
+
+_REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush", "qrsh", "pbsdsh", "psrun"})
+_FRAMEWORKS = frozenset({"torchrun", "accelerate", "python"})
+_OLD_STARTERS = frozenset({"mpirun_rsh", "ibrun", "aprun", "jsrun", "mpiexec_mpt"})
+_TYPES = frozenset({"pmix", "pmi2"})
+
+# ------------------------------------------------------------------------------------------------ surroundings
+
+
+def starters(job: Job, at: int, outer: tuple[Invocation, ...] = ()) -> tuple[Invocation, ...]:
+    """What starts the command at this place of the file, from the outside in; commands around scripts included."""
+    for reading in job.commands:
+        chain = tuple(reading.chain())
+        if any(i.program_word.span.start == at for i in chain) or _holds(reading, at):
+            before = tuple(i for i in _until(chain, at))
+            inner = next((j for j in job.jobs if j.insert_at is None and _stands_in(j, at)), None)
+            return outer + before if inner is None else starters(inner, at, outer + before)
+    inner = next((j for j in job.jobs if j.insert_at is None and _stands_in(j, at)), None)
+    return outer if inner is None else starters(inner, at, outer)
+
+
+def _holds(reading: Invocation, at: int) -> bool:
+    span, document = reading.command.span, reading.command.heredoc
+    return span.start <= at < span.end or (document is not None and _covers(document, at))
+
+
+def _stands_in(job: Job, at: int) -> bool:
+    return _covers(job.text, at)
+
+
+def _covers(text: Text, at: int) -> bool:
+    return text.at(0) <= at < text.at(len(text.data))
+
+
+def _until(chain: tuple[Invocation, ...], at: int) -> Iterator[Invocation]:
+    """The part of a chain that stands before a place; where the place is no program of it, all that stand before."""
+    named = any(i.program_word.span.start == at for i in chain)
+    for inner in chain:
+        if inner.program_word.span.start == at or (not named and inner.program_word.span.start > at):
+            return
+        yield inner
+
+
+def _is_launcher(inner: Invocation) -> bool:
+    return inner.program == "srun" or (inner.table is not None and inner.table.kind == "launcher")
+
+
+def _is_mpi(inner: Invocation) -> bool:
+    """Whether it is an mpirun as Open MPI, MPICH and Intel MPI have it."""
+    return inner.table is not None and inner.table.kind == "launcher" and inner.table.names[0] == "mpirun"
+
+
+def _is_contained(job: Job, at: int) -> bool:
+    part = next((p for p in job.parts() if p.contained and p is not job and _stands_in(p, at)), None)
+    return job.contained or part is not None or any(i.contains for i in starters(job, at))
+
+
+def _readings(c: Context) -> tuple[Invocation, ...]:
+    """The launcher that the item is, or is an option of, once for each set of values of its variables."""
+    item = c.item
+    if item is None or item.kind not in {"launcher-command", "launcher-option", "environment"}:
+        return ()
+    if item.group is not None:
+        return tuple(r for r in c.job.started.get(item.group, ()) if _is_launcher(r))
+    if item.kind != "environment" or item.place != "option":
+        return ()
+    found = (r for readings in c.job.started.values() for r in readings if _is_mpi(r))
+    return tuple(r for r in found if any(o.span == item.span for o in r.options))
+
+
+# ------------------------------------------------------------------------------------------------ nodes
+
+
+def _node_count(c: Context) -> int | None:
+    """How many nodes the job has; None where the script leaves that open, or is no job script."""
+    found = translation(c)
+    if found is not None:
+        return found.nodes
+    if c.job.insert_at is None:
+        return None
+    nodes, tasks = c.job.item("--nodes"), c.job.item("--ntasks")
+    if nodes is not None:
+        first = re.match(r"(\d+)(?:\Z|-)", nodes.value or "")
+        return int(first[1]) if first else None
+    return 1 if tasks is None or tasks.value == "1" else None
+
+
+def _nodes(c: Context) -> str:
+    count = _node_count(c)
+    return "unknown" if count is None else "several" if count > 1 else "one"
+
+
+# ------------------------------------------------------------------------------------------------ mpirun as srun
+
+
+@dataclass
+class Step:
+    """A line of mpirun as one of srun: what each of its options becomes, or why it stays."""
+
+    program: str = ""
+    words: dict[Span, Fix] = field(default_factory=dict)
+    obstacle: str = ""
+
+
+def step_words(c: Context) -> Fix | None:
+    """The fix that makes of the item what it is in a line of srun."""
+    step, item = _step(c), c.item
+    if step is None or step.obstacle or item is None:
+        return None
+    if item.kind == "launcher-command":
+        word = _readings(c)[0].program_word.span
+        before = c.source.data[word.start : word.end]
+        return Fix(edits=(Edit(word.start, before, step.program.encode()), *step.words[word].edits))
+    fix = step.words.get(item.span)
+    return Fix(removes=(item,), fate=fix.fate) if fix is not None and not fix.edits else fix
+
+
+def _step(c: Context) -> Step | None:
+    """The mpirun line of the item as a line of srun, where it has to start processes on several nodes."""
+    readings = _readings(c)
+    if not readings or not _is_mpi(readings[0]) or _nodes(c) != "several":
+        return None
+    at = readings[0].program_word.span.start
+    if _is_contained(c.job, at) or any(_is_launcher(i) for i in starters(c.job, at)):
+        return None
+    step = Step(f"srun --mpi={c.target.mpi}")
+    step.obstacle = _obstacle(c, readings)
+    if not step.obstacle:
+        _fill(c, step, readings[0])
+    return step
+
+
+def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
+    reading = readings[0]
+    if c.target.mpi not in _TYPES:
+        return f"srun of {c.target.id} has no MPI type" if c.target.mpi else "the target's file does not say its `mpi`"
+    if len(reading.payload) != 1 or any(w.text == ":" for w in reading.command.words):
+        return "it starts several programs" if reading.payload else "what it starts is not known"
+    if any(r.options != reading.options for r in readings):
+        return "its words depend on variables"
+    unread = next((o.spelled for o in reading.options if o.row is None or _has_no_form(o)), "")
+    if unread:
+        return f"{unread} has no form under srun"
+    return "" if _in_order(reading) else "its words do not stand side by side"
+
+
+def _in_order(reading: Invocation) -> bool:
+    spans = [reading.program_word.span, *(o.span for o in reading.options), reading.payload[0].program_word.span]
+    words = [reading.program_word, *(w for o in reading.options for w in (o.value, o.second) if w is not None)]
+    tight = all(o.span.end >= w.span.end for o in reading.options for w in (o.value, o.second) if w is not None)
+    return tight and all(w.editable for w in words) and all(a.end <= b.start for a, b in pairwise(spans))
+
+
+def _has_no_form(option: Option) -> bool:
+    assert option.row is not None
+    form = option.row.form
+    if form == "mca":
+        return option.value is None or _MAPS.match(option.value.text) is not None
+    if form == "hosts":
+        return option.value is None or _OLD_HOSTS.search(option.value.text) is None
+    if form in _CHOICES:
+        return option.value is None or _choice(option) is None
+    return not form
+
+
+_MAPS = re.compile(r"(?:rmaps|hwloc|rankfile)_")  # parameters that place processes, which srun does by its own options
+_OLD_HOSTS = re.compile(
+    r"PBS_NODEFILE|PE_HOSTFILE|SGE_JOB_HOSTLIST|TMPDIR\}?/machines|scontrol[ \t]+show[ \t]+hostnames"
+)
+_BINDING = {
+    "none": "none",
+    "core": "cores",
+    "socket": "sockets",
+    "package": "sockets",
+    "numa": "ldoms",
+    "hwthread": "threads",
+}
+_MAPPING = {"node": "--distribution=cyclic", "slot": "--distribution=block", "core": "--distribution=block"}
+_PPR = re.compile(r"ppr:(\d+):(node|socket|package)(?::(?:pe|PE)=(\d+))?")
+
+
+def _choice(option: Option) -> str | None:
+    """`--bind-to core` and `--map-by ppr:4:node`: a value that srun has an option for."""
+    assert option.row is not None
+    assert option.value is not None
+    text = option.value.text
+    if option.row.form == "bind_to":
+        return f"--cpu-bind={_BINDING[text]}" if text in _BINDING else None
+    if match := _PPR.fullmatch(text):
+        unit = "node" if match[2] == "node" else "socket"
+        return f"--ntasks-per-{unit}={match[1]}" + (f" --cpus-per-task={match[3]}" if match[3] else "")
+    return _MAPPING.get(text)
+
+
+_CHOICES = frozenset({"bind_to", "map_by"})
+
+
+def _fill(c: Context, step: Step, reading: Invocation) -> None:
+    """What each option becomes. Settings stay in their place, behind `env`: other rules may speak of them."""
+    end = reading.program_word.span.end
+    moved: list[str] = []
+    insertion: tuple[Edit, ...] = ()
+    for option in reading.options:
+        assert option.row is not None
+        text = _setting(option)
+        if text is not None:
+            first = (option.second or option.value) if option.row.form != "setting" else option.value
+            assert first is not None
+            before = c.source.data[option.span.start : first.span.start]
+            step.words[option.span] = Fix(edits=(Edit(option.span.start, before, text.encode()),))
+            insertion = insertion or (Edit(end, b"", b" env"),)
+        else:
+            new = _new_words(c, option)
+            if new and insertion and (b"$" in new or b"`" in new or b"/" in new):
+                step.obstacle = f"{option.spelled} stands behind a setting; write it before `-x` and its like"
+                return
+            if new and insertion:
+                moved.append(new.decode("utf-8", "replace"))
+            step.words[option.span] = Fix(fate="rewritten") if not new or insertion else _in_place(c, option, new)
+        end = option.span.end
+    step.program = " ".join([step.program, *moved])
+    step.words[reading.program_word.span] = Fix(edits=insertion)
+
+
+def _in_place(c: Context, option: Option, new: bytes) -> Fix:
+    """The new words in the place of the old, without touching a value that other rules may have a word about."""
+    value = option.value
+    if value is not None and option.row is not None and option.row.form == "same":
+        before = c.source.data[option.span.start : value.span.start]
+        return Fix(edits=(Edit(option.span.start, before, f"{option.row.to}=".encode()),))
+    return Fix(edits=(Edit(option.span.start, c.source.data[option.span.start : option.span.end], new),))
+
+
+def _new_words(c: Context, option: Option) -> bytes:
+    """The option of srun for one of mpirun; none where srun needs nothing like it."""
+    assert option.row is not None
+    if option.row.form == "same":
+        value = c.source.data[option.value.span.start : option.value.span.end] if option.value else b""
+        return f"{option.row.to}=".encode() + value if option.value else option.row.to.encode()
+    return (_choice(option) or "").encode() if option.row.form in _CHOICES else b""
+
+
+def _setting(option: Option) -> str | None:
+    """What stands before the value of a setting in a line of `env`; None where the option sets nothing."""
+    assert option.row is not None
+    form, value = option.row.form, option.value
+    if value is None:
+        return None
+    if form == "mca" and option.second is not None:
+        return None if value.text.startswith("plm") else f"OMPI_MCA_{value.text}="
+    if form == "genv" and option.second is not None:
+        return f"{value.text}="
+    return "" if form in {"setting", "genv"} and "=" in value.text else None
+
+
+# ------------------------------------------------------------------------------------------------ what is told
+
+
+def _starts(c: Context) -> str | None:
+    """What is to be said of a launcher: srun, mpirun, inside, around, once, ssh, old; None where nothing is."""
+    readings = _readings(c)
+    if c.item is None or c.item.kind != "launcher-command" or not readings:
+        return None
+    reading, at = readings[0], readings[0].program_word.span.start
+    if reading.program in _OLD_STARTERS:
+        return "old"
+    several = _nodes(c) == "several"
+    if _is_mpi(reading):
+        return _mpi_starts(c, reading, at, several=several)
+    return _framework_starts(c, reading, at) if several and not _in_remote_loop(c) else None
+
+
+def _framework_starts(c: Context, reading: Invocation, at: int) -> str | None:
+    if any(_is_launcher(i) for i in starters(c.job, at)):
+        return None
+    if reading.program == "horovodrun":
+        return "ssh" if _reaches_other_hosts(reading) else None
+    if reading.program == "deepspeed" or "deepspeed" in reading.verb:
+        return None if _launcher_is_slurm(reading) or _stays_on_node(reading) else "ssh"
+    return "once" if _spans_nodes(reading) else None
+
+
+def _mpi_starts(c: Context, reading: Invocation, at: int, *, several: bool) -> str | None:
+    if any(_is_launcher(i) for i in starters(c.job, at)):
+        return None
+    if _is_contained(c.job, at):
+        return "inside" if several and not _one_node_launch(reading) else None
+    if several:
+        step = _step(c)
+        return "srun" if step and not step.obstacle else "mpirun"
+    return "around" if any(i.contains for p in reading.payload for i in p.chain()) else None
+
+
+def _one_node_launch(reading: Invocation) -> bool:
+    """Whether it is told to stay on its node."""
+    return any(
+        o.name in {"--localonly", "--host"} and (not o.value or "localhost" in o.value.text) for o in reading.options
+    )
+
+
+def _reaches_other_hosts(reading: Invocation) -> bool:
+    hosts = [o.value.text for o in reading.options if o.name in {"--hosts", "--hostfile"} and o.value]
+    return any(not re.fullmatch(r"(?:localhost|127\.0\.0\.1)(?::\d+)?", h) for h in hosts)
+
+
+def _launcher_is_slurm(reading: Invocation) -> bool:
+    return any(
+        o.name == "--no_ssh" or (o.name == "--launcher" and o.value and "slurm" in o.value.text.lower())
+        for o in reading.options
+    )
+
+
+def _stays_on_node(reading: Invocation) -> bool:
+    """Without a host file deepspeed uses the GPUs of its own node only."""
+    return not any(o.name in {"--hostfile", "--num_nodes", "--launcher"} for o in reading.options)
+
+
+def _spans_nodes(reading: Invocation) -> bool:
+    for option in reading.options:
+        if option.name in {"--nnodes", "--num_machines"} and option.value:
+            return re.fullmatch(r"1(?::1)?", option.value.text) is None
+    return False
+
+
+def _in_remote_loop(c: Context) -> bool:
+    """Whether the script starts its launcher on each node by lines of its own, which this program cannot follow."""
+    started = (i.program for readings in c.job.started.values() for i in readings)
+    return any(p in _REMOTE for p in started)
+
+
+def _why_kept(c: Context) -> str | None:
+    step = _step(c)
+    return step.obstacle or None if step else None
+
+
+def _text(c: Context, start: int, end: int) -> str:
+    return " ".join(c.source.data[start:end].decode("utf-8", "replace").replace("\\\n", " ").split())
+
+
+def _step_line(c: Context) -> str | None:
+    """The line of srun that a person may write in the place of the launcher."""
+    readings = _readings(c)
+    if not readings:
+        return None
+    reading = readings[0]
+    mpi = f" --mpi={c.target.mpi}" if c.target.mpi in _TYPES else " --mpi=pmix"
+    if reading.program in _FRAMEWORKS or "distributed" in reading.verb:
+        return f"srun --ntasks-per-node=1 {_shortened(_with_container(c, reading))}"
+    script = _text(c, reading.operands[0].span.start, reading.command.span.end) if reading.operands else "PROGRAM"
+    if reading.program == "deepspeed" or "deepspeed" in reading.verb:
+        return _shortened(
+            "srun --ntasks-per-node=1 torchrun --nnodes=$SLURM_JOB_NUM_NODES --nproc-per-node=GPUS --rdzv-backend=c10d "
+            f"--rdzv-endpoint=$(scontrol show hostnames | head -n 1):29500 {script}"
+        )
+    count = next((o.value.text for o in reading.options if o.name in {"--np", "--n", "--num-proc"} and o.value), "")
+    inner = reading.payload[0] if reading.payload else None
+    payload = _text(c, inner.program_word.span.start, inner.command.span.end) if inner else "PROGRAM"
+    outer = [i for i in starters(c.job, reading.program_word.span.start) if i.contains]
+    image = _text(c, outer[0].program_word.span.start, reading.program_word.span.start) if outer else ""
+    if _QUOTED.search(image):  # the launcher stands in a script of the container's shell
+        image, payload = _QUOTED.sub("", image), payload.rstrip("'\"")
+    return _shortened(" ".join(filter(None, [f"srun{mpi}", f"--ntasks={count}" if count else "", image, payload])))
+
+
+_QUOTED = re.compile(r"\b(?:ba)?sh[ \t]+-l?c[ \t]+[\"'].*\Z")
+_LONG = 240
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONG else f"{line[:_LONG]} …"
+
+
+def _with_container(c: Context, reading: Invocation) -> str:
+    """The launcher's command as it is written, with the container around it."""
+    outer = [i for i in starters(c.job, reading.program_word.span.start) if i.contains]
+    start = (outer[0] if outer else reading).program_word.span.start
+    return _text(c, start, (outer[0] if outer else reading).command.span.end)
+
+
+# ------------------------------------------------------------------------------------------------ single settings
+
+
+def _starter_of_item(c: Context) -> Invocation | None:
+    """The launcher that starts the very command in which the item stands."""
+    if c.item is None:
+        return None
+    found = [i for i in starters(c.job, c.item.span.start) if _is_launcher(i)]
+    return found[-1] if found else None
+
+
+def _step_variable(c: Context) -> str | None:
+    """Slurm's name for a variable of the MPI launcher, where srun starts the command that reads it."""
+    starter = _starter_of_item(c)
+    if starter is None or c.item is None:
+        return None
+    if starter.program != "srun":
+        own = next(
+            (i for i in c.job.by_kind.get("launcher-command", ()) if i.group == starter.program_word.span.start), None
+        )
+        if own is None or _starts(c.about(own)) != "srun":
+            return None
+    return _RANKS.get(c.item.value or "")
+
+
+_RANKS = {
+    "OMPI_COMM_WORLD_RANK": "SLURM_PROCID",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "SLURM_LOCALID",
+    "OMPI_COMM_WORLD_SIZE": "SLURM_NTASKS",
+    "OMPI_COMM_WORLD_NODE_RANK": "SLURM_LOCALID",
+    "MV2_COMM_WORLD_RANK": "SLURM_PROCID",
+    "MV2_COMM_WORLD_LOCAL_RANK": "SLURM_LOCALID",
+    "MV2_COMM_WORLD_SIZE": "SLURM_NTASKS",
+    "PMI_RANK": "SLURM_PROCID",
+    "PMI_SIZE": "SLURM_NTASKS",
+    "MPI_LOCALRANKID": "SLURM_LOCALID",
+}
+
+
+def _each_task(c: Context) -> str | None:
+    """Whether every task of a step, and not the job's script, works out what stands in the item."""
+    item = c.item
+    if item is None:
+        return None
+    part = next((p for p in c.job.parts() if p is not c.job and _stands_in(p, item.span.start)), None)
+    literal = part is not None and c.source.data[part.text.at(0) - 1 : part.text.at(0)] == b"'"
+    starter = _starter_of_item(c)
+    if not literal or starter is None:
+        return None
+    alone = any(o.name in {"--nodes", "--ntasks"} and o.value and o.value.text == "1" for o in starter.options)
+    return None if alone or _nodes(c) != "several" else "yes"
+
+
+def _step_program(c: Context) -> str | None:
+    """The program of which srun starts several processes without being told an MPI type."""
+    readings = c.job.started.get(c.item.group, ()) if c.item is not None and c.item.group is not None else ()
+    for reading in readings:
+        if reading.program != "srun" or any(o.name == "--mpi" for o in reading.options):
+            continue
+        if any(o.name == "--ntasks" and o.value and o.value.text == "1" for o in reading.options):
+            continue
+        leaf = tuple(reading.chain())[-1]
+        mpi4py = leaf.program.startswith("python") and re.search(r"-m[ \t]+mpi4py\b", _text(c, *leaf.command.span))
+        return "mpi4py" if mpi4py else leaf.program
+    return None
+
+
+def _whole_nodes(c: Context) -> str | None:
+    """Yes where nobody else can be on the job's nodes."""
+    return "yes" if c.job.item("--exclusive") is not None else None
+
+
+def _gpus_by_hand(c: Context) -> str | None:
+    """all, some, each: what a list of GPUs written by hand leaves of the job's; None where it is no such list."""
+    item = c.item
+    if item is None or not re.fullmatch(r"\d+(,\d+)*", item.value or ""):
+        return None
+    if item.place in {"prefix", "option"} or _starter_of_item(c) is not None:
+        return "each"
+    others = [i for i in c.job.by_kind["environment"] if i.name == item.name and i is not item]
+    asked = _asked_gpus(c)
+    if others or asked is None:
+        return "each" if others else "some"
+    return "all" if len((item.value or "").split(",")) >= asked else "some"
+
+
+def _asked_gpus(c: Context) -> int | None:
+    found = translation(c)
+    if found is not None:
+        return found.gpus
+    for name in ("--gpus-per-node", "--gres", "--gpus"):
+        if (item := c.job.item(name)) is not None and (match := re.search(r"(\d+)\Z", item.value or "")):
+            return int(match[1])
+    return None
+
+
+LAUNCHERS: Mapping[str, Callable[[Context], str | None]] = {
+    "nodes": _nodes,
+    "node_count": lambda c: str(_node_count(c) or "") or None,
+    "starts": _starts,
+    "step": lambda c: "yes" if (s := _step(c)) and not s.obstacle and step_words(c) is not None else None,
+    "step_line": _step_line,
+    "why_kept": _why_kept,
+    "step_variable": _step_variable,
+    "each_task": _each_task,
+    "step_program": _step_program,
+    "whole_nodes": _whole_nodes,
+    "gpus_by_hand": _gpus_by_hand,
+    "contained": lambda c: "yes" if c.item is not None and _is_contained(c.job, c.item.span.start) else None,
+    "site_mpi": lambda c: c.site.mpi or None,
+    "target_mpi": lambda c: c.target.mpi or None,
+}
