@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,5 +72,6 @@ def _chosen(rulebook: Rulebook, choice: Choice) -> Rulebook:
 def run_example(rulebook: Rulebook, rule: Rule, example: Example, script: str) -> Result:
     """An example's script migrated with this one rule in force."""
     target: Target = profiles.target(example.target, example.changes)
-    plan = Plan(Rulebook((rule,), rulebook.tables), target, shipped_sites(), profiles.site(example.site))
+    site = replace(profiles.site(example.site), **example.site_changes)
+    plan = Plan(Rulebook((rule,), rulebook.tables), target, shipped_sites(), site)
     return run(Source(example.name, script.encode()), plan)

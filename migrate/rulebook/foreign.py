@@ -203,9 +203,11 @@ def _only_names_hosts(c: Context) -> bool:
 
 def _is_old_host_file(item: Item) -> bool:
     """Whether a launcher's option names the file of hosts that the old scheduler, or its MPI set-up, wrote."""
-    return item.name == "--hostfile" and _HOST_FILE.fullmatch(item.value or "") is not None
+    of_mpi = item.name == "--hostfile" and item.program.startswith(_KNOW_THEIR_HOSTS)
+    return of_mpi and _HOST_FILE.fullmatch(item.value or "") is not None
 
 
+_KNOW_THEIR_HOSTS = ("mpirun", "mpiexec", "orterun", "prterun", "prun", "oshrun")  # horovodrun and deepspeed do not
 _HOST_FILE = re.compile(r'"?\$\{?(?:(?:PBS_NODEFILE|SGE_JOB_HOSTLIST|PE_HOSTFILE)\}?|TMPDIR\}?/machines)"?')
 
 

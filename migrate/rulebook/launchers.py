@@ -169,12 +169,30 @@ def _has_no_form(option: Option) -> bool:
     if form == "mca":
         return option.value is None or _MAPS.match(option.value.text) is not None
     if form == "hosts":
-        return option.value is None or _OLD_HOSTS.search(option.value.text) is None
+        return option.value is None or not _names_hosts_of_job(option.value.text)
     if form in _CHOICES:
         return option.value is None or _choice(option) is None
     return not form
 
 
+def _names_hosts_of_job(text: str) -> bool:
+    """Whether a launcher's hosts are those that the scheduler gave the job, or names of the old cluster."""
+    return _OLD_HOSTS.search(text) is not None or _is_host_list(text)
+
+
+def _is_host_list(text: str) -> bool:
+    names = [part.partition(":")[0] for part in text.split(",")]
+    return all(_HOST.fullmatch(n) is not None and n not in _THIS_NODE for n in names)
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text is one fixed host, by its name or its address."""
+    return text not in _THIS_NODE and (_HOST.fullmatch(text) is not None or _ADDRESS.fullmatch(text) is not None)
+
+
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9-]*\d[A-Za-z0-9.-]*|[A-Za-z][A-Za-z0-9-]*\.[A-Za-z][A-Za-z0-9.-]*")
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_THIS_NODE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "auto"})  # noqa: S104 - compared with, never bound to
 _MAPS = re.compile(r"(?:rmaps|hwloc|rankfile)_")  # parameters that place processes, which srun does by its own options
 _OLD_HOSTS = re.compile(
     r"PBS_NODEFILE|PE_HOSTFILE|SGE_JOB_HOSTLIST|TMPDIR\}?/machines|scontrol[ \t]+show[ \t]+hostnames"
@@ -435,10 +453,10 @@ def _each_task(c: Context) -> str | None:
         return None
     part = next((p for p in c.job.parts() if p is not c.job and _stands_in(p, item.span.start)), None)
     literal = part is not None and c.source.data[part.text.at(0) - 1 : part.text.at(0)] == b"'"
-    starter = _starter_of_item(c)
-    if not literal or starter is None:
+    outermost = next((i for i in starters(c.job, item.span.start) if _is_launcher(i)), None)
+    if not literal or outermost is None:
         return None
-    alone = any(o.name in {"--nodes", "--ntasks"} and o.value and o.value.text == "1" for o in starter.options)
+    alone = any(o.name in {"--nodes", "--ntasks"} and o.value and o.value.text == "1" for o in outermost.options)
     return None if alone or _nodes(c) != "several" else "yes"
 
 
@@ -485,6 +503,13 @@ def _asked_gpus(c: Context) -> int | None:
     return None
 
 
+def _fixed_host(c: Context) -> str | None:
+    """The one host that a setting names, whatever stands before and behind it (`tcp://10.0.0.1:29500`)."""
+    text = (c.item.value or "") if c.item is not None else ""
+    host = re.sub(r"\A\w+://|:\d+\Z", "", text)
+    return host if _is_host(host) else None
+
+
 LAUNCHERS: Mapping[str, Callable[[Context], str | None]] = {
     "nodes": _nodes,
     "node_count": lambda c: str(_node_count(c) or "") or None,
@@ -497,6 +522,12 @@ LAUNCHERS: Mapping[str, Callable[[Context], str | None]] = {
     "step_program": _step_program,
     "whole_nodes": _whole_nodes,
     "gpus_by_hand": _gpus_by_hand,
+    "remote": lambda c: (
+        "yes" if c.item and any(i.program in _REMOTE for i in starters(c.job, c.item.span.start)) else None
+    ),
+    "gpus_asked": lambda c: str(_asked_gpus(c) or "") or None,
+    "fixed_host": _fixed_host,
+    "old_hosts": lambda c: "yes" if c.item is not None and _is_host_list(c.item.value or "") else None,
     "contained": lambda c: "yes" if c.item is not None and _is_contained(c.job, c.item.span.start) else None,
     "site_mpi": lambda c: c.site.mpi or None,
     "target_mpi": lambda c: c.target.mpi or None,

@@ -45,6 +45,7 @@ class Example:
     site: str
     target: str
     changes: Mapping[str, Any]
+    site_changes: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -389,6 +390,7 @@ def _examples(path: Path, data: Mapping[str, Any]) -> tuple[Example, ...]:
                 raw.get("site", "taiwania2"),
                 raw.get("target", "slinky"),
                 raw.get("set", {}),
+                raw.get("site_set", {}),
             )
         )
     kinds = {("after" if e.after is not None else "reported" if e.reported else "unchanged") for e in examples}
