@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -22,9 +22,8 @@ _TYPES = frozenset({"pmix", "pmi2"})
 def starters(job: Job, at: int, outer: tuple[Invocation, ...] = ()) -> tuple[Invocation, ...]:
     """What starts the command at this place of the file, from the outside in; commands around scripts included."""
     for reading in job.commands:
-        chain = tuple(reading.chain())
-        if any(i.program_word.span.start == at for i in chain) or _holds(reading, at):
-            before = tuple(i for i in _until(chain, at))
+        if any(i.program_word.span.start == at for i in reading.chain()) or _holds(reading, at):
+            before = _until(reading, at)
             inner = next((j for j in job.jobs if j.insert_at is None and _stands_in(j, at)), None)
             return outer + before if inner is None else starters(inner, at, outer + before)
     inner = next((j for j in job.jobs if j.insert_at is None and _stands_in(j, at)), None)
@@ -44,13 +43,17 @@ def _covers(text: Text, at: int) -> bool:
     return text.at(0) <= at < text.at(len(text.data))
 
 
-def _until(chain: tuple[Invocation, ...], at: int) -> Iterator[Invocation]:
-    """The part of a chain that stands before a place; where the place is no program of it, all that stand before."""
-    named = any(i.program_word.span.start == at for i in chain)
-    for inner in chain:
-        if inner.program_word.span.start == at or (not named and inner.program_word.span.start > at):
-            return
-        yield inner
+def _until(reading: Invocation, at: int) -> tuple[Invocation, ...]:
+    """The part of a chain that stands before a place of its command, or before a program of it that is there.
+
+    A program that a variable brought in stands elsewhere: it counts where one that stands here follows it.
+    """
+    chain, span = tuple(reading.chain()), reading.command.span
+    starts = [i.program_word.span.start for i in chain]
+    if at in starts:
+        return chain[: starts.index(at)]
+    here = [n for n, start in enumerate(starts, 1) if span.start <= start < span.end and start < at]
+    return chain[: max(here, default=0)]
 
 
 def _is_launcher(inner: Invocation) -> bool:
@@ -358,6 +361,13 @@ def _in_remote_loop(c: Context) -> bool:
     return any(p in _REMOTE for p in started)
 
 
+def _launcher(c: Context) -> str | None:
+    """The launcher by its name, a module of python in full."""
+    if c.item is None:
+        return None
+    return f"{c.item.name} -m {c.item.verb}" if "." in c.item.verb else c.item.name
+
+
 def _why_kept(c: Context) -> str | None:
     step = _step(c)
     return step.obstacle or None if step else None
@@ -373,38 +383,51 @@ def _step_line(c: Context) -> str | None:
     if not readings:
         return None
     reading = readings[0]
-    mpi = f" --mpi={c.target.mpi}" if c.target.mpi in _TYPES else " --mpi=pmix"
-    if reading.program in _FRAMEWORKS or "distributed" in reading.verb:
-        return f"srun --ntasks-per-node=1 {_shortened(_with_container(c, reading))}"
-    script = _text(c, reading.operands[0].span.start, reading.command.span.end) if reading.operands else "PROGRAM"
+    image, payload = _image_words(c, reading), _payload_words(c, reading)
     if reading.program == "deepspeed" or "deepspeed" in reading.verb:
-        return _shortened(
-            "srun --ntasks-per-node=1 torchrun --nnodes=$SLURM_JOB_NUM_NODES --nproc-per-node=GPUS --rdzv-backend=c10d "
-            f"--rdzv-endpoint=$(scontrol show hostnames | head -n 1):29500 {script}"
-        )
+        torchrun = "torchrun --nnodes=$SLURM_JOB_NUM_NODES --nproc-per-node=GPUS --rdzv-backend=c10d"
+        first = "--rdzv-endpoint=$(scontrol show hostnames | head -n 1):29500"
+        return _joined("srun --ntasks-per-node=1", image, torchrun, first, payload)
+    if reading.program in _FRAMEWORKS or "distributed" in reading.verb:
+        word = reading.program_word.span
+        return _joined("srun --ntasks-per-node=1", image, _text(c, word.start, max(reading.command.span.end, word.end)))
+    mpi = c.target.mpi if c.target.mpi in _TYPES else "pmix"
     count = next((o.value.text for o in reading.options if o.name in {"--np", "--n", "--num-proc"} and o.value), "")
-    inner = reading.payload[0] if reading.payload else None
-    payload = _text(c, inner.program_word.span.start, inner.command.span.end) if inner else "PROGRAM"
-    outer = [i for i in starters(c.job, reading.program_word.span.start) if i.contains]
-    image = _text(c, outer[0].program_word.span.start, reading.program_word.span.start) if outer else ""
-    if _QUOTED.search(image):  # the launcher stands in a script of the container's shell
-        image, payload = _QUOTED.sub("", image), payload.rstrip("'\"")
-    return _shortened(" ".join(filter(None, [f"srun{mpi}", f"--ntasks={count}" if count else "", image, payload])))
+    on_node = next((o.value.text for o in reading.options if o.name in {"--npernode", "--ppn"} and o.value), "")
+    numbers = [f"--ntasks={count}" if count else "", f"--ntasks-per-node={on_node}" if on_node else ""]
+    return _joined(f"srun --mpi={mpi}", *numbers, image, payload)
 
 
-_QUOTED = re.compile(r"\b(?:ba)?sh[ \t]+-l?c[ \t]+[\"'].*\Z")
-_LONG = 240
+def _image_words(c: Context, reading: Invocation) -> str:
+    """The container command that stands before the launcher, without a shell that it starts; none where none does."""
+    at = reading.program_word.span.start
+    around = [i for i in starters(c.job, at) if i.contains]
+    if not around:
+        return ""
+    start = around[0].command.span.start
+    script = _SHELL_SCRIPT.search(c.source.data, start, at)
+    return _text(c, start, script.start() if script else at)
 
 
-def _shortened(line: str) -> str:
+_SHELL_SCRIPT = re.compile(rb"\S*\b(?:ba)?sh[ \t]+-[a-z]*c\b")
+
+
+def _payload_words(c: Context, reading: Invocation) -> str:
+    """What the launcher starts, as it is written in the command (a variable stays one)."""
+    span = reading.command.span
+    ends = [reading.program_word.span.end, *(o.span.end for o in reading.options)]
+    end = max((e for e in ends if span.start < e <= span.end), default=0)
+    words = [w for w in reading.command.words if w.span.start >= end]
+    first = words if end else words[1:]
+    return _text(c, first[0].span.start, span.end) if first else "PROGRAM"
+
+
+def _joined(*parts: str) -> str:
+    line = " ".join(part for part in parts if part)
     return line if len(line) <= _LONG else f"{line[:_LONG]} …"
 
 
-def _with_container(c: Context, reading: Invocation) -> str:
-    """The launcher's command as it is written, with the container around it."""
-    outer = [i for i in starters(c.job, reading.program_word.span.start) if i.contains]
-    start = (outer[0] if outer else reading).program_word.span.start
-    return _text(c, start, (outer[0] if outer else reading).command.span.end)
+_LONG = 240
 
 
 # ------------------------------------------------------------------------------------------------ single settings
@@ -516,6 +539,7 @@ LAUNCHERS: Mapping[str, Callable[[Context], str | None]] = {
     "starts": _starts,
     "step": lambda c: "yes" if (s := _step(c)) and not s.obstacle and step_words(c) is not None else None,
     "step_line": _step_line,
+    "launcher": _launcher,
     "why_kept": _why_kept,
     "step_variable": _step_variable,
     "each_task": _each_task,

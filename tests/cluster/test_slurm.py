@@ -323,3 +323,20 @@ mpirun -np 4 -npernode 2 -machinefile $SGE_JOB_HOSTLIST bash -c 'echo $SLURMD_NO
     readiness, said = run_from_grid_engine("mpi", script, "", cluster=cluster)
     assert sorted(said.splitlines()) == ["n1", "n1", "n2", "n2"]
     assert readiness in {"migrated", "review"}
+
+
+def test_mpirun_over_several_nodes_becomes_srun_where_the_target_says_its_mpi_type(cluster: Cluster) -> None:
+    """The lab's Slurm has pmi2 and no pmix; what the shell of each process sees is what an MPI library is given."""
+    script = """\
+#!/bin/bash
+#$ -l rt_F=2
+#$ -j y -cwd
+N=$((NHOSTS * 2))
+mpirun -np $N -npernode 2 -machinefile $SGE_JOB_HOSTLIST --bind-to none -x PATH -x OMP_NUM_THREADS=3 --mca plm rsh \\
+  bash -c 'echo $SLURMD_NODENAME $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE, $OMP_NUM_THREADS threads, $PMI_FD'
+"""
+    readiness, said = run_from_grid_engine("step", script, "mpi: pmi2\n", cluster=cluster)
+    lines = sorted(line.rpartition(", ")[0] for line in said.splitlines())
+    assert lines == [f"n{1 + rank // 2} {rank} of 4, 3 threads" for rank in range(4)]
+    assert all(line.rpartition(", ")[2].isdecimal() for line in said.splitlines()), "pmi2 gives each process a pipe"
+    assert readiness == "review"
