@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -19,15 +19,35 @@ _TYPES = frozenset({"pmix", "pmi2"})
 # ------------------------------------------------------------------------------------------------ surroundings
 
 
-def starters(job: Job, at: int, outer: tuple[Invocation, ...] = ()) -> tuple[Invocation, ...]:
-    """What starts the command at this place of the file, from the outside in; commands around scripts included."""
+def starters(job: Job, at: int) -> tuple[Invocation, ...]:
+    """What starts the command at this place of the file, from the outside in; commands around scripts included.
+
+    A command that a variable holds may be run by several lines: one in which something starts it goes before.
+    """
+    named = list(_named(job, at, ()))
+    if named:
+        return next((found for found in named if any(map(_is_launcher, found))), named[0])
+    return _around(job, at)
+
+
+def _named(job: Job, at: int, outer: tuple[Invocation, ...]) -> Iterator[tuple[Invocation, ...]]:
+    """What starts the program whose word begins at this place, for each line that runs it."""
     for reading in job.commands:
-        if any(i.program_word.span.start == at for i in reading.chain()) or _holds(reading, at):
-            before = _until(reading, at)
-            inner = next((j for j in job.jobs if j.insert_at is None and _stands_in(j, at)), None)
-            return outer + before if inner is None else starters(inner, at, outer + before)
-    inner = next((j for j in job.jobs if j.insert_at is None and _stands_in(j, at)), None)
-    return outer if inner is None else starters(inner, at, outer)
+        chain = tuple(reading.chain())
+        number = next((n for n, i in enumerate(chain) if i.program_word.span.start == at), None)
+        if number is not None:
+            yield outer + chain[:number]
+    for inner in job.jobs:
+        if inner.insert_at is None:
+            yield from _named(inner, at, outer + _around(job, inner.text.at(0)))
+
+
+def _around(job: Job, at: int) -> tuple[Invocation, ...]:
+    """What stands before this place in the command there, and around the scripts in which that stands."""
+    reading = next((r for r in job.commands if _holds(r, at)), None)
+    before = _until(reading, at) if reading is not None else ()
+    inner = next((j for j in job.jobs if j.insert_at is None and j.text.at(0) < at and _stands_in(j, at)), None)
+    return before if inner is None else before + _around(inner, at)
 
 
 def _holds(reading: Invocation, at: int) -> bool:
@@ -44,14 +64,12 @@ def _covers(text: Text, at: int) -> bool:
 
 
 def _until(reading: Invocation, at: int) -> tuple[Invocation, ...]:
-    """The part of a chain that stands before a place of its command, or before a program of it that is there.
+    """The part of a chain that stands before a place of its command.
 
     A program that a variable brought in stands elsewhere: it counts where one that stands here follows it.
     """
     chain, span = tuple(reading.chain()), reading.command.span
     starts = [i.program_word.span.start for i in chain]
-    if at in starts:
-        return chain[: starts.index(at)]
     here = [n for n, start in enumerate(starts, 1) if span.start <= start < span.end and start < at]
     return chain[: max(here, default=0)]
 
