@@ -197,11 +197,11 @@ def _only_names_hosts(c: Context) -> bool:
     """Whether the variable stands in a launcher's host file option, which goes with it."""
     options = c.job.by_kind.get("launcher-option", ())
     return c.item is not None and any(
-        o.editable and _is_old_host_file(o) and o.span.start <= c.item.span.start < o.span.end for o in options
+        o.editable and is_old_host_file(o) and o.span.start <= c.item.span.start < o.span.end for o in options
     )
 
 
-def _is_old_host_file(item: Item) -> bool:
+def is_old_host_file(item: Item) -> bool:
     """Whether a launcher's option names the file of hosts that the old scheduler, or its MPI set-up, wrote."""
     of_mpi = item.name == "--hostfile" and item.program.startswith(_KNOW_THEIR_HOSTS)
     return of_mpi and _HOST_FILE.fullmatch(item.value or "") is not None
@@ -441,7 +441,7 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "told": lambda c: t.said if (t := _told(c)) else None,
     "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
     "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
-    "old_host_file": lambda c: "yes" if c.item is not None and _is_old_host_file(c.item) else None,
+    "old_host_file": lambda c: "yes" if c.item is not None and is_old_host_file(c.item) else None,
     "way_out": _way_out,
     "question": lambda c: t.decision if (t := _told(c)) else None,
     "usual_output": _whole(lambda t: t.output),

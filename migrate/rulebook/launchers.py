@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from migrate.model import Edit, Fix, Invocation, Job, Option, Span, Text
+from migrate.model import Edit, Fix, Invocation, Job, Option, Span, Text, Word
 from migrate.rulebook.context import Context
-from migrate.rulebook.foreign import translation
+from migrate.rulebook.foreign import is_old_host_file, translation
 
 _REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush", "qrsh", "pbsdsh", "psrun"})
 _FRAMEWORKS = frozenset({"torchrun", "accelerate", "python"})
@@ -145,7 +145,21 @@ def step_words(c: Context) -> Fix | None:
         before = c.source.data[word.start : word.end]
         return Fix(edits=(Edit(word.start, before, step.program.encode()), *step.words[word].edits))
     fix = step.words.get(item.span)
-    return Fix(removes=(item,), fate=fix.fate) if fix is not None and not fix.edits else fix
+    if fix is None or fix.edits:
+        return fix
+    # what another rule would take out as well goes as it takes it; else the line goes with its last word
+    shared = item.name.startswith(_SHARED) or is_old_host_file(item) or _is_host_list(item.value or "")
+    return Fix(removes=(item if shared else replace(item, remove=_with_line(c, item.span)),), fate=fix.fate)
+
+
+_SHARED = ("--launcher", "--rmk", "OMPI_MCA_plm_rsh_")
+_BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)+\Z")
+
+
+def _with_line(c: Context, span: Span) -> Span:
+    """The words with the blanks and continued line ends before them."""
+    match = _BETWEEN.search(c.source.data, 0, span.start)
+    return Span(match.start(), span.end) if match else span
 
 
 def _step(c: Context) -> Step | None:
@@ -169,36 +183,59 @@ def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
         return f"srun of {c.target.id} has no MPI type" if c.target.mpi else "the target's file does not say its `mpi`"
     if len(reading.payload) != 1 or any(w.text == ":" for w in reading.command.words):
         return "it starts several programs" if reading.payload else "what it starts is not known"
-    if any(r.options != reading.options for r in readings):
+    if any(_form_of(r) != _form_of(reading) for r in readings):
         return "its words depend on variables"
-    unread = next((o.spelled for o in reading.options if o.row is None or _has_no_form(o)), "")
+    unread = next((o.spelled for o in reading.options if o.row is None or _has_no_form(c, o)), "")
     if unread:
         return f"{unread} has no form under srun"
     return "" if _in_order(reading) else "its words do not stand side by side"
 
 
+def _form_of(reading: Invocation) -> list[tuple[str, Span, str]]:
+    """What the options are and where they stand; of values only those that decide what an option becomes."""
+    return [
+        (o.name, o.span, "" if o.value is None or o.row is None or o.row.form == "same" else o.value.text)
+        for o in reading.options
+    ]
+
+
+def _here(word: Word) -> Span:
+    """Where a word stands in the command: that of the variable, where one brought it in."""
+    return (word.origin or word).span
+
+
 def _in_order(reading: Invocation) -> bool:
-    spans = [reading.program_word.span, *(o.span for o in reading.options), reading.payload[0].program_word.span]
-    words = [reading.program_word, *(w for o in reading.options for w in (o.value, o.second) if w is not None)]
-    tight = all(o.span.end >= w.span.end for o in reading.options for w in (o.value, o.second) if w is not None)
-    return tight and all(w.editable for w in words) and all(a.end <= b.start for a, b in pairwise(spans))
+    """Whether all that is changed stands side by side, so that it can be changed in its place."""
+    spans = [reading.program_word.span, *(o.span for o in reading.options)]
+    payload = _here(reading.payload[0].program_word)
+    here = reading.command.span.start <= payload.start < reading.command.span.end
+    spans += [payload] if here else []
+    values = [(o.span, w) for o in reading.options for w in (o.value, o.second) if w is not None]
+    tight = all(s.start <= _here(w).start and _here(w).end <= s.end for s, w in values)
+    editable = reading.program_word.editable and all(w.editable for _, w in values)
+    return tight and editable and all(a.end <= b.start for a, b in pairwise(spans))
 
 
-def _has_no_form(option: Option) -> bool:
+def _has_no_form(c: Context, option: Option) -> bool:
     assert option.row is not None
     form = option.row.form
     if form == "mca":
         return option.value is None or _MAPS.match(option.value.text) is not None
     if form == "hosts":
-        return option.value is None or not _names_hosts_of_job(option.value.text)
+        return option.value is None or not _names_hosts_of_job(c, option.value)
     if form in _CHOICES:
         return option.value is None or _choice(option) is None
     return not form
 
 
-def _names_hosts_of_job(text: str) -> bool:
+def _names_hosts_of_job(c: Context, word: Word) -> bool:
     """Whether a launcher's hosts are those that the scheduler gave the job, or names of the old cluster."""
-    return _OLD_HOSTS.search(text) is not None or _is_host_list(text)
+    if _OLD_HOSTS.search(word.text) or _is_host_list(word.text):
+        return True
+    data = c.job.text.data.decode("latin-1")
+    name = re.escape((word.origin or word).text.replace("{", "").replace("}", ""))
+    written = re.search(rf">[ \t]*[\"']?{name}[\"']?(?![\w./-])", data.replace("{", "").replace("}", ""))
+    return written is not None and (_OLD_HOSTS.search(data) is not None or "_NODELIST" in data)
 
 
 def _is_host_list(text: str) -> bool:
@@ -257,7 +294,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
         if text is not None:
             first = (option.second or option.value) if option.row.form != "setting" else option.value
             assert first is not None
-            before = c.source.data[option.span.start : first.span.start]
+            before = c.source.data[option.span.start : _here(first).start]
             step.words[option.span] = Fix(edits=(Edit(option.span.start, before, text.encode()),))
             insertion = insertion or (Edit(end, b"", b" env"),)
         else:
@@ -277,7 +314,7 @@ def _in_place(c: Context, option: Option, new: bytes) -> Fix:
     """The new words in the place of the old, without touching a value that other rules may have a word about."""
     value = option.value
     if value is not None and option.row is not None and option.row.form == "same":
-        before = c.source.data[option.span.start : value.span.start]
+        before = c.source.data[option.span.start : _here(value).start]
         return Fix(edits=(Edit(option.span.start, before, f"{option.row.to}=".encode()),))
     return Fix(edits=(Edit(option.span.start, c.source.data[option.span.start : option.span.end], new),))
 
@@ -286,7 +323,7 @@ def _new_words(c: Context, option: Option) -> bytes:
     """The option of srun for one of mpirun; none where srun needs nothing like it."""
     assert option.row is not None
     if option.row.form == "same":
-        value = c.source.data[option.value.span.start : option.value.span.end] if option.value else b""
+        value = c.source.text(_here(option.value)).encode() if option.value else b""
         return f"{option.row.to}=".encode() + value if option.value else option.row.to.encode()
     return (_choice(option) or "").encode() if option.row.form in _CHOICES else b""
 
