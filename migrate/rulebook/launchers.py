@@ -185,9 +185,10 @@ def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
         return "it starts several programs" if reading.payload else "what it starts is not known"
     if any(_form_of(r) != _form_of(reading) for r in readings):
         return "its words depend on variables"
-    unread = next((o.spelled for o in reading.options if o.row is None or _has_no_form(c, o)), "")
-    if unread:
-        return f"{unread} has no form under srun"
+    unread = next((o for o in reading.options if o.row is None or _has_no_form(c, o)), None)
+    if unread is not None:
+        value = f" {unread.value.text}" if unread.value else ""
+        return f"`{unread.spelled}{value}` has no form under srun"
     return "" if _in_order(reading) else "its words do not stand side by side"
 
 
@@ -435,8 +436,8 @@ def _text(c: Context, start: int, end: int) -> str:
 def _step_line(c: Context) -> str | None:
     """The line of srun that a person may write in the place of the launcher."""
     readings = _readings(c)
-    if not readings:
-        return None
+    if not readings:  # it stands in a variable that no line was seen to run
+        return "srun --mpi=pmix PROGRAM"
     reading = readings[0]
     image, payload = _image_words(c, reading), _payload_words(c, reading)
     if reading.program == "deepspeed" or "deepspeed" in reading.verb:
