@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from migrate.engine import run
 from migrate.inventory import take
 from migrate.model import Invocation, Source
 from migrate.rulebook.tables import tables
+from migrate.workshop import make_plan
 
 TABLES = tables(())
 
@@ -62,3 +66,84 @@ def test_python_without_a_launcher_is_no_launcher() -> None:
         Source("job.sh", b"#!/bin/bash\npython -m pytest -m torch.distributed.launch\npython train.py -m x\n"), TABLES
     )
     assert "launcher-command" not in job.by_kind
+
+
+# ------------------------------------------------------------------------------------------ mpirun as srun
+
+
+def migrated(folder: Path, script: str, *, mpi: str = "pmix", rule: str = "") -> str:
+    """The script on a target with this MPI type, with one private rule in force."""
+    target = folder / "target.yaml"
+    target.write_text(f"id: oak\ntitle: Oak\nextends: slinky\nmpi: {mpi}\n")
+    if rule:
+        (folder / "rules").mkdir()
+        (folder / "rules" / "mend-interface.yaml").write_text(RULE + rule)
+    result = run(Source("job.sh", script.encode()), make_plan(str(target), rules=(folder / "rules",) if rule else ()))
+    assert result.fault == ""
+    return result.output.decode()
+
+
+RULE = """\
+id: mend-interface
+title: An interface
+category: potential
+safety: safe
+sources: [any]
+targets: [any]
+why: It has another name.
+message: "{value} has another name"
+advice: Nothing to do.
+links: [https://example.org/]
+match: {item: environment, name: GLOO_SOCKET_IFNAME, value: oak0}
+examples:
+  - name: another
+    unchanged: |
+      export GLOO_SOCKET_IFNAME=eth0
+  - name: this
+    before: mpirun -x GLOO_SOCKET_IFNAME=oak0 a
+    after: mpirun a
+"""
+TWO_NODES = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=4\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "env"),
+    [
+        ("", "env GLOO_SOCKET_IFNAME=oak0 B=2"),
+        ("fix: {value: eth0}\n", "env GLOO_SOCKET_IFNAME=eth0 B=2"),
+        ("fix: {remove: item}\n", "env B=2"),
+    ],
+    ids=["alone", "another rule changes the value", "another rule takes it out"],
+)
+def test_a_setting_of_mpirun_goes_along_whatever_another_rule_makes_of_it(rule: str, env: str, tmp_path: Path) -> None:
+    line = "mpirun -np 8 -x GLOO_SOCKET_IFNAME=oak0 --bind-to none -x B=2 -x PATH singularity exec a.sif ./solver\n"
+    new = f"srun --mpi=pmix --cpu-bind=none --ntasks=8 {env} singularity exec a.sif ./solver\n"
+    assert migrated(tmp_path, TWO_NODES + line, rule=rule) == TWO_NODES + new
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mpirun -x A=1 -np $N singularity exec a.sif ./solver",
+        "mpirun -np 8 --map-by socket:PE=4 singularity exec a.sif ./solver",
+        "mpirun --mca rmaps_base_mapping_policy node singularity exec a.sif ./solver",
+        "mpirun -np 8 --unheard-of singularity exec a.sif ./solver",
+        "mpirun -np 8 -hostfile mine singularity exec a.sif ./solver",
+        "mpirun_rsh -np 8 -hostfile h singularity exec a.sif ./solver",
+        "horovodrun -np 8 -H $HOSTS singularity exec a.sif python train.py",
+    ],
+)
+def test_mpirun_stays_whole_where_one_word_of_it_has_no_form(line: str, tmp_path: Path) -> None:
+    script = f"{TWO_NODES}{line}\n"
+    assert migrated(tmp_path, script) == script
+
+
+def test_mpirun_stays_where_srun_has_no_mpi_type(tmp_path: Path) -> None:
+    script = f"{TWO_NODES}mpirun singularity exec a.sif ./solver\n"
+    assert migrated(tmp_path, script, mpi="none") == script
+
+
+def test_two_lines_that_share_a_variable_become_srun_together(tmp_path: Path) -> None:
+    script = 'RUN="mpirun -np 8 -x A=1"\n$RUN singularity exec a.sif ./one\n$RUN singularity exec a.sif ./two\n'
+    new = script.replace("mpirun -np 8 -x A=1", "srun --mpi=pmix --ntasks=8 env A=1")
+    assert migrated(tmp_path, TWO_NODES + script) == TWO_NODES + new

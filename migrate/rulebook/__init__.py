@@ -13,7 +13,8 @@ from migrate.rulebook.tables import tables
 
 __all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files", "rules_at"]
 
-# Topics in the order in which their rules speak: of two fixes for the same bytes the first wins.
+# Topics in the order in which their rules speak: of two fixes for the same bytes the first wins. Launchers come last,
+# behind those of a private pack too: a command is rewritten around what other rules did to its words.
 TOPICS = ("hygiene", "translation", "partitions", "accounts", "modules", "containers", "storage", "fabric", "launchers")
 
 
@@ -29,7 +30,9 @@ def rule_files(folders: Sequence[Path]) -> list[Path]:
     """The rule files of the shipped topics and of these further folders, in rulebook order."""
     shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
     known = {p.resolve() for p in shipped}
-    return shipped + [p for folder in folders for p in rules_at(folder) if p.resolve() not in known]
+    last = [p for p in shipped if p.parent.name == TOPICS[-1]]
+    private = [p for folder in folders for p in rules_at(folder) if p.resolve() not in known]
+    return [*shipped[: len(shipped) - len(last)], *private, *last]
 
 
 def rules_at(path: Path) -> list[Path]:

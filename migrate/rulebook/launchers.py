@@ -363,7 +363,8 @@ def _framework_starts(c: Context, reading: Invocation, at: int) -> str | None:
     if any(_is_launcher(i) for i in starters(c.job, at)):
         return None
     if reading.program == "horovodrun":
-        return "ssh" if _reaches_other_hosts(reading) else None
+        one = any(o.name == "--num-proc" and o.value and o.value.text == "1" for o in reading.options)
+        return "ssh" if _reaches_other_hosts(reading) and not one else None
     if reading.program == "deepspeed" or "deepspeed" in reading.verb:
         return None if _launcher_is_slurm(reading) or _stays_on_node(reading) else "ssh"
     return "once" if _spans_nodes(reading) else None
@@ -475,7 +476,9 @@ def _payload_words(c: Context, reading: Invocation) -> str:
     end = max((e for e in ends if span.start < e <= span.end), default=0)
     words = [w for w in reading.command.words if w.span.start >= end]
     first = words if end else words[1:]
-    return _text(c, first[0].span.start, span.end) if first else "PROGRAM"
+    if first:
+        return _text(c, first[0].span.start, span.end)
+    return " ".join(w.text for w in reading.operands) or "PROGRAM"  # all of it is in a variable
 
 
 def _joined(*parts: str) -> str:
