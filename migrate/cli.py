@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -340,6 +341,37 @@ def _pairs(arguments: list[str]) -> dict[str, str]:
     }
 
 
+@app.command(context_settings={"ignore_unknown_options": True})  # a message may hold `-lcuda`
+@guarded
+def explain(
+    query: Annotated[
+        list[str], typer.Argument(metavar='RULE|"MESSAGE"', help="A rule, or what you saw; - reads standard input.")
+    ],
+    *,
+    target: TargetName = None,
+    rules: RuleFolders = None,
+    output_format: Annotated[str, typer.Option("--output-format", metavar="FMT", help="text or json.")] = "text",
+) -> int:
+    """Explain a rule, or an error message of a job: what it comes from, and what to do."""
+    from migrate import runs  # noqa: PLC0415 - as in scan
+
+    said = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
+    if not said.strip():
+        raise SifmigrateError("nothing to explain: give a rule's id, or the line that you saw")
+    text, complaint = runs.explain(
+        said.strip(), target=target or _config()["target"], folders=rules or [], form=output_format, width=_width()
+    )
+    sys.stdout.write(text)
+    if complaint:
+        say(complaint)
+    return POINTS if complaint else OK
+
+
+def _width() -> int:
+    """Columns for text that people read."""
+    return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
+
+
 @app.command()
 @guarded
 def revert() -> int:
@@ -464,7 +496,7 @@ def rules_show(rule: str, rules: RuleFolders = None) -> int:
     """Show all that a rule says, and its examples."""
     from migrate.runs import show_rule  # noqa: PLC0415
 
-    sys.stdout.write(show_rule(rule, rules or []))
+    sys.stdout.write(show_rule(rule, rules or [], _width()))
     return OK
 
 

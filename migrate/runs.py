@@ -13,13 +13,12 @@ from pathlib import Path
 
 from migrate import files, profiles
 from migrate.engine import Plan, run
-from migrate.model import Fault, Report, Result, RuleText, SifmigrateError, Source
-from migrate.reports import FORMATS, Style
+from migrate.model import Fault, Report, Result, SifmigrateError, Source
+from migrate.reports import FORMATS, Style, pages
 from migrate.reports.summary import counted
 from migrate.rulebook import open_rulebook, rule_files, rules_at
 from migrate.rulebook.examples import check
 from migrate.rulebook.load import use_cache
-from migrate.rulebook.rule import Rule
 from migrate.verify import Complaint, absent, complaints
 from migrate.workshop import Choice, plan_for, run_example, shipped_sites
 
@@ -63,7 +62,7 @@ class Outcome:
     complaints: dict[str, list[Complaint]] = field(default_factory=dict)  # what judges say, by script
 
     def report(self) -> Report:
-        rules = {r.id: RuleText(r.id, r.title, r.why, r.advice, r.symptoms, r.links) for r in self.plan.rulebook.rules}
+        rules = {r.id: r.text for r in self.plan.rulebook.rules}
         return Report(self.plan.target, self.results, self.faults, rules, self.written, self.output_files)
 
 
@@ -323,38 +322,41 @@ def list_rules(folders: Sequence[Path]) -> str:
     return "".join(f"{r.id:{width}}  {r.category:9}  {r.safety:6}  {r.title}\n" for r in rules)
 
 
-def show_rule(name: str, folders: Sequence[Path]) -> str:
+def show_rule(name: str, folders: Sequence[Path], width: int = 80) -> str:
     """All that a rule says, for people."""
     from migrate.rulebook.load import nearest  # noqa: PLC0415 - only for this message
 
     rules = {r.id: r for r in open_rulebook([], folders).rules}
     if name not in rules:
         raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules))}")
-    return _page(rules[name])
+    return pages.page(rules[name], width)
 
 
-def _page(rule: Rule) -> str:
-    parts = [
-        f"{rule.id}: {rule.title}",
-        f"{rule.category}, {rule.safety}{', makes an edit' if rule.has_fix else ''}",
-    ]
-    parts.append(f"Why: {rule.why}")
-    if rule.symptoms:
-        parts.append("What one sees:\n" + "\n".join(f"  {s}" for s in rule.symptoms))
-    if rule.advice and not rule.advice.startswith("{"):  # else it is told for each place
-        parts.append(f"What to do: {rule.advice}")
-    if rule.links:
-        parts.append("\n".join(rule.links))
-    for example in rule.examples:
-        kind = "before" if example.after is not None else "reported" if example.reported else "unchanged"
-        parts.append(f"Example, {example.name} ({kind}):\n{_indent(example.script)}")
-        if example.after is not None:
-            parts.append(f"becomes:\n{_indent(example.after)}")
-    return "\n\n".join(parts) + "\n"
+def explain(
+    query: str, *, target: str | None, folders: Sequence[Path], form: str = "text", width: int = 80
+) -> tuple[str, str]:
+    """What explains a rule's id or a message that a user saw, and a line to complain with where nothing does."""
+    from migrate import symptoms  # noqa: PLC0415 - no other command reads them
 
-
-def _indent(text: str) -> str:
-    return "".join(f"    {line}\n" for line in text.splitlines()).rstrip("\n") or "    (nothing)"
+    if form not in pages.EXPLANATIONS:
+        raise SifmigrateError(f"--output-format {form}: explain knows {', '.join(pages.EXPLANATIONS)}")
+    there = profiles.target(target) if target else None
+    rules = open_rulebook([], folders).rules
+    table = symptoms.shipped_symptoms()
+    named = next((r for r in rules if r.id == query), None)
+    if named is not None and form == "text":
+        return pages.page(named, width, there), ""
+    known = [*table, *(r.text for r in rules)]
+    found = [symptoms.Match(t, "", True, 0) for t in known if t.id == query]
+    if not found:
+        # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
+        here = [r for r in rules if there is None or r.goes_to(there)]
+        asked = [*table, *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
+        found = symptoms.matches(query, asked)
+    nearest = [] if found else symptoms.nearest_texts(query, known)
+    names = frozenset(r.id for r in rules)
+    text = pages.EXPLANATIONS[form](found, nearest, names, there, width)
+    return text, "" if found else pages.nothing_fits(query, [t.id for t in known])
 
 
 def test_rules(path: Path | None, write: Callable[[str], object]) -> int:

@@ -19,7 +19,7 @@ LAYERS = [
     ["rulebook", "profiles", "detection"],
     ["edits", "ledger", "annotate", "ignores", "submission"],
     ["engine"],
-    ["workshop", "files", "config", "verify"],
+    ["workshop", "files", "config", "verify", "symptoms"],
     ["reports", "describe"],
     ["runs"],
     ["cli", "__main__"],

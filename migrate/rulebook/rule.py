@@ -18,6 +18,7 @@ from migrate.model import (
     Fix,
     Item,
     Job,
+    RuleText,
     SifmigrateError,
     Site,
     Span,
@@ -81,10 +82,16 @@ class Rule:
     def has_fix(self) -> bool:
         return any(e.after is not None for e in self.examples)
 
+    @property
+    def text(self) -> RuleText:
+        return RuleText(self.id, self.title, self.why, self.advice, self.symptoms, self.links)
+
     def concerns(self, site: Site, target: Target) -> bool:
         """Whether the rule has anything to say between this site and this target."""
-        if "any" not in self.sources and site.id not in self.sources:
-            return False
+        return ("any" in self.sources or site.id in self.sources) and self.goes_to(target)
+
+    def goes_to(self, target: Target) -> bool:
+        """Whether the rule has anything to say about this target."""
         return any(
             t == "any" or (not isinstance(t, str) and all(getattr(target, k) == v for k, v in t.items()))
             for t in self.targets

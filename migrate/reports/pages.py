@@ -1,0 +1,154 @@
+"""Pages that explain: a rule with its examples, and what fits a message that a user saw."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from migrate import __version__
+from migrate.files import shown
+from migrate.model import RuleText, Target
+from migrate.rulebook.rule import Rule
+from migrate.symptoms import Match
+
+SCHEMA_VERSION = 1
+_WHOLE = 3  # what fits best is told in full, the rest by its title
+_ALSO = 6
+_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
+_CODE = re.compile(r"`[^`]*`")
+# What placeholders are outside a script; all others are the script's own words, and stay a word in capitals.
+_GENERAL: Mapping[str, str] = {
+    "target": "the target",
+    "command": "apptainer",
+    "partition": "PARTITION",
+    "partitions": "see `sinfo`",
+    "mounts": "the folders that the target mounts",
+    "shared_folder": "the old site's folder",
+    "image_source": "make it again from its source",
+}
+_OF_TARGET: Mapping[str, Callable[[Target], str]] = {
+    "target": lambda t: t.id,
+    "command": lambda t: t.command,
+    "partition": lambda t: t.default_partition,
+    "partitions": lambda t: ", ".join(t.partitions),
+    "mounts": lambda t: ", ".join(t.mounts),
+}
+
+
+def page(rule: Rule, width: int, target: Target | None = None) -> str:
+    """All that a rule says, and its examples."""
+    kind = f"{rule.category}, {rule.safety}{', makes an edit' if rule.has_fix else ''}"
+    parts = [*_about(rule.text, width, target, kind=kind)]
+    for example in rule.examples:
+        kind = "before" if example.after is not None else "reported" if example.reported else "unchanged"
+        parts.append(f"Example, {example.name} ({kind}):\n{_script(example.script)}")
+        if example.after is not None:
+            parts.append(f"becomes:\n{_script(example.after)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def told(text: str, target: Target | None = None) -> str:
+    """A rule's words with each placeholder told: of this target, or in general."""
+
+    def word(match: re.Match[str]) -> str:
+        name = match[1]
+        known = _OF_TARGET[name](target) if target is not None and name in _OF_TARGET else ""
+        return known or _GENERAL.get(name, name.upper())
+
+    return _PLACEHOLDER.sub(word, text)
+
+
+def _about(
+    about: RuleText, width: int, target: Target | None, *, kind: str = "", fits: str = "", indent: str = ""
+) -> Iterator[str]:
+    """The paragraphs that rules and symptoms have in common; `fits` is told in place of all that one sees."""
+    head = [_wrapped(f"{about.id}: {about.title}", width), *([kind] if kind else [])]
+    if fits:
+        head.append(_wrapped(fits, width, indent))
+    yield "\n".join(head)
+    if about.symptoms and not fits:
+        yield "What one sees:\n" + "\n".join(_wrapped(s, width, "  ") for s in about.symptoms)
+    yield _wrapped(f"Why: {told(about.why, target)}", width, indent)
+    if about.advice and not about.advice.startswith("{"):  # else it is told for each place
+        yield _wrapped(f"What to do: {told(about.advice, target)}", width, indent)
+    if about.links:
+        yield "\n".join(f"{indent}{link}" for link in about.links)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> str:
+    """The text in lines of this width; what stands between backquotes is to be copied, and stays on one line."""
+    joined = _CODE.sub(lambda m: m[0].replace(" ", "\0"), shown(" ".join(text.split())))
+    lines = textwrap.wrap(
+        joined,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines).replace("\0", " ")
+
+
+def _script(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines()).rstrip("\n") or "    (nothing)"
+
+
+def explained(
+    found: Sequence[Match], nearest: Sequence[str], _: frozenset[str], target: Target | None, width: int
+) -> str:
+    """What fits, best first, for people; where nothing does, the nearest texts."""
+    if not found:
+        lines = [_wrapped(text, width, "  ") for text in nearest]
+        return "\n".join(["The nearest that is known:", *lines, ""]) if lines else ""
+    whole = len(found) == 1 and not found[0].text
+    blocks = [
+        "\n\n".join(_about(m.about, width, target, fits=_fits(m), indent="" if whole else "  ")) for m in found[:_WHOLE]
+    ]
+    also = [_wrapped(f"{m.about.id}: {m.about.title}", width, "  ") for m in found[_WHOLE:][:_ALSO]]
+    left = len(found) - _WHOLE - _ALSO
+    if also:
+        more = [f"  and {left} more"] if left > 0 else []
+        blocks.append("\n".join(["Also fits (`sifmigrate explain ID` tells all of one):", *also, *more]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _fits(match: Match) -> str:
+    return f"{'Fits' if match.exact else 'Resembles'}: {match.text}" if match.text else ""
+
+
+def as_json(
+    found: Sequence[Match], nearest: Sequence[str], rules: frozenset[str], target: Target | None, _: int
+) -> str:
+    """The same as JSON: everything that fits, best first."""
+    rows = [
+        {
+            "id": m.about.id,
+            "kind": "rule" if m.about.id in rules else "symptom",
+            "title": m.about.title,
+            "symptom": m.text,
+            "exact": m.exact,
+            "why": told(m.about.why, target),
+            "advice": told(m.about.advice, target),
+            "links": list(m.about.links),
+        }
+        for m in found
+    ]
+    head = {"schema_version": SCHEMA_VERSION, "tool_version": __version__, "target": target.id if target else None}
+    return json.dumps({**head, "matches": rows, "nearest": list(nearest)}, indent=2) + "\n"
+
+
+def nothing_fits(query: str, ids: Sequence[str]) -> str:
+    """The line for a message that nothing explains."""
+    short = shown(query[:60]) + ("\u2026" if len(query) > 60 else "")  # noqa: PLR2004
+    close = difflib.get_close_matches(query[:60], ids, 1)
+    meant = f" (did you mean `{close[0]}`?)" if close else ""
+    return f"sifmigrate: no rule and no symptom fits `{short}`{meant}"
+
+
+EXPLANATIONS: Mapping[str, Callable[[Sequence[Match], Sequence[str], frozenset[str], Target | None, int], str]] = {
+    "text": explained,
+    "json": as_json,
+}
