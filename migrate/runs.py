@@ -341,21 +341,19 @@ def explain(
     if form not in pages.EXPLANATIONS:
         raise SifmigrateError(f"--output-format {form}: explain knows {', '.join(pages.EXPLANATIONS)}")
     there = profiles.target(target) if target else None
-    rules = open_rulebook([], folders).rules
+    rules = {r.id: r for r in open_rulebook([], folders).rules}
     table = symptoms.shipped_symptoms()
-    named = next((r for r in rules if r.id == query), None)
-    if named is not None and form == "text":
-        return pages.page(named, width, there), ""
-    known = [*table, *(r.text for r in rules)]
+    if query in rules and form == "text":
+        return pages.page(rules[query], width, there), ""
+    known = [*table, *(r.text for r in rules.values())]
     found = [symptoms.Match(t, "", True, 0) for t in known if t.id == query]
     if not found:
         # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
-        here = [r for r in rules if there is None or r.goes_to(there)]
+        here = [r for r in rules.values() if there is None or r.goes_to(there)]
         asked = [*table, *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
         found = symptoms.matches(query, asked)
     nearest = [] if found else symptoms.nearest_texts(query, known)
-    names = frozenset(r.id for r in rules)
-    text = pages.EXPLANATIONS[form](found, nearest, names, there, width)
+    text = pages.EXPLANATIONS[form](found, nearest, rules, there, width)
     return text, "" if found else pages.nothing_fits(query, [t.id for t in known])
 
 

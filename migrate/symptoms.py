@@ -55,7 +55,7 @@ def matches(message: str, known: Sequence[RuleText]) -> list[Match]:
     found = [m for about in known for m in (_best(about, seen, texts, said),) if m is not None]
     if any(m.exact for m in found):
         found = [m for m in found if m.exact]
-    return sorted(found, key=lambda m: (-m.weight, m.about.symptoms.index(m.text)))
+    return sorted(found, key=lambda m: (*_rank(m), m.about.symptoms.index(m.text)))
 
 
 def nearest_texts(message: str, known: Sequence[RuleText]) -> list[str]:
@@ -71,9 +71,14 @@ def nearest_texts(message: str, known: Sequence[RuleText]) -> list[str]:
 def _best(about: RuleText, seen: str, texts: Mapping[str, str], said: _Words) -> Match | None:
     same = [Match(about, text, True, n) for text in about.symptoms if (n := _same(texts[text], seen, said))]
     if same or len(seen) > _LONG:
-        return max(same, key=lambda m: m.weight, default=None)
+        return min(same, key=_rank, default=None)
     near = [Match(about, text, False, w) for text in about.symptoms if (w := said.common(texts[text], seen))]
-    return max(near, key=lambda m: m.weight, default=None)
+    return min(near, key=_rank, default=None)
+
+
+def _rank(match: Match) -> tuple[float, int]:
+    """More in common first; of texts in which the whole message stands, the one that says least besides."""
+    return -match.weight, len(match.text)
 
 
 def _plain(text: str) -> str:

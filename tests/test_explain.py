@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -87,9 +87,11 @@ def test_what_was_seen_leads_to_what_explains_it(message: str, first: str) -> No
 
 
 @pytest.mark.parametrize(
-    "change", [str.upper, lambda m: f"\x1b[1;31m{m}\x1b[0m\r\n", lambda m: m.replace(" ", " \n  ")]
+    "change",
+    [str.upper, "\x1b[1;31m{}\x1b[0m\r\n".format, lambda m: m.replace(" ", " \n  ")],
+    ids=["case", "colours", "lines"],
 )
-def test_case_colours_and_line_ends_do_not_matter(change) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+def test_case_colours_and_line_ends_do_not_matter(change: Callable[[str], str]) -> None:
     for message, first in SEEN:
         assert matches(change(message), KNOWN)[0].about.id == first, message
 
@@ -105,6 +107,10 @@ def test_a_placeholder_stands_for_anything_but_not_for_half_a_log() -> None:
     known = [RuleText("a", "A", "", "", ("mount <path> failed: *, giving up",), ())]
     assert matches("mount /x/y failed: EPERM (1), giving up", known)[0].exact
     assert matches("mount /x failed: " + "x " * 5000 + ", giving up", known) == []
+
+
+def test_a_text_that_is_the_whole_message_goes_before_texts_that_say_more() -> None:
+    assert matches("command not found", KNOWN)[0].text == "command not found"
 
 
 def test_the_longest_text_comes_first_and_words_in_common_last() -> None:
@@ -137,6 +143,12 @@ def test_an_answer_says_why_what_to_do_and_where_to_read_on_in_80_columns() -> N
     text = explain("There are not enough slots available").stdout.decode()
     assert all(word in text for word in ("  Fits: ", "  Why: ", "  What to do: ", "  https://"))
     assert [line for line in text.splitlines() if len(line) > 80 and "https://" not in line] == []
+
+
+def test_what_a_migration_changes_is_told_with_the_command() -> None:
+    text = explain("Invalid partition name specified", "--target", "slinky").stdout.decode()
+    assert "What to do: `sifmigrate rewrite SCRIPT --target slinky` makes the change.\n" in text
+    assert "Nothing to do" not in text
 
 
 def test_words_in_common_are_told_as_less_than_a_fit() -> None:

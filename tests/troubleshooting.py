@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from migrate.model import RuleText
-from migrate.reports.pages import told
+from migrate.reports.pages import told, what_to_do
 from migrate.rulebook import TOPICS, open_rulebook
 from migrate.rulebook.load import load, rules_folder
 from migrate.symptoms import shipped_symptoms
@@ -41,7 +42,6 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "Starting processes": ("launchers",),
     "Files and folders": ("storage",),
 }
-_TOLD_BY_PLACE = "{"  # advice that begins so is told for each place in a script
 
 
 def page() -> str:
@@ -69,11 +69,17 @@ def _of_topic(topic: str) -> Iterator[RuleText]:
 
 def _entry(about: RuleText) -> str:
     parts = [f"### {about.id}", f"**{about.title}.** {told(about.why)}"]
-    if about.advice and not about.advice.startswith(_TOLD_BY_PLACE):
-        parts.append(f"What to do: {told(about.advice)}")
+    if advice := what_to_do(about.advice, fixed=about.id in _fixed()):
+        parts.append(f"What to do: {advice}")
     if about.links:
         parts.append(" · ".join(f"<{link}>" for link in about.links))
     return "".join(f"\n{' '.join(part.split())}\n" for part in parts)
+
+
+@cache
+def _fixed() -> frozenset[str]:
+    """The rules that make an edit."""
+    return frozenset(rule.id for rule in open_rulebook([]).rules if rule.has_fix)
 
 
 def _code(text: str) -> str:

@@ -61,10 +61,21 @@ def told(text: str, target: Target | None = None) -> str:
     return _PLACEHOLDER.sub(word, text)
 
 
+def what_to_do(advice: str, target: Target | None = None, *, fixed: bool = False) -> str:
+    """The advice; where a migration makes the change (`fixed`), how to ask for it."""
+    words = "" if advice.startswith("{") else told(advice, target)  # such advice is told for each place
+    if not fixed:
+        return words
+    name = target.id if target else "NAME"
+    rest = words.removeprefix("Nothing to do").lstrip(".;,: ")
+    return f"`sifmigrate rewrite SCRIPT --target {name}` makes the change. {rest}".strip()
+
+
 def _about(
-    about: RuleText, width: int, target: Target | None, *, kind: str = "", fits: str = "", indent: str = ""
+    about: RuleText, width: int, target: Target | None, *, kind: str = "", fits: str = "", fixed: bool = False
 ) -> Iterator[str]:
     """The paragraphs that rules and symptoms have in common; `fits` is told in place of all that one sees."""
+    indent = "  " if fits else ""
     head = [_wrapped(f"{about.id}: {about.title}", width), *([kind] if kind else [])]
     if fits:
         head.append(_wrapped(fits, width, indent))
@@ -72,8 +83,8 @@ def _about(
     if about.symptoms and not fits:
         yield "What one sees:\n" + "\n".join(_wrapped(s, width, "  ") for s in about.symptoms)
     yield _wrapped(f"Why: {told(about.why, target)}", width, indent)
-    if about.advice and not about.advice.startswith("{"):  # else it is told for each place
-        yield _wrapped(f"What to do: {told(about.advice, target)}", width, indent)
+    if advice := what_to_do(about.advice, target, fixed=fixed):
+        yield _wrapped(f"What to do: {advice}", width, indent)
     if about.links:
         yield "\n".join(f"{indent}{link}" for link in about.links)
 
@@ -97,16 +108,16 @@ def _script(text: str) -> str:
 
 
 def explained(
-    found: Sequence[Match], nearest: Sequence[str], _: frozenset[str], target: Target | None, width: int
+    found: Sequence[Match], nearest: Sequence[str], rules: Mapping[str, Rule], target: Target | None, width: int
 ) -> str:
     """What fits, best first, for people; where nothing does, the nearest texts."""
     if not found:
         lines = [_wrapped(text, width, "  ") for text in nearest]
         return "\n".join(["The nearest that is known:", *lines, ""]) if lines else ""
-    whole = len(found) == 1 and not found[0].text
-    blocks = [
-        "\n\n".join(_about(m.about, width, target, fits=_fits(m), indent="" if whole else "  ")) for m in found[:_WHOLE]
-    ]
+    blocks = []
+    for match in found[:_WHOLE]:
+        fixed = match.about.id in rules and rules[match.about.id].has_fix
+        blocks.append("\n\n".join(_about(match.about, width, target, fits=_fits(match), fixed=fixed)))
     also = [_wrapped(f"{m.about.id}: {m.about.title}", width, "  ") for m in found[_WHOLE:][:_ALSO]]
     left = len(found) - _WHOLE - _ALSO
     if also:
@@ -120,7 +131,7 @@ def _fits(match: Match) -> str:
 
 
 def as_json(
-    found: Sequence[Match], nearest: Sequence[str], rules: frozenset[str], target: Target | None, _: int
+    found: Sequence[Match], nearest: Sequence[str], rules: Mapping[str, Rule], target: Target | None, _: int
 ) -> str:
     """The same as JSON: everything that fits, best first."""
     rows = [
@@ -131,7 +142,8 @@ def as_json(
             "symptom": m.text,
             "exact": m.exact,
             "why": told(m.about.why, target),
-            "advice": told(m.about.advice, target),
+            "advice": what_to_do(m.about.advice, target),
+            "fixed": m.about.id in rules and rules[m.about.id].has_fix,
             "links": list(m.about.links),
         }
         for m in found
@@ -148,7 +160,8 @@ def nothing_fits(query: str, ids: Sequence[str]) -> str:
     return f"sifmigrate: no rule and no symptom fits `{short}`{meant}"
 
 
-EXPLANATIONS: Mapping[str, Callable[[Sequence[Match], Sequence[str], frozenset[str], Target | None, int], str]] = {
+_Explain = Callable[[Sequence[Match], Sequence[str], Mapping[str, Rule], "Target | None", int], str]
+EXPLANATIONS: Mapping[str, _Explain] = {
     "text": explained,
     "json": as_json,
 }
