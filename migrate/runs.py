@@ -350,7 +350,7 @@ def explain(
     if not found:
         # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
         here = [r for r in rules.values() if there is None or r.goes_to(there)]
-        asked = [*table, *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
+        asked = [*symptoms.shipped_symptoms(there), *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
         found = symptoms.matches(query, asked)
     nearest = [] if found else symptoms.nearest_texts(query, known)
     text = pages.EXPLANATIONS[form](found, nearest, rules, there, width)

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from migrate.model import RuleText
+from migrate.model import RuleText, Target
 from migrate.rulebook.load import load, rules_folder
+from migrate.rulebook.rule import meets
 
 _TABLE = "symptoms.yaml"
 _STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)  # colours of a log
@@ -21,7 +22,8 @@ _REACH = 300  # characters that a placeholder may stand for
 _LONG = 4000  # characters: in more than that every word stands somewhere
 _RARE = 5  # texts, at most, that have a word which says something by itself
 _SHARE, _WEIGHT = 0.7, 6.0  # how much of the words must be common to both, and how much they must say
-_NEAREST = 3
+_EMPTY = re.compile(r"an|and|are|as|be|by|for|has|in|is|it|of|that|the|to|was|with")  # words that say nothing
+_NEAREST, _TELLING = 3, 3.0  # how many texts are shown, and how much they must have in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,13 @@ class Match:
     weight: float  # characters that are the same, or how much the common words say
 
 
-def shipped_symptoms() -> list[RuleText]:
-    """The symptoms that belong to no single rule."""
+def shipped_symptoms(target: Target | None = None) -> list[RuleText]:
+    """The symptoms that belong to no single rule: all, or those of this target."""
     rows = load(rules_folder() / _TABLE, "symptoms")["symptoms"]
     return [
-        RuleText(r["id"], r["title"], r["why"], r["advice"], tuple(r["texts"]), tuple(r.get("links", ()))) for r in rows
+        RuleText(r["id"], r["title"], r["why"], r["advice"], tuple(r["texts"]), tuple(r["links"]))
+        for r in rows
+        if target is None or meets(r.get("targets", ["any"]), target)
     ]
 
 
@@ -64,7 +68,7 @@ def nearest_texts(message: str, known: Sequence[RuleText]) -> list[str]:
     texts = {text: _plain(text) for about in known for text in about.symptoms}
     said = _Words(list(texts.values()))
     common = {text: said.weight(_words(plain) & _words(seen)) for text, plain in texts.items()}
-    best = sorted((t for t in texts if common[t] > 0), key=lambda t: -common[t])[:_NEAREST]
+    best = sorted((t for t in texts if common[t] > _TELLING), key=lambda t: -common[t])[:_NEAREST]
     return best or difflib.get_close_matches(seen[:80], list(texts), _NEAREST)
 
 
@@ -154,5 +158,5 @@ def _words(text: str) -> frozenset[str]:
     for token in text.split():
         bare = token.strip("\"'`()[]{}<>.,:;!?=")
         if bare and not any(c.isdigit() for c in bare) and not bare.startswith(("/", "~", "./", "../")):
-            found.update(w.removesuffix("s") for w in re.findall(r"[a-z][a-z_]+", bare))
+            found.update(w.removesuffix("s") for w in re.findall(r"[a-z][a-z_]+", bare) if not _EMPTY.fullmatch(w))
     return frozenset(found)

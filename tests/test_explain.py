@@ -17,7 +17,7 @@ from migrate import profiles
 from migrate.model import RuleText
 from migrate.reports.pages import told
 from migrate.rulebook import Rule, open_rulebook
-from migrate.symptoms import matches, shipped_symptoms
+from migrate.symptoms import matches, nearest_texts, shipped_symptoms
 
 RULES = open_rulebook([]).rules
 TABLE = shipped_symptoms()
@@ -63,6 +63,10 @@ def test_a_message_that_nothing_explains_exits_1_with_one_line_and_the_nearest_t
     )
     assert done.stdout.decode().startswith("The nearest that is known:\n  ")
     assert "socket" in done.stdout.decode()
+
+
+def test_words_that_everybody_uses_are_nearest_to_nothing() -> None:
+    assert nearest_texts("it is the way of all things", KNOWN) == []
 
 
 def test_a_misspelt_rule_is_told_the_nearest_name() -> None:
@@ -182,6 +186,7 @@ def test_a_target_gives_its_names() -> None:
 def test_rules_for_other_targets_are_left_out() -> None:
     assert b"no-apptainer: " in explain("singularity: command not found").stdout
     assert b"no-apptainer: " not in explain("singularity: command not found", "--target", "slinky").stdout
+    assert explain("singularity: command not found", "--target", "slinky-pyxis").stdout.startswith(b"no-apptainer: ")
 
 
 def test_a_wrong_target_or_format_is_wrong_usage() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -92,10 +92,7 @@ class Rule:
 
     def goes_to(self, target: Target) -> bool:
         """Whether the rule has anything to say about this target."""
-        return any(
-            t == "any" or (not isinstance(t, str) and all(getattr(target, k) == v for k, v in t.items()))
-            for t in self.targets
-        )
+        return meets(self.targets, target)
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """What the rule says of a job: once for each item that it matches, or once for the job."""
@@ -165,6 +162,13 @@ class Rule:
         new = _looked_up(text, context, item) if action == "map" else fill(text, context)
         edit = _smallest(span, context.source.data[span.start : span.end], new.encode())
         return Fix(edits=(edit, *(more_edits(context) if action == "text" else ())))
+
+
+def meets(targets: Iterable[Mapping[str, str] | str], target: Target) -> bool:
+    """Whether a target meets one of these conditions, with all of its keys (see `targets` in rule.schema.json)."""
+    return any(
+        t == "any" or (not isinstance(t, str) and all(getattr(target, k) == v for k, v in t.items())) for t in targets
+    )
 
 
 def _hold(facts: tuple[tuple[Fact, Test], ...], context: Context) -> bool:
