@@ -50,6 +50,49 @@ def duration(whole: float) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest:02}"
 
 
+# ------------------------------------------------------------------------------------------------ Slurm
+
+
+def slurm_seconds(text: str) -> float | None:
+    """Seconds of a time limit as sbatch takes it, in whole minutes rounded up; infinity where there is none.
+
+    M, M:S, H:M:S, D-H, D-H:M and D-H:M:S; 0, -1, UNLIMITED and INFINITE are no limit. None for anything else.
+    """
+    if text.lower() in {"unlimited", "infinite", "-1"}:
+        return math.inf
+    match = re.fullmatch(r"(?:(\d+)-(\d+)(?::(\d+))?(?::(\d+))?|(\d+)(?::(\d+))?(?::(\d+))?)", text)
+    if match is None:
+        return None
+    days, hours, minutes, rest = (int(part or 0) for part in match.groups()[:4])
+    if match[5] is not None:
+        parts = [int(part) for part in match.groups()[4:] if part is not None]
+        hours, minutes, rest = parts if len(parts) == len("HMS") else (0, parts[0], parts[1] if parts[1:] else 0)
+    return 60 * math.ceil((((days * 24 + hours) * 60 + minutes) * 60 + rest) / 60) or math.inf
+
+
+def slurm_memory(text: str) -> int | None:
+    """MiB of a memory size as sbatch takes it: a whole number with K, M (also where none is written), G or T."""
+    match = re.fullmatch(r"(\d+)([KMGT]?)B?", text.upper())
+    if match is None:
+        return None
+    return -(-int(match[1]) // 1024) if match[2] == "K" else int(match[1]) * _UNITS[match[2] or "M"]
+
+
+def slurm_nodes(text: str) -> tuple[int, int] | None:
+    """The least and the most nodes that --nodes asks for (`4`, `2-6`, `2,4`); None for anything else."""
+    if not re.fullmatch(r"\d+k?(?:[-,]\d+k?)*", text):
+        return None
+    counts = [int(part.removesuffix("k")) * (1024 if part.endswith("k") else 1) for part in re.split("[-,]", text)]
+    return min(counts), max(counts)
+
+
+def slurm_array(text: str) -> int | None:
+    """The highest index of --array (`0-99%4`, `1,3,5-9:2`); None for anything else."""
+    parts = [re.fullmatch(r"(\d+)(?:-(\d+)(?::\d+)?)?", part) for part in text.partition("%")[0].split(",")]
+    known = [int(match[2] or match[1]) for match in parts if match]
+    return max(known) if len(known) == len(parts) else None
+
+
 # ------------------------------------------------------------------------------------------------ Grid Engine
 
 

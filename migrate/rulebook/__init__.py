@@ -15,7 +15,18 @@ __all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files", "rules_at"]
 
 # Topics in the order in which their rules speak: of two fixes for the same bytes the first wins. Launchers come last,
 # behind those of a private pack too: a command is rewritten around what other rules did to its words.
-TOPICS = ("hygiene", "translation", "partitions", "accounts", "modules", "containers", "storage", "fabric", "launchers")
+TOPICS = (
+    "hygiene",
+    "translation",
+    "partitions",
+    "accounts",
+    "modules",
+    "containers",
+    "storage",
+    "fabric",
+    "feasibility",
+    "launchers",
+)
 
 
 @dataclass(frozen=True)

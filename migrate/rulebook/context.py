@@ -9,6 +9,8 @@ from migrate.containers import Key, Piece
 from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
 from migrate.translation import Told, Translation
 
+Verdicts = Mapping[tuple[str, int], tuple[str, str]]  # kind and id of the item -> what is told, what would fit
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -26,6 +28,7 @@ class Context:
     commands: dict[str, Mapping[int, Told]] = field(default_factory=dict)  # the same: options of its qsub lines
     worked_out: dict[str, Translation] = field(default_factory=dict)  # the same: its directives under Slurm
     moved: dict[str, Mapping[Key, Piece]] = field(default_factory=dict)  # the same: its container commands
+    verdicts: dict[str, Verdicts] = field(default_factory=dict)  # the same: what of it the target cannot give
 
     def about(self, item: Item) -> Context:
         """The same with one item in view; cheaper than dataclasses.replace, and made for every item of a rule."""
@@ -42,6 +45,7 @@ class Context:
             self.commands,
             self.worked_out,
             self.moved,
+            self.verdicts,
         )
 
 

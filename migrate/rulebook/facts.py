@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from migrate.model import Invocation, Job, Partition, Target
+from migrate.model import Invocation, Job, Target
+from migrate.rulebook.asked import asked, old_memory_per_gpu, old_partition, old_time_limit
 from migrate.rulebook.containers import CONTAINERS
-from migrate.rulebook.context import Context, Fact, once, replaced
+from migrate.rulebook.context import Context, Fact, once
 from migrate.rulebook.docker import DOCKER
 from migrate.rulebook.fabric import FABRIC
+from migrate.rulebook.feasibility import FEASIBILITY
 from migrate.rulebook.foreign import FOREIGN
 from migrate.rulebook.launchers import LAUNCHERS
-from migrate.values import memory, seconds
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
@@ -30,54 +31,9 @@ def _program(c: Context) -> str | None:
     return c.item.program if c.item else None
 
 
-def _asked(c: Context, *names: str) -> str | None:
-    """The value that the job (or, for an item of a submit line, that line) gives to the first of these options."""
-    group = c.item.group if c.item else None
-    for name in names:
-        line = [i for i in c.job.all_items() if i.group == group and i.name == name] if group is not None else []
-        item = line[-1] if line else c.job.item(name) if group is None else None
-        if item is not None:
-            return item.value or ""
-    return None
-
-
-def _old_partitions(c: Context) -> list[Partition]:
-    names = (_asked(c, "--partition") or "").split(",")
-    known = replaced(c)
-    return [c.site.partitions[n] for n in names if n in c.site.partitions and n in known]
-
-
-def _new_partition(c: Context) -> Partition:
-    asked = (_asked(c, "--partition") or "").split(",")[0]
-    name = replaced(c).get(asked, asked)
-    return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
-
-
-def _old_time_limit(c: Context) -> str | None:
-    """The limit that the old partition gave a job without --time, where the new partition gives another."""
-    limits = [p.max_time for p in _old_partitions(c) if p.max_time]
-    if not limits:
-        return None
-    longest = max(limits, key=lambda t: seconds(t) or 0)
-    return None if _new_partition(c).max_time == longest else longest
-
-
-def _old_partition(c: Context) -> str | None:
-    return ",".join(p.name for p in _old_partitions(c)) or None
-
-
-def _old_memory_per_gpu(c: Context) -> str | None:
-    """Memory for each GPU as the old site gave it, at most the target's share; None where the target has a default."""
-    new = _new_partition(c)
-    if c.site.memory_per_gpu is None or new.default_memory_per_gpu is not None:
-        return None
-    share = new.memory // new.gpus if new.memory and new.gpus else c.site.memory_per_gpu
-    return memory(min(c.site.memory_per_gpu, share))
-
-
 def _gpus(c: Context) -> str | None:
     for name in _GPUS:
-        value = _asked(c, name)
+        value = asked(c, name)
         plain = name not in {"--gres", "--tres-per-task"}
         if value is not None and (plain or "gpu" in value) and not re.search(r"(^|[:=])0\b", value):
             return f"{name}={value}"
@@ -214,13 +170,13 @@ FACTS: dict[str, Fact] = {
     "site": lambda c: c.site.id,
     "target": lambda c: c.target.id,
     "command": lambda c: c.target.command,
-    "time": lambda c: _asked(c, "--time"),
-    "memory": lambda c: _asked(c, *_MEMORY),
+    "time": lambda c: asked(c, "--time"),
+    "memory": lambda c: asked(c, *_MEMORY),
     "gpus": _gpus,
-    "partition": lambda c: _asked(c, "--partition"),
-    "old_partition": _old_partition,
-    "old_time_limit": _old_time_limit,
-    "old_memory_per_gpu": _old_memory_per_gpu,
+    "partition": lambda c: asked(c, "--partition"),
+    "old_partition": old_partition,
+    "old_time_limit": old_time_limit,
+    "old_memory_per_gpu": old_memory_per_gpu,
     "payloads": once(_payloads),
     "host_programs": _host_programs,
     "environment": _environment,
@@ -232,7 +188,7 @@ FACTS: dict[str, Fact] = {
     "reason": lambda c: c.item.reason if c.item else None,
     "components": lambda c: "yes" if any(i.verb == "component" for i in c.job.items) else None,
     "leftovers": _leftovers,
-    "ignore_pbs": lambda c: _asked(c, "--ignore-pbs"),
+    "ignore_pbs": lambda c: asked(c, "--ignore-pbs"),
     "newlines": _newlines,
     "dialect": lambda c: c.job.dialect,
     "shell": lambda c: c.job.shell or None,
@@ -241,6 +197,7 @@ FACTS: dict[str, Fact] = {
     **DOCKER,
     **CONTAINERS,
     **FABRIC,
+    **FEASIBILITY,
     **LAUNCHERS,
 }
 OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis"))

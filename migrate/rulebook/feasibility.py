@@ -1,0 +1,156 @@
+"""Facts about whether a job, as it will be after the migration, can run on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from migrate.model import Job, Partition, Target
+from migrate.rulebook.asked import shorter_time_limit
+from migrate.rulebook.context import Context, Verdicts, once, replaced
+from migrate.rulebook.foreign import FOREIGN, live_dialect, translation
+from migrate.rulebook.limits import Excess, Request, Wish, excesses, fitting
+
+_STEP_ALONE = ("--time", "--array", "--partition")  # what a step does not ask the partition for
+_SUBMITTING = frozenset({"sbatch", "salloc", "srun"})
+
+# ------------------------------------------------------------------------------------------------ requests
+
+
+def requests(c: Context) -> Iterator[Request]:
+    """What the job asks for in its header, and what each submit line and each step in it asks for."""
+    if any(i.verb == "component" for i in c.job.items):
+        return  # each component has options of its own
+    header = _header(c)
+    if c.job.insert_at is not None and header:
+        yield Request(header, *_partitions(c, header))
+    lines: dict[int, dict[str, Wish]] = {}
+    for item in c.job.by_kind.get("directive", ()):
+        if item.place == "command" and item.group is not None and item.program in _SUBMITTING:
+            lines.setdefault(item.group, {})[item.name] = Wish(item.name, item.value or "", item)
+    for wishes in lines.values():
+        yield _of_line(c, wishes, header)
+
+
+def _header(c: Context) -> dict[str, Wish]:
+    """The options in the header as sbatch will read them; empty where it is not certain whose they are."""
+    if live_dialect(c) not in {None, "slurm"}:
+        return _translated(c)
+    found: dict[str, Wish] = {}
+    for item in c.job.by_kind.get("directive", ()) if c.job.dialects in {("slurm",), ()} else ():
+        if item.place == "header":
+            found[item.name] = Wish(item.name, item.value or "", item)
+    return found
+
+
+def _translated(c: Context) -> dict[str, Wish]:
+    work = translation(c)
+    found: dict[str, Wish] = {}
+    items = [i for i in c.job.items if i.kind == "directive" and i.place == "header"]
+    for item in items if work else ():
+        told = work.told.get(id(item)) if work else None
+        for line in told.lines if told else ():
+            name, _, value = line.partition("=")
+            found[name] = Wish(name, value, item)
+    default = FOREIGN["default_time"](c)
+    if default and items and "--time" not in found:
+        found["--time"] = Wish("--time", default, items[0])
+    return found
+
+
+def _of_line(c: Context, wishes: dict[str, Wish], header: Mapping[str, Wish]) -> Request:
+    program = next(iter(wishes.values())).item.program
+    if program == "srun" and c.job.insert_at is not None:
+        step = {name: wish for name, wish in wishes.items() if name not in _STEP_ALONE}
+        nodes = {"--nodes": header["--nodes"]} if "--nodes" in header and "--nodes" not in step else {}
+        return Request(nodes | step, *_partitions(c, header))
+    if program == "sbatch" and not wishes.keys() & {"--partition", "--wrap"}:
+        return Request(wishes, tuple(c.target.partitions), named=False)  # its script may name any of them
+    return Request(wishes, *_partitions(c, wishes))
+
+
+def _partitions(c: Context, wishes: Mapping[str, Wish]) -> tuple[tuple[str, ...], bool]:
+    """The target's partitions that may take a job; none where one that it names is not known."""
+    wish = wishes.get("--partition")
+    if wish is None:
+        return (c.target.default_partition,), True
+    names = [replaced(c).get(name, name) for name in wish.value.split(",")]
+    return (tuple(names) if all(name in c.target.partitions for name in names) else ()), True
+
+
+# ------------------------------------------------------------------------------------------------ verdicts
+
+
+def _verdicts(c: Context) -> Verdicts:
+    if "" not in c.verdicts:
+        c.verdicts[""] = dict(_judged(c)) if _may_exceed(c.job, c.target) else {}
+    return c.verdicts[""]
+
+
+def _may_exceed(job: Job, target: Target) -> bool:
+    """Whether there is anything to judge by: a target that states no limits takes every job, but for long arrays."""
+    arrays = "--array" in job.names.get("directive", ())
+    return arrays or any(_states(p) for p in target.partitions.values())
+
+
+def _states(p: Partition) -> bool:
+    numbers = (p.gpus, p.gpu_type, p.cpus, p.memory, p.nodes, p.max_nodes)
+    return any(n is not None for n in numbers) or p.max_time not in {None, "unlimited"}
+
+
+def _judged(c: Context) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
+    for request in requests(c):
+        found = {name: list(excesses(request, c.target.partitions[name], c.target)) for name in request.partitions}
+        refusing = [name for name, each in found.items() if each]
+        if not refusing:
+            continue
+        if len(refusing) < len(found):
+            if request.named:
+                yield from _told(request, c.target, found[refusing[0]][:1], kind="partly")
+        else:
+            yield from _told(request, c.target, found[c.target.default_partition if not request.named else refusing[0]])
+
+
+def _told(
+    request: Request, target: Target, found: list[Excess], kind: str = ""
+) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
+    kinds = frozenset(excess.kind for excess in found)
+    fits = fitting(request, target, kinds) or ""
+    for excess in found:
+        yield (kind or excess.kind, id(excess.wish.item)), (excess.said, fits)
+
+
+def _excess(kind: str, c: Context) -> str | None:
+    """What the item asks for beyond what the target has, with both numbers; None where it is within the limits."""
+    known = _verdicts(c).get((kind, id(c.item))) if c.item else None
+    return known[0] if known else None
+
+
+def _fitting(c: Context) -> str | None:
+    """The way out by another partition, for an item that asks for too much."""
+    fits = next((v[1] for (_, item), v in _verdicts(c).items() if c.item is not None and item == id(c.item)), "")
+    return f"Partition `{fits}` takes the job as it is: `--partition={fits}`. " if fits else None
+
+
+def _gpu_types(c: Context) -> str | None:
+    """The types of GPU in the partitions that may take the job; None where one of them does not state its type."""
+    names, _ = _partitions(c, _header(c))
+    found = [c.target.partitions[name] for name in names]
+    known = found and all(p.gpu_type or p.gpus == 0 for p in found)
+    return ", ".join(dict.fromkeys(p.gpu_type or "none" for p in found)) if known else None
+
+
+FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
+    "too_long": partial(_excess, "time"),
+    "too_many_nodes": partial(_excess, "nodes"),
+    "too_many_gpus": partial(_excess, "gpus"),
+    "fewer_gpus": partial(_excess, "fewer"),
+    "other_gpu_type": partial(_excess, "gpu_type"),
+    "too_many_cpus": partial(_excess, "cpus"),
+    "too_much_memory": partial(_excess, "memory"),
+    "array_too_high": partial(_excess, "array"),
+    "too_small_partition": partial(_excess, "partly"),
+    "gpu_types": once(_gpu_types),
+    "fitting_partition": _fitting,
+    "shorter_time_limit": shorter_time_limit,
+}

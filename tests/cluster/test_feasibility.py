@@ -1,0 +1,109 @@
+"""A real Slurm, configured from a target's file, agrees with what we say of each job before it is submitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import model
+import pytest
+from ruamel.yaml import YAML
+
+from migrate.engine import Plan, run
+from migrate.model import Result, Source
+from migrate.profiles import target
+from migrate.rulebook.load import rules_folder
+from migrate.workshop import make_plan
+
+if TYPE_CHECKING:
+    import lab
+
+HERE = Path(__file__).parent
+TARGET = HERE / "model.yaml"
+ROWS: dict[str, dict[str, dict[str, Any]]] = YAML(typ="safe").load(HERE / "feasibility.yaml")
+RULES = {path.stem for path in (rules_folder() / "feasibility").glob("*.yaml")}
+pytestmark = pytest.mark.cluster("slurm")
+
+
+def rows(kind: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in ROWS[kind].items()])
+
+
+@pytest.fixture(scope="module")
+def plans() -> dict[str, Plan]:
+    sites = {row.get("site", "taiwania2") for kind in ROWS.values() for row in kind.values()}
+    return {site: make_plan(str(TARGET), site=site) for site in sites}
+
+
+@pytest.fixture(scope="module")
+def slurm(_node: None) -> Iterator[lab.Cluster]:
+    """Return the controller that model.yaml describes; it ends with these tests."""
+    model.start(target(str(TARGET)))
+    yield model.MODEL
+    model.stop()
+
+
+def migrated(row: dict[str, Any], plans: dict[str, Plan]) -> Result:
+    source = Source("job.sh", f"#!/bin/bash\n{row['script']}\nhostname\n".encode())
+    return run(source, plans[row.get("site", "taiwania2")])
+
+
+def accepts(slurm: lab.Cluster, folder: Path, result: Result, *options: str) -> bool:
+    (folder / "job.sh").write_bytes(result.output)
+    return slurm.test(folder / "job.sh", *options).returncode == 0
+
+
+def said(result: Result) -> dict[str, str]:
+    """The rules of feasibility that speak, with their advice."""
+    return {o.finding.rule: o.finding.advice for o in result.outcomes if o.finding.rule in RULES}
+
+
+@rows("feasible")
+def test_slurm_accepts_what_we_call_feasible(
+    row: dict[str, Any], plans: dict[str, Plan], slurm: lab.Cluster, tmp_path: Path
+) -> None:
+    result = migrated(row, plans)
+    assert (said(result), result.readiness == "blocked") == ({}, False)
+    assert accepts(slurm, tmp_path, result)
+
+
+@rows("infeasible")
+def test_slurm_refuses_what_we_call_infeasible(
+    row: dict[str, Any], plans: dict[str, Plan], slurm: lab.Cluster, tmp_path: Path
+) -> None:
+    result = migrated(row, plans)
+    assert (set(said(result)), result.readiness) == ({row["rule"], *row.get("also", ())}, "blocked")
+    assert not accepts(slurm, tmp_path, result)
+
+
+@rows("infeasible")
+def test_slurm_accepts_the_job_in_the_partition_that_we_propose_and_in_no_other_where_we_propose_none(
+    row: dict[str, Any], plans: dict[str, Plan], slurm: lab.Cluster, tmp_path: Path
+) -> None:
+    result = migrated(row, plans)
+    proposed = re.findall(r"`--partition=(\w+)`", said(result)[row["rule"]])
+    if proposed:
+        assert accepts(slurm, tmp_path, result, f"--partition={proposed[0]}")
+    else:
+        others = [p.name for p in target(str(TARGET)).partitions.values() if not p.test]
+        assert [p for p in others if accepts(slurm, tmp_path, result, f"--partition={p}")] == []
+
+
+@rows("to_check")
+def test_slurm_does_what_the_rule_says_of_a_job_for_review(
+    row: dict[str, Any], plans: dict[str, Plan], slurm: lab.Cluster, tmp_path: Path
+) -> None:
+    result = migrated(row, plans)
+    assert (list(said(result)), result.readiness) == ([row["rule"]], "review")
+    assert accepts(slurm, tmp_path, result) == row["accepted"]
+
+
+def test_there_are_rows_of_each_rule_that_blocks() -> None:
+    blocking = {rule.id for rule in make_plan(str(TARGET)).rulebook.rules if rule.id in RULES and rule.blocks}
+    assert {row["rule"] for row in ROWS["infeasible"].values()} >= blocking - NOT_SLURMS
+
+
+# What no slurmctld can show: files and accounts
+NOT_SLURMS: frozenset[str] = frozenset()
