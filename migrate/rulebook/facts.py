@@ -14,6 +14,7 @@ from migrate.rulebook.fabric import FABRIC
 from migrate.rulebook.feasibility import FEASIBILITY
 from migrate.rulebook.foreign import FOREIGN
 from migrate.rulebook.launchers import LAUNCHERS
+from migrate.rulebook.nodes import NODES
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
@@ -199,5 +200,6 @@ FACTS: dict[str, Fact] = {
     **FABRIC,
     **FEASIBILITY,
     **LAUNCHERS,
+    **NODES,
 }
 OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
-from migrate.model import Job, Partition, Target
+from migrate.model import Item, Job, Partition, Target
 from migrate.rulebook.asked import shorter_time_limit
 from migrate.rulebook.context import Context, Verdicts, once, replaced
 from migrate.rulebook.foreign import FOREIGN, live_dialect, translation
-from migrate.rulebook.limits import Excess, Request, Wish, excesses, fitting
+from migrate.rulebook.limits import Excess, Request, Wish, excesses, fitting, idle_gpus
 
 _STEP_ALONE = ("--time", "--array", "--partition")  # what a step does not ask the partition for
+_OUTPUTS = frozenset({"--output", "--error"})
 _SUBMITTING = frozenset({"sbatch", "salloc", "srun"})
 
 # ------------------------------------------------------------------------------------------------ requests
@@ -132,12 +133,27 @@ def _fitting(c: Context) -> str | None:
     return f"Partition `{fits}` takes the job as it is: `--partition={fits}`. " if fits else None
 
 
-def _gpu_types(c: Context) -> str | None:
-    """The types of GPU in the partitions that may take the job; None where one of them does not state its type."""
-    names, _ = _partitions(c, _header(c))
-    found = [c.target.partitions[name] for name in names]
-    known = found and all(p.gpu_type or p.gpus == 0 for p in found)
-    return ", ".join(dict.fromkeys(p.gpu_type or "none" for p in found)) if known else None
+def gpu_types(c: Context) -> list[str]:
+    """The types of GPU in the partitions that may take the job; none where one of them does not state its type."""
+    found = [c.target.partitions[name] for name in _partitions(c, _header(c))[0]]
+    known = all(p.gpu_type or p.gpus == 0 for p in found)
+    return list(dict.fromkeys(p.gpu_type or "none" for p in found)) if known else []
+
+
+def output_of(c: Context, item: Item) -> str:
+    """The file for the job's output that an item names, as sbatch will read it; empty where it names none."""
+    if item.dialect in {"", "slurm"}:
+        return (item.value or "") if item.name in _OUTPUTS else ""
+    return next((w.value for w in _header(c).values() if w.item is item and w.name in _OUTPUTS), "")
+
+
+def _idle_gpus(c: Context) -> str | None:
+    """What the item asks for where the job has its node for itself, and at most half of its GPUs."""
+    header = _header(c) if c.item is not None and c.item.place == "header" else {}
+    names, _ = _partitions(c, header) if header else ((), True)
+    partition = c.target.partitions[names[0]] if len(names) == 1 else None
+    found = idle_gpus(header, partition) if partition is not None else None
+    return found[1] if found is not None and found[0] is c.item else None
 
 
 FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
@@ -150,7 +166,8 @@ FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
     "too_much_memory": partial(_excess, "memory"),
     "array_too_high": partial(_excess, "array"),
     "too_small_partition": partial(_excess, "partly"),
-    "gpu_types": once(_gpu_types),
+    "gpu_types": once(lambda c: ", ".join(gpu_types(c)) or None),
+    "idle_gpus": _idle_gpus,
     "fitting_partition": _fitting,
     "shorter_time_limit": shorter_time_limit,
 }

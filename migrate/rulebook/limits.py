@@ -294,6 +294,21 @@ def _tasks(asked: _Asked, partition: Partition) -> Iterator[Excess]:
     yield Excess(kind, tasks.wish, f"{tasks.wish.said} asks for {tasks.number} tasks; {there} ({word})")
 
 
+def idle_gpus(wishes: Mapping[str, Wish], partition: Partition) -> tuple[Item, str] | None:
+    """The item by which a job gets whole nodes, and what is told of it, where at most half of their GPUs are used."""
+    exclusive = wishes.get("--exclusive")
+    whole = partition.share == "exclusive" or (exclusive is not None and exclusive.value in {"", "user", "mcs"})
+    try:
+        used = _Asked(wishes).gpus_of_node
+    except Unclear:
+        return None
+    if not whole or used is None or not partition.gpus or used.number * 2 > partition.gpus:
+        return None
+    wish = used.wish if exclusive is None else exclusive
+    there = f"partition `{partition.name}` has {partition.gpus}, and the job has its nodes for itself"
+    return wish.item, f"{used.wish.said} uses {_number(used.number, 'GPU')} of a node; {there}"
+
+
 def _most_nodes(partition: Partition) -> int | None:
     return min((n for n in (partition.max_nodes, partition.nodes) if n is not None), default=None)
 

@@ -105,5 +105,11 @@ def test_there_are_rows_of_each_rule_that_blocks() -> None:
     assert {row["rule"] for row in ROWS["infeasible"].values()} >= blocking - NOT_SLURMS
 
 
-# What no slurmctld can show: files and accounts
-NOT_SLURMS: frozenset[str] = frozenset()
+# What no controller alone can show: images, folders of the nodes, and QOS without an accounting database
+NOT_SLURMS = {
+    "image-for-other-processor",
+    "image-not-there",
+    "option-for-other-processor",
+    "output-in-read-only-folder",
+    "unknown-qos",
+}
