@@ -305,10 +305,15 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
                 return
             if new and insertion:
                 moved.append(new.decode("utf-8", "replace"))
-            step.words[option.span] = Fix(fate="rewritten") if not new or insertion else _in_place(c, option, new)
+            step.words[option.span] = _gone(moved=bool(new)) if not new or insertion else _in_place(c, option, new)
         end = option.span.end
     step.program = " ".join([step.program, *moved])
     step.words[reading.program_word.span] = Fix(edits=insertion)
+
+
+def _gone(*, moved: bool) -> Fix:
+    """The words go from where they stand; those that are moved are written behind the program's name."""
+    return Fix(fate="rewritten" if moved else "removed")
 
 
 def _in_place(c: Context, option: Option, new: bytes) -> Fix:
