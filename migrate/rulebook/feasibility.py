@@ -105,11 +105,11 @@ def _judged(c: Context) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
         refusing = [name for name, each in found.items() if each]
         if not refusing:
             continue
-        if len(refusing) < len(found):
-            if request.named:
-                yield from _told(request, c.target, found[refusing[0]][:1], kind="partly")
-        else:
+        if len(refusing) == len(found):
             yield from _told(request, c.target, found[c.target.default_partition if not request.named else refusing[0]])
+        elif request.named:  # one can, but sbatch may want all of them to allow the time and the nodes
+            limited = [excess for each in found.values() for excess in each if excess.kind in {"time", "nodes"}]
+            yield from _told(request, c.target, limited[:1], kind="partly")
 
 
 def _told(

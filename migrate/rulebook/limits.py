@@ -90,17 +90,19 @@ class _Asked:
 
     @cached_property
     def nodes(self) -> tuple[int, int, Wish] | None:
-        """The least and the most nodes, said or implied by tasks on each."""
-        wish = self.wishes.get("--nodes")
+        """The least and the most nodes, said or implied; sbatch takes no more than tasks are given."""
+        wish, tasks = self.wishes.get("--nodes"), self.count("--ntasks")
         if wish is not None:
             nodes = slurm_nodes(wish.text())
             if nodes is None:
                 raise Unclear(wish.value)
-            return (*nodes, wish)
-        tasks, each = self.count("--ntasks"), self.count("--ntasks-per-node")
-        if tasks and each and each.number:
-            least = -(-tasks.number // each.number)
-            return least, least, tasks.wish
+            least, most = (min(n, tasks.number) if tasks and tasks.number else n for n in nodes)
+            return least, most, wish
+        each = self.count("--ntasks-per-node")
+        for total, of_node in ((tasks, each), (self.gpus_of_job, self.gpus_of_node)):
+            if total and of_node and of_node.number:
+                least = -(-total.number // of_node.number)
+                return least, least, total.wish
         return None
 
     @cached_property
@@ -203,6 +205,10 @@ def _gpus(asked: _Asked, partition: Partition) -> Iterator[Excess]:
         yield Excess("gpus", of_node.wish, f"{of_node.wish.said} asks for {of_node.number} GPUs of a node; {there}")
     if of_task and of_task.number > has:
         yield Excess("gpus", of_task.wish, f"{of_task.wish.said} asks for {of_task.number} GPUs of a node; {there}")
+    tasks = asked.count("--ntasks-per-node")
+    if of_task and tasks and of_task.number <= has < of_task.number * tasks.number:
+        asks = f"{tasks.wish.said} with {of_task.wish.said} asks for {of_task.number * tasks.number} GPUs of a node"
+        yield Excess("gpus", of_task.wish, f"{asks}; {there}")
     if of_job and not has:
         yield Excess("gpus", of_job.wish, f"{of_job.wish.said} asks for {of_job.number} GPUs; {there}")
     elif of_job:
@@ -256,6 +262,8 @@ def _memory(asked: _Asked, partition: Partition) -> Iterator[Excess]:
         return
     tasks, cpus = asked.count("--ntasks-per-node"), asked.cpus
     on_node = (tasks.number if tasks else 1) * (cpus.number if cpus else 1)
+    if partition.cpus is not None and ("--exclusive" in asked.wishes or partition.share == "exclusive"):
+        on_node = partition.cpus  # the job has them all
     gpus = asked.gpus_of_node or asked.gpus_of_task
     for name, times, of_what in (
         ("--mem", 1, ""),
@@ -272,16 +280,20 @@ def _memory(asked: _Asked, partition: Partition) -> Iterator[Excess]:
 def _tasks(asked: _Asked, partition: Partition) -> Iterator[Excess]:
     """--ntasks over all nodes: how many tasks one node can hold, by what each of them needs."""
     tasks = asked.count("--ntasks")
-    nodes = asked.nodes[1] if asked.nodes else _most_nodes(partition)
+    nodes = min((n for n in (asked.nodes and asked.nodes[1], _most_nodes(partition)) if n is not None), default=None)
     if tasks is None or nodes is None or ("--nodes" not in asked.wishes and asked.nodes is not None):
         return
     cpus, of_cpu = asked.cpus.number if asked.cpus else 1, asked.size("--mem-per-cpu")
+    there_are, of_gpu, gpus = partition.cpus, asked.count("--cpus-per-gpu"), asked.gpus_of_node
+    if of_gpu and gpus and there_are is not None:
+        there_are = min(there_are, of_gpu.number * gpus.number)  # tasks get no others
+    shared = "--overcommit" in asked.wishes and asked.cpus is None
     room = [
         (node // need, kind, word)
         for need, node, kind, word in (
-            (0 if "--overcommit" in asked.wishes else cpus, partition.cpus, "cpus", "CPUs"),
+            (0 if shared else cpus, there_are, "cpus", "CPUs"),
             (asked.gpus_of_task.number if asked.gpus_of_task else 0, partition.gpus, "gpus", "GPUs"),
-            (of_cpu.number * cpus if of_cpu else 0, partition.memory, "memory", "memory"),
+            (of_cpu.number * cpus if of_cpu and not shared else 0, partition.memory, "memory", "memory"),
         )
         if need and node is not None and need <= node
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +99,52 @@ def test_slurm_does_what_the_rule_says_of_a_job_for_review(
     result = migrated(row, plans)
     assert (list(said(result)), result.readiness) == ([row["rule"]], "review")
     assert accepts(slurm, tmp_path, result) == row["accepted"]
+
+
+def test_of_random_jobs_slurm_refuses_each_that_we_call_infeasible_and_accepts_nearly_all_others(
+    plans: dict[str, Plan], slurm: lab.Cluster, tmp_path: Path
+) -> None:
+    rnd = random.Random(20260601)  # noqa: S311 - the same jobs in each run
+    wrongly_blocked, missed, judged = [], [], 0
+    for _ in range(JOBS):
+        lines = [f"{name}{rnd.choice(OPTIONS[name])}" for name in OPTIONS if rnd.random() < USUAL.get(name, 0.13)]
+        script = "".join(f"#SBATCH {line}\n" for line in lines)
+        result = run(Source("job.sh", f"#!/bin/bash\n{script}hostname\n".encode()), plans["generic"])
+        (tmp_path / "job.sh").write_bytes(result.source.data)
+        done = slurm.test(tmp_path / "job.sh")
+        if _NO_JOB.search(done.stderr):
+            continue  # no partition could take it: options that exclude each other
+        judged += 1
+        refused = bool(said(result).keys() - {"fewer-gpus-than-asked"})
+        if refused != (done.returncode != 0):
+            (wrongly_blocked if refused else missed).append((lines, done.stderr.strip().splitlines()[-1]))
+    assert wrongly_blocked == []
+    assert judged > JOBS / 2
+    assert len(missed) <= judged / 50, missed
+
+
+JOBS = 400
+_NO_JOB = re.compile(r"mutually exclusive|Invalid generic resource|Invalid GRES")
+USUAL = {"--partition=": 0.8, "--nodes=": 0.5, "--ntasks=": 0.5, "--cpus-per-task=": 0.35, "--time=": 0.2}
+OPTIONS = {
+    "--partition=": ["gpu", "gpu", "gpu", "big", "cpu", "dev", "gpu,big", "dev,gpu"],
+    "--nodes=": ["1", "2", "4", "5", "2-3", "1-4", "8"],
+    "--ntasks=": ["1", "2", "4", "7", "16", "64", "65", "130", "256", "300"],
+    "--cpus-per-task=": ["1", "4", "16", "33", "40", "64", "65", "100"],
+    "--ntasks-per-node=": ["1", "2", "4", "8", "64", "70"],
+    "--gres=": ["gpu:1", "gpu:4", "gpu:5", "gpu:8", "gpu:a100:2", "gpu:h100:4", "gpu:0", "gpu"],
+    "--gpus=": ["1", "2", "4", "8", "9", "16", "17", "32", "40"],
+    "--gpus-per-node=": ["1", "2", "4", "6", "8"],
+    "--gpus-per-task=": ["1", "2", "3", "4", "5"],
+    "--mem=": ["1G", "100G", "250G", "251G", "500G", "600G", "2000G", "0"],
+    "--mem-per-cpu=": ["1G", "4G", "16G", "100G", "260G"],
+    "--mem-per-gpu=": ["10G", "100G", "126G", "260G", "600G"],
+    "--cpus-per-gpu=": ["1", "8", "16", "17", "40"],
+    "--time=": ["10", "30", "31", "1-0", "24:00:01", "3-0", "3-1", "0", "UNLIMITED", "7-0"],
+    "--array=": ["0-10", "0-100", "1-101"],
+    "--exclusive": [""],
+    "--overcommit": [""],
+}
 
 
 def test_there_are_rows_of_each_rule_that_blocks() -> None:

@@ -1,0 +1,207 @@
+"""What is said of jobs that ask for more than the target has, without a Slurm (tests/cluster has the real one)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from migrate.engine import Plan, run
+from migrate.model import Result, Source
+from migrate.rulebook.load import rules_folder
+from migrate.rulebook.nodes import GENERATIONS
+from migrate.values import slurm_array, slurm_memory, slurm_nodes, slurm_seconds
+from migrate.workshop import make_plan
+
+CLUSTER = Path(__file__).parent / "cluster"
+ROWS: dict[str, dict[str, dict[str, Any]]] = YAML(typ="safe").load(CLUSTER / "feasibility.yaml")
+RULES = {path.stem for path in (rules_folder() / "feasibility").glob("*.yaml")}
+every_row = pytest.mark.parametrize(
+    ("kind", "row"), [pytest.param(kind, row, id=name) for kind, rows in ROWS.items() for name, row in rows.items()]
+)
+
+
+@pytest.fixture(scope="module")
+def plans() -> dict[str, Plan]:
+    sites = {"taiwania2", *(row.get("site", "taiwania2") for rows in ROWS.values() for row in rows.values())}
+    return {site: make_plan(str(CLUSTER / "model.yaml"), site=site) for site in sites}
+
+
+@cache
+def slinky_plan(site: str) -> Plan:
+    return make_plan("slinky", site=site)
+
+
+def judged(script: str, plan: Plan) -> Result:
+    return run(Source("job.sh", f"#!/bin/bash\n{script}\n".encode()), plan)
+
+
+def said(result: Result) -> set[str]:
+    return {o.finding.rule for o in result.outcomes if o.finding.rule in RULES}
+
+
+def told(result: Result) -> list[str]:
+    return [f"{o.finding.message} / {o.finding.advice}" for o in result.outcomes if o.finding.rule in RULES]
+
+
+# ---------------------------------------------------------------------------------------------------- no verdict
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#SBATCH --gres=gpu:$N\nhostname",
+        "#SBATCH --gpus-per-node={{ gpus }}\nhostname",
+        "#SBATCH --time=${HOURS}:00:00\nhostname",
+        "#SBATCH --nodes=$N --ntasks-per-node=8 --ntasks=64\nhostname",
+        "#SBATCH -N 2\nsrun --gres=gpu:$N ./x",
+        "#SBATCH -n 1\n#SBATCH hetjob\n#SBATCH --gres=gpu:8\nhostname",
+        "#SBATCH --partition=nosuch --gres=gpu:8\nhostname",
+        "sbatch --gres=gpu:8 job.sh",
+        "#SBATCH -N 1\necho sbatch --gres=gpu:8",
+        "#SBATCH -N 1\nhostname\n#SBATCH --gres=gpu:8",
+        "##SBATCH --gres=gpu:8\nhostname",
+    ],
+)
+def test_nothing_is_said_of_what_is_not_known_or_does_not_count(plans: dict[str, Plan], script: str) -> None:
+    assert said(judged(script, plans["taiwania2"])) == set()
+
+
+@every_row
+def test_a_target_that_states_no_limits_has_no_verdict(kind: str, row: dict[str, Any]) -> None:
+    result = judged(f"{row['script']}\nhostname", slinky_plan(row.get("site", "taiwania2")))
+    assert said(result) <= {"array-above-limit"}, kind
+
+
+# ------------------------------------------------------------------------------------------------------- verdicts
+
+
+@every_row
+def test_the_verdict_on_each_row(plans: dict[str, Plan], kind: str, row: dict[str, Any]) -> None:
+    result = judged(f"{row['script']}\nhostname", plans[row.get("site", "taiwania2")])
+    expected = {row["rule"], *row.get("also", ())} if "rule" in row else set()
+    assert said(result) == expected
+    assert (result.readiness == "blocked") == (kind == "infeasible")
+
+
+@every_row
+def test_the_verdict_on_the_migrated_script_is_the_same(plans: dict[str, Plan], kind: str, row: dict[str, Any]) -> None:
+    plan = plans[row.get("site", "taiwania2")]
+    first = judged(f"{row['script']}\nhostname", plan)
+    again = run(Source("job.sh", first.output), plan)
+    # a partition that ends jobs sooner is told where the old one is named
+    assert said(again) == said(first) - {"shorter-time-limit"}, kind
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("#SBATCH --gres=gpu:8\nhostname", "--gres=gpu:8 asks for 8 GPUs of a node; partition `gpu` has 4"),
+        ("#SBATCH -t 96:00:00\nhostname", "--time=96:00:00 asks for 96:00:00; partition `gpu` allows 72:00:00"),
+        ("#SBATCH -c 80\nhostname", "--cpus-per-task=80 asks for 80 CPUs of a node; a node of partition `gpu` has 64"),
+        ("#SBATCH --mem=768G\nhostname", "--mem=768G asks for 768G of a node; partition `gpu` has 500G"),
+        ("#SBATCH -N 6\nhostname", "--nodes=6 asks for 6 nodes; a job in partition `gpu` may have 4"),
+        ("#SBATCH -n 300\nhostname", "asks for 300 tasks; 4 nodes of partition `gpu` have room for 256 (CPUs)"),
+        ("#SBATCH -a 0-500\nhostname", "--array=0-500 goes up to 500; model allows indices up to 100"),
+        ("#SBATCH -p gp4d -N 1\nsrun --gpus-per-node=8 ./x", "--gpus-per-node=8 asks for 8 GPUs of a node"),
+        ('sbatch -p big -t 2-0 --wrap "hostname"', "--time=2-0 asks for 48:00:00; partition `big` allows 24:00:00"),
+        ("srun -p dev -t 60 hostname", "--time=60 asks for 01:00:00; partition `dev` allows 00:30:00"),
+        ("sbatch --gres=gpu:16 job.sh", "--gres=gpu:16 asks for 16 GPUs of a node"),
+    ],
+)
+def test_a_message_names_both_numbers(plans: dict[str, Plan], script: str, message: str) -> None:
+    assert any(message in text for text in told(judged(script, plans["taiwania2"])))
+
+
+def test_a_message_about_an_old_option_names_it_and_what_it_became(plans: dict[str, Plan]) -> None:
+    (text,) = told(judged("#$ -l rt_F=6\n#$ -cwd\nhostname", plans["abci2"]))
+    assert text.startswith("-l rt_F=6 (--nodes=6) asks for 6 nodes; a job in partition `gpu` may have 4")
+
+
+@pytest.mark.parametrize(
+    ("script", "proposed"),
+    [
+        ("#SBATCH --gres=gpu:8", ["big"]),
+        ("#SBATCH --gres=gpu:8 --time=48:00:00", []),
+        ("#SBATCH -c 128", ["cpu"]),
+        ("#SBATCH -c 128 --gres=gpu:1", ["big"]),
+        ("#SBATCH -p cpu --gres=gpu:1", ["gpu"]),  # no time is stated, so none for test jobs
+        ("#SBATCH -p cpu --gres=gpu:1 -t 10", ["dev"]),
+        ("#SBATCH -t 5-0", ["cpu"]),
+        ("#SBATCH -t 10-0", []),
+    ],
+)
+def test_the_smallest_partition_that_takes_the_job_is_proposed(
+    plans: dict[str, Plan], script: str, proposed: list[str]
+) -> None:
+    result = judged(f"{script}\nhostname", plans["taiwania2"])
+    found = {name for text in told(result) for name in re.findall(r"`--partition=(\w+)`", text)}
+    assert (sorted(found), result.readiness) == (proposed, "blocked")
+
+
+def test_a_partition_of_which_the_limit_is_not_known_is_not_proposed(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text("id: t\nextends: slinky\npartitions: {slinky: {gpus: 4}, other: {cpus: 64}}\n")
+    (text,) = told(judged("#SBATCH --gres=gpu:8\nhostname", make_plan(str(file), site="generic")))
+    assert "--partition=" not in text
+
+
+# --------------------------------------------------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("90", 90),
+        ("0:30", 1),
+        ("90:01", 91),
+        ("1:30:00", 90),
+        ("1:00:01", 61),
+        ("2-0", 2880),
+        ("1-2:30", 1590),
+        ("1-02:30:30", 1591),
+        ("0", float("inf")),
+        ("-1", float("inf")),
+        ("UNLIMITED", float("inf")),
+        ("infinite", float("inf")),
+    ],
+)
+def test_a_time_limit_counts_whole_minutes(text: str, minutes: float) -> None:
+    assert slurm_seconds(text) == minutes * 60
+
+
+@pytest.mark.parametrize("text", ["", "1.5", "8h", "1:2:3:4", "1-", "-5", "1-2:3:4:5"])
+def test_a_text_that_is_no_time_limit_has_none(text: str) -> None:
+    assert slurm_seconds(text) is None
+
+
+def test_sizes_nodes_and_arrays_are_read_as_sbatch_reads_them() -> None:
+    sizes = {"90G": 92160, "1024": 1024, "64GB": 65536, "1t": 1048576, "1025K": 2, "1.5G": None, "4GiB": None}
+    assert {text: slurm_memory(text) for text in sizes} == sizes
+    nodes = {"4": (4, 4), "2-6": (2, 6), "1,3": (1, 3), "1k": (1024, 1024), "$N": None, "2-": None}
+    assert {text: slurm_nodes(text) for text in nodes} == nodes
+    arrays = {"0-9": 9, "1,5,3": 5, "1-100:10%4": 100, "7": 7, "1-$N": None}
+    assert {text: slurm_array(text) for text in arrays} == arrays
+
+
+@pytest.mark.parametrize(
+    ("kind", "cuda"),
+    [
+        ("h100", (11, 8)),
+        ("nvidia_h200", (11, 8)),
+        ("gh200", (11, 8)),
+        ("a100", (11, 0)),
+        ("l40s", (11, 0)),
+        ("b200", (12, 8)),
+        ("gb200", (12, 8)),
+        ("v100", (9, 0)),
+        ("gpu", None),
+        ("mi250", None),
+    ],
+)
+def test_a_type_of_gpu_belongs_to_one_generation(kind: str, cuda: tuple[int, int] | None) -> None:
+    assert [first for name, first, _ in GENERATIONS if name.search(kind)] == ([cuda] if cuda else [])
