@@ -160,6 +160,11 @@ def _leftovers(c: Context) -> str | None:
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
 
+def _shared_memory(c: Context) -> str:
+    """The size of /dev/shm on the target's nodes, as a message says it."""
+    return "a size that its file does not state" if c.target.shm is None else memory(c.target.shm)
+
+
 def _newlines(c: Context) -> str:
     return "dos" if b"\r\n" in c.job.text.data else "unix"
 
@@ -190,6 +195,7 @@ FACTS: dict[str, Fact] = {
     "components": lambda c: "yes" if any(i.verb == "component" for i in c.job.items) else None,
     "leftovers": _leftovers,
     "ignore_pbs": lambda c: asked(c, "--ignore-pbs"),
+    "shm": _shared_memory,
     "newlines": _newlines,
     "dialect": lambda c: c.job.dialect,
     "shell": lambda c: c.job.shell or None,
