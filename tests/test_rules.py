@@ -16,7 +16,7 @@ from migrate.rulebook.load import rules_folder
 from migrate.rulebook.rule import read_rule
 from migrate.workshop import run_example
 
-NO_TOPICS = {"commands", "schedulers", "schemas", "sites", "targets"}
+NO_TOPICS = {"catalogues", "commands", "schedulers", "schemas", "sites", "targets"}
 
 
 @cache

@@ -14,7 +14,9 @@ from migrate.rulebook.fabric import FABRIC
 from migrate.rulebook.feasibility import FEASIBILITY
 from migrate.rulebook.foreign import FOREIGN
 from migrate.rulebook.launchers import LAUNCHERS
+from migrate.rulebook.names import NAMES
 from migrate.rulebook.nodes import NODES
+from migrate.values import memory
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
@@ -207,5 +209,6 @@ FACTS: dict[str, Fact] = {
     **FEASIBILITY,
     **LAUNCHERS,
     **NODES,
+    **NAMES,
 }
 OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis"))
