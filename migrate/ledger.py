@@ -33,15 +33,22 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
         if not o.note:
             edits[o.owner].append(o.edit)
     about: dict[int, list[int]] = defaultdict(list)
+    together: set[int] = set()
     for number, outcome in enumerate(outcomes):
         if outcome.finding.item is not None and outcome.finding.fate != "added":
             about[id(outcome.finding.item)].append(number)
+    for number, outcome in enumerate(outcomes):  # what one fix takes out together
+        for item in outcome.finding.fix.removes if outcome.finding.fix and outcome.applied else ():
+            if id(item) not in about:
+                about[id(item)].append(number)
+                together.add(id(item))
     entries: list[Entry] = []
     items = sorted([i for part in job.walk() for i in part.items], key=_ORDER) if job.jobs else job.items
     gone = [n for n, o in enumerate(outcomes) if o.applied and o.finding.fate == "removed" and o.finding.item]
     for count, item in enumerate(items, 1):
         numbers = about.get(id(item), ())
-        own = tuple([e for n in numbers if outcomes[n].applied for e in edits.get(n, ())]) if numbers else ()
+        booked = numbers if id(item) not in together else ()
+        own = tuple([e for n in booked if outcomes[n].applied for e in edits.get(n, ())]) if booked else ()
         if not numbers and gone and item.kind == "scheduler-variable":
             numbers = _goes_with(item, outcomes, gone)
         entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{count}"))

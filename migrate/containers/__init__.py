@@ -11,6 +11,7 @@ from dataclasses import replace
 from migrate.containers.command import Key, Moving, Piece
 from migrate.containers.enroot import move_enroot
 from migrate.containers.forms import FORMS
+from migrate.containers.header import move_header
 from migrate.containers.images import Images
 from migrate.containers.pyxis import OPTION, move_step
 from migrate.containers.verbs import VERBS, leave
@@ -20,19 +21,18 @@ __all__ = ["Key", "Piece", "move"]
 
 
 def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
-    """What becomes of each word of the job's docker-like commands; pure, and the same for the same job.
+    """What becomes of the job's docker-like commands and of its header's options of pyxis; pure: the same each time.
 
     A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
     """
-    found = [
-        (part, reading) for part in job.parts() for reading in _readings(part, apptainer=target.runtime == "apptainer")
-    ]
+    apptainer = target.runtime == "apptainer"
+    found = [(part, reading) for part in job.parts() for reading in _readings(part, apptainer=apptainer)]
+    pieces: dict[Key, Piece] = move_header(job, source, target) if apptainer else {}
     if not found:
-        return {}
+        return pieces
     images = Images.of(target, [reading for _, reading in found])
     moved = [_moved(part, reading, source, target, images, found) for part, reading in found]
     _leave_what_is_shared(moved)
-    pieces: dict[Key, Piece] = {}
     for moving in moved:
         told = _left(moving) if moving.obstacles else moving.pieces
         for key, piece in told.items():

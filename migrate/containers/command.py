@@ -37,6 +37,8 @@ class Piece:
     holder: Holder | None = None  # what goes with it, where it is a whole statement
     decision: str = ""
     suggestion: str = ""
+    begins: str = ""  # a line of shell before the script's first command, which stands for it
+    takes: tuple[Key, ...] = ()  # other items that go with it
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from migrate.containers.command import Moving, Piece, is_plain
@@ -56,10 +57,25 @@ def _start(m: Moving) -> None:
 def registry_of(m: Moving, name: str, depth: int = 4) -> str:
     """The image of a registry of which a container or an image file was made in this script; empty where none was."""
     if name.startswith("docker://") and is_plain(name):
-        return f"docker://{name.removeprefix('docker://').rpartition('@')[2].replace('#', '/')}"
+        return address_of(name)
     plain = name.removeprefix("./")
     sources = [source for made, source in _made(m) if made.removeprefix("./") == plain and source != name]
     return registry_of(m, sources[0], depth - 1) if sources and depth else ""
+
+
+def address_of(reference: str) -> str:
+    """`[docker://][USER@][REGISTRY#]NAME[:TAG][@DIGEST]` as Apptainer's docker://REGISTRY/NAME:TAG.
+
+    Of a tag and a digest enroot takes the digest; the user only chose among the logins of a file.
+    """
+    rest, digest = reference.removeprefix("docker://"), ""
+    if match := _DIGEST.search(rest):
+        rest, digest = _TAG.sub("", rest[: match.start()]), match[0]
+    return f"docker://{rest.rpartition('@')[2].replace('#', '/')}{digest}"
+
+
+_DIGEST = re.compile(r"@\w+:[0-9a-fA-F]+\Z")
+_TAG = re.compile(r":[\w.-]+\Z")
 
 
 def _made(m: Moving) -> Iterator[tuple[str, str]]:

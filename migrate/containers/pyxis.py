@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from migrate.containers.command import Moving, is_plain
-from migrate.containers.enroot import registry_of
+from migrate.containers.enroot import address_of, registry_of
 from migrate.model import Edit, Option
 
 Form = Callable[[Moving, Option], None]
@@ -16,6 +16,9 @@ _FLAGS = re.compile(r":(?P<flags>(?:[a-z]+)(?:\+[a-z]+)*)(?=,|\Z)")
 _WRITTEN = re.compile(_FLAGS.pattern.replace(r"\Z", "[\"'\\s]|\\Z"))
 _PLAIN = re.compile(r"[\w${}./:,=#+%-]+")  # as it stands, it means the same in a variable and on a command line
 _UNRESOLVED = re.compile(r"[$`]")
+_RELATIVE = re.compile(r"(?:\A|,)\.[^:,]*(?:,|\Z)|:\.")
+_NO_FORM = {"--container-save": "build the image with what is installed there, from a definition file"}
+_NAMESPACES = {"ipc": "--ipc", "uts": "--uts", "net": "--network none"}
 
 
 def move_step(m: Moving) -> None:
@@ -27,13 +30,8 @@ def move_step(m: Moving) -> None:
         m.obstacles.append("its options stand quoted in a variable: write the command of Apptainer there")
     elif elsewhere:
         m.looks.append("its options stood in a variable, and are now written where the command is")
-    for option in asked.values():
-        form = _FORMS.get(option.name)
-        if option.row is None or form is None:
-            m.obstacles.append(f"{option.name} has no form under Apptainer")
-        else:
-            form(m, option)
-    image = _image(m, asked)
+    take_options(m, [o for o in m.reading.options if OPTION.match(o.name)])
+    image = image_of(m, asked)
     payload = m.reading.payload
     if payload and payload[0].table is not None and payload[0].table.kind == "container":
         m.obstacles.append("what it starts in the container starts a container itself")
@@ -41,17 +39,36 @@ def move_step(m: Moving) -> None:
         m.obstacles.append("it starts no command that could be given to Apptainer")
     if m.obstacles:
         return
-    verb = "run --no-eval" if "entrypoint" in m.runtime else "exec"
-    home = [] if "home" in m.runtime else ["--no-home"]
     first = payload[0].program_word
     own = first.origin or first
-    words = [m.target.command, verb, "--nv", *home, *m.lead, image]
     m.tidy_lines()
-    m.put(Edit(own.span.start, b"", f"{' '.join(words)} ".encode()))
+    m.put(Edit(own.span.start, b"", f"{start(m, image)} ".encode()))
 
 
-def _image(m: Moving, asked: Mapping[str, Option]) -> str:
-    """The image as Apptainer names it; a step that only names a container has the image that it was made of."""
+def take_options(m: Moving, options: Iterable[Option]) -> None:
+    """Each option told to Apptainer, or an obstacle; mounts add up, and pyxis refuses two of any other option."""
+    for option in options:
+        form = _FORMS.get(option.name)
+        if option.row is None or form is None:
+            m.obstacles.append(f"{option.name} has no form under Apptainer: {_NO_FORM.get(option.name, 'take it out')}")
+        else:
+            form(m, option)
+
+
+def start(m: Moving, image: str) -> str:
+    """The command that starts something in the image, with all that its options told."""
+    front = ["env", *m.before] if m.before else []
+    verb = "run" if "entrypoint" in m.runtime else "exec"
+    literal = ["--no-eval"] if m.before or verb == "run" else []
+    home = [] if "home" in m.runtime else ["--no-home"]
+    return " ".join([*front, m.target.command, verb, *literal, "--nv", *home, *m.lead, image])
+
+
+def image_of(m: Moving, asked: Mapping[str, Option]) -> str:
+    """The image as Apptainer names it, and its WORKDIR, in which pyxis starts.
+
+    A step that only names a container has the image that it was made of.
+    """
     option = asked.get("--container-image")
     if option is None:
         name = asked.get("--container-name")
@@ -60,6 +77,8 @@ def _image(m: Moving, asked: Mapping[str, Option]) -> str:
         m.obstacles.append("no command of this script says which image the container is made of")
         return ""
     reference = m.value(option.value)
+    if "--container-workdir" not in asked:
+        _start_in_workdir(m, reference)
     if answer := m.images.answer(reference) or registry_of(m, reference):
         return answer
     if _UNRESOLVED.search(reference):
@@ -77,8 +96,16 @@ def _image(m: Moving, asked: Mapping[str, Option]) -> str:
     elif not is_plain(reference):
         m.obstacles.append(f"{reference} is no image reference")
     else:
-        return f"docker://{reference.rpartition('@')[2] if '#' in reference else reference}".replace("#", "/")
+        return address_of(reference)
     return ""
+
+
+def _start_in_workdir(m: Moving, reference: str) -> None:
+    known = m.images.workdir(reference) or m.images.workdir(address_of(reference).removeprefix("docker://"))
+    if known:
+        m.lead.append(f"--cwd {known}")
+    else:
+        m.notes.append("it starts in the job's folder, where pyxis started in the image's WORKDIR")
 
 
 def _makes(options: tuple[Option, ...], name: Option | None, image: Option) -> bool:
@@ -101,7 +128,9 @@ def _mounts(m: Moving, option: Option) -> None:
     assert option.value is not None
     known = m.value(option.value)
     flags = [flag for match in _FLAGS.finditer(known) for flag in match["flags"].split("+")]
-    if any(part.startswith("tmpfs:") for part in known.split(",")):
+    if _RELATIVE.search(known):
+        m.obstacles.append(f"{m.spelled(option)}: write the place in the container from / on")
+    elif any(part.startswith("tmpfs:") for part in known.split(",")):
         m.obstacles.append(f"{m.spelled(option)}: write --scratch for what is a tmpfs")
     elif not flags or all(flag in {"ro", "rw"} for flag in flags):
         _given(m, option, "--bind")
@@ -137,8 +166,18 @@ def _env(m: Moving, option: Option) -> None:
     if not all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in names):
         m.obstacles.append(f"{m.spelled(option)}: which variables it names is not known")
         return
-    m.lead += [f'--env {name}="${name}"' for name in names]
-    m.drop(option, "given to Apptainer as --env, since the image's own values would win")
+    m.before += [f'SINGULARITYENV_{name}="${name}"' for name in names if name != "HOME"]  # which is the caller's
+    m.drop(option, "given to Apptainer by SINGULARITYENV_…, since the image's own values would win")
+
+
+def _unshare(m: Moving, option: Option) -> None:
+    assert option.value is not None
+    names = option.value.text.split(",")
+    if all(name in _NAMESPACES for name in names):
+        m.lead += [_NAMESPACES[name] for name in names]
+        m.drop(option, f"{' '.join(_NAMESPACES[name] for name in names)} says it")
+    else:
+        m.obstacles.append(f"{m.spelled(option)}: of its namespaces Apptainer knows {', '.join(_NAMESPACES)}")
 
 
 _SAME = "Apptainer does so by itself"
@@ -148,6 +187,7 @@ _FORMS: Mapping[str, Form] = {
     "--container-workdir": _workdir,
     "--container-name": _name,
     "--container-env": _env,
+    "--container-unshare": _unshare,
     "--container-mount-home": _asks("home", _SAME),
     "--no-container-mount-home": _asks("", "--no-home says it"),
     "--container-remap-root": _asks("root", "--fakeroot says it", "--fakeroot"),

@@ -13,6 +13,7 @@ from migrate.schedulers import Directive
 
 # srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
 PREFIXES = {"slurm": "#SBATCH", "grid_engine": "#$", "pbs": "#PBS"}
+_PYXIS = ("--container-", "--no-container-")
 _VERBATIM = frozenset({"text", "account", "mail_users", "dependency"})
 _PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
 _CONTINUED = re.compile(r"\\\r?\n(?:[ \t]*#PBS\b)?")
@@ -159,8 +160,9 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             program=program,
             verb="refused" if kind == "directive" and fate == "review" else verb,
             constant=all(w.constant for w in words),
-            # a line for another scheduler is replaced whole, whatever was undone in it
-            editable=(line is not None and program == "qsub") or (row is not None and all(w.editable for w in words)),
+            # what is replaced whole may be, whatever was undone in it: a line for another scheduler, an option of pyxis
+            editable=(line is not None and (program == "qsub" or option.name.startswith(_PYXIS)))
+            or (row is not None and all(w.editable for w in words)),
             holder=line.holder if line else None,
             group=group,
             family=family,

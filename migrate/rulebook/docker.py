@@ -7,21 +7,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from migrate.containers import Piece, move
+from migrate.containers.header import is_of_header, shell_of
 from migrate.containers.pyxis import OPTION
-from migrate.model import Fix
+from migrate.model import Fix, Item
 from migrate.rulebook.context import Context, once
 
 
 def _piece(c: Context) -> Piece | None:
     """What becomes of the item; None where it is no word of such a command."""
     item = c.item
-    if item is None or not (item.family or (item.program == "srun" and item.place == "command")):
-        return None
-    if not item.family and item.kind == "directive" and "container-" not in item.name:
+    if item is None or not (item.family or is_of_header(item) or _is_step(item)):
         return None
     if "moved" not in c.moved:
         c.moved["moved"] = move(c.job, c.source, c.target)
     return c.moved["moved"].get((item.span, item.kind, item.name))
+
+
+def _is_step(item: Item) -> bool:
+    """Whether the item is a step of srun, or its option of pyxis."""
+    if item.program != "srun" or item.place != "command":
+        return False
+    return item.kind != "directive" or OPTION.match(item.name) is not None
 
 
 def _outcome(c: Context) -> str | None:
@@ -40,7 +46,9 @@ def moved_words(c: Context) -> Fix | None:
     assert piece is not None
     assert c.item is not None
     if piece.removes:
-        return Fix(removes=(replace(c.item, holder=piece.holder) if piece.holder else c.item,), fate="removed")
+        item = replace(c.item, holder=piece.holder) if piece.holder else c.item
+        others = [i for i in c.job.all_items() if (i.span, i.kind, i.name) in piece.takes]
+        return Fix(removes=(item, *others), begins=piece.begins, fate="removed")
     removed = piece.outcome == "gone" or not any(e.after for e in piece.edits)
     return Fix(edits=piece.edits, fate="removed" if removed else "rewritten")
 
@@ -58,6 +66,13 @@ def _what_to_write(c: Context) -> str | None:
     return f"As far as it can be told, the line would be: `{piece.suggestion}`." if piece.suggestion else None
 
 
+def _refused(c: Context) -> str | None:
+    """Yes but for options of pyxis where it is there, and in a header, which is decided as a whole."""
+    item = c.item
+    known = item and (is_of_header(item) or (c.target.runtime == "pyxis" and OPTION.match(item.name)))
+    return None if known else "yes"
+
+
 _TOOL = re.compile(r"\S+\Z")  # the word that a check ends with
 DOCKER: Mapping[str, Callable[[Context], str | None]] = {
     "moved": _outcome,
@@ -65,6 +80,7 @@ DOCKER: Mapping[str, Callable[[Context], str | None]] = {
     "moved_question": _told(lambda p: p.decision),
     "pyxis": _pyxis,
     "what_to_write": _what_to_write,
-    "refused": lambda c: None if c.target.runtime == "pyxis" and c.item and OPTION.match(c.item.name) else "yes",
+    "shell_command": lambda c: shell_of(c.job),
+    "refused": _refused,
     "runtime_check": lambda c: _TOOL.sub(c.target.command, c.item.value or "") if c.item else None,
 }

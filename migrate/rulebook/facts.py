@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from migrate.containers.header import is_of_header
 from migrate.model import Invocation, Job, Target
 from migrate.rulebook.asked import asked, old_memory_per_gpu, old_partition, old_time_limit
 from migrate.rulebook.containers import CONTAINERS
@@ -110,6 +111,8 @@ def runs_container(job: Job) -> bool:
 
 
 def _payloads(c: Context) -> str:
+    if any(is_of_header(i) for i in c.job.by_kind.get("directive", ())):
+        return "container"  # the job as a whole
     if _host_payloads(c):
         return "host"
     return "container" if runs_container(c.job) else "none"

@@ -25,7 +25,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(HERE / "headers
 JOBS = {path.stem: path for path in sorted((HERE / "jobs").glob("*.sh"))}
 
 
-FOREIGN = re.compile(rb"^(?:#\$|[ \t]*#PBS)[ \t]*-", re.MULTILINE)
+FOREIGN = re.compile(rb"^(?:#\$|[ \t]*#PBS)[ \t]*-|^#SBATCH[^\n]* --container-", re.MULTILINE)
 
 
 def was_for_slurm(name: str) -> bool:
@@ -263,8 +263,8 @@ def test_without_the_memory_that_we_add_one_gpu_takes_a_whole_node(cluster: Clus
 # --------------------------------------------------------------------------- what only the old cluster could do before
 
 
-def run_from_grid_engine(name: str, script: str, target: str, *arguments: str, cluster: Cluster) -> tuple[str, str]:
-    """Readiness of a Grid Engine job for a target of this text, and what it prints once it is migrated."""
+def migrated_run(name: str, script: str, target: str, *arguments: str, cluster: Cluster) -> tuple[str, str]:
+    """Readiness of a job of another cluster for a target of this text, and what it prints once it is migrated."""
     folder = fresh_folder(name)
     (folder / "target.yaml").write_text(f"id: lab\nextends: slinky\n{target}")
     result = run(Source("job.sh", script.encode()), make_plan(str(folder / "target.yaml")))
@@ -290,10 +290,39 @@ echo "${0##*/} $#: $2"
 """
     box = Path(cluster.environment["HOME"]) / "box.sif"
     target = f"answers: {{image: {{'*registry.old:5000/box:1*': {box}}}}}\n"
-    readiness, said = run_from_grid_engine("image", script, target, "one", "two  words", cluster=cluster)
+    readiness, said = migrated_run("image", script, target, "one", "two  words", cluster=cluster)
     assert readiness == "review"
     shown = [line for line in said.splitlines() if "nvidia" not in line.lower() and not line.startswith("INFO")]
     assert shown == ["in the box, job has its number, in image", "slurm_script 2: two  words"]
+
+
+@pytest.mark.cluster("apptainer")
+def test_a_job_that_pyxis_ran_in_an_image_runs_in_the_image_that_was_named_for_it(cluster: Cluster) -> None:
+    data = fresh_folder("data")
+    (data / "my files").mkdir()
+    (data / "a.txt").write_text("alpha\n")
+    script = f"""\
+#!/bin/bash -u
+#SBATCH --output=job.sh.o%j --container-image=registry.old:5000\\#box:1
+#SBATCH --container-mounts={data}:/in:ro,"{data}/my files:/out"
+#SBATCH --container-workdir=/in --container-env=SLURM_JOB_NAME
+source /etc/os-release
+echo "in $PRETTY_NAME, job ${{SLURM_JOB_ID:+has its number}} and is $SLURM_JOB_NAME, in $PWD, set -$-"
+echo "${{0##*/}} $#: $2"
+cat a.txt > /out/b.txt
+touch /in/c.txt 2> /dev/null || echo "read only"
+"""
+    box = Path(cluster.environment["HOME"]) / "box.sif"
+    target = f"answers: {{image: {{'registry.old:5000#box:1': {box}}}}}\n"
+    readiness, said = migrated_run("pyxis", script, target, "one", "two  words", cluster=cluster)
+    assert readiness == "review"
+    shown = [line for line in said.splitlines() if "nvidia" not in line.lower() and not line.startswith("INFO")]
+    assert shown == [
+        "in the box, job has its number and is job.sh, in /in, set -huB",
+        "slurm_script 2: two  words",
+        "read only",
+    ]
+    assert (data / "my files/b.txt").read_text() == "alpha\n"
 
 
 def test_commands_that_were_started_by_ssh_start_on_their_nodes(cluster: Cluster) -> None:
@@ -306,7 +335,7 @@ for host in $(cat $SGE_JOB_HOSTLIST); do
 done
 wait
 """
-    readiness, said = run_from_grid_engine("ssh", script, "", cluster=cluster)
+    readiness, said = migrated_run("ssh", script, "", cluster=cluster)
     assert sorted(said.splitlines()) == ["n1 has n1", "n2 has n2"]
     assert readiness == "review"
 
@@ -320,7 +349,7 @@ def test_mpirun_over_several_nodes_starts_its_processes_through_slurm(cluster: C
 #$ -j y -cwd
 mpirun -np 4 -npernode 2 -machinefile $SGE_JOB_HOSTLIST bash -c 'echo $SLURMD_NODENAME; sleep 1'
 """
-    readiness, said = run_from_grid_engine("mpi", script, "", cluster=cluster)
+    readiness, said = migrated_run("mpi", script, "", cluster=cluster)
     assert sorted(said.splitlines()) == ["n1", "n1", "n2", "n2"]
     assert readiness in {"migrated", "review"}
 
