@@ -14,6 +14,7 @@ from migrate.containers.forms import FORMS
 from migrate.containers.header import move_header
 from migrate.containers.images import Images
 from migrate.containers.pyxis import OPTION, move_step
+from migrate.containers.to_pyxis import is_native, move_native, step_in
 from migrate.containers.verbs import VERBS, leave
 from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
 
@@ -31,7 +32,14 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
     if not found:
         return pieces
     images = Images.of(target, [reading for _, reading in found])
-    moved = [_moved(part, reading, source, target, images, found) for part, reading in found]
+    readings = [reading for _, reading in found]
+    moved = []
+    for part, reading in found:
+        direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
+        step = "srun" if apptainer else step_in(job, part, native=not _is_docker(reading))
+        moving = Moving(reading, _verb(reading), source, target, part.constants, direct, images, readings, step=step)
+        _move(moving, job)
+        moved.append(_checked(moving, part))
     _leave_what_is_shared(moved)
     for moving in moved:
         told = _left(moving) if moving.obstacles else moving.pieces
@@ -49,7 +57,9 @@ def _joined(one: Piece, other: Piece) -> Piece:
 
 def _readings(part: Job, *, apptainer: bool) -> Iterator[Invocation]:
     for reading in (*part.commands, *part.hidden):
-        yield from (inner for inner in reading.chain() if _is_docker(inner) or (apptainer and _is_pyxis(inner)))
+        for inner in reading.chain():
+            if _is_docker(inner) or (_is_pyxis(inner) if apptainer else is_native(inner)):
+                yield inner
 
 
 def _is_docker(inner: Invocation) -> bool:
@@ -60,28 +70,27 @@ def _is_pyxis(inner: Invocation) -> bool:
     return inner.program == "srun" and any(OPTION.match(o.name) for o in inner.options)
 
 
-def _moved(
-    part: Job, reading: Invocation, source: Source, target: Target, images: Images, found: list[tuple[Job, Invocation]]
-) -> Moving:
-    direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
-    if not _is_docker(reading):
-        moving = Moving(
-            reading, Verb("", {}, ()), source, target, part.constants, direct, images, [r for _, r in found]
-        )
-        move_step(moving)
-        return _checked(moving, part)
+def _verb(reading: Invocation) -> Verb:
     known = reading.table.verbs.get(reading.verb) if reading.table else None
-    verb = known or Verb(reading.verb, {}, ())
-    moving = Moving(reading, verb, source, target, part.constants, direct, images, [r for _, r in found])
+    return known or Verb(reading.verb, {}, ())
+
+
+def _move(moving: Moving, job: Job) -> None:
+    """The command by its tool, or what is in the way of that."""
+    reading, verb = moving.reading, moving.verb
     uncertain = next((o.spelled for o in reading.options if o.row is None), "")
-    if reading.table is not None and reading.table.family == "enroot":
+    if _is_pyxis(reading):
+        move_step(moving)
+    elif is_native(reading):
+        move_native(moving, job)
+    elif reading.table is not None and reading.table.family == "enroot":
         move_enroot(moving)
-    elif known is not None and known.form not in VERBS:
+    elif reading.table is not None and reading.verb not in reading.table.verbs:
+        moving.obstacles.append(f"`{reading.program} {reading.verb}` is in no table")
+    elif verb.form not in VERBS:
         leave(moving)
     elif uncertain:
         moving.obstacles.append(f"no table knows {uncertain}")
-    elif known is None:
-        moving.obstacles.append(f"`{reading.program} {reading.verb}` is in no table")
     elif not reading.program_word.editable or reading.strays:
         moving.obstacles.append("its words are not certain")
     else:
@@ -90,7 +99,6 @@ def _moved(
         moving.tidy()
         VERBS[verb.form](moving)
         moving.tidy_lines()
-    return _checked(moving, part)
 
 
 def _checked(moving: Moving, part: Job) -> Moving:

@@ -66,6 +66,8 @@ class Moving:
     runtime: set[str] = field(default_factory=set)  # what the options ask of it: init, read_only, ipc, pid, stdin, …
     carried: list[str] = field(default_factory=list)  # options that later `exec`s of an instance repeat
     name: str = ""
+    mounts: list[str] = field(default_factory=list)  # of a step of pyxis, as they are written
+    step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
     starter: Invocation | None = None  # the command that starts the container which this one is about
     decision: str = ""
 
@@ -81,7 +83,7 @@ class Moving:
     @property
     def is_tool(self) -> bool:
         """Whether it is a container tool, and not srun with the options of pyxis."""
-        return self.reading.table is not None and bool(self.reading.table.family)
+        return self.reading.table is not None and self.reading.table.kind == "container"
 
     def key_of(self, option: Option) -> Key:
         """By which an option's item is known."""

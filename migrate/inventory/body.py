@@ -52,7 +52,7 @@ def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range],
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
         return
     damaged = layout.is_damaged(node.start_byte, node.end_byte)
-    removable = bool(table is None or table.family or table.kind in {"module", "source"} or "payload" in table.operands)
+    removable = bool(table is None or table.kind in {"module", "source", "container"} or "payload" in table.operands)
     command = layout.shell_command(node, ranges, word, editable=not damaged, removable=removable)
     readings = interpret(command, c.variables, c.commands_known)
     if not damaged and _matters(readings) and not layout.agrees(node, ranges, assignments):

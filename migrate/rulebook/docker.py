@@ -16,7 +16,7 @@ from migrate.rulebook.context import Context, once
 def _piece(c: Context) -> Piece | None:
     """What becomes of the item; None where it is no word of such a command."""
     item = c.item
-    if item is None or not (item.family or is_of_header(item) or _is_step(item)):
+    if item is None or not (item.family or is_of_header(item) or _is_step(item) or _is_native(item)):
         return None
     if "moved" not in c.moved:
         c.moved["moved"] = move(c.job, c.source, c.target)
@@ -28,6 +28,10 @@ def _is_step(item: Item) -> bool:
     if item.program != "srun" or item.place != "command":
         return False
     return item.kind != "directive" or OPTION.match(item.name) is not None
+
+
+def _is_native(item: Item) -> bool:
+    return item.program in {"singularity", "apptainer"} and item.place == "command"
 
 
 def _outcome(c: Context) -> str | None:
