@@ -31,14 +31,15 @@ class Plan:
     safe_only: bool = False
     annotate: bool = False
     rehearse: bool = True  # try the output in a second run; `scan` does so only where something was not understood
-    _by_site: dict[str, Index] = field(default_factory=dict, init=False, compare=False)
+    _concerned: dict[tuple[str, str], Index] = field(default_factory=dict, init=False, compare=False)
     _tables: dict[str, dict[str, Mapping[str, str]]] = field(default_factory=dict, init=False, compare=False)
 
-    def rules_for(self, site: Site) -> Index:
-        """The rules that have anything to say between this site and the target."""
-        if site.id not in self._by_site:
-            self._by_site[site.id] = Index([r for r in self.rulebook.rules if r.concerns(site, self.target)])
-        return self._by_site[site.id]
+    def rules_for(self, site: Site, target: Target) -> Index:
+        """The rules that have anything to say between this site and the target, as jobs of one partition find it."""
+        key = (site.id, target.runtime)
+        if key not in self._concerned:
+            self._concerned[key] = Index((n, r) for n, r in enumerate(self.rulebook.rules) if r.concerns(site, target))
+        return self._concerned[key]
 
     def tables_for(self, site: Site) -> dict[str, Mapping[str, str]]:
         """What rules have looked up so far between this site and the target."""
@@ -91,9 +92,8 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
 def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
     schedulers = plan.rulebook.tables.schedulers
     tables = plan.tables_for(site)
-    contexts = [Context(scope, site, plan.target, source, schedulers, tables) for scope in job.scopes()]
-    rules = plan.rules_for(site)
-    asked = [(place, scope, rule) for scope, c in enumerate(contexts) for place, rule in rules.about(c.job)]
+    contexts = [Context(scope, site, plan.target, source, schedulers, tables).in_partition() for scope in job.scopes()]
+    asked = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c.job)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         asked.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in asked for finding in rule.findings(contexts[scope])]

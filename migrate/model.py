@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -529,6 +529,7 @@ class Partition:
     test: bool = False  # for short test jobs
     default_memory_per_gpu: int | None = None
     replaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    runtime: str | None = None  # what starts containers on its nodes, where that is not the target's
 
 
 @dataclass(frozen=True, slots=True)
@@ -617,6 +618,11 @@ class Target:
     mail: bool | None = None  # whether Slurm can send mail
     architecture: str | None = None  # of the nodes: x86_64, aarch64
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def on(self, partition: str) -> Target:
+        """The target as a job of this partition finds it: with the partition's own runtime."""
+        own = self.partitions.get(partition)
+        return self if own is None or own.runtime in {None, self.runtime} else replace(self, runtime=own.runtime)
 
 
 # ------------------------------------------------------------------------------------------------ deciding

@@ -165,6 +165,7 @@ def _partition(name: str, data: Mapping[str, Any]) -> Partition:
         test=data.get("test", False),
         default_memory_per_gpu=_size(data.get("default_memory_per_gpu")),
         replaces={k: tuple(v) for k, v in data.get("replaces", {}).items()},
+        runtime=data.get("runtime"),
     )
 
 

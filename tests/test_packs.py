@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ import pytest
 from migrate import profiles
 from migrate.config import read_config
 from migrate.describe import Answers, check_target, target_file
-from migrate.engine import run
-from migrate.model import SifmigrateError, Source
+from migrate.engine import Plan, run
+from migrate.model import Result, SifmigrateError, Source
 from migrate.profiles import merged
 from migrate.rulebook.load import fault, rules_folder
 from migrate.workshop import make_plan
 
+Migrate = Callable[..., Result]
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
@@ -334,6 +336,45 @@ def test_a_written_target_is_good_and_migrates(tmp_path: Path) -> None:
     assert check_target(str(file))[0] == []
     result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -p gtest -t 5\n"), make_plan(str(file)))
     assert result.output == b"#!/bin/bash\n#SBATCH -p gpu -t 5\n"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """For a target of which one partition has pyxis: one plan, as a run over many scripts has it."""
+    file = tmp_path_factory.mktemp("mixed") / "mixed.yaml"
+    file.write_text(
+        "id: mixed\nextends: slinky\ndefault_partition: cpu\n"
+        "partitions: {slinky: null, cpu: {}, gpu: {runtime: pyxis, replaces: {taiwania2: [gp1d]}}}\n"
+    )
+    return make_plan(str(file), site="taiwania2")
+
+
+PYXIS = "srun --no-container-mount-home --container-image=ubuntu:22.04 ls"
+APPTAINER = "srun singularity exec --contain docker://ubuntu:22.04 ls"
+
+
+@pytest.mark.parametrize(
+    ("header", "step", "becomes"),
+    [
+        pytest.param("-N 1", APPTAINER, APPTAINER, id="the default partition"),
+        pytest.param("-p gpu", PYXIS, PYXIS, id="pyxis stays pyxis"),
+        pytest.param("-p gp1d", APPTAINER, PYXIS, id="the partition that stands for the old one"),
+        pytest.param("-p cpu", PYXIS, "srun singularity exec --nv --no-home docker://ubuntu:22.04 ls", id="named"),
+        pytest.param("-p gpu", APPTAINER, PYXIS, id="another job of the same run"),
+    ],
+)
+def test_the_partition_of_a_job_says_how_its_containers_start(
+    header: str, step: str, becomes: str, mixed: Plan, migrate_text: Migrate
+) -> None:
+    result = migrate_text(f"#!/bin/bash\n#SBATCH {header} --mem=1G -t 5\n{step}\n", plan=mixed)
+    assert result.fault == ""
+    assert result.output.decode().splitlines()[-1] == becomes
+
+
+def test_each_job_of_a_file_has_the_runtime_of_its_own_partition(mixed: Plan, migrate_text: Migrate) -> None:
+    inner = f"#!/bin/bash\n#SBATCH -p gpu -t 5 --mem=1G\n{APPTAINER}\n"
+    result = migrate_text(f"#!/bin/bash\n#SBATCH -p cpu -t 5\nsbatch <<'EOF'\n{inner}EOF\n{APPTAINER}\n", plan=mixed)
+    assert [line for line in result.output.decode().splitlines() if line.startswith("srun")] == [PYXIS, APPTAINER]
 
 
 def test_a_target_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migrate.containers import Key, Piece
 from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
@@ -30,6 +30,15 @@ class Context:
     moved: dict[str, Mapping[Key, Piece]] = field(default_factory=dict)  # the same: its container commands
     verdicts: dict[str, Verdicts] = field(default_factory=dict)  # the same: what of it the target cannot give
 
+    def in_partition(self) -> Context:
+        """The same with the target as the job's partition has it."""
+        if all(p.runtime is None for p in self.target.partitions.values()):
+            return self
+        asked = next((i.value or "" for n in _QUEUES if (i := self.job.item(n))), "").split(",")[0].partition("@")[0]
+        name = replaced(self).get(asked, asked)
+        known = name if name in self.target.partitions else self.target.default_partition
+        return replace(self, target=self.target.on(known))
+
     def about(self, item: Item) -> Context:
         """The same with one item in view; cheaper than dataclasses.replace, and made for every item of a rule."""
         return Context(
@@ -49,6 +58,7 @@ class Context:
         )
 
 
+_QUEUES = ("--partition", "-q")  # of Slurm; of Grid Engine and PBS
 Fact = Callable[[Context], "str | None"]
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from migrate.model import Job
 from migrate.rulebook.rule import Rule
 
 
 class Index:
-    """Rules in rulebook order, by the kind and the names of the items that they are about."""
+    """Rules by the kind and the names of the items that they are about, each with its place in the rulebook."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = tuple(rules)
+    def __init__(self, rules: Iterable[tuple[int, Rule]]) -> None:
+        self._rules = dict(rules)
         self._always: list[int] = []
         self._by_kind: dict[str, list[int]] = defaultdict(list)  # whatever the item's name
         self._by_name: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for number, rule in enumerate(rules):
+        for number, rule in self._rules.items():
             if rule.kind is None:
                 self._always.append(number)
             elif not rule.names:

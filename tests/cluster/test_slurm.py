@@ -364,7 +364,7 @@ N=$((NHOSTS * 2))
 mpirun -np $N -npernode 2 -machinefile $SGE_JOB_HOSTLIST --bind-to none -x PATH -x OMP_NUM_THREADS=3 --mca plm rsh \\
   bash -c 'echo $SLURMD_NODENAME $OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE, $OMP_NUM_THREADS threads, $PMI_FD'
 """
-    readiness, said = run_from_grid_engine("step", script, "mpi: pmi2\n", cluster=cluster)
+    readiness, said = migrated_run("step", script, "mpi: pmi2\n", cluster=cluster)
     lines = sorted(line.rpartition(", ")[0] for line in said.splitlines())
     assert lines == [f"n{1 + rank // 2} {rank} of 4, 3 threads" for rank in range(4)]
     assert all(line.rpartition(", ")[2].isdecimal() for line in said.splitlines()), "pmi2 gives each process a pipe"
