@@ -246,12 +246,15 @@ def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]
 
 
 def _with_blanks(source: Source, span: Span) -> Span:
-    """A word of a command line with the blanks before it, or behind it where it is the first of a list."""
+    """A word of a command line with the blanks before it, or behind it where it is the first of a list.
+
+    One that has a continued line for itself takes the line along.
+    """
     start, end = span
     line = source.data.rfind(b"\n", 0, start) + 1
     below = _REST_OF_LINE.match(source.data, end)
     if below and source.data[:line].endswith(_CONTINUED) and not source.data[line:start].strip(b" \t"):
-        return Span(line, below.end())  # a line of its own in a command of several lines
+        return Span(line, below.end())
     while start and source.data[start - 1 : start] in _BLANK:
         start -= 1
     while start == span.start and source.data[start - 1 : start] in _OPENING and source.data[end : end + 1] in _BLANK:

@@ -284,6 +284,13 @@ _OWN_PATH = re.compile(r"(?:~|\$HOME|\$\{HOME\}|\.{1,2})/\S+|[\w.-]+(?:/[\w.-]+)
 _BINDS = re.compile(rb"(?:SINGULARITY|APPTAINER)_(?:BIND|BINDPATH|MOUNT|HOME)=")
 
 
+def _sees_devices(c: Context) -> str | None:
+    """Yes where the container has the node's /dev by itself."""
+    readings = _readings(c)
+    apart = ("--contain", "--containall", "--compat", "--no-mount")
+    return "yes" if readings and not any(_has(r, *apart) for r in readings) else None
+
+
 def _several_tasks(c: Context) -> str | None:
     """What makes several tasks of the job run at once; None where one does, as far as the directives say."""
     for item in c.job.by_kind.get("directive", ()):
@@ -373,6 +380,7 @@ CONTAINERS: Mapping[str, Callable[[Context], str | None]] = {
     "installs": _installs,
     "cuda_extension": _extension,
     "hidden_path": _hidden,
+    "sees_devices": _sees_devices,
     "several_tasks": _several_tasks,
     "made_overlay": _made_overlay,
     "new_group": _new_group,

@@ -17,6 +17,7 @@ from migrate.rulebook.foreign import FOREIGN
 from migrate.rulebook.launchers import LAUNCHERS
 from migrate.rulebook.names import NAMES
 from migrate.rulebook.nodes import NODES
+from migrate.rulebook.servers import SERVERS
 from migrate.values import memory
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
@@ -213,5 +214,6 @@ FACTS: dict[str, Fact] = {
     **LAUNCHERS,
     **NODES,
     **NAMES,
+    **SERVERS,
 }
-OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis"))
+OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis", "server"))
