@@ -439,11 +439,13 @@ class Setting:
     reason: str
     carries: bool = False  # the rest of the name is the variable that is set in the container
     names: tuple[str, ...] = ()  # instead of a prefix
-    picks: str = ""  # what its value chooses on the network: devices, interfaces, gid, policy
-    says: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # role -> values that have it: needs-rdma, …
+    picks: str = ""  # what its value chooses on the network: devices, interfaces, gid
+    says: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # role -> its values
 
-    def role(self, value: str | None) -> str:
-        """What the setting does to a job on another network; empty where it binds it to none."""
+    def role(self, value: str | None, *, constant: bool) -> str:
+        """What the setting does to a job on another network; `varies` where only the job knows, empty for nothing."""
+        if self.says and value and not constant:
+            return "varies"
         return self.picks or next((role for role, texts in self.says.items() if value and texts.fullmatch(value)), "")
 
 

@@ -125,3 +125,54 @@ def test_every_row_names_a_rule_and_stands_once() -> None:
     ids = {r.id for r in plan().rulebook.rules}
     assert {row["unknown"] for row in ROWS} <= {*ids, "kept"}
     assert len({shown(row) for row in ROWS}) == len(ROWS)
+
+
+# --------------------------------------------------------------------------------------- a network that is stated
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "no_rdma": {"fabric": "none", "interfaces": ("eth0",), "devices": ()},
+    "rdma": {"fabric": "rdma", "interfaces": ("eth0",), "devices": ("mlx5_10", "mlx5_11")},
+}
+# In the value of an option that stays, nothing is changed: the setting is told.
+STUCK = SPLITS_AT_COMMAS | {"docker -e"}
+
+
+def on_network(text: str, network: str, site: str | None = None) -> Result:
+    target = replace(plan(site).target, **NETWORKS[network])
+    return run(Source("job.sh", text.encode()), replace(plan(site), target=target))
+
+
+def decided(result: Result) -> dict[str, bool]:
+    """The rules that speak of a setting on a stated network, and whether they changed it."""
+    return {
+        o.finding.rule: o.applied
+        for o in result.outcomes
+        if o.finding.rule in {"drop-network-pin", "rename-network", "look-at-network"}
+    }
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("place", PLACES)
+def test_each_row_fits_a_stated_network_or_is_made_to(place: str, network: str) -> None:
+    for row, text in scripts(place):
+        wanted = str(row.get(network, "kept"))
+        result = on_network(text, network, SITES.get(place))
+        where = f"{shown(row)} in {place} with {network}"
+        if wanted == "kept":
+            assert decided(result) == {}, where
+        elif place in STUCK:
+            assert decided(result) == {"look-at-network": False}, where
+        elif wanted == "goes":
+            assert decided(result) == {"drop-network-pin": True}, where
+            assert row["setting"].removeprefix(PREFIX) not in result.output.decode(), where
+        else:
+            assert decided(result) == {"rename-network": True}, where
+            assert result.output.decode() == script(place, {**row, "value": wanted}), where
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_value_that_only_the_job_knows_is_told(network: str) -> None:
+    for row in ROWS:
+        if row.keys() & NETWORKS.keys():
+            text = f'#!/bin/bash\nexport {row["setting"]}="$(cat ~/net)"\nsrun singularity exec a.sif ./solver\n'
+            assert decided(on_network(text, network)) == {"look-at-network": False}, row["setting"]

@@ -236,7 +236,7 @@ def take_setting(  # noqa: PLR0913 - a setting is all of these
             constant=value is None or value.constant,
             editable=value is None or value.editable,
             reason=known.reason,
-            family=known.role(text),
+            family=known.role(text, constant=value is None or value.constant),
             holder=gone if isinstance(gone, Holder) else None,
             remove=gone if isinstance(gone, Span) else None,
         )

@@ -26,7 +26,7 @@ def _network(c: Context) -> str | None:
 def _verdict(item: Item, target: Target) -> str | None:
     if not item.family:
         return None
-    if not item.constant and item.family != "policy":
+    if not item.constant:
         return "look"
     verdict = _of_name(item, target) if item.family in _KNOWN else _of_role(item.family, target)
     stuck = item.place not in _GOES_ALONE or (item.place != "option" and item.holder is None and item.remove is None)
@@ -61,8 +61,11 @@ def _fits(item: Item, value: str, target: Target) -> bool:
     names = _KNOWN[item.family](target)
     if item.family == "gid":
         return value in {*names, "-1", "auto"}
-    if value == "all" or value.startswith("^"):  # what is kept out does no harm
+    if value == "all":
         return True
+    if value.startswith("^"):  # what is kept out does no harm, as long as something is left
+        out = tuple(value.lstrip("^=").split(","))
+        return any(not name.startswith(out) for name in names) or not names
     if item.name == "UCX_NET_DEVICES":
         names = (*names, *target.interfaces)  # also those over which it speaks TCP
     exact = value.startswith("=") or not item.name.startswith("NCCL_")
