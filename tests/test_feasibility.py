@@ -59,6 +59,8 @@ def told(result: Result) -> list[str]:
         "#SBATCH --time=${HOURS}:00:00\nhostname",
         "#SBATCH --nodes=$N --ntasks-per-node=8 --ntasks=64\nhostname",
         "#SBATCH -N 2\nsrun --gres=gpu:$N ./x",
+        "#SBATCH -N 1\nsrun --exclusive --mem-per-cpu=16G -n 1 ./x",
+        "#SBATCH -N 1 -t 60\nsrun -t 4-0 ./x",
         "#SBATCH -n 1\n#SBATCH hetjob\n#SBATCH --gres=gpu:8\nhostname",
         "#SBATCH --partition=nosuch --gres=gpu:8\nhostname",
         "sbatch --gres=gpu:8 job.sh",

@@ -216,4 +216,4 @@ FACTS: dict[str, Fact] = {
     **NAMES,
     **SERVERS,
 }
-OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis", "server"))
+OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis", "server", "exceeds"))

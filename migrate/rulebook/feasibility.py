@@ -11,7 +11,7 @@ from migrate.rulebook.context import Context, Verdicts, once, replaced
 from migrate.rulebook.foreign import FOREIGN, live_dialect, translation
 from migrate.rulebook.limits import Excess, Request, Wish, excesses, fitting, idle_gpus
 
-_STEP_ALONE = ("--time", "--array", "--partition")  # what a step does not ask the partition for
+_OF_STEP = ("--time", "--array", "--partition", "--exclusive")  # what they say of a step concerns no partition
 _OUTPUTS = frozenset({"--output", "--error"})
 _SUBMITTING = frozenset({"sbatch", "salloc", "srun"})
 
@@ -62,7 +62,7 @@ def _translated(c: Context) -> dict[str, Wish]:
 def _of_line(c: Context, wishes: dict[str, Wish], header: Mapping[str, Wish]) -> Request:
     program = next(iter(wishes.values())).item.program
     if program == "srun" and c.job.insert_at is not None:
-        step = {name: wish for name, wish in wishes.items() if name not in _STEP_ALONE}
+        step = {name: wish for name, wish in wishes.items() if name not in _OF_STEP}
         nodes = {"--nodes": header["--nodes"]} if "--nodes" in header and "--nodes" not in step else {}
         return Request(nodes | step, *_partitions(c, header))
     if program == "sbatch" and not wishes.keys() & {"--partition", "--wrap"}:
@@ -101,6 +101,9 @@ def _states(p: Partition) -> bool:
 
 def _judged(c: Context) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
     for request in requests(c):
+        if len(request.partitions) == 1:
+            idle = idle_gpus(request.wishes, c.target.partitions[request.partitions[0]])
+            yield from [(("idle", id(idle[0])), (idle[1], ""))] if idle else []
         found = {name: list(excesses(request, c.target.partitions[name], c.target)) for name in request.partitions}
         refusing = [name for name, each in found.items() if each]
         if not refusing:
@@ -147,16 +150,8 @@ def output_of(c: Context, item: Item) -> str:
     return next((w.value for w in _header(c).values() if w.item is item and w.name in _OUTPUTS), "")
 
 
-def _idle_gpus(c: Context) -> str | None:
-    """What the item asks for where the job has its node for itself, and at most half of its GPUs."""
-    header = _header(c) if c.item is not None and c.item.place == "header" else {}
-    names, _ = _partitions(c, header) if header else ((), True)
-    partition = c.target.partitions[names[0]] if len(names) == 1 else None
-    found = idle_gpus(header, partition) if partition is not None else None
-    return found[1] if found is not None and found[0] is c.item else None
-
-
 FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
+    "exceeds": once(lambda c: "yes" if _verdicts(c) else None),
     "too_long": partial(_excess, "time"),
     "too_many_nodes": partial(_excess, "nodes"),
     "too_many_gpus": partial(_excess, "gpus"),
@@ -167,7 +162,7 @@ FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
     "array_too_high": partial(_excess, "array"),
     "too_small_partition": partial(_excess, "partly"),
     "gpu_types": once(lambda c: ", ".join(gpu_types(c)) or None),
-    "idle_gpus": _idle_gpus,
+    "idle_gpus": partial(_excess, "idle"),
     "fitting_partition": _fitting,
     "shorter_time_limit": shorter_time_limit,
 }

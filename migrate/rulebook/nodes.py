@@ -30,6 +30,8 @@ _MONTHLY = re.compile(r"(?:pytorch|tensorflow|mxnet|nvcr\.io/nvidia/\w+)[:_-](1[
 def _too_old_cuda(c: Context) -> str | None:
     """The CUDA that an image or a module names, where it knows no GPU of the job's partition; None where it may."""
     item = c.item
+    if not any(p.gpu_type for p in c.target.partitions.values()):
+        return None
     text = (item.value or "").lower() if item else ""
     cuda, month = _version(_CUDA, text), _version(_MONTHLY, text)
     if item is None or (cuda is None and month is None):
