@@ -176,6 +176,8 @@ def _left(moving: Moving) -> dict[Key, Piece]:
 
 def _suggestion(moving: Moving) -> str:
     """The command as it would be written, where it stands in one place; without what has no translation."""
+    if moving.instead:
+        return moving.instead
     span = moving.reading.command.span
     edits = sorted({e for p in moving.pieces.values() for e in p.edits}, key=lambda e: (e.start, e.end))
     gone = [key[0] for key, p in moving.pieces.items() if p.removes]

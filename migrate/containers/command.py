@@ -70,6 +70,7 @@ class Moving:
     step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
     starter: Invocation | None = None  # the command that starts the container which this one is about
     decision: str = ""
+    instead: str = ""  # what a person would write for it, where that is no change of its words
 
     @property
     def key(self) -> Key:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
-from migrate.containers.images import address, why_not
+from migrate.containers.images import address, file_name, why_not
 from migrate.containers.to_pyxis import start_by_srun
-from migrate.model import Edit, Invocation, Word
+from migrate.model import Edit, Invocation, Source, Span, Word
 
 Convert = Callable[[Moving], None]
 
@@ -31,7 +31,8 @@ def run(m: Moving) -> None:
     ):
         m.lead.append("--nv")
     if detached:
-        if not m.name:
+        if not m.name and not _name_by_variable(m):
+            m.name = "NAME"
             m.obstacles.append(
                 "it goes on in the background without a name: give it one (--name), or write `&` behind it and `wait`"
             )
@@ -51,6 +52,55 @@ def run(m: Moving) -> None:
     if not detached and m.reading.command.heredoc is None:
         _close_input(m)
     m.command(new, image)
+
+
+def _name_by_variable(m: Moving) -> bool:
+    """`ID=$(docker run -d …)`: the instance is called by a name that the variable holds instead of an id.
+
+    Only where every use of the variable is a word of a command of Docker that has a form for instances.
+    """
+    found = _id_variable(m.source, m.reading)
+    if found is None or not m.direct:
+        return False
+    name, opening, closing = found
+    uses = [u.span() for u in re.finditer(rf"\$\{{?[#!]?{name}\b".encode(), m.source.data)]
+    words = [
+        w.span
+        for o in m.others
+        if o.verb in {"exec", "stop", "kill", "rm", "logs"} and o.program == m.reading.program
+        for w in o.operands[:1]
+        if w.variable == name
+    ]
+    if not all(any(w.start <= start and end <= w.end for w in words) for start, end in uses):
+        return False
+    m.name = f'"${name}"'
+    m.notes.append(f"the instance has the name that {name} holds")
+    after = f"{name.lower()}_$SLURM_JOB_ID && ".encode()
+    m.put(Edit(opening.start, b"$(", after), Edit(closing.start, b")", b""))
+    return True
+
+
+def _id_variable(source: Source, reading: Invocation) -> tuple[str, Span, Span] | None:
+    """The variable that gets the id of a container by a statement of its own, once; and where `$(` and `)` stand."""
+    start, end = reading.program_word.span.start, reading.command.span.end
+    before, after = _GETS.search(source.data, 0, start), _ENDS.match(source.data, end)
+    if before is None or before.end() != start or after is None:
+        return None
+    name = before["name"].decode()
+    above = source.data[: before.start()]
+    elsewhere = re.search(
+        rf"\b(?:export|declare|readonly|typeset|read|mapfile|unset)\b[^\n]*\b{name}\b".encode(), source.data
+    )
+    nested = elsewhere or len(_OPENS.findall(above)) != len(_CLOSES.findall(above))
+    if nested or len(re.findall(rf"(?<![\w$]){name}=".encode(), source.data)) != 1:
+        return None
+    return name, Span(*before.span("opening")), Span(end, end + 1)
+
+
+_GETS = re.compile(rb"(?m)^(?P<name>[A-Za-z_]\w*)=(?P<opening>\$\()[ \t]*\Z")
+_ENDS = re.compile(rb"\)[ \t]*(?=[\n;#]|&&|\|\||\Z)")
+_OPENS = re.compile(rb"(?m)(?:^|[;\s])(?:do|then|\{|\(|case)(?=\s)")
+_CLOSES = re.compile(rb"(?m)(?:^|[;\s])(?:done|fi|\}|\)|esac)(?=[\s;]|\Z)")
 
 
 def _close_input(m: Moving) -> None:
@@ -183,6 +233,9 @@ def exec_(m: Moving) -> None:
 def _starter(m: Moving, name: Word) -> Invocation | None:
     """The `docker run -d` that starts the container of this name."""
     for other in m.others:
+        by_id = _id_variable(m.source, other) if name.variable else None
+        if by_id is not None and by_id[0] == name.variable and other.verb == "run":
+            return other
         forms = {o.row.form: o for o in other.options if o.row is not None}
         named = forms.get("instance_name")
         if (
@@ -242,6 +295,35 @@ def pull(m: Moving) -> None:
         m.command("pull", None)
 
 
+def build(m: Moving) -> None:
+    """`docker build`: nothing builds in a job; which definition file stands for it, and what its image is called."""
+    options = {o.name: m.value(o.value) for o in m.reading.options if o.value is not None}
+    tag = options.get("--tag", "")
+    folder = m.value(m.reading.operands[0]) if m.reading.operands else "."
+    if answer := m.images.answer(tag):
+        m.remove(f"{tag} is {answer} here")
+        return
+    if "://" in folder or folder.startswith(("git@", "-")):
+        m.obstacles.append(
+            "no Docker on the nodes: fetch the folder that it builds from; `sifmigrate recipe Dockerfile` makes a "
+            "definition file, for `apptainer build` in that folder"
+        )
+        return
+    file = options.get("--file") or f"{folder.rstrip('/')}/Dockerfile".removeprefix("./")
+    sif = file_name(tag) if tag and not re.search(r"[$`]", tag) else "NAME.sif"
+    arguments = " ".join(
+        f"--build-arg {m.written(o)}" for o in m.reading.options if o.name == "--build-arg" and o.value
+    )
+    recipe = " ".join(filter(None, [f"sifmigrate recipe {file}", arguments, f"-o {sif[:-4]}.def"]))
+    m.decision = f"image:{tag}" if tag else ""
+    m.obstacles.append(
+        f"no Docker on the nodes: build the image once, outside of the job: `{recipe}` makes the definition file, of "
+        f"which `{m.target.command} build {sif} {sif[:-4]}.def` in the folder {folder} makes the image"
+        + (f"; commands that name {tag} get it by `answers: {{image: {{{tag}: /FOLDER/{sif}}}}}`" if tag else "")
+    )
+    m.instead = f"{m.target.command} build {sif} {sif[:-4]}.def"
+
+
 def login(m: Moving) -> None:
     if m.reading.operands:
         own = m.reading.operands[0].origin or m.reading.operands[0]
@@ -284,6 +366,7 @@ def leave(m: Moving) -> None:
 VERBS: Mapping[str, Convert] = {
     "run": run,
     "exec": exec_,
+    "build": build,
     "pull": pull,
     "login": login,
     "stop": stop,
