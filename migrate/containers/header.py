@@ -66,6 +66,8 @@ def move_header(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
         command = f"srun … {start(m, image)} COMMAND" if "srun" in _programs(job) else f"exec {start(m, image)} {again}"
         why = "; ".join(dict.fromkeys(m.obstacles))
         return {first: Piece("open", why, decision=m.decision, suggestion=command if image else "")}
+    if len(options) < len(m.reading.options):
+        m.looks.append("of several --container-mounts pyxis may have taken the last alone; here all count")
     m.lead.append('--bind "$0"')
     line = f'[ -n "${{SINGULARITY_CONTAINER:-}}" ] || exec {start(m, image)} {again}'
     said = [f"the script starts itself in {image}, by its first command", *m.notes, *m.looks]

@@ -266,8 +266,9 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     m.pieces[m.image_key(image if is_native(m.reading) else own)] = Piece(
         "done", f"{m.value(image)}: the image of the step", (edit, after)[: 1 + bool(m.after_image)]
     )
-    lead = ["--container-entrypoint"] if entry_point else []
-    lead += [f"--container-mounts={','.join(m.mounts)}"] if m.mounts else []  # of two such options pyxis takes the last
+    lead = ["--input=none"] if m.tail else []  # srun would read what a loop around it reads
+    lead += ["--container-entrypoint"] if entry_point else []
+    lead += [f"--container-mounts={','.join(m.mounts)}"] if m.mounts else []  # of several it may take the last alone
     front = _variables(m, outer, lead, inner=inner)
     words = " ".join([*front, *([] if inner else [m.step or "srun"]), *lead, *dict.fromkeys(m.lead)])
     data = m.source.data

@@ -45,6 +45,7 @@ def run(m: Moving) -> None:
     image = m.reading.operands[0]
     _image(m, image)
     if m.target.runtime == "pyxis":
+        _close_input(m)
         start_by_srun(m, new, image)
         return
     if not m.cwd:
