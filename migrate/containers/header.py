@@ -54,7 +54,7 @@ def move_header(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
         return {}
     m = _moving(items, source, target)
     options = {o.name: o for o in m.reading.options}
-    m.obstacles += _uncertain(items)
+    m.obstacles += _uncertain(items, expands=job.text.expands)
     if not m.obstacles:
         take_options(m, m.reading.options)
     image = _image(m, options)
@@ -94,7 +94,7 @@ def _moving(items: list[Item], source: Source, target: Target) -> Header:
     return Header(reading, Verb("", {}, ()), source, target, {}, direct=False, images=Images.of(target, ()), others=[])
 
 
-def _uncertain(items: list[Item]) -> Iterator[str]:
+def _uncertain(items: list[Item], *, expands: bool) -> Iterator[str]:
     """Why it is not certain what the header says."""
     for item in items:
         if not item.editable:
@@ -102,7 +102,8 @@ def _uncertain(items: list[Item]) -> Iterator[str]:
         elif item.value is None and item.name in _WITH_VALUE:
             yield f"{item.name} has no value"
         elif "$" in (item.value or "") and item.name != "--container-image":
-            yield f"{item.name}={item.value}: sbatch expands no variables, so that pyxis found no such place"
+            known = "it is known only where the script around writes it" if expands else "sbatch expands no variables"
+            yield f"{item.name}={item.value}: {known}"
 
 
 _WITH_VALUE = frozenset(
