@@ -10,8 +10,10 @@ IMAGE=$LAB/box.sif
 
 install_apptainer() {
   "$PREFIX/bin/singularity" --version >/dev/null 2>&1 && return
-  unpack apptainer squashfs-tools busybox-static patchelf
-  own_libraries "$PREFIX/usr/bin/apptainer" "$PREFIX/usr/bin/mksquashfs" "$LIB/apptainer/bin/starter"
+  unpack apptainer squashfs-tools squashfuse busybox-static patchelf
+  own_libraries "$PREFIX"/usr/bin/{apptainer,mksquashfs,unsquashfs,squashfuse_ll} "$LIB/apptainer/bin/starter"
+  # It looks for its helpers beside its starter first, and a node's PATH has none of them.
+  ln -s "$PREFIX"/usr/bin/{mksquashfs,unsquashfs,squashfuse_ll} "$LIB/apptainer/bin/"
   # Debian's build finds its prefix from where it stands, but `apptainer` takes PREFIX/usr for it and its starter
   # PREFIX/usr/lib: both are led to PREFIX/etc and PREFIX/var.
   ln -s ../etc ../var "$PREFIX/usr/"
