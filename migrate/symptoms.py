@@ -22,7 +22,7 @@ _REACH = 300  # characters that a placeholder may stand for
 _LONG = 4000  # characters: in more than that every word stands somewhere
 _RARE = 5  # texts, at most, that have a word which says something by itself
 _SHARE, _WEIGHT = 0.7, 6.0  # how much of the words must be common to both, and how much they must say
-_EMPTY = re.compile(r"an|and|are|as|be|by|for|has|in|is|it|of|that|the|to|was|with")  # words that say nothing
+_EMPTY = re.compile(r"all|an|and|are|as|be|by|for|has|in|is|it|of|that|the|to|was|with")  # words that say nothing
 _NEAREST, _TELLING = 3, 3.0  # how many texts are shown, and how much they must have in common
 
 

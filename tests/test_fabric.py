@@ -147,7 +147,7 @@ def decided(result: Result) -> dict[str, bool]:
     return {
         o.finding.rule: o.applied
         for o in result.outcomes
-        if o.finding.rule in {"drop-network-pin", "rename-network", "look-at-network"}
+        if o.finding.rule in {"drop-network-pin", "rename-network", "unsuited-network-setting"}
     }
 
 
@@ -161,7 +161,7 @@ def test_each_row_fits_a_stated_network_or_is_made_to(place: str, network: str) 
         if wanted == "kept":
             assert decided(result) == {}, where
         elif place in STUCK:
-            assert decided(result) == {"look-at-network": False}, where
+            assert decided(result) == {"unsuited-network-setting": False}, where
         elif wanted == "goes":
             assert decided(result) == {"drop-network-pin": True}, where
             assert row["setting"].removeprefix(PREFIX) not in result.output.decode(), where
@@ -175,4 +175,4 @@ def test_a_value_that_only_the_job_knows_is_told(network: str) -> None:
     for row in ROWS:
         if row.keys() & NETWORKS.keys():
             text = f'#!/bin/bash\nexport {row["setting"]}="$(cat ~/net)"\nsrun singularity exec a.sif ./solver\n'
-            assert decided(on_network(text, network)) == {"look-at-network": False}, row["setting"]
+            assert decided(on_network(text, network)) == {"unsuited-network-setting": False}, row["setting"]
