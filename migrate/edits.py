@@ -43,6 +43,8 @@ def select(findings: Sequence[Finding], *, safe_only: bool, refuse: str = "") ->
         removes = {id(i) for i in finding.fix.removes} if finding.fix else set()
         if removes and removes <= removed:
             continue  # identical edits are made once, and the first rule has said why
+        if finding.fix is not None and id(finding.item) in removed:
+            continue  # nothing is left that could be changed
         twin = finding.fix is not None and bool(finding.fix.edits) and made.issuperset(finding.fix.edits)
         reason = refuse or (None if twin else _refusal(finding, claimed, safe_only=safe_only))
         if reason is None:
