@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
-from migrate.containers import Key, Piece
 from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
-from migrate.translation import Told, Translation
 
-Verdicts = Mapping[tuple[str, int], tuple[str, str]]  # kind and id of the item -> what is told, what would fit
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,7 @@ class Context:
     schedulers: Mapping[str, SchedulerTable]
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)  # looked up once for this site and target
     item: Item | None = None
-    programs: dict[str, list[str]] = field(default_factory=dict)  # what was found out once for the whole job
-    known: dict[Fact, str | None] = field(default_factory=dict)  # the same: facts that ask about no item
-    commands: dict[str, Mapping[int, Told]] = field(default_factory=dict)  # the same: options of its qsub lines
-    worked_out: dict[str, Translation] = field(default_factory=dict)  # the same: its directives under Slurm
-    moved: dict[str, Mapping[Key, Piece]] = field(default_factory=dict)  # the same: its container commands
-    verdicts: dict[str, Verdicts] = field(default_factory=dict)  # the same: what of it the target cannot give
+    known: dict[object, Any] = field(default_factory=dict)  # what was worked out once for the whole job
 
     def in_partition(self) -> Context:
         """The same with the target as the job's partition has it."""
@@ -41,37 +35,39 @@ class Context:
 
     def about(self, item: Item) -> Context:
         """The same with one item in view; cheaper than dataclasses.replace, and made for every item of a rule."""
-        return Context(
-            self.job,
-            self.site,
-            self.target,
-            self.source,
-            self.schedulers,
-            self.tables,
-            item,
-            self.programs,
-            self.known,
-            self.commands,
-            self.worked_out,
-            self.moved,
-            self.verdicts,
-        )
+        return Context(self.job, self.site, self.target, self.source, self.schedulers, self.tables, item, self.known)
 
 
 _QUEUES = ("--partition", "-q")  # of Slurm; of Grid Engine and PBS
 Fact = Callable[[Context], "str | None"]
+OF_JOB: set[object] = set()
 
 
-def once(fact: Fact) -> Fact:
-    """A fact that asks about the job and no item of it, worked out once a job."""
+def once(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
+    """The same for what asks about the job and no item of it, worked out once a job; as a fact it is asked first."""
 
-    def of_job(context: Context) -> str | None:
+    def of_job(context: Context) -> _T:
         known = context.known
-        if fact not in known:
-            known[fact] = fact(context)
-        return known[fact]
+        if work not in known:
+            known[work] = work(context)
+        found: _T = known[work]
+        return found
 
+    OF_JOB.add(of_job)
     return of_job
+
+
+def once_an_item(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
+    """The same, worked out once for each item, however many rules ask."""
+
+    def of_item(context: Context) -> _T:
+        known, key = context.known, (work, id(context.item))
+        if key not in known:
+            known[key] = work(context)
+        found: _T = known[key]
+        return found
+
+    return of_item
 
 
 def look_up(table: str, context: Context) -> Mapping[str, str]:

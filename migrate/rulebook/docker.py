@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from migrate.containers import Piece, move
+from migrate.containers import Key, Piece, move
 from migrate.containers.header import is_of_header, shell_of
 from migrate.containers.pyxis import OPTION
 from migrate.model import Fix, Item
@@ -18,9 +18,12 @@ def _piece(c: Context) -> Piece | None:
     item = c.item
     if item is None or not (item.family or is_of_header(item) or _is_step(item) or _is_native(item)):
         return None
-    if "moved" not in c.moved:
-        c.moved["moved"] = move(c.job, c.source, c.target)
-    return c.moved["moved"].get((item.span, item.kind, item.name))
+    return _moved(c).get((item.span, item.kind, item.name))
+
+
+@once
+def _moved(c: Context) -> Mapping[Key, Piece]:
+    return move(c.job, c.source, c.target)
 
 
 def _is_step(item: Item) -> bool:

@@ -45,10 +45,9 @@ def _gpus(c: Context) -> str | None:
     return None
 
 
+@once
 def _host_payloads(c: Context) -> list[str]:
-    if "host" not in c.programs:
-        c.programs["host"] = host_payloads(c.job, c.target)
-    return c.programs["host"]
+    return host_payloads(c.job, c.target)
 
 
 def host_payloads(job: Job, target: Target) -> list[str]:
@@ -216,4 +215,3 @@ FACTS: dict[str, Fact] = {
     **NAMES,
     **SERVERS,
 }
-OF_JOB = frozenset(FACTS[name] for name in ("payloads", "modules", "foreign_lines", "pyxis", "server", "exceeds"))

@@ -7,7 +7,7 @@ from functools import partial
 
 from migrate.model import Item, Job, Partition, Target
 from migrate.rulebook.asked import shorter_time_limit
-from migrate.rulebook.context import Context, Verdicts, once, replaced
+from migrate.rulebook.context import Context, once, replaced
 from migrate.rulebook.foreign import FOREIGN, live_dialect, translation
 from migrate.rulebook.limits import Excess, Request, Wish, excesses, fitting, idle_gpus
 
@@ -81,11 +81,12 @@ def _partitions(c: Context, wishes: Mapping[str, Wish]) -> tuple[tuple[str, ...]
 
 # ------------------------------------------------------------------------------------------------ verdicts
 
+Verdicts = Mapping[tuple[str, int], tuple[str, str]]  # kind and id of the item -> what is told, what would fit
 
+
+@once
 def _verdicts(c: Context) -> Verdicts:
-    if "" not in c.verdicts:
-        c.verdicts[""] = dict(_judged(c)) if _may_exceed(c.job, c.target) else {}
-    return c.verdicts[""]
+    return dict(_judged(c)) if _may_exceed(c.job, c.target) else {}
 
 
 def _may_exceed(job: Job, target: Target) -> bool:
@@ -150,8 +151,13 @@ def output_of(c: Context, item: Item) -> str:
     return next((w.value for w in _header(c).values() if w.item is item and w.name in _OUTPUTS), "")
 
 
+@once
+def _exceeds(c: Context) -> str | None:
+    return "yes" if _verdicts(c) else None
+
+
 FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
-    "exceeds": once(lambda c: "yes" if _verdicts(c) else None),
+    "exceeds": _exceeds,
     "too_long": partial(_excess, "time"),
     "too_many_nodes": partial(_excess, "nodes"),
     "too_many_gpus": partial(_excess, "gpus"),

@@ -30,14 +30,11 @@ def _between(c: Context, dialect: str) -> Between:
     return Between(dialect, c.schedulers[dialect], c.site, c.target, queues)
 
 
+@once
 def translation(c: Context) -> Translation | None:
     """The job's directives under Slurm; None where they are Slurm's own already."""
     dialect = live_dialect(c)
-    if dialect is None or dialect == "slurm":
-        return None
-    if dialect not in c.worked_out:
-        c.worked_out[dialect] = translate(c.job, _between(c, dialect))
-    return c.worked_out[dialect]
+    return None if dialect is None or dialect == "slurm" else translate(c.job, _between(c, dialect))
 
 
 def _told(c: Context) -> Told | None:
@@ -235,11 +232,12 @@ def _reading(c: Context) -> Invocation | None:
 
 def _options_told(c: Context) -> Mapping[int, Told]:
     assert c.item is not None
-    key = f"command {c.item.group}"
-    if key not in c.commands:
+    key = (translate_command, c.item.group)
+    if key not in c.known:
         mine = [i for i in c.job.all_items() if i.group == c.item.group and i.kind == "directive"]
-        c.commands[key] = translate_command(mine, _between(c, c.item.dialect))
-    return c.commands[key]
+        c.known[key] = translate_command(mine, _between(c, c.item.dialect))
+    found: Mapping[int, Told] = c.known[key]
+    return found
 
 
 def _command_outcome(c: Context) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from migrate.model import Edit, Fix, Invocation, Job, Option, Span, Text, Word
-from migrate.rulebook.context import Context
+from migrate.rulebook.context import Context, once_an_item
 from migrate.rulebook.foreign import is_old_host_file, translation
 
 _REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush", "qrsh", "pbsdsh", "psrun"})
@@ -162,6 +162,7 @@ def _with_line(c: Context, span: Span) -> Span:
     return Span(match.start(), span.end) if match else span
 
 
+@once_an_item
 def _step(c: Context) -> Step | None:
     """The mpirun line of the item as a line of srun, where it has to start processes on several nodes."""
     readings = _readings(c)
@@ -170,11 +171,13 @@ def _step(c: Context) -> Step | None:
     at = readings[0].program_word.span.start
     if _is_contained(c.job, at) or any(_is_launcher(i) for i in starters(c.job, at)):
         return None
-    step = Step(f"srun --mpi={c.target.mpi}")
-    step.obstacle = _obstacle(c, readings)
-    if not step.obstacle:
-        _fill(c, step, readings[0])
-    return step
+    if (Step, at) not in c.known:
+        c.known[Step, at] = step = Step(f"srun --mpi={c.target.mpi}")
+        step.obstacle = _obstacle(c, readings)
+        if not step.obstacle:
+            _fill(c, step, readings[0])
+    found: Step = c.known[Step, at]
+    return found
 
 
 def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
@@ -350,6 +353,7 @@ def _setting(option: Option) -> str | None:
 # ------------------------------------------------------------------------------------------------ what is told
 
 
+@once_an_item
 def _starts(c: Context) -> str | None:
     """What is to be said of a launcher: srun, mpirun, inside, around, once, ssh, old; None where nothing is."""
     readings = _readings(c)

@@ -24,13 +24,14 @@ from migrate.model import (
     Span,
     Target,
 )
-from migrate.rulebook.context import TABLES, Context, Fact, look_up
+from migrate.rulebook.context import OF_JOB, TABLES, Context, Fact, look_up
 from migrate.rulebook.docker import moved_words
-from migrate.rulebook.facts import FACTS, OF_JOB
+from migrate.rulebook.facts import FACTS
 from migrate.rulebook.foreign import more_edits
 from migrate.rulebook.launchers import step_words
 from migrate.rulebook.load import load, nearest, place
 
+_UNSTATED: tuple[object, ...] = (None, "", (), {})
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 Test = Callable[[Context, "str | None"], bool]
 
@@ -166,9 +167,12 @@ class Rule:
 
 def meets(targets: Iterable[Mapping[str, str] | str], target: Target) -> bool:
     """Whether a target meets one of these conditions, with all of its keys (see `targets` in rule.schema.json)."""
-    return any(
-        t == "any" or (not isinstance(t, str) and all(getattr(target, k) == v for k, v in t.items())) for t in targets
-    )
+    return any(t == "any" or (not isinstance(t, str) and all(_states(target, *c) for c in t.items())) for t in targets)
+
+
+def _states(target: Target, key: str, wanted: str) -> bool:
+    value = getattr(target, key)
+    return value not in _UNSTATED if wanted == "present" else value == wanted
 
 
 def _hold(facts: tuple[tuple[Fact, Test], ...], context: Context) -> bool:
