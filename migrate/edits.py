@@ -244,7 +244,20 @@ def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]
                 owned.append(Owned(_erase(source, holder.span, b":"), owner))
             else:
                 owned.append(Owned(_erase(source, holder.erase, holder.leave), owner))
-    return owned
+    return list(_apart(source, owned))
+
+
+def _apart(source: Source, owned: Iterable[Owned]) -> Iterator[Owned]:
+    """Neighbours that would both take what stands between them: the earlier does, the later goes on behind it."""
+    end = 0
+    for each in sorted(owned, key=lambda o: (o.edit.start, o.edit.end)):
+        edit = each.edit
+        if edit.start < end < edit.end:
+            # where the earlier took its whole line, so does the later
+            below = _REST_OF_LINE.match(source.data, edit.end) if source.data[:end].endswith(_CONTINUED) else None
+            edit = _erase(source, Span(end, below.end() if below else edit.end), edit.after)
+        end = max(end, edit.end)
+        yield Owned(edit, each.owner)
 
 
 def _with_blanks(source: Source, span: Span) -> Span:

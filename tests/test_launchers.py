@@ -147,3 +147,12 @@ def test_two_lines_that_share_a_variable_become_srun_together(tmp_path: Path) ->
     script = 'RUN="mpirun -np 8 -x A=1"\n$RUN singularity exec a.sif ./one\n$RUN singularity exec a.sif ./two\n'
     new = script.replace("mpirun -np 8 -x A=1", "srun --mpi=pmix --ntasks=8 env A=1")
     assert migrated(tmp_path, TWO_NODES + script) == TWO_NODES + new
+
+
+def test_words_of_continued_lines_go_beside_each_other_by_several_rules(tmp_path: Path) -> None:
+    known = tmp_path / "known.yaml"
+    known.write_text("id: known\ntitle: A known network\nextends: slinky\nfabric: none\nmpi: pmix\n")
+    header = "#!/bin/bash\n#SBATCH --nodes=2\n"
+    script = f"{header}mpirun \\\n  -x A=1 \\\n  -x UCX_NET_DEVICES=mlx5_0:1 \\\n  -np 4 \\\n  -x PATH \\\n  ./solver\n"
+    result = run(Source("job.sh", script.encode()), make_plan(str(known)))
+    assert result.output.decode() == f"{header}srun --mpi=pmix --ntasks=4 env \\\n  A=1 \\\n  ./solver\n"
