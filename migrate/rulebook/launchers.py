@@ -98,7 +98,9 @@ def _readings(c: Context) -> tuple[Invocation, ...]:
     if item.kind != "environment" or item.place != "option":
         return ()
     found = (r for readings in c.job.started.values() for r in readings if _is_mpi(r))
-    return tuple(r for r in found if any(o.span == item.span for o in r.options))
+    own = next((r for r in found if any(o.span == item.span for o in r.options)), None)
+    # a launcher in a variable may stand before other words elsewhere, where it would have to become the same
+    return tuple(r for r in c.job.started[own.program_word.span.start] if _is_launcher(r)) if own else ()
 
 
 # ------------------------------------------------------------------------------------------------ nodes
