@@ -60,6 +60,15 @@ def _foreign_lines(c: Context) -> str | None:
     return None if slurm_alone else "yes"
 
 
+def _old_account(c: Context) -> str | None:
+    """The account that the item names, for Slurm or for another scheduler."""
+    item = c.item
+    if item is None or item.name == "--account":
+        return item.value if item else None
+    told = _told(c)
+    return item.value if told and any(line.startswith("--account=") for line in told.lines) else None
+
+
 def _way_out(c: Context) -> str | None:
     """What a person can do about a directive that waits for a decision."""
     told = _told(c)
@@ -440,6 +449,7 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
     "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
     "old_host_file": lambda c: "yes" if c.item is not None and is_old_host_file(c.item) else None,
+    "old_account": _old_account,
     "way_out": _way_out,
     "question": lambda c: t.decision if (t := _told(c)) else None,
     "usual_output": _whole(lambda t: t.output),
