@@ -12,7 +12,7 @@ _MARK = "# sifmigrate:"
 
 
 def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
-    """A comment line above each statement that waits for a person; one that is there already is not repeated.
+    """A comment line above each statement that waits for a person; where a rule's is there already, it stays.
 
     A comment inside a continued command, a string or a here-document would change what runs, so it always goes
     above the whole statement.
@@ -34,7 +34,7 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
         )
         indent = "" if whole else source.data[at : at + _indent(source.data[at:])].decode("latin-1")
         line = f"{indent}{_MARK} [{finding.rule}] {' '.join(finding.message.split())}"
-        if (at, line) in seen or line.encode() in _lines_above(source.data, at):
+        if (at, line) in seen or _is_noted(source.data, at, finding.rule):
             continue
         seen.add((at, line))
         newline = source.newline
@@ -65,12 +65,11 @@ def _indent(data: bytes) -> int:
     return len(data) - len(data.lstrip(b" \t"))
 
 
-def _lines_above(data: bytes, at: int) -> list[bytes]:
-    """The run of annotations that ends just above `at`."""
-    found: list[bytes] = []
+def _is_noted(data: bytes, at: int, rule: str) -> bool:
+    """Whether an earlier run left a note of the rule just above `at`; it may name lines and options as they were."""
     for line in reversed(data[:at].split(b"\n")[:-1]):
-        line = line.rstrip(b"\r")  # noqa: PLW2901 - the same line without its ending
         if not line.lstrip().startswith(_MARK.encode()):
-            break
-        found.append(line)
-    return found
+            return False
+        if line.lstrip().startswith(f"{_MARK} [{rule}] ".encode()):
+            return True
+    return False

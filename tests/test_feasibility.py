@@ -207,3 +207,38 @@ def test_sizes_nodes_and_arrays_are_read_as_sbatch_reads_them() -> None:
 )
 def test_a_type_of_gpu_belongs_to_one_generation(kind: str, cuda: tuple[int, int] | None) -> None:
     assert [first for name, first, _ in GENERATIONS if name.search(kind)] == ([cuda] if cuda else [])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#PBS -l select=200:ncpus=1\n#PBS -l walltime=900:00:00\nsingularity exec a.sif ./solver",
+        "#SBATCH -p big\nsingularity exec a.sif true; echo a >> /opt/images/log",
+        "#SBATCH -p gp1d\nexport UCX_TLS=rc\nsingularity exec docker://nvcr.io/nvidia/pytorch:20.12-py3 true",
+    ],
+    ids=["options of PBS", "a line's number", "other rules"],
+)
+def test_notes_name_old_options_and_lines_and_are_not_written_again(script: str, tmp_path: Path) -> None:
+    target = tmp_path / "noted.yaml"
+    target.write_text(
+        "id: noted\ntitle: A small target\nextends: slinky\ndefault_partition: gpu\n"
+        "partitions: {gpu: {max_time: '10:00:00', nodes: 4, gpus: 4, gpu_type: h100}}\n"
+        "mounts: {/work: {}, /opt/images: {mode: ro}}\n"
+    )
+    plan = make_plan(str(target), annotate=True)
+    noted = judged(script, plan)
+    assert noted.fault == ""
+    assert b"# sifmigrate: [" in noted.output
+    assert run(Source("job.sh", noted.output), plan).output == noted.output
+
+
+def test_a_point_that_only_the_new_options_show_does_not_refuse_a_script_with_notes(tmp_path: Path) -> None:
+    target = tmp_path / "noted.yaml"
+    target.write_text(
+        "id: noted\ntitle: A small target\nextends: slinky\ndefault_partition: gpu\n"
+        "partitions: {gpu: {gpus: 4, gpu_type: h100}}\n"
+    )
+    script = "#SBATCH --nodes=1\nsrun --container-image=nvcr.io/nvidia/pytorch:20.12-py3 python train.py"
+    plain = judged(script, make_plan(str(target)))
+    noted = judged(script, make_plan(str(target), annotate=True))
+    assert (noted.fault, noted.changed) == ("", plain.changed)
