@@ -27,17 +27,18 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
     A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
     """
     apptainer = target.runtime == "apptainer"
-    found = [(part, reading) for part in job.parts() for reading in _readings(part, apptainer=apptainer)]
+    found = [(part, outer, r) for part in job.parts() for outer, r in _readings(part, apptainer=apptainer)]
     pieces: dict[Key, Piece] = move_header(job, source, target) if apptainer else {}
     if not found:
         return pieces
-    images = Images.of(target, [reading for _, reading in found])
-    readings = [reading for _, reading in found]
+    readings = [reading for _, _, reading in found]
+    images = Images.of(target, readings)
     moved = []
-    for part, reading in found:
+    for part, outer, reading in found:
         direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
         step = "srun" if apptainer else step_in(job, part, native=not _is_docker(reading))
         moving = Moving(reading, _verb(reading), source, target, part.constants, direct, images, readings, step=step)
+        moving.outer = outer
         _move(moving, job)
         moved.append(_checked(moving, part))
     _leave_what_is_shared(moved)
@@ -55,11 +56,13 @@ def _joined(one: Piece, other: Piece) -> Piece:
     return replace(worse, edits=edits)
 
 
-def _readings(part: Job, *, apptainer: bool) -> Iterator[Invocation]:
+def _readings(part: Job, *, apptainer: bool) -> Iterator[tuple[tuple[Invocation, ...], Invocation]]:
+    """The commands of a part that are to be moved, each behind those that start it."""
     for reading in (*part.commands, *part.hidden):
-        for inner in reading.chain():
+        chain = tuple(reading.chain())
+        for number, inner in enumerate(chain):
             if _is_docker(inner) or (_is_pyxis(inner) if apptainer else is_native(inner)):
-                yield inner
+                yield chain[:number], inner
 
 
 def _is_docker(inner: Invocation) -> bool:

@@ -68,6 +68,7 @@ class Moving:
     name: str = ""
     mounts: list[str] = field(default_factory=list)  # of a step of pyxis, as they are written
     step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
+    outer: tuple[Invocation, ...] = ()  # what starts the command, from the outside in
     starter: Invocation | None = None  # the command that starts the container which this one is about
     decision: str = ""
     instead: str = ""  # what a person would write for it, where that is no change of its words

@@ -248,10 +248,13 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     """The command: srun with what the options said, in the image; an srun that starts it already gets them."""
     program, named = m.reading.program_word, m.reading.verb_words
     outer = [w.text for w in m.reading.command.words if w.span.start < program.span.start]
-    inner = "srun" in outer
-    if any(w.rsplit("/", 1)[-1] in _STARTERS - {"srun"} for w in outer):
+    starter = m.outer[-1].program if m.outer else ""
+    inner = starter == "srun"
+    if any(i.table is not None and i.table.kind == "launcher" for i in m.outer):
         m.obstacles.append("mpirun starts it: write `srun --mpi=…`, which starts the processes itself")
-    if not inner and not m.step:
+    elif not inner and any(i.program == "srun" for i in m.outer):
+        m.obstacles.append(f"`{starter}` stands between srun and it: write it behind the options of srun")
+    elif not inner and not m.step:
         m.obstacles.append(
             "srun starts a step in a job and not within another step, and here is no job, or a step already"
         )
@@ -269,7 +272,7 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     lead = ["--input=none"] if m.tail else []  # srun would read what a loop around it reads
     lead += ["--container-entrypoint"] if entry_point else []
     lead += [f"--container-mounts={','.join(m.mounts)}"] if m.mounts else []  # of several it may take the last alone
-    front = _variables(m, outer, lead, inner=inner)
+    front = _variables(m, lead, inner=inner)
     words = " ".join([*front, *([] if inner else [m.step or "srun"]), *lead, *dict.fromkeys(m.lead)])
     data = m.source.data
     if not named or b"\n" in data[program.span.end : named[-1].span.end]:
@@ -286,7 +289,7 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     )
 
 
-def _variables(m: Moving, outer: list[str], lead: list[str], *, inner: bool) -> list[str]:
+def _variables(m: Moving, lead: list[str], *, inner: bool) -> list[str]:
     """What sets the variables of the container: `env` before srun, or its --export where it stands there already."""
     values = [value.removeprefix("SINGULARITYENV_") for value in m.before]
     if not values:
@@ -295,7 +298,8 @@ def _variables(m: Moving, outer: list[str], lead: list[str], *, inner: bool) -> 
     lead.append(f"--container-env={','.join(names)}")
     if not inner:
         return ["env", *values]
-    if any(w.startswith("--export") for w in outer) or not all(is_plain(v) and "," not in v for v in values):
+    exports = any(o.name == "--export" for i in m.outer for o in i.options)
+    if exports or not all(is_plain(v) and "," not in v for v in values):
         m.obstacles.append("srun stands before it already: export its variables before the line")
     lead.append(f"--export=ALL,{','.join(values)}")
     return []

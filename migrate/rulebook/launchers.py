@@ -188,6 +188,8 @@ def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
         return f"srun of {c.target.id} has no MPI type" if c.target.mpi else "the target's file does not say its `mpi`"
     if len(reading.payload) != 1 or any(w.text == ":" for w in reading.command.words):
         return "it starts several programs" if reading.payload else "what it starts is not known"
+    if c.target.runtime == "pyxis" and any(i.contains for i in reading.chain()):
+        return "pyxis starts the container, by options of srun that have to be written as well"
     if any(_form_of(r) != _form_of(reading) for r in readings):
         return "its words depend on variables"
     unread = next((o for o in reading.options if o.row is None or _has_no_form(c, o)), None)
