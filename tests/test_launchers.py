@@ -156,3 +156,9 @@ def test_words_of_continued_lines_go_beside_each_other_by_several_rules(tmp_path
     script = f"{header}mpirun \\\n  -x A=1 \\\n  -x UCX_NET_DEVICES=mlx5_0:1 \\\n  -np 4 \\\n  -x PATH \\\n  ./solver\n"
     result = run(Source("job.sh", script.encode()), make_plan(str(known)))
     assert result.output.decode() == f"{header}srun --mpi=pmix --ntasks=4 env \\\n  A=1 \\\n  ./solver\n"
+
+
+def test_modules_go_with_the_launcher_that_becomes_srun(tmp_path: Path) -> None:
+    header = "#!/bin/bash\n#SBATCH --nodes=2\n"
+    script = f"{header}module load intelmpi\nmpiexec.hydra -n 4 singularity exec a.sif ./solver\n"
+    assert migrated(tmp_path, script) == f"{header}srun --mpi=pmix --ntasks=4 singularity exec a.sif ./solver\n"

@@ -14,7 +14,7 @@ from migrate.rulebook.docker import DOCKER
 from migrate.rulebook.fabric import FABRIC
 from migrate.rulebook.feasibility import FEASIBILITY
 from migrate.rulebook.foreign import FOREIGN
-from migrate.rulebook.launchers import LAUNCHERS
+from migrate.rulebook.launchers import LAUNCHERS, becomes_srun
 from migrate.rulebook.names import NAMES
 from migrate.rulebook.nodes import NODES
 from migrate.rulebook.servers import SERVERS
@@ -47,24 +47,29 @@ def _gpus(c: Context) -> str | None:
 
 @once
 def _host_payloads(c: Context) -> list[str]:
-    return host_payloads(c.job, c.target)
+    return host_payloads(c.job, c.target, becomes_srun(c))
 
 
-def host_payloads(job: Job, target: Target) -> list[str]:
-    """Programs that a job runs on the node itself, of which the target does not say that it has them."""
+def host_payloads(job: Job, target: Target, replaced: frozenset[int] = frozenset()) -> list[str]:
+    """Programs that a job runs on the node itself, of which the target does not say that it has them.
+
+    Those at the places that are `replaced` will not run there.
+    """
     found: list[str] = []
     for inner in job.parts():
         if inner.contained:
             continue
-        for program in _leaves(inner):
+        for program in _leaves(inner, replaced):
             if program not in target.host_programs and program not in found:
                 found.append(program)
     return found
 
 
-def _leaves(job: Job) -> Iterator[str]:
+def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
     for reading in job.commands:
         for inner in reading.chain():
+            if inner.program_word.span.start in replaced:
+                continue
             kind = inner.table.kind if inner.table else ""
             if inner.contains or _speaks_shell(inner):
                 break

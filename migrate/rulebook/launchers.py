@@ -394,6 +394,12 @@ def _mpi_starts(c: Context, reading: Invocation, at: int, *, several: bool) -> s
     return "around" if any(i.contains for p in reading.payload for i in p.chain()) else None
 
 
+def becomes_srun(c: Context) -> frozenset[int]:
+    """The places of the launchers' words for which srun will stand."""
+    items = c.job.by_kind.get("launcher-command", ())
+    return frozenset(i.group for i in items if i.group is not None and _starts(c.about(i)) == "srun")
+
+
 def _one_node_launch(reading: Invocation) -> bool:
     """Whether it is told to stay on its node."""
     return any(
