@@ -124,7 +124,7 @@ def test_a_setting_of_mpirun_goes_along_whatever_another_rule_makes_of_it(rule: 
 @pytest.mark.parametrize(
     "line",
     [
-        "mpirun -x A=1 -np $N singularity exec a.sif ./solver",
+        "mpirun -x A=1 -np $SLURM_NTASKS singularity exec a.sif ./solver",
         "mpirun -np 8 --map-by socket:PE=4 singularity exec a.sif ./solver",
         "mpirun --mca rmaps_base_mapping_policy node singularity exec a.sif ./solver",
         "mpirun -np 8 --unheard-of singularity exec a.sif ./solver",
@@ -162,3 +162,26 @@ def test_modules_go_with_the_launcher_that_becomes_srun(tmp_path: Path) -> None:
     header = "#!/bin/bash\n#SBATCH --nodes=2\n"
     script = f"{header}module load intelmpi\nmpiexec.hydra -n 4 singularity exec a.sif ./solver\n"
     assert migrated(tmp_path, script) == f"{header}srun --mpi=pmix --ntasks=4 singularity exec a.sif ./solver\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "new"),
+    [
+        ("-x NCCL_IB_HCA=mlx5_0 -np $N", "--ntasks=$N env"),
+        (
+            '-x NCCL_IB_HCA=mlx5_0 -np "$N" -x A=1 -npernode $((2 * K))',
+            '--ntasks="$N" --ntasks-per-node=$((2 * K)) env A=1',
+        ),
+    ],
+)
+def test_a_number_in_a_variable_goes_before_the_settings(tmp_path: Path, words: str, new: str) -> None:
+    known = tmp_path / "known.yaml"
+    known.write_text("id: known\ntitle: A known network\nextends: slinky\nfabric: none\nmpi: pmix\n")
+    header = "#!/bin/bash\n#SBATCH --nodes=2\n"
+    result = run(Source("job.sh", f"{header}mpirun {words} ./solver\n".encode()), make_plan(str(known)))
+    assert result.output.decode() == f"{header}srun --mpi=pmix {new} ./solver\n"
+
+
+def test_a_number_in_a_variable_stays_in_the_variable_that_holds_the_options(tmp_path: Path) -> None:
+    script = f'{TWO_NODES}OPTS="-x A=1 -np $N"\nmpirun $OPTS singularity exec a.sif ./solver\n'
+    assert migrated(tmp_path, script) == script

@@ -307,7 +307,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
             insertion = insertion or (Edit(end, b"", b" env"),)
         else:
             new = _new_words(c, option)
-            if new and insertion and (b"$" in new or b"`" in new or b"/" in new):
+            if new and insertion and not _may_move(c, reading, option):
                 step.obstacle = f"{option.spelled} stands behind a setting; write it before `-x` and its like"
                 return
             if new and insertion:
@@ -316,6 +316,14 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
         end = option.span.end
     step.program = " ".join([step.program, *moved])
     step.words[reading.program_word.span] = Fix(edits=insertion)
+
+
+def _may_move(c: Context, reading: Invocation, option: Option) -> bool:
+    """Whether an option means the same elsewhere in its command, and no other rule may have a word about it."""
+    here = reading.command.span.start <= option.span.start < reading.command.span.end
+    others = (i for kind in ("path", "scheduler-variable") for i in c.job.by_kind.get(kind, ()))
+    spoken_of = any(option.span.start <= i.span.start < option.span.end for i in others)
+    return not spoken_of and (here or not re.search(rb"[$`]", c.source.data[option.span.start : option.span.end]))
 
 
 def _gone(*, moved: bool) -> Fix:
