@@ -185,3 +185,9 @@ def test_a_number_in_a_variable_goes_before_the_settings(tmp_path: Path, words: 
 def test_a_number_in_a_variable_stays_in_the_variable_that_holds_the_options(tmp_path: Path) -> None:
     script = f'{TWO_NODES}OPTS="-x A=1 -np $N"\nmpirun $OPTS singularity exec a.sif ./solver\n'
     assert migrated(tmp_path, script) == script
+
+
+def test_env_stands_behind_the_program_where_a_line_before_it_goes(tmp_path: Path) -> None:
+    script = "mpirun \\\n  -rmk pbs \\\n  -x A=1 \\\n  singularity exec a.sif ./solver\n"
+    new = "srun --mpi=pmix env \\\n  A=1 \\\n  singularity exec a.sif ./solver\n"
+    assert migrated(tmp_path, TWO_NODES + script) == TWO_NODES + new

@@ -312,8 +312,11 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
                 return
             if new and insertion:
                 moved.append(new.decode("utf-8", "replace"))
-            step.words[option.span] = _gone(moved=bool(new)) if not new or insertion else _in_place(c, option, new)
-        end = option.span.end
+            if not new or insertion:
+                step.words[option.span] = _gone(moved=bool(new))
+            else:
+                step.words[option.span] = _in_place(c, option, new)
+                end = option.span.end
     step.program = " ".join([step.program, *moved])
     step.words[reading.program_word.span] = Fix(edits=insertion)
 
