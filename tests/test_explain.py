@@ -15,7 +15,7 @@ from troubleshooting import PAGE, missing_topics, page
 
 from migrate import profiles
 from migrate.model import RuleText
-from migrate.reports.pages import told
+from migrate.reports.pages import told, what_to_do
 from migrate.rulebook import Rule, open_rulebook
 from migrate.symptoms import matches, nearest_texts, shipped_symptoms
 
@@ -153,6 +153,23 @@ def test_what_a_migration_changes_is_told_with_the_command() -> None:
     text = explain("Invalid partition name specified", "--target", "slinky").stdout.decode()
     assert "What to do: `sifmigrate rewrite SCRIPT --target slinky` makes the change.\n" in text
     assert "Nothing to do" not in text
+
+
+def test_what_follows_nothing_to_do_is_a_sentence_of_its_own() -> None:
+    made = "`sifmigrate rewrite SCRIPT --target NAME` makes the change."
+    assert what_to_do("Nothing to do where it fits.", fixed=True) == f"{made} Nothing to do where it fits."
+    assert what_to_do("Nothing to do; look once.", fixed=True) == f"{made} Look once."
+    assert what_to_do("Nothing to do.", fixed=True) == made
+
+
+def test_advice_that_may_name_a_partition_of_the_target_is_told_without_it() -> None:
+    assert what_to_do("{fitting_partition}Ask for less.") == "Ask for less."
+    assert b"What to do: Ask for as many GPUs as a node has" in explain("gpus-above-node").stdout
+
+
+def test_advice_that_is_made_anew_for_each_place_is_asked_for_by_scan() -> None:
+    assert what_to_do("{way_out}") == "`sifmigrate scan SCRIPT --target NAME` tells it for each place."
+    assert what_to_do("") == ""
 
 
 def test_words_in_common_are_told_as_less_than_a_fit() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from migrate.files import shown
 from migrate.model import Report, RuleText
+from migrate.reports.pages import general
 from migrate.reports.summary import (
     HEADINGS,
     PLAIN,
@@ -27,7 +28,6 @@ from migrate.reports.summary import (
 
 _CODE = re.compile(r"`([^`]+)`")
 _SPECIAL = re.compile(r"[\\`*\[\]<>&|~#!]|^[-+=]|(?<![^\W_])_|_(?![^\W_])")
-_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 _LINK = re.compile(r"https?://[!-;=?-~]+")
 
 
@@ -170,9 +170,8 @@ def _rule(rule: RuleText) -> Iterator[str]:
     yield from (f"### {rule.id}", "", f"**{prose(rule.title)}**", "", prose(masked(rule.why)), "")
     if rule.symptoms:
         yield from ("You would see:", "", *(f"- {code(s)}" for s in rule.symptoms), "")
-    if rule.advice and not rule.advice.startswith("{"):  # else it is told for each place
-        general = _PLACEHOLDER.sub(lambda m: m[1].upper(), rule.advice)
-        yield from (f"What to do: {prose(general)}", "")
+    if advice := general(rule.advice):  # else it is told for each place
+        yield from (f"What to do: {prose(advice)}", "")
     if rule.links:
         yield from (f"See {', '.join(_link(link) for link in rule.links)}.", "")
 

@@ -19,6 +19,7 @@ _WHOLE = 3  # what fits best is told in full, the rest by its title
 _ALSO = 6
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 _CODE = re.compile(r"`[^`]*`")
+_NOTHING = re.compile(r"\ANothing to do[.;:][ ]*(.?)")  # of an advice that goes on by itself
 # What placeholders are outside a script; all others are the script's own words, and stay a word in capitals.
 _GENERAL: Mapping[str, str] = {
     "target": "the target",
@@ -28,6 +29,7 @@ _GENERAL: Mapping[str, str] = {
     "mounts": "the folders that the target mounts",
     "shared_folder": "the old site's folder",
     "image_source": "make it again from its source",
+    "fitting_partition": "",  # a sentence about one job
 }
 _OF_TARGET: Mapping[str, Callable[[Target], str]] = {
     "target": lambda t: t.id,
@@ -63,12 +65,19 @@ def told(text: str, target: Target | None = None) -> str:
 
 def what_to_do(advice: str, target: Target | None = None, *, fixed: bool = False) -> str:
     """The advice; where a migration makes the change (`fixed`), how to ask for it."""
-    words = "" if advice.startswith("{") else told(advice, target)  # such advice is told for each place
-    if not fixed:
-        return words
     name = target.id if target else "NAME"
-    rest = words.removeprefix("Nothing to do").lstrip(".;,: ")
-    return f"`sifmigrate rewrite SCRIPT --target {name}` makes the change. {rest}".strip()
+    words = general(advice, target)
+    if fixed:
+        rest = _NOTHING.sub(lambda m: m[1].upper(), words)
+        return f"`sifmigrate rewrite SCRIPT --target {name}` makes the change. {rest}".strip()
+    if advice and not words:
+        return f"`sifmigrate scan SCRIPT --target {name}` tells it for each place."
+    return words
+
+
+def general(advice: str, target: Target | None = None) -> str:
+    """The advice as it holds for every script; empty where it is made anew for each place."""
+    return "" if _PLACEHOLDER.fullmatch(advice) else told(advice, target)
 
 
 def _about(
