@@ -704,7 +704,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The command by which a job script is given in, on the old cluster and on the new one."""
+    """The command by which a job script is submitted, on the old cluster and on the new one."""
 
     old: str
     new: str

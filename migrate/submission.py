@@ -1,4 +1,4 @@
-"""Submission: the line by which a script was given in on the old cluster, and the one for the new."""
+"""Submission: the line by which a script was submitted on the old cluster, and the one for the new."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMANDS = {"slurm": "sbatch", "grid_engine": "qsub", "pbs": "qsub"}
 def submission(
     source: Source, job: Job, site: Site, target: Target, rewrite: Callable[[str], str]
 ) -> Submission | None:
-    """How the script is given in, before and after; None where it is no job script.
+    """How the script is submitted, before and after; None where it is no job script.
 
     What a comment of the script says of it counts (`# qsub -v INDEX=7 job.sh`), which `rewrite` turns into Slurm's
     words (or "" where a person must); else the site's usual line.
@@ -36,7 +36,7 @@ def submission(
 
 
 def _said(source: Source, name: str) -> str:
-    """The last word of a comment on how this very script is given in."""
+    """The last word of a comment on how this very script is submitted."""
     if b"qsub" not in source.data and b"sbatch" not in source.data:
         return ""
     lines = (m[1].decode("utf-8", "replace").strip() for m in _SAID.finditer(source.data))

@@ -84,7 +84,7 @@ def image_of(m: Moving, asked: Mapping[str, Option]) -> str:
     if _UNRESOLVED.search(reference):
         m.decision = f"image:{reference}"
         m.obstacles.append(
-            f"which image {reference} is, is known only when the job is given in: "
+            f"which image {reference} is, is known only when the job is submitted: "
             "write docker://REGISTRY/NAME:TAG, or a .sif file, for it"
         )
     elif reference.startswith(("/", "./")) or reference.endswith(".sqsh"):

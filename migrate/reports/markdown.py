@@ -108,7 +108,7 @@ def _script(told: Account) -> Iterator[str]:
     yield f"**{told.readiness}**, from {prose(told.site)} ({prose(told.evidence)})"
     if told.submission:
         old, _, new = told.submission.partition(" → ")
-        yield from ("", f"Given in by {code(old)}; now by {code(new)}.")
+        yield from ("", f"Submitted by {code(old)}; now by {code(new)}.")
     if told.written:
         yield from ("", f"Written to {code(told.written)}.")
     if told.fault:

@@ -92,7 +92,7 @@ class Account:
     readiness: Readiness
     site: str
     evidence: str
-    submission: str  # the old and the new command by which it is given in; empty where it is no job script
+    submission: str  # the old and the new command by which it is submitted; empty where it is no job script
     written: str
     fault: str
     sections: Mapping[Section, tuple[Point, ...]]
@@ -197,7 +197,7 @@ def _cut(secret: str) -> str:
 
 
 def _submitted(result: Result) -> str:
-    """The commands where they differ, or where the script is given in with more than its name."""
+    """The commands where they differ, or where the script is submitted with more than its name."""
     given = result.submission
     if given is None or (given.old == given.new and len(given.new.split()) == 2):  # noqa: PLR2004 - sbatch NAME
         return ""

@@ -68,7 +68,7 @@ def _script(told: Account, *, verbose: bool) -> Iterator[_Line]:
     yield _Line(0, f"{told.path}: {told.readiness}", f"bold {_STYLES[told.readiness]}")
     yield _Line(2, f"from {told.site} ({told.evidence})", "dim")
     if told.submission:
-        yield _Line(2, f"give it in: {told.submission}")
+        yield _Line(2, f"submit: {told.submission}")
     if told.fault:
         yield _Line(2, f"left as it was: {told.fault}", "red")
     for section, points in told.sections.items():

@@ -265,7 +265,7 @@ def path(a: Asked, kind: str) -> Told:
     if a.folder and not text.startswith("/"):
         text = f"{a.folder}/{text}"
     elif a.at_home and not text.startswith("/"):
-        notes.append("without -cwd the file went into the home folder; here it goes where the job is given in")
+        notes.append("without -cwd the file went into the home folder; here it goes where the job is submitted")
     line = option(a.row.to, text, command=a.command)
     said = "; ".join([f"{a.spelled} = {line}", *notes])
     return look(said, line) if notes else done(said, line)
