@@ -21,10 +21,11 @@ from migrate.engine import run
 from migrate.model import Fault, Report, RuleText, Source
 from migrate.reports import FORMATS, Style
 from migrate.reports.markdown import code, prose
-from migrate.reports.summary import account, headline, masked, summarize
+from migrate.reports.summary import Decision, account, answers, headline, masked, summarize
 from migrate.workshop import make_plan
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "rules/schemas/report.schema.json").read_bytes())
+RULES = Path(__file__).parents[1] / "rules"
+SCHEMA = json.loads((RULES / "schemas/report.schema.json").read_bytes())
 PLAN = make_plan("slinky")
 
 # The goldens hold a few rules only, so that a new rule does not change them.
@@ -75,6 +76,10 @@ releases 1 script.
 Decisions, and the scripts that wait for them
   environment:gcc: 1 script (1 waits for nothing else)
 
+How to answer, in the target's file
+  environment: an image in which the script runs its programs; or
+  `host_programs` has them where the nodes do
+
 job.sh: blocked
   from taiwania2 (line 3: --partition=gp1d)
   Changed
@@ -110,6 +115,10 @@ MARKDOWN = """\
 | Decision | Scripts that wait for it | for nothing else | Why |
 | --- | --- | --- | --- |
 | `environment:gcc` | 1 | 1 | [module-undecided](#module-undecided) |
+
+How to answer, in the target's file:
+
+- environment: an image in which the script runs its programs; or `host_programs` has them where the nodes do
 
 ## Scripts
 
@@ -229,6 +238,16 @@ def test_a_line_that_is_a_comment_until_somebody_decides_waits_for_it() -> None:
     summary = summarize(of(b"#!/bin/bash\n#PBS -q fast -k oe\ncd $PBS_O_WORKDIR\nhostname\n"))
     assert [(d.id, d.scripts, d.releases) for d in summary.decisions] == [("partition:fast", 1, 1)]
     assert "1 decision releases 1 script." in headline(summary)
+
+
+def test_each_kind_of_decision_is_told_how_to_answer() -> None:
+    asked = re.findall(r'^decision: "?(\w+)', "\n".join(p.read_text() for p in RULES.rglob("*.yaml")), re.MULTILINE)
+    page = (RULES.parent / "docs" / "describe-your-cluster.md").read_text()
+    assert set(asked) == {"account", "path", "image", "environment", "module", "partition", "fabric"}
+    for kind in set(asked):
+        summary = replace(summarize(report_of()), decisions=(Decision(f"{kind}:x", (), 1, 0),))
+        assert list(answers(summary)) == [kind]
+        assert re.search(rf"^\| `{kind}[:`]", page, re.MULTILINE)
 
 
 def test_a_decision_is_counted_once_a_script() -> None:

@@ -18,6 +18,7 @@ from migrate.reports.summary import (
     Style,
     Summary,
     account,
+    answers,
     fault_words,
     headline,
     kept_words,
@@ -79,7 +80,9 @@ def _decisions(summary: Summary) -> list[str]:
         (code(d.id, cell=True), str(d.scripts), str(d.releases), ", ".join(map(_rule_link, d.rules)))
         for d in summary.decisions
     ]
-    return _table("Decisions", ("Decision", "Scripts that wait for it", "for nothing else", "Why"), rows)
+    how = [f"- {prose(f'{kind}: {words}')}" for kind, words in answers(summary).items()]
+    table = _table("Decisions", ("Decision", "Scripts that wait for it", "for nothing else", "Why"), rows)
+    return [*table, "How to answer, in the target's file:", "", *how, ""] if how else table
 
 
 def _overview(accounts: Sequence[Account]) -> list[str]:

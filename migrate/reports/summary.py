@@ -30,6 +30,17 @@ _TOLD: Mapping[Fate, Section] = {
     "review": "decide",
     "kept": "know",
 }
+# What settles the decisions of a kind, which is what stands before the colon of their ids.
+_ANSWERS: Mapping[str, str] = {
+    "fabric": "What is the pods' network? `fabric: none` where they have eth0 alone, else its kind and names: "
+    "`fabric: {kind: rdma, interfaces: [eth0], devices: [mlx5_0]}`",
+    "path": "`mounts` has it where the nodes do; else `answers: {path: {OLD: NEW}}`",
+    "account": "`answers: {account: {OLD: NEW}}`",
+    "partition": "`answers: {partition: {OLD: NEW}}`, or a partition that `replaces` it",
+    "image": "`answers: {image: {OLD: NEW}}`",
+    "module": "`provides` has it where the nodes do; else an image that holds the software",
+    "environment": "an image in which the script runs its programs; or `host_programs` has them where the nodes do",
+}
 _LONGEST = 160  # characters of a script that are quoted in one place
 
 K = TypeVar("K", bound=Hashable)
@@ -493,6 +504,12 @@ def headline(summary: Summary) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 script`, `2 scripts`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def answers(summary: Summary) -> dict[str, str]:
+    """For each kind of the decisions how it is answered in the target's file, in the order of the decisions."""
+    kinds = dict.fromkeys(each.id.partition(":")[0] for each in summary.decisions)
+    return {kind: _ANSWERS[kind] for kind in kinds if kind in _ANSWERS}
 
 
 def kept_words(kept: int) -> str:

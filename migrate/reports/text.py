@@ -18,6 +18,7 @@ from migrate.reports.summary import (
     Style,
     Summary,
     account,
+    answers,
     counted,
     fault_words,
     headline,
@@ -61,6 +62,10 @@ def _decisions(summary: Summary) -> Iterator[_Line]:
     more = len(summary.decisions) - _MOST_DECISIONS
     if more > 0:
         yield _Line(2, f"and {more} more")
+    yield _Line(0, "")
+    yield _Line(0, "How to answer, in the target's file", "bold")
+    for kind, how in answers(summary).items():
+        yield _Line(2, f"{kind}: {how}")
 
 
 def _script(told: Account, *, verbose: bool) -> Iterator[_Line]:
