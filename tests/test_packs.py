@@ -183,8 +183,14 @@ def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, pla
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [
-        ("partitions: {slinky: {max_nodes: 0}}\n", "3:23", "0"),
-        ("partitions: {slinky: {memory: 0G}}\n", "3:23", "0G"),
+        ("partitions: {slinky: {max_nodes: 0}}\n", "3:23", "`0` does not fit; wanted: 1 or more"),
+        ("partitions: {slinky: {gpus: four}}\n", "3:23", "`four` does not fit; wanted: a whole number"),
+        ("partitions: {slinky: {memory: 0G}}\n", "3:23", "`0G` does not fit; wanted: Memory of a node, with M, G or T"),
+        (
+            "partitions: {slinky: {max_time: 72h}}\n",
+            "3:23",
+            "`72h` does not fit; wanted: MaxTime: unlimited, or [D-]HH:M",
+        ),
         ("partitions: {slinky: {nodes: 4, max_nodes: 8}}\n", "3:33", "8 nodes, and the partition has 4"),
         ('partitions: {slinky: {max_time: "00:00:00"}}\n', "3:23", "ends every job at once"),
         (
@@ -215,7 +221,9 @@ def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, pla
         ("fabric: {kind: host, interfaces: [eno1], gid_index: 3}\n", "3:42", "`devices` names none"),
         ("images: {files: [a.sif]}\n", "3:10", "Say `folder` too"),
         ("mpi: pmi3\n", "3:1", "none, pmix, pmi2"),
-        ("limits: {memlock: 64}\n", "3:10", "64"),
+        ("limits: {memlock: 64}\n", "3:10", "`64` does not fit; wanted: Memory that a job may lock (ulimit -l): unl"),
+        ("mail: no\n", "3:1", "`no` does not fit; wanted: true or false"),
+        ("qos: normal\n", "3:1", "`normal` does not fit; wanted: a list, such as [a, b]"),
         ("proxy: proxy.example:3128\n", "3:1", "proxy"),
     ],
     ids=lambda v: v if isinstance(v, str) and ":" in v and len(v) < 6 else None,
@@ -419,7 +427,7 @@ def test_the_nearest_settings_count_and_the_command_line_counts_more(tmp_path: P
     ("name", "text", "place", "says"),
     [
         ("sifmigrate.yaml", "target: slinky\nannotat: true\n", "2:1", "did you mean `annotate`?"),
-        ("sifmigrate.yaml", "jobs: many\n", "1:1", "'many' is not of type 'integer'"),
+        ("sifmigrate.yaml", "jobs: many\n", "1:1", "`many` does not fit; wanted: a whole number"),
         (
             "pyproject.toml",
             "[tool.sifmigrate]\ntarget = 'slinky'\nsafe_only = true\n",

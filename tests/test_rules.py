@@ -142,7 +142,7 @@ def test_the_good_rule_is_good(pack: Path, slinky: Plan) -> None:
         pytest.param("why: The target has none.\n", "", "1:1", "`why` is missing", id="missing key"),
         pytest.param("safety: safe", "safety: sure", "4:1", "safe, review, manual", id="unknown safety"),
         pytest.param("item: module", "item: modul", "11:3", "module, container-option", id="unknown kind of item"),
-        pytest.param("[any]\ntargets", "any\ntargets", "5:1", "array", id="text where a list is wanted"),
+        pytest.param("[any]\ntargets", "any\ntargets", "5:1", "a list", id="text where a list is wanted"),
         pytest.param("value: thing", "value: /thing(/", "12:3", "no regular expression", id="bad regular expression"),
         pytest.param("value: thing", "job: {modulez: removable}", "12:9", "did you mean `modules`?", id="unknown fact"),
         pytest.param(

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -120,9 +120,22 @@ def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
     elif error.validator == "pattern":
         hint = error.schema.get("description", f"text that fits {error.validator_value}")
         message = f"`{error.instance}` does not fit; wanted: {hint}"
-    elif error.validator == "type" and error.instance is None:  # `home: ~` is nothing in YAML
-        message = f"the value is empty; wanted: {error.schema.get('description', error.validator_value)}"
+    elif error.validator == "type":
+        said = f"`{error.instance}` does not fit"
+        said = "the value is empty" if error.instance is None else said  # `home: ~` is nothing in YAML
+        message = f"{said}; wanted: {_kind_of(error.schema)}"
+    elif error.validator == "minimum":
+        message = f"`{error.instance}` does not fit; wanted: {error.validator_value} or more"
     return keys, message
+
+
+_KINDS = {"integer": "a whole number", "boolean": "true or false", "array": "a list, such as [a, b]"}
+
+
+def _kind_of(schema: Mapping[str, Any]) -> str:
+    """What a schema takes, in words."""
+    kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
+    return _KINDS.get(kind) or str(schema.get("description", {"object": "keys with values"}.get(kind, "text")))
 
 
 def _none_of(value: Any, known: Sequence[str]) -> str:
