@@ -66,6 +66,7 @@ def target_file(answers: Answers) -> str:
         "  partition: {}   # OLD: NEW",
         "  account: {}     # OLD: NEW",
         "  path: {}        # /old/prefix: /new/prefix",
+        "  image: {}       # old image, or a pattern: new image",
     ]
     return "\n".join(lines) + "\n"
 
@@ -73,6 +74,9 @@ def target_file(answers: Answers) -> str:
 _LEFT_OPEN = (
     "",
     "# What is not stated is not judged: say what you know, and scripts that cannot run are found.",
+    "# The pods' network: none (eth0 and TCP only), or its kind (host, rdma, sriov) and its names in a pod.",
+    "# fabric: {kind: rdma, interfaces: [eth0], devices: [mlx5_0, mlx5_1]}",
+    "# modules: lmod                  # where the nodes have a module system; what it has: provides: [gcc/12]",
     "# max_array_index: 1000          # MaxArraySize of slurm.conf less one",
     "# qos: [normal]                  # those that jobs may ask for, where accounting is slurmdbd",
     "# mpi: pmix                      # MpiDefault of slurm.conf: none, pmix or pmi2",
@@ -95,6 +99,7 @@ def _partition(answers: Answers, replaces: object) -> list[str]:
     lines.append("    # max_nodes: 8          # that one job may have (MaxNodes)")
     lines.append("    # share: exclusive      # where a job has its nodes for itself, whatever it asks for")
     lines.append("    # test: true            # where it is for short test jobs only")
+    lines.append("    # runtime: pyxis        # what runs containers here, where that is not the target's")
     lines.append("    # Set this when slurm.conf has DefMemPerGPU: then no memory line is added to scripts.")
     lines.append("    # default_memory_per_gpu: 90G")
     lines.append("    # Old partitions, by site, for which this one stands.")

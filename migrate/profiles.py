@@ -334,25 +334,21 @@ def _overlapping_mounts(path: Path, found: Target) -> Iterator[str]:
 def missing(found: Target, sites: Mapping[str, Site]) -> Iterator[str]:
     """What a target's file leaves open, and what stays undecided because of it; nothing of it is a fault."""
     for partition in found.partitions.values():
-        if partition.gpus is None or partition.memory is None:
+        named = f"partition `{partition.name}`"
+        if partition.gpus is None or (partition.gpus and partition.memory is None):
+            unsaid = " and ".join(f"`{key}`" for key in ("gpus", "memory") if getattr(partition, key) is None)
             yield (
-                f"partition `{partition.name}`: `gpus` and `memory` of a node are not stated: "
+                f"{named}: {unsaid} of a node not stated: "
                 "memory written for each GPU is the old site's, not capped to what a node has"
             )
-        if partition.default_memory_per_gpu is None:
-            yield (
-                f"partition `{partition.name}`: no `default_memory_per_gpu`: "
-                "`--mem-per-gpu` is written into every GPU script that asks for no memory"
-            )
-        for site_id, olds in partition.replaces.items():
-            if site_id not in sites:
-                yield f"partition `{partition.name}` replaces partitions of `{site_id}`, a site that is not shipped"
-            yield from _shorter(partition, [p for o in olds if (p := sites.get(site_id, GENERIC).partitions.get(o))])
-        if unsaid := [key for key in ("max_time", "cpus", "nodes") if getattr(partition, key) is None]:
-            yield (
-                f"partition `{partition.name}`: {', '.join(f'`{key}`' for key in unsaid)} not stated: "
-                "a job that asks for more than there is passes as feasible"
-            )
+        yield from (f"{named} {said}" for said in _replaced(partition, sites))
+        if unsaid := ", ".join(f"`{key}`" for key in ("max_time", "cpus", "nodes") if getattr(partition, key) is None):
+            yield f"{named}: {unsaid} not stated: a job that asks for more than there is passes as feasible"
+    if names := [f"`{p.name}`" for p in found.partitions.values() if p.default_memory_per_gpu is None and p.gpus != 0]:
+        yield (
+            f"no `default_memory_per_gpu` of {', '.join(names)}: "
+            "`--mem-per-gpu` is written into every GPU script that asks for no memory"
+        )
     if found.fabric == "unknown":
         yield "`fabric` is unknown: network settings of UCX, NCCL and Open MPI stay, and wait for a person"
     for key, unseen in _UNSEEN.items():
@@ -360,6 +356,20 @@ def missing(found: Target, sites: Mapping[str, Site]) -> Iterator[str]:
             yield f"no `{key}`: {unseen}"
     if not found.mounts:
         yield "no `mounts`: every path of the old site waits for an answer"
+
+
+def _replaced(partition: Partition, sites: Mapping[str, Site]) -> Iterator[str]:
+    """What is to be said of the old partitions for which one stands."""
+    for site_id, olds in partition.replaces.items():
+        if site_id not in sites:
+            yield f"replaces partitions of `{site_id}`, a site that is not shipped{nearest(site_id, list(sites))}"
+            continue
+        old = sites[site_id]
+        known = [*old.partitions, *old.resource_types]
+        for name in olds:
+            if known and name not in known:
+                yield f"replaces `{name}`, which {site_id} is not known to have{nearest(name, known)}"
+        yield from _shorter(partition, [old.partitions[name] for name in olds if name in old.partitions])
 
 
 _UNSEEN = {
@@ -374,6 +384,6 @@ def _shorter(partition: Partition, olds: list[Partition]) -> Iterator[str]:
     for old in olds:
         if limit is not None and old.max_time and (seconds(old.max_time) or 0) > limit:
             yield (
-                f"partition `{partition.name}` ends jobs after {partition.max_time}, and `{old.name}`, "
+                f"ends jobs after {partition.max_time}, and `{old.name}`, "
                 f"which it replaces, after {old.max_time}: longer jobs are blocked"
             )

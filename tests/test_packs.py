@@ -297,6 +297,22 @@ def test_what_a_target_leaves_open_is_told(tmp_path: Path) -> None:
     assert faults == []
     assert any("`gp4d`, which it replaces, after 4-00:00:00: longer jobs are blocked" in o for o in opened)
     assert any("`cpus`, `nodes` not stated" in o for o in opened)
+    assert any("no `default_memory_per_gpu` of `slinky`: " in o for o in opened)
+
+
+def test_old_partitions_that_nobody_knows_are_told_and_nodes_without_gpus_need_no_memory_for_them(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "x.yaml"
+    replaces = "{taiwania2: [gp1d, gp2x], abci2: [rt_F], taiwania: [gtest]}"
+    file.write_text(f"id: x\nextends: slinky\npartitions: {{slinky: {{gpus: 0, replaces: {replaces}}}}}\n")
+    faults, opened = check_target(str(file))
+    assert faults == []
+    assert [o for o in opened if " replaces " in o] == [
+        "partition `slinky` replaces `gp2x`, which taiwania2 is not known to have (did you mean `gp2d`?)",
+        "partition `slinky` replaces partitions of `taiwania`, a site that is not shipped (did you mean `taiwania3`?)",
+    ]
+    assert not any("per_gpu" in o or "of a node" in o for o in opened)
 
 
 @pytest.mark.parametrize(
@@ -342,6 +358,10 @@ def test_a_written_target_is_good_and_migrates(tmp_path: Path) -> None:
     done = sifmigrate(tmp_path, "target", "init", "mine.yaml", "--partition", "gpu", "--gpus", "8", "--memory", "2000G")
     assert done.returncode == 0, done.stderr
     assert check_target(str(file))[0] == []
+    said = re.sub(r"(?m)^( *)# (?=[a-z_]+: )", r"\1", file.read_text())
+    (tmp_path / "all.yaml").write_text(said.replace("accounting: none", "accounting: slurmdbd"))
+    assert check_target(str(tmp_path / "all.yaml"))[0] == []  # also with all that it leaves open
+    assert profiles.target(str(tmp_path / "all.yaml")).fabric == "rdma"
     result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -p gtest -t 5\n"), make_plan(str(file)))
     assert result.output == b"#!/bin/bash\n#SBATCH -p gpu -t 5\n"
 
