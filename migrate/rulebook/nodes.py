@@ -107,9 +107,10 @@ def _written(c: Context) -> Iterator[str]:
             yield f"line {line} writes {path}"
 
 
-# A redirection to a file, or a program that makes one; not in a comment
+# A redirection to a file, a program that makes one, or the last word of one that copies; not in a comment
 _WRITE = re.compile(
-    rb"(?m)^(?![ \t]*#)[^\n]*?(?:(?<![<>&\d])[12]?>>?[ \t]*|\b(?:tee(?:[ \t]+-a)?|touch|mkdir(?:[ \t]+-\w+)*)[ \t]+)"
+    rb"(?m)^(?![ \t]*#)[^\n]*?(?:(?<![<>&\d])[12]?>>?[ \t]*|\b(?:tee(?:[ \t]+-a)?|touch|mkdir(?:[ \t]+-\w+)*)[ \t]+"
+    rb"|(?<![\w./-])(?:cp|mv|ln|rsync)[ \t][^\n;&|<>#]{0,300}?[ \t](?=[\"']?/[\w./+-]+[\"']?[ \t]*(?:$|[;&|<>#])))"
     rb"[\"']?(?P<path>/[\w./+-]+)"
 )
 
