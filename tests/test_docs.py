@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from tables import PAGE, page, table, tables
 
@@ -25,3 +28,22 @@ def test_every_option_resource_and_variable_is_on_the_page(dialect: str, part: s
 def test_a_row_says_what_becomes_of_it(dialect: str, part: str) -> None:
     cells = [line.split(" | ") for line in table(dialect, part).splitlines()[2:]]
     assert all(len(row) == 3 and row[1] for row in cells)
+
+
+@pytest.mark.parametrize(
+    ("head", "schema", "keys"),
+    [
+        ("| key of the target |", "target", ()),
+        ("| key of a partition |", "target", ("properties", "partitions", "additionalProperties")),
+        ("| key of the site |", "site", ()),
+    ],
+)
+def test_the_page_of_clusters_has_each_key(head: str, schema: str, keys: tuple[str, ...]) -> None:
+    said = json.loads((rules_folder() / "schemas" / f"{schema}.schema.json").read_bytes())
+    for key in keys:
+        said = said[key]
+    text = (PAGE.parent / "describe-your-cluster.md").read_text()
+    rows = text[text.index(head) :].split("\n\n", 1)[0]
+    known = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+    assert set(said["properties"]) - known - {"id", "title", "extends", "source", "scheduler", "partitions"} == set()
+    assert known - set(said["properties"]) == set()

@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 from troubleshooting import PAGE, missing_topics, page
 
 from migrate import profiles
-from migrate.model import RuleText
+from migrate.model import RuleText, SifmigrateError
 from migrate.reports.pages import told, what_to_do
 from migrate.rulebook import Rule, open_rulebook
+from migrate.runs import show_rule
 from migrate.symptoms import matches, nearest_texts, shipped_symptoms
 
 RULES = open_rulebook([]).rules
@@ -177,6 +178,13 @@ def test_words_in_common_are_told_as_less_than_a_fit() -> None:
 
 
 # ------------------------------------------------------------------------------------------- rules and targets
+
+
+def test_rules_show_sends_whoever_asks_for_a_symptom_to_explain() -> None:
+    with pytest.raises(SifmigrateError, match="`sifmigrate explain nodes-too-small` tells of it"):
+        show_rule("nodes-too-small", [])
+    with pytest.raises(SifmigrateError, match="no rule `ucx-net-device` "):
+        show_rule("ucx-net-device", [])
 
 
 def test_a_rule_is_explained_as_rules_show_does() -> None:
