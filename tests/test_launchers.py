@@ -191,3 +191,18 @@ def test_env_stands_behind_the_program_where_a_line_before_it_goes(tmp_path: Pat
     script = "mpirun \\\n  -rmk pbs \\\n  -x A=1 \\\n  singularity exec a.sif ./solver\n"
     new = "srun --mpi=pmix env \\\n  A=1 \\\n  singularity exec a.sif ./solver\n"
     assert migrated(tmp_path, TWO_NODES + script) == TWO_NODES + new
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "mpirun -x NCCL_IB_HCA=mlx5_0 -np $SLURM_NTASKS ./solver\n",
+        "OPTS='-x NCCL_IB_HCA=mlx5_0 -x UCX_NET_DEVICES=mlx5_0:1'\nmpirun $OPTS ./solver\n",
+    ],
+)
+def test_settings_stay_where_without_them_mpirun_would_become_srun(lines: str, tmp_path: Path) -> None:
+    known = tmp_path / "known.yaml"
+    known.write_text("id: known\ntitle: A known network\nextends: slinky\nfabric: none\nmpi: pmix\n")
+    result = run(Source("job.sh", f"{TWO_NODES}{lines}".encode()), make_plan(str(known)))
+    assert (result.fault, result.output.decode()) == ("", TWO_NODES + lines)
+    assert "unsuited-network-setting" in {o.finding.rule for o in result.outcomes}

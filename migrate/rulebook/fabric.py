@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from migrate.model import Item, Target
 from migrate.rulebook.context import Context, Fact
+from migrate.rulebook.launchers import stands_in_the_way
 
 _GOES_ALONE = frozenset({"assignment", "export", "prefix", "option"})  # places where a setting can be taken out
 
@@ -20,7 +21,15 @@ def _network(c: Context) -> str | None:
     verdict = _verdict(c.item, c.target)
     # `set -u` would end a script that reads what is gone
     read = verdict == "drop" and re.search(rf"\$\{{?{re.escape(c.item.name)}\b".encode(), c.source.data)
-    return "look" if read else verdict
+    return "look" if read or (verdict == "drop" and _decides_launcher(c)) else verdict
+
+
+def _decides_launcher(c: Context) -> bool:
+    """Whether mpirun stays because of settings that go: without them a second run would make srun of it."""
+    if c.item is None or c.item.place != "option":
+        return False
+    items = c.job.by_kind.get("environment", ())
+    return stands_in_the_way(c, frozenset(i.span for i in items if _verdict(i, c.target) == "drop"))
 
 
 def _verdict(item: Item, target: Target) -> str | None:

@@ -174,12 +174,26 @@ def _step(c: Context) -> Step | None:
     if _is_contained(c.job, at) or any(_is_launcher(i) for i in starters(c.job, at)):
         return None
     if (Step, at) not in c.known:
-        c.known[Step, at] = step = Step(f"srun --mpi={c.target.mpi}")
-        step.obstacle = _obstacle(c, readings)
-        if not step.obstacle:
-            _fill(c, step, readings[0])
+        c.known[Step, at] = _written(c, readings)
     found: Step = c.known[Step, at]
     return found
+
+
+def _written(c: Context, readings: tuple[Invocation, ...]) -> Step:
+    step = Step(f"srun --mpi={c.target.mpi}")
+    step.obstacle = _obstacle(c, readings)
+    if not step.obstacle:
+        _fill(c, step, readings[0])
+    return step
+
+
+def stands_in_the_way(c: Context, spans: frozenset[Span]) -> bool:
+    """Whether the item's mpirun would become srun if the options at these places were not there."""
+    step = _step(c)
+    if step is None or not step.obstacle:
+        return False
+    without = (replace(r, options=tuple(o for o in r.options if o.span not in spans)) for r in _readings(c))
+    return not _written(c, tuple(without)).obstacle
 
 
 def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
