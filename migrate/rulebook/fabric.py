@@ -9,6 +9,7 @@ from migrate.model import Item, Target
 from migrate.rulebook.context import Context, Fact
 from migrate.rulebook.launchers import stands_in_the_way
 
+_DECLARING = frozenset({"export", "declare", "typeset", "readonly", "local"})  # alone they print what is set
 _GOES_ALONE = frozenset({"assignment", "export", "prefix", "option"})  # places where a setting can be taken out
 
 
@@ -39,7 +40,7 @@ def _verdict(item: Item, target: Target) -> str | None:
         return "look"
     verdict = _of_name(item, target) if item.family in _KNOWN else _of_role(item.family, target)
     stuck = item.place not in _GOES_ALONE or (item.place != "option" and item.holder is None and item.remove is None)
-    return "look" if verdict in {"drop", "rename"} and stuck else verdict
+    return "look" if verdict in {"drop", "rename"} and (stuck or item.program in _DECLARING) else verdict
 
 
 def _of_role(role: str, target: Target) -> str:
@@ -93,7 +94,7 @@ def _passed_on(c: Context, item: Item) -> str | None:
     """`drop` for a name that is handed on (`-x NAME`) where the job's own settings of it all go."""
     own = [i for i in c.job.by_kind.get("environment", ()) if i.name == item.name and i.value is not None]
     gone = own and all(_verdict(i, c.target) == "drop" for i in own)
-    return "drop" if gone and item.place == "option" else None
+    return "drop" if gone and item.place == "option" and item.program not in _DECLARING else None
 
 
 def _new_names(c: Context) -> str | None:
