@@ -242,3 +242,15 @@ def test_a_point_that_only_the_new_options_show_does_not_refuse_a_script_with_no
     plain = judged(script, make_plan(str(target)))
     noted = judged(script, make_plan(str(target), annotate=True))
     assert (noted.fault, noted.changed) == ("", plain.changed)
+
+
+def test_numbers_are_written_as_people_say_them(tmp_path: Path) -> None:
+    target = tmp_path / "small.yaml"
+    target.write_text(
+        "id: small\ntitle: A small target\nextends: slinky\nshm: 16G\n"
+        "default_partition: cpu\npartitions: {cpu: {gpus: 0}}\n"
+    )
+    script = "#SBATCH --gres=gpu:1\ndocker run --shm-size=32g ubuntu:22.04 ls"
+    messages = [o.finding.message for o in judged(script, make_plan(str(target))).outcomes]
+    assert "--gres=gpu:1 asks for 1 GPU of a node; partition `cpu` has none" in messages
+    assert "--shm-size 32g: /dev/shm on small has 16G" in messages

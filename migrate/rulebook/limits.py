@@ -202,15 +202,17 @@ def _gpus(asked: _Asked, partition: Partition) -> Iterator[Excess]:
     of_node, of_task, of_job = asked.gpus_of_node, asked.gpus_of_task, asked.gpus_of_job
     there = f"partition `{partition.name}` has {has or 'none'}"
     if of_node and of_node.number > has:
-        yield Excess("gpus", of_node.wish, f"{of_node.wish.said} asks for {of_node.number} GPUs of a node; {there}")
+        asks = f"{of_node.wish.said} asks for {_number(of_node.number, 'GPU')} of a node"
+        yield Excess("gpus", of_node.wish, f"{asks}; {there}")
     if of_task and of_task.number > has:
-        yield Excess("gpus", of_task.wish, f"{of_task.wish.said} asks for {of_task.number} GPUs of a node; {there}")
+        asks = f"{of_task.wish.said} asks for {_number(of_task.number, 'GPU')} of a node"
+        yield Excess("gpus", of_task.wish, f"{asks}; {there}")
     tasks = asked.count("--ntasks-per-node")
     if of_task and tasks and of_task.number <= has < of_task.number * tasks.number:
         asks = f"{tasks.wish.said} with {of_task.wish.said} asks for {of_task.number * tasks.number} GPUs of a node"
         yield Excess("gpus", of_task.wish, f"{asks}; {there}")
     if of_job and not has:
-        yield Excess("gpus", of_job.wish, f"{of_job.wish.said} asks for {of_job.number} GPUs; {there}")
+        yield Excess("gpus", of_job.wish, f"{of_job.wish.said} asks for {_number(of_job.number, 'GPU')}; {there}")
     elif of_job:
         yield from _gpus_of_job(asked, partition, of_job, has)
 

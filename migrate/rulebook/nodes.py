@@ -10,6 +10,7 @@ from migrate.model import Target
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.feasibility import gpu_types, output_of
 from migrate.translation.forms import with_new_paths
+from migrate.values import memory
 
 # ------------------------------------------------------------------------------------------------ CUDA
 
@@ -143,7 +144,7 @@ def _shared_memory(c: Context) -> str | None:
     match = _SHM.fullmatch((c.item.value or "").lower()) if c.item and c.target.shm is not None else None
     if match is None or c.target.shm is None:
         return None
-    return f"{c.target.shm}M" if int(match[1]) * _SHM_UNITS[match[2]] > c.target.shm * _MEBI else None
+    return memory(c.target.shm) if int(match[1]) * _SHM_UNITS[match[2]] > c.target.shm * _MEBI else None
 
 
 def _proxy(c: Context, *, wanted: bool) -> str | None:
