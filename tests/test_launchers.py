@@ -206,3 +206,15 @@ def test_settings_stay_where_without_them_mpirun_would_become_srun(lines: str, t
     result = run(Source("job.sh", f"{TWO_NODES}{lines}".encode()), make_plan(str(known)))
     assert (result.fault, result.output.decode()) == ("", TWO_NODES + lines)
     assert "unsuited-network-setting" in {o.finding.rule for o in result.outcomes}
+
+
+@pytest.mark.parametrize(
+    ("lines", "new"),
+    [
+        ("MPI=mpirun\n$MPI -x A=1 ./a\n", 'MPI="srun --mpi=pmix env"\n$MPI A=1 ./a\n'),
+        ('MPI=mpirun\n$MPI -x A=1 -npernode "$N" ./a\n', None),
+        ('bash -c "M=mpirun; \\$M ./a"\n', None),
+    ],
+)
+def test_a_name_that_is_all_of_a_value_gets_quotes_where_they_fit(lines: str, new: str | None, tmp_path: Path) -> None:
+    assert migrated(tmp_path, TWO_NODES + lines) == TWO_NODES + (new or lines)

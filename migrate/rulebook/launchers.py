@@ -145,13 +145,23 @@ def step_words(c: Context) -> Fix | None:
     if item.kind == "launcher-command":
         word = _readings(c)[0].program_word.span
         before = c.source.data[word.start : word.end]
-        return Fix(edits=(Edit(word.start, before, step.program.encode()), *step.words[word].edits))
+        edits = step.words[word].edits
+        if _is_bare_value(c, word.start):
+            inside = b"".join(e.after for e in edits if e.start == word.end)
+            quoted = b'"' + step.program.encode() + inside + b'"'
+            return Fix(edits=(Edit(word.start, before, quoted), *(e for e in edits if e.start != word.end)))
+        return Fix(edits=(Edit(word.start, before, step.program.encode()), *edits))
     fix = step.words.get(item.span)
     if fix is None or fix.edits:
         return fix
     # what another rule would take out as well goes as it takes it; else the line goes with its last word
     shared = item.name.startswith(_SHARED) or is_old_host_file(item) or _is_host_list(item.value or "")
     return Fix(removes=(item if shared else replace(item, remove=_with_line(c, item.span)),), fate=fix.fate)
+
+
+def _is_bare_value(c: Context, at: int) -> bool:
+    """Whether the word at this place is all of `NAME=mpirun`, where several words need quotes."""
+    return c.source.data[at - 1 : at] == b"="
 
 
 _SHARED = ("--launcher", "--rmk", "OMPI_MCA_plm_rsh_")
@@ -204,6 +214,21 @@ def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
         return "it starts several programs" if reading.payload else "what it starts is not known"
     if c.target.runtime == "pyxis" and any(i.contains for i in reading.chain()):
         return "pyxis starts the container, by options of srun that have to be written as well"
+    return _obstacle_in_name(c, readings) or _obstacle_in_words(c, readings)
+
+
+def _obstacle_in_name(c: Context, readings: tuple[Invocation, ...]) -> str:
+    """Why several words cannot stand where the launcher's name is."""
+    start = readings[0].program_word.span.start
+    if any(r.program_word.origin is not None and r.program_word.origin.quoted for r in readings):
+        return "its name is in a variable, which stands in quotes as one word"
+    if _is_bare_value(c, start) and any(p is not c.job and _stands_in(p, start) for p in c.job.parts()):
+        return "its name is a value without quotes inside a string"
+    return ""
+
+
+def _obstacle_in_words(c: Context, readings: tuple[Invocation, ...]) -> str:
+    reading = readings[0]
     if any(_form_of(r) != _form_of(reading) for r in readings):
         return "its words depend on variables"
     unread = next((o for o in reading.options if o.row is None or _has_no_form(c, o)), None)
@@ -337,10 +362,11 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
 
 def _may_move(c: Context, reading: Invocation, option: Option) -> bool:
     """Whether an option means the same elsewhere in its command, and no other rule may have a word about it."""
-    here = reading.command.span.start <= option.span.start < reading.command.span.end
+    whole, text = reading.command.span, c.source.data[option.span.start : option.span.end]
+    here = all(whole.start <= s.start < whole.end for s in (option.span, reading.program_word.span))
     others = (i for kind in ("path", "scheduler-variable") for i in c.job.by_kind.get(kind, ()))
     spoken_of = any(option.span.start <= i.span.start < option.span.end for i in others)
-    return not spoken_of and (here or not re.search(rb"[$`]", c.source.data[option.span.start : option.span.end]))
+    return not spoken_of and (here or not re.search(rb"[$`\"'\\]", text))
 
 
 def _gone(*, moved: bool) -> Fix:
