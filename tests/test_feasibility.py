@@ -145,6 +145,27 @@ def test_the_smallest_partition_that_takes_the_job_is_proposed(
     assert (sorted(found), result.readiness) == (proposed, "blocked")
 
 
+@pytest.mark.parametrize(
+    ("asked", "runs", "ways"),
+    [
+        ("a100", "python train.py", "Partition `h100` takes the job as it is: `--partition=h100`. "),
+        ("a100", "apptainer exec a.sif ./a", "Partition `h100` takes the job, but runs containers in another way: "),
+        ("pyxis", "apptainer exec docker://a/b ./a", "Partition `h100` takes the job as it is: "),
+    ],
+)
+def test_a_partition_with_another_runtime_is_proposed_with_a_warning(
+    tmp_path: Path, asked: str, runs: str, ways: str
+) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(
+        "id: x\nextends: slinky\ndefault_partition: a100\npartitions:\n  slinky: null\n  a100: {gpus: 4}\n"
+        "  pyxis: {gpus: 4, runtime: pyxis}\n  h100: {gpus: 8, runtime: pyxis}\n"
+    )
+    script = f"#!/bin/bash\n#SBATCH -p {asked} --gpus-per-node=8\n{runs}\n"
+    advice = [o.finding.advice for o in judged(script, make_plan(str(file))).outcomes]
+    assert any(ways in each for each in advice)
+
+
 def test_a_partition_of_which_the_limit_is_not_known_is_not_proposed(tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text("id: t\nextends: slinky\npartitions: {slinky: {gpus: 4}, other: {cpus: 64}}\n")

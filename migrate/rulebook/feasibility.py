@@ -134,7 +134,22 @@ def _excess(kind: str, c: Context) -> str | None:
 def _fitting(c: Context) -> str | None:
     """The way out by another partition, for an item that asks for too much."""
     fits = next((v[1] for (_, item), v in _verdicts(c).items() if c.item is not None and item == id(c.item)), "")
-    return f"Partition `{fits}` takes the job as it is: `--partition={fits}`. " if fits else None
+    if not fits:
+        return None
+    if _other_runtime(c, fits):
+        how = f"but runs containers in another way: migrate the old script with `--partition={fits}` in it"
+        return f"Partition `{fits}` takes the job, {how}. "
+    return f"Partition `{fits}` takes the job as it is: `--partition={fits}`. "
+
+
+def _other_runtime(c: Context, partition: str) -> bool:
+    """Whether the job's container commands, as they were migrated for its partition, fail in this one."""
+    own = c.target.partitions[partition].runtime
+    special = {p.runtime for p in c.target.partitions.values()} - {None}
+    other = (
+        own != c.target.runtime if own else c.target.runtime in special
+    )  # `c.target` is as the job's partition has it
+    return other and any(i.kind == "container-command" for i in c.job.items)
 
 
 def gpu_types(c: Context) -> list[str]:
