@@ -287,6 +287,13 @@ def test_a_resource_behind_a_comma_is_told_with_its_option() -> None:
         assert "line 4: -l foo=1" in text
 
 
+def test_markdown_tells_general_advice_with_the_targets_own_names() -> None:
+    rule = next(r.text for r in PLAN.rulebook.rules if r.id == "undecided-environment")
+    page = FORMATS["markdown"](replace(of(b"#!/bin/bash\n#SBATCH -p gtest\npython train.py\n"), rules={rule.id: rule}))
+    rules = page[page.index("## What the rules mean") :]
+    assert "Run the program in an image (`singularity exec IMAGE …`)" in rules
+
+
 def test_markdown_names_the_rule_of_a_place_without_more_words() -> None:
     told = FORMATS["markdown"](of(GRID_ENGINE))
     assert "- line 2: `-N fit` → `--job-name=fit` ([translate-option](#translate-option))\n" in told

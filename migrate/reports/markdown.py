@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from migrate.files import shown
-from migrate.model import Report, RuleText
+from migrate.model import Report, RuleText, Target
 from migrate.reports.pages import general
 from migrate.reports.summary import (
     HEADINGS,
@@ -166,14 +166,14 @@ def _rules(report: Report) -> Iterator[str]:
     if rules:
         yield from ("## What the rules mean", "")
     for rule in rules:
-        yield from _rule(rule)
+        yield from _rule(rule, report.target)
 
 
-def _rule(rule: RuleText) -> Iterator[str]:
+def _rule(rule: RuleText, target: Target) -> Iterator[str]:
     yield from (f"### {rule.id}", "", f"**{prose(rule.title)}**", "", prose(masked(rule.why)), "")
     if rule.symptoms:
         yield from ("You would see:", "", *(f"- {code(s)}" for s in rule.symptoms), "")
-    if advice := general(rule.advice):  # else it is told for each place
+    if advice := general(rule.advice, target):  # else it is told for each place
         yield from (f"What to do: {prose(advice)}", "")
     if rule.links:
         yield from (f"See {', '.join(_link(link) for link in rule.links)}.", "")
