@@ -334,6 +334,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
     """What each option becomes. Settings stay in their place, behind `env`: other rules may speak of them."""
     end = reading.program_word.span.end
     moved: list[str] = []
+    told: set[str] = set()
     insertion: tuple[Edit, ...] = ()
     for option in reading.options:
         assert option.row is not None
@@ -346,6 +347,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
             insertion = insertion or (Edit(end, b"", b" env"),)
         else:
             new = _new_words(c, option)
+            told.update(word.partition(b"=")[0].decode() for word in new.split())
             if new and insertion and not _may_move(c, reading, option):
                 step.obstacle = f"{option.spelled} stands behind a setting; write it before `-x` and its like"
                 return
@@ -356,6 +358,9 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
             else:
                 step.words[option.span] = _in_place(c, option, new)
                 end = option.span.end
+    if "--ntasks-per-node" in told and "--ntasks" not in told:
+        # a step with the job's number of tasks is started in full: srun "can't honor --ntasks-per-node"
+        moved.insert(0, f"--nodes={_node_count(c)}")
     step.program = " ".join([step.program, *moved])
     step.words[reading.program_word.span] = Fix(edits=insertion)
 
@@ -514,10 +519,14 @@ def _step_line(c: Context) -> str | None:
     if reading.program == "deepspeed" or "deepspeed" in reading.verb:
         torchrun = "torchrun --nnodes=$SLURM_JOB_NUM_NODES --nproc-per-node=GPUS --rdzv-backend=c10d"
         first = "--rdzv-endpoint=$(scontrol show hostnames | head -n 1):29500"
-        return _joined("srun --ntasks-per-node=1", image, torchrun, first, payload)
+        return _joined(_EACH_NODE, image, torchrun, first, payload)
     if reading.program in _FRAMEWORKS or "distributed" in reading.verb:
         word = reading.program_word.span
-        return _joined("srun --ntasks-per-node=1", image, _text(c, word.start, max(reading.command.span.end, word.end)))
+        return _joined(
+            _EACH_NODE,
+            image,
+            _text(c, word.start, max(reading.command.span.end, word.end)),
+        )
     mpi = c.target.mpi if c.target.mpi in _TYPES else "pmix"
     count = next((o.value.text for o in reading.options if o.name in {"--np", "--n", "--num-proc"} and o.value), "")
     on_node = next((o.value.text for o in reading.options if o.name in {"--npernode", "--ppn"} and o.value), "")
@@ -557,6 +566,8 @@ def _joined(*parts: str) -> str:
 
 
 _LONG = 240
+# without a number of tasks srun starts as many as the job has
+_EACH_NODE = "srun --ntasks=$SLURM_JOB_NUM_NODES --ntasks-per-node=1"
 
 
 # ------------------------------------------------------------------------------------------------ single settings

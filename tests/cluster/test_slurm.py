@@ -369,3 +369,14 @@ mpirun -np $N -npernode 2 -machinefile $SGE_JOB_HOSTLIST --bind-to none -x PATH 
     assert lines == [f"n{1 + rank // 2} {rank} of 4, 3 threads" for rank in range(4)]
     assert all(line.rpartition(", ")[2].isdecimal() for line in said.splitlines()), "pmi2 gives each process a pipe"
     assert readiness == "review"
+
+
+def test_a_number_for_each_node_counts_more_than_the_tasks_of_the_job(cluster: Cluster) -> None:
+    """`srun --ntasks-per-node` alone is not honoured in a job of more tasks, and starts them all."""
+    script = """\
+#!/bin/bash
+#SBATCH --nodes=2 --ntasks-per-node=2 --output=%x.o%j --time=5
+mpirun -npernode 1 bash -c 'echo $SLURMD_NODENAME $SLURM_NTASKS'
+"""
+    _, said = migrated_run("pernode", script, "mpi: pmi2\n", cluster=cluster)
+    assert sorted(said.splitlines()) == ["n1 2", "n2 2"]
