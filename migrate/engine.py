@@ -93,7 +93,7 @@ def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]
     schedulers = plan.rulebook.tables.schedulers
     tables = plan.tables_for(site)
     contexts = [Context(scope, site, plan.target, source, schedulers, tables).in_partition() for scope in job.scopes()]
-    asked = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c.job)]
+    asked = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         asked.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in asked for finding in rule.findings(contexts[scope])]

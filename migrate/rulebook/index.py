@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from migrate.model import Job
-from migrate.rulebook.rule import Rule
+from migrate.rulebook.context import Context, Fact
+from migrate.rulebook.rule import Rule, Test
 
 
 class Index:
-    """Rules by the kind and the names of the items that they are about, each with its place in the rulebook."""
+    """Rules by the kind and the names of the items that they are about, and by what they ask of the job as a whole."""
 
     def __init__(self, rules: Iterable[tuple[int, Rule]]) -> None:
-        self._rules = dict(rules)
+        self._rules = dict(rules)  # each by its place in the rulebook
         self._always: list[int] = []
         self._by_kind: dict[str, list[int]] = defaultdict(list)  # whatever the item's name
         self._by_name: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._by_question: dict[tuple[Fact, Test], set[int]] = defaultdict(set)
         for number, rule in self._rules.items():
             if rule.kind is None:
                 self._always.append(number)
@@ -24,12 +25,18 @@ class Index:
                 self._by_kind[rule.kind].append(number)
             for name in rule.names if rule.kind else ():
                 self._by_name[rule.kind or "", name].append(number)
+            for question in rule.job_facts:
+                self._by_question[question].add(number)
 
-    def about(self, job: Job) -> list[tuple[int, Rule]]:
-        """The rules that a job has items for, each with its place; all others have nothing to say of it."""
+    def about(self, context: Context) -> list[tuple[int, Rule]]:
+        """The rules that may have something to say of a job, each with its place; all others have not."""
+        job = context.job
         found = set(self._always)
         for kind, names in job.names.items():
             found.update(self._by_kind.get(kind, ()))
             for name in names:
                 found.update(self._by_name.get((kind, name), ()))
-        return [(n, rule) for n in sorted(found) if (rule := self._rules[n]).has_to_do_with(job)]
+        for (fact, test), asking in self._by_question.items():
+            if not found.isdisjoint(asking) and not test(context, fact(context)):
+                found -= asking
+        return [(n, r) for n in sorted(found) if not (r := self._rules[n]).wanted or r.has_to_do_with(job)]

@@ -452,7 +452,7 @@ def _mpi_starts(c: Context, reading: Invocation, at: int, *, several: bool) -> s
 
 def becomes_srun(c: Context) -> frozenset[int]:
     """The places of the launchers' words for which srun will stand."""
-    items = c.job.by_kind.get("launcher-command", ())
+    items = c.job.by_kind.get("launcher-command", ()) if c.target.mpi in _TYPES else ()
     return frozenset(i.group for i in items if i.group is not None and _starts(c.about(i)) == "srun")
 
 

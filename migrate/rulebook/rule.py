@@ -73,7 +73,7 @@ class Rule:
     wanted: tuple[tuple[str, frozenset[str]], ...]  # the same of other fields: most jobs have no such item
     tests: tuple[tuple[str, Test], ...]  # of an item's other fields
     dead_too: bool  # whether it asks where an item stands: else directives that never counted are none of its items
-    job_facts: tuple[tuple[Fact, Test], ...]  # those that ask about no item, and so are asked first
+    job_facts: tuple[tuple[Fact, Test], ...]  # those that ask about no item: see index.py
     facts: tuple[tuple[Fact, Test], ...]
     fix: Mapping[str, str]
     examples: tuple[Example, ...]
@@ -97,8 +97,6 @@ class Rule:
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """What the rule says of a job: once for each item that it matches, or once for the job."""
-        if not _hold(self.job_facts, context):
-            return
         if self.kind is None:
             if _hold(self.facts, context):
                 yield self._finding(context)
@@ -328,7 +326,17 @@ def _check_placeholders(path: Path, keys: list[str | int], template: str) -> Non
 
 
 def _test(path: Path, keys: list[str | int], pattern: Any) -> Test:
-    """The test that a pattern stands for (see rule.schema.json)."""
+    """The test that a pattern stands for (see rule.schema.json); the same one for the same pattern."""
+    key = repr(pattern)
+    if key not in _TESTS:
+        _TESTS[key] = _new_test(path, keys, pattern)
+    return _TESTS[key]
+
+
+_TESTS: dict[str, Test] = {}
+
+
+def _new_test(path: Path, keys: list[str | int], pattern: Any) -> Test:
     if isinstance(pattern, dict):
         return _table_test(path, keys, pattern)
     if isinstance(pattern, list):
