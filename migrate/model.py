@@ -523,6 +523,7 @@ class Partition:
     max_time: str | None = None  # [D-]HH:MM:SS, or unlimited
     gpus: int | None = None  # of a node, as are gpu_type, cpus and memory
     gpu_type: str | None = None  # as Gres names it in slurm.conf: h100
+    gpu_memory: int | None = None  # MiB of one GPU
     cpus: int | None = None  # as Slurm counts them
     memory: int | None = None
     nodes: int | None = None
@@ -554,7 +555,8 @@ class Site:
     title: str
     scheduler: str
     partitions: Mapping[str, Partition] = field(default_factory=dict)
-    memory_per_gpu: int | None = None  # MiB
+    memory_per_gpu: int | None = None  # MiB of the node that came with a GPU
+    gpu_memory: int | None = None  # MiB of one GPU itself, where a resource type does not say it
     paths: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
@@ -580,6 +582,7 @@ class ResourceType:
     slots: int | None = None  # what NSLOTS counted for each
     max_nodes: int = 1
     max_time: str | None = None
+    gpu_memory: int | None = None  # MiB of one GPU
     note: str = ""
 
 

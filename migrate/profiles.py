@@ -35,7 +35,8 @@ def site(name: str) -> Site:
         title=data["title"],
         scheduler=data["scheduler"],
         partitions={k: Partition(k, (v or {}).get("max_time")) for k, v in data.get("partitions", {}).items()},
-        memory_per_gpu=mebibytes(data["memory_per_gpu"]) if "memory_per_gpu" in data else None,
+        memory_per_gpu=_size(data.get("memory_per_gpu")),
+        gpu_memory=_size(data.get("gpu_memory")),
         paths=data.get("paths", {}),
         images=data.get("images", {}),
         evidence=tuple(_evidence(e) for e in data.get("evidence", ())),
@@ -74,6 +75,7 @@ def _resource_type(name: str, data: Mapping[str, Any]) -> ResourceType:
         slots=data.get("slots"),
         max_nodes=data.get("max_nodes", 1),
         max_time=data.get("max_time"),
+        gpu_memory=_size(data.get("gpu_memory")),
         note=data.get("note", ""),
     )
 
@@ -161,6 +163,7 @@ def _partition(name: str, data: Mapping[str, Any]) -> Partition:
         max_time=data.get("max_time"),
         **{key: data.get(key) for key in ("gpus", "gpu_type", "cpus", "nodes", "max_nodes")},
         memory=_size(data.get("memory")),
+        gpu_memory=_size(data.get("gpu_memory")),
         share=data.get("share", "shared"),
         test=data.get("test", False),
         default_memory_per_gpu=_size(data.get("default_memory_per_gpu")),

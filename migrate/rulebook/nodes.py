@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
 from migrate.model import Target
+from migrate.rulebook.asked import asked, new_partition
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.feasibility import gpu_types, output_of
 from migrate.translation.forms import with_new_paths
@@ -76,6 +77,22 @@ def _other_architecture(c: Context) -> str | None:
     text = (item.value or "").lower() if item and c.target.architecture else ""
     named = {name for name, pattern in (("aarch64", _ARM), ("x86_64", _X86)) if pattern.search(text)}
     return named.pop() if len(named) == 1 and c.target.architecture not in named else None
+
+
+def _less_gpu_memory(c: Context) -> str | None:
+    """How much less memory the GPUs of the job's new partition have than those of the old cluster."""
+    new, old = new_partition(c), _old_gpu_memory(c)
+    if old is None or new.gpu_memory is None or old <= new.gpu_memory:
+        return None
+    return f"a GPU of {c.site.id} has {memory(old)}, one of partition `{new.name}` has {memory(new.gpu_memory)}"
+
+
+def _old_gpu_memory(c: Context) -> int | None:
+    """MiB of one GPU that the job had: by the share of a node that it names, else by its site."""
+    named = [t for n, t in c.site.resource_types.items() if asked(c, f"-l {n}") is not None or asked(c, "-q") == n]
+    if named:
+        return max((t.gpu_memory for t in named if t.gpus and t.gpu_memory), default=None)
+    return c.site.gpu_memory if any(asked(c, o) for o in ("--gres", "--gpus", "--gpus-per-node")) else None
 
 
 # ------------------------------------------------------------------------------------------------ folders
@@ -176,6 +193,7 @@ NODES: Mapping[str, Callable[[Context], str | None]] = {
     "too_old_cuda": _too_old_cuda,
     "other_architecture": _other_architecture,
     "architecture": lambda c: c.target.architecture,
+    "less_gpu_memory": once(_less_gpu_memory),
     "read_only": _read_only,
     "writes_to_read_only": once(_writes),
     "read_only_note": once(_read_only_note),
