@@ -112,8 +112,7 @@ def broken_promise(result: Result, plan: Plan) -> str:
     if not result.changed or not (plan.rehearse or result.gaps):
         return ""
     again = _once(Source(result.source.path, result.output, result.source.mode), plan)
-    # what is an option of Slurm now may be for a person to look at: a note more is no change
-    if again.changed and not (plan.annotate and not _once(again.source, replace(plan, annotate=False)).changed):
+    if again.changed:
         return "a second rewrite would change the script again"
     if len(again.gaps) > len(result.gaps):
         return "the rewritten script would hold a part that can no longer be read"

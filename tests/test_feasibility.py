@@ -253,7 +253,8 @@ def test_notes_name_old_options_and_lines_and_are_not_written_again(script: str,
     assert run(Source("job.sh", noted.output), plan).output == noted.output
 
 
-def test_a_point_that_only_the_new_options_show_does_not_refuse_a_script_with_notes(tmp_path: Path) -> None:
+def test_a_script_whose_notes_would_not_be_the_last_stays_as_it_is(tmp_path: Path) -> None:
+    """Only the new options show the point, so that a second run would note it: no script changes twice."""
     target = tmp_path / "noted.yaml"
     target.write_text(
         "id: noted\ntitle: A small target\nextends: slinky\ndefault_partition: gpu\n"
@@ -262,7 +263,8 @@ def test_a_point_that_only_the_new_options_show_does_not_refuse_a_script_with_no
     script = "#SBATCH --nodes=1\nsrun --container-image=nvcr.io/nvidia/pytorch:20.12-py3 python train.py"
     plain = judged(script, make_plan(str(target)))
     noted = judged(script, make_plan(str(target), annotate=True))
-    assert (noted.fault, noted.changed) == ("", plain.changed)
+    assert plain.changed
+    assert (noted.fault, noted.changed) == ("a second rewrite would change the script again", False)
 
 
 def test_numbers_are_written_as_people_say_them(tmp_path: Path) -> None:

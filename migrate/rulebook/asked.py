@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from migrate.model import Partition
 from migrate.rulebook.context import Context, replaced
 from migrate.values import memory, seconds
+
+_GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
 
 
 def asked(c: Context, *names: str) -> str | None:
@@ -15,6 +19,16 @@ def asked(c: Context, *names: str) -> str | None:
         item = line[-1] if line else c.job.item(name) if group is None else None
         if item is not None:
             return item.value or ""
+    return None
+
+
+def gpus(c: Context) -> str | None:
+    """The option by which the job asks for GPUs, with its value; none where it asks for no GPU."""
+    for name in _GPUS:
+        value = asked(c, name)
+        plain = name not in {"--gres", "--tres-per-task"}
+        if value is not None and (plain or "gpu" in value) and not re.search(r"(^|[:=])0\b", value):
+            return f"{name}={value}"
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from migrate.containers.header import is_of_header
 from migrate.model import Invocation, Job, Target
-from migrate.rulebook.asked import asked, old_memory_per_gpu, old_partition, old_time_limit
+from migrate.rulebook.asked import asked, gpus, old_memory_per_gpu, old_partition, old_time_limit
 from migrate.rulebook.containers import CONTAINERS
 from migrate.rulebook.context import Context, Fact, once
 from migrate.rulebook.docker import DOCKER
@@ -21,7 +21,6 @@ from migrate.rulebook.servers import SERVERS
 from migrate.values import memory
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
-_GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
 
 
 def _value(c: Context) -> str | None:
@@ -34,15 +33,6 @@ def _name(c: Context) -> str | None:
 
 def _program(c: Context) -> str | None:
     return c.item.program if c.item else None
-
-
-def _gpus(c: Context) -> str | None:
-    for name in _GPUS:
-        value = asked(c, name)
-        plain = name not in {"--gres", "--tres-per-task"}
-        if value is not None and (plain or "gpu" in value) and not re.search(r"(^|[:=])0\b", value):
-            return f"{name}={value}"
-    return None
 
 
 @once
@@ -188,7 +178,7 @@ FACTS: dict[str, Fact] = {
     "command": lambda c: c.target.command,
     "time": lambda c: asked(c, "--time"),
     "memory": lambda c: asked(c, *_MEMORY),
-    "gpus": _gpus,
+    "gpus": gpus,
     "partition": lambda c: asked(c, "--partition"),
     "old_partition": old_partition,
     "old_time_limit": old_time_limit,

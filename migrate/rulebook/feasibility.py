@@ -152,9 +152,14 @@ def _other_runtime(c: Context, partition: str) -> bool:
     return other and any(i.kind == "container-command" for i in c.job.items)
 
 
+def partitions_of(c: Context) -> list[Partition]:
+    """The partitions that may take the job."""
+    return [c.target.partitions[name] for name in _partitions(c, _header(c))[0]]
+
+
 def gpu_types(c: Context) -> list[str]:
     """The types of GPU in the partitions that may take the job; none where one of them does not state its type."""
-    found = [c.target.partitions[name] for name in _partitions(c, _header(c))[0]]
+    found = partitions_of(c)
     known = all(p.gpu_type or p.gpus == 0 for p in found)
     return list(dict.fromkeys(p.gpu_type or "none" for p in found)) if known else []
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 
 from migrate.model import Target
-from migrate.rulebook.asked import asked, new_partition
+from migrate.rulebook.asked import asked, gpus
 from migrate.rulebook.context import Context, once
-from migrate.rulebook.feasibility import gpu_types, output_of
+from migrate.rulebook.feasibility import gpu_types, output_of, partitions_of
 from migrate.translation.forms import with_new_paths
 from migrate.values import memory
 
@@ -81,10 +81,11 @@ def _other_architecture(c: Context) -> str | None:
 
 def _less_gpu_memory(c: Context) -> str | None:
     """How much less memory the GPUs of the job's new partition have than those of the old cluster."""
-    new, old = new_partition(c), _old_gpu_memory(c)
-    if old is None or new.gpu_memory is None or old <= new.gpu_memory:
-        return None
-    return f"a GPU of {c.site.id} has {memory(old)}, one of partition `{new.name}` has {memory(new.gpu_memory)}"
+    old = _old_gpu_memory(c)
+    for new in partitions_of(c) if old is not None else ():
+        if old is not None and new.gpu_memory is not None and new.gpu_memory < old:
+            return f"a GPU of {c.site.id} has {memory(old)}, one of partition `{new.name}` has {memory(new.gpu_memory)}"
+    return None
 
 
 def _old_gpu_memory(c: Context) -> int | None:
@@ -92,7 +93,7 @@ def _old_gpu_memory(c: Context) -> int | None:
     named = [t for n, t in c.site.resource_types.items() if asked(c, f"-l {n}") is not None or asked(c, "-q") == n]
     if named:
         return max((t.gpu_memory for t in named if t.gpus and t.gpu_memory), default=None)
-    return c.site.gpu_memory if any(asked(c, o) for o in ("--gres", "--gpus", "--gpus-per-node")) else None
+    return c.site.gpu_memory if gpus(c) else None
 
 
 # ------------------------------------------------------------------------------------------------ folders
