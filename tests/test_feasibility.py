@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.rulebook.load import rules_folder
-from migrate.rulebook.nodes import GENERATIONS
+from migrate.rulebook.nodes import generations
 from migrate.values import slurm_array, slurm_memory, slurm_nodes, slurm_seconds
 from migrate.workshop import make_plan
 
@@ -227,7 +227,7 @@ def test_sizes_nodes_and_arrays_are_read_as_sbatch_reads_them() -> None:
     ],
 )
 def test_a_type_of_gpu_belongs_to_one_generation(kind: str, cuda: tuple[int, int] | None) -> None:
-    assert [first for name, first, _ in GENERATIONS if name.search(kind)] == ([cuda] if cuda else [])
+    assert [first for name, first, _ in generations() if name.search(kind)] == ([cuda] if cuda else [])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ _GOES_ALONE = frozenset({"assignment", "export", "prefix", "option"})  # places 
 
 
 def _network(c: Context) -> str | None:
-    """What becomes of a setting: `fits` and `without-effect` stay, else `rename`, `drop`, or `look`."""
+    """What becomes of a setting: one that `fits` stays, else `rename`, `drop`, or `look`."""
     if c.item is None or c.target.fabric == "unknown":
         return None
     if c.item.value is None:
@@ -45,9 +45,8 @@ def _verdict(item: Item, target: Target) -> str | None:
 
 def _of_role(role: str, target: Target) -> str:
     """What becomes of a setting that names nothing: it stays where it does no harm."""
-    if role == "policy":
-        return "drop" if target.devices else "without-effect"
-    harmful = {"needs-rdma": not target.devices, "refuses-rdma": bool(target.devices)}
+    rdma = bool(target.devices)
+    harmful = {"needs-rdma": not rdma, "refuses-rdma": rdma, "policy": rdma}
     return "drop" if harmful.get(role, True) else "fits"
 
 
@@ -132,7 +131,16 @@ _KINDS = {
     "sriov": "SR-IOV cards",
 }
 
+
+def _setting(c: Context) -> str | None:
+    """The setting as it stands there, without `=` where a name alone is handed on."""
+    if c.item is None:
+        return None
+    return c.item.name if c.item.value is None else f"{c.item.name}={c.item.value}"
+
+
 FABRIC: dict[str, Fact] = {
+    "setting": _setting,
     "network": _network,
     "network_names": _new_names,
     "network_told": _described,

@@ -10,21 +10,12 @@ from migrate.model import Target
 from migrate.rulebook.asked import asked, gpus
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.feasibility import gpu_types, output_of, partitions_of
+from migrate.rulebook.load import load, rules_folder
 from migrate.translation.forms import with_new_paths
 from migrate.values import memory
 
 # ------------------------------------------------------------------------------------------------ CUDA
 
-# GPUs by their types in Gres; the first CUDA that makes programs for their generation, and the first monthly release of
-# NVIDIA's images (nvcr.io/nvidia/pytorch:22.09-py3) with it. CUDA Compatibility Guides for Ampere, Hopper, Blackwell;
-# NVIDIA Optimized Deep Learning Frameworks, release notes.
-GENERATIONS: tuple[tuple[re.Pattern[str], tuple[int, int], tuple[int, int]], ...] = (
-    (re.compile(r"g?b[123]00|rtx_?50\d0"), (12, 8), (25, 1)),
-    (re.compile(r"g?h[12]00|h800|h20\b"), (11, 8), (22, 9)),
-    (re.compile(r"a100|a800|a[34]0\b|a1[06]\b|a6000|l40s?\b|l4\b|rtx_?[34]0\d0"), (11, 0), (20, 6)),
-    (re.compile(r"\bt4\b"), (10, 0), (18, 9)),
-    (re.compile(r"v100"), (9, 0), (17, 9)),
-)
 _CUDA = re.compile(r"cuda(?:toolkit)?[-_/:]?(\d{1,2})\.(\d+)|(?<![a-z])cu(\d\d)(\d)(?!\d)|cuda/(\d{1,2})(?![\d.])")
 _MONTHLY = re.compile(r"(?:pytorch|tensorflow|mxnet|nvcr\.io/nvidia/\w+)[:_-](1[6-9]|2\d)\.(0[1-9]|1[0-2])(?!\d)")
 
@@ -51,8 +42,20 @@ def _too_old_cuda(c: Context) -> str | None:
 
 
 @cache
+def generations() -> tuple[tuple[re.Pattern[str], tuple[int, int], tuple[int, int]], ...]:
+    """Types of GPU, the first CUDA and the first monthly release of NVIDIA's images for them (rules/gpus.yaml)."""
+    rows = load(rules_folder() / "gpus.yaml", "gpus")["generations"]
+    return tuple((re.compile(r["types"]), _numbers(r["cuda"]), _numbers(r["release"])) for r in rows)
+
+
+@cache
 def _generation(kind: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    return next(((cuda, month) for name, cuda, month in GENERATIONS if name.search(kind.lower())), None)
+    return next(((cuda, month) for types, cuda, month in generations() if types.search(kind.lower())), None)
+
+
+def _numbers(text: str) -> tuple[int, int]:
+    first, _, second = text.partition(".")
+    return int(first), int(second)
 
 
 def _version(pattern: re.Pattern[str], text: str) -> tuple[int, int] | None:
