@@ -79,8 +79,14 @@ def busy(slinky: Plan) -> Bench:
         "account": {"MST112233": "bio-lab"},
         "partition": {"ct56": "slinky"},
     }
-    network = {"fabric": "sriov", "interfaces": ("net1",), "devices": ("mlx5_10", "mlx5_11"), "gid_index": "3"}
-    target = replace(slinky.target, command="apptainer", accounting="slurmdbd", answers=answers, **network)
+    stated = {
+        "mpi": "pmix",
+        "fabric": "sriov",
+        "interfaces": ("net1",),
+        "devices": ("mlx5_10", "mlx5_11"),
+        "gid_index": "3",
+    }
+    target = replace(slinky.target, command="apptainer", accounting="slurmdbd", answers=answers, **stated)
     return Bench(replace(slinky, target=target), "busy")
 
 
