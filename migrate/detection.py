@@ -3,52 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from migrate.model import Evidence, Item, Job, Site, Source
 from migrate.profiles import GENERIC
 
 
-def detect(source: Source, job: Job, sites: Mapping[str, Site]) -> tuple[Site, str]:
-    """The site whose evidence a script shows most of, and that evidence in words; generic where none is ahead."""
-    scopes = list(job.scopes())
-    found = {name: shown for name, s in sites.items() if (shown := _evidence(source, scopes, s))}
-    ranked = sorted(found, key=lambda name: -len(found[name]))
-    if not ranked:
-        return GENERIC, "nothing in the script names a site"
-    if len(ranked) > 1 and len(found[ranked[0]]) == len(found[ranked[1]]):
-        return GENERIC, f"undecided between {' and '.join(ranked[:2])}: {'; '.join(found[ranked[0]])}"
-    return sites[ranked[0]], "; ".join(found[ranked[0]])
+class Witnesses:
+    """What items say of the site that a script was written for; asked once for all items that read the same."""
+
+    def __init__(self, sites: Mapping[str, Site]) -> None:
+        self._sites = sites
+        self._evidence = [(name, n, e) for name, site in sites.items() for n, e in enumerate(site.evidence)]
+        self._kinds = frozenset([e.kind for _, _, e in self._evidence])
+        self._known: dict[tuple[str, str, str | None], list[tuple[str, int]]] = {}
+
+    def detect(self, source: Source, job: Job) -> tuple[Site, str]:
+        """The site whose evidence a script shows most of, and that in words; generic where none is ahead."""
+        found: dict[str, dict[int, Item]] = {}
+        for item in _items(job, self._kinds):
+            for site, number in self._speaks_for(item):
+                found.setdefault(site, {}).setdefault(number, item)
+        if not found:
+            return GENERIC, "nothing in the script names a site"
+        ranked = sorted((name for name in self._sites if name in found), key=lambda name: -len(found[name]))
+        shown = "; ".join(_shown(source, found[ranked[0]][number]) for number in sorted(found[ranked[0]]))
+        if len(ranked) > 1 and len(found[ranked[0]]) == len(found[ranked[1]]):
+            return GENERIC, f"undecided between {' and '.join(ranked[:2])}: {shown}"
+        return self._sites[ranked[0]], shown
+
+    def _speaks_for(self, item: Item) -> list[tuple[str, int]]:
+        """The sites for which an item is evidence, each with the number of that evidence."""
+        key = (item.kind, item.name, item.value)
+        if key not in self._known:
+            self._known[key] = [(site, number) for site, number, e in self._evidence if _is(item, e)]
+        return self._known[key]
 
 
-def _evidence(source: Source, scopes: Sequence[Job], candidate: Site) -> list[str]:
-    shown = []
-    for evidence in candidate.evidence:
-        item = _shown(evidence, scopes)
-        if item is not None:
-            line, _ = source.position(item.span.start)
-            shown.append(f"line {line}: {source.text(item.span)}")
-    return shown
+def _items(job: Job, kinds: Container[str]) -> Iterator[Item]:
+    """The items of these kinds, of the script and then of each job script inside it."""
+    for scope in job.scopes():
+        for kind, items in scope.by_kind.items():
+            if kind in kinds:
+                yield from items
 
 
-def _shown(evidence: Evidence, scopes: Sequence[Job]) -> Item | None:
-    """The first item that is such evidence."""
+def _shown(source: Source, item: Item) -> str:
+    return f"line {source.position(item.span.start)[0]}: {source.text(item.span)}"
+
+
+def _is(item: Item, evidence: Evidence) -> bool:
     name, value = evidence.name, evidence.value
-    for job in scopes:
-        for item in job.by_kind.get(evidence.kind, ()):
-            if name is not None and not _fits(item.name, name):
-                continue
-            if value is None or _fits(item.value or "", value):
-                return item
-    return None
+    return (
+        item.kind == evidence.kind
+        and (name is None or _fits(item.name, name))
+        and (value is None or _fits(item.value or "", value))
+    )
 
 
-@lru_cache(maxsize=1 << 14)  # most scripts hold the same names
-def _fits(text: str, patterns: tuple[re.Pattern[str], ...]) -> bool:
+def _fits(text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
     """Whether one of the parts between commas is what one of the patterns wants."""
-    for part in text.split(",") if "," in text else (text,):
-        for pattern in patterns:
-            if pattern.fullmatch(part):
-                return True
-    return False
+    return any(pattern.fullmatch(part) for part in text.split(",") for pattern in patterns)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from operator import itemgetter
 
 from migrate.annotate import notes
-from migrate.detection import detect
+from migrate.detection import Witnesses
 from migrate.edits import apply, in_order, realize, select
 from migrate.ignores import obey
 from migrate.inventory import take
@@ -33,6 +34,10 @@ class Plan:
     rehearse: bool = True  # try the output in a second run; `scan` does so only where something was not understood
     _concerned: dict[tuple[str, str], Index] = field(default_factory=dict, init=False, compare=False)
     _tables: dict[str, dict[str, Mapping[str, str]]] = field(default_factory=dict, init=False, compare=False)
+
+    @cached_property
+    def witnesses(self) -> Witnesses:
+        return Witnesses(self.sites)
 
     def rules_for(self, site: Site, target: Target) -> Index:
         """The rules that have anything to say between this site and the target, as jobs of one partition find it."""
@@ -70,7 +75,7 @@ def _submission(result: Result, plan: Plan) -> Submission | None:
 
 def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     job = take(source, plan.rulebook.tables)
-    site, evidence = (plan.site, "named on the command line") if plan.site else detect(source, job, plan.sites)
+    site, evidence = (plan.site, "named on the command line") if plan.site else plan.witnesses.detect(source, job)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
     findings = _findings(source, job, site, plan)

@@ -71,10 +71,16 @@ class Source:
     def _lines(self) -> list[int]:
         return [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
 
+    @cached_property
+    def _is_ascii(self) -> bool:
+        return self.data.isascii()
+
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of a byte offset, both from 1; columns count characters, a tab is one."""
         line = bisect_right(self._lines, offset)
         start = self._lines[line - 1]
+        if self._is_ascii:
+            return line, offset - start + 1
         return line, len(self.data[start:offset].decode("utf-8", "replace")) + 1
 
     def text(self, span: Span) -> str:

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from migrate import files, profiles
+from migrate.cache import use_cache
 from migrate.engine import Plan, run
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import FORMATS, Style, pages
 from migrate.reports.summary import counted
 from migrate.rulebook import open_rulebook, rule_files, rules_at
 from migrate.rulebook.examples import check
-from migrate.rulebook.load import use_cache
 from migrate.verify import Complaint, absent, complaints
 from migrate.workshop import Choice, plan_for, run_example, shipped_sites
 
@@ -31,7 +31,7 @@ _kept: list[Outcome] = []
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run goes by: what was chosen, how many processes, whether YAML may be remembered."""
+    """What a run goes by: what was chosen, how many processes, whether anything may be remembered."""
 
     choice: Choice
     jobs: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 
@@ -12,6 +13,11 @@ from migrate.model import Result, Source
 from migrate.workshop import make_plan
 
 Migrate = Callable[..., Result]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what a user's runs have remembered out of the tests, and what tests remember out of a user's runs."""
+    os.environ["XDG_CACHE_HOME"] = str(config.cache.mkdir("home")) if config.cache else ""
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from migrate.inventory.collector import Collector
 from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
 from migrate.inventory.options import take_assignment
-from migrate.model import Assignment, Gap, Invocation, Text, Word
+from migrate.model import Assignment, CommandTable, Gap, Invocation, Text, Word
 from migrate.reader import Layout, lay_out
 from migrate.reader.layout import Node
 from migrate.reader.words import Range, agreed
@@ -42,26 +42,38 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
 
 
 def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range], assignments: list[Node]) -> None:
-    """One command: read no further than its first word where no table knows it, else by both parsers."""
+    """One command: read no further than its first word where the rest does not matter, else by both parsers."""
     word = layout.first_word(ranges)
     program = word.text.rsplit("/", 1)[-1]
     table = c.commands_known.get(program)
+    damaged = layout.is_damaged(node.start_byte, node.end_byte)
     if word.constant and table is None and node.type == "command" and not _starts_module(c, program, node):
-        unread = layout.unread_command(node, word)
-        c.commands.append(Invocation(program, "", word, None, (), (), (), (), unread))
+        c.commands.append(_unread(layout, node, program, word, None))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
         return
-    damaged = layout.is_damaged(node.start_byte, node.end_byte)
+    if table is not None and len(ranges) == 1 and node.type == "declaration_command":  # `export A=b`: A is known
+        reading = _unread(layout, node, program, word, table)
+        c.commands.append(reading)
+        if not damaged and not layout.agrees(node, ranges, assignments):
+            c.gaps.append(Gap(reading.command.span, _DISAGREED))
+        return
     removable = bool(table is None or table.kind in {"module", "source", "container"} or "payload" in table.operands)
     command = layout.shell_command(node, ranges, word, editable=not damaged, removable=removable)
     readings = interpret(command, c.variables, c.commands_known)
     if not damaged and _matters(readings) and not layout.agrees(node, ranges, assignments):
-        reason = "the two parsers do not agree on the words of this command; it is not edited"
-        c.gaps.append(Gap(command.span, reason))
+        c.gaps.append(Gap(command.span, _DISAGREED))
         command = layout.shell_command(node, ranges, word, editable=False, removable=removable)
         readings = interpret(command, c.variables, c.commands_known)
     for reading in readings:
         take_invocation(c, reading)
+
+
+_DISAGREED = "the two parsers do not agree on the words of this command; it is not edited"
+
+
+def _unread(layout: Layout, node: Node, program: str, word: Word, table: CommandTable | None) -> Invocation:
+    """A command of which nothing but its first word matters."""
+    return Invocation(program, "", word, table, (), (), (), (), layout.unread_command(node, word))
 
 
 def _starts_module(c: Collector, program: str, node: Node) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain
 
+from migrate.cache import Answers
 from migrate.model import Span, Text, Word
 
 Range = tuple[int, int]
@@ -140,9 +141,25 @@ def _shape(command: str) -> tuple[str, list[int]]:
     return "".join((*pieces, command[at:])), [*places, *range(at, len(command) + 1)]
 
 
-@lru_cache(maxsize=1 << 14)
 def _bashlex_words(text: str) -> tuple[Range, ...] | None:
-    import bashlex  # noqa: PLC0415 - 0.15 s, which `--version` must not pay
+    """Where the words of a command stand; None where bashlex does not read it as one command."""
+    known = _answers()
+    if text not in known:
+        known[text] = _ask_bashlex(text)
+    words = known[text]
+    return None if words is None else tuple([(start, end) for start, end in words])
+
+
+@cache
+def _answers() -> Answers:
+    """What bashlex has said so far: few shapes are met, and to load it takes 0.2 s."""
+    from importlib.metadata import version  # noqa: PLC0415 - `--version` must not pay for it
+
+    return Answers(f"bashlex-{version('bashlex')}")
+
+
+def _ask_bashlex(text: str) -> list[Range] | None:
+    import bashlex  # noqa: PLC0415 - 0.2 s, which most runs need not pay
 
     try:
         trees = bashlex.parse(text, expansionlimit=0)
@@ -150,7 +167,7 @@ def _bashlex_words(text: str) -> tuple[Range, ...] | None:
         return None
     if len(trees) != 1 or trees[0].kind != "command":
         return None
-    return tuple(part.pos for part in trees[0].parts if part.kind in {"word", "assignment"})
+    return [part.pos for part in trees[0].parts if part.kind in {"word", "assignment"}]
 
 
 def undo_heredoc(text: Text, start: int, end: int, *, quoted: bool, tabs: bool) -> Text:

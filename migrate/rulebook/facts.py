@@ -165,6 +165,18 @@ def _shared_memory(c: Context) -> str:
     return "a size that its file does not state" if c.target.shm is None else memory(c.target.shm)
 
 
+def _directives(c: Context) -> str | None:
+    return "yes" if any(i.place in {"header", "dead"} for i in c.job.items) else None
+
+
+def _components(c: Context) -> str | None:
+    return "yes" if any(i.verb == "component" for i in c.job.items) else None
+
+
+def _header(c: Context) -> str | None:
+    return "yes" if c.job.insert_at is not None else None
+
+
 def _newlines(c: Context) -> str:
     return "dos" if b"\r\n" in c.job.text.data else "unix"
 
@@ -190,16 +202,16 @@ FACTS: dict[str, Fact] = {
     "image_source": _image_source,
     "shared_folder": _shared_folder,
     "unmounted": _unmounted,
-    "directives": lambda c: "yes" if any(i.place in {"header", "dead"} for i in c.job.items) else None,
+    "directives": once(_directives),
     "reason": lambda c: c.item.reason if c.item else None,
-    "components": lambda c: "yes" if any(i.verb == "component" for i in c.job.items) else None,
-    "leftovers": _leftovers,
+    "components": once(_components),
+    "leftovers": once(_leftovers),
     "ignore_pbs": lambda c: asked(c, "--ignore-pbs"),
     "shm": _shared_memory,
-    "newlines": _newlines,
-    "dialect": lambda c: c.job.dialect,
-    "shell": lambda c: c.job.shell or None,
-    "header": lambda c: "yes" if c.job.insert_at is not None else None,
+    "newlines": once(_newlines),
+    "dialect": once(lambda c: c.job.dialect),
+    "shell": once(lambda c: c.job.shell or None),
+    "header": once(_header),
     **FOREIGN,
     **DOCKER,
     **CONTAINERS,

@@ -5,17 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from migrate import __version__
+from migrate.cache import recall, remember
 from migrate.model import SifmigrateError
-
-_CACHE_ENABLED = True
 
 
 def rules_folder() -> Path:
@@ -24,29 +21,19 @@ def rules_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "rules"
 
 
-def use_cache(*, enabled: bool) -> None:
-    """Whether checked YAML may be remembered between runs (`--no-cache`)."""
-    global _CACHE_ENABLED  # noqa: PLW0603 - one switch a process, set once by the command line
-    _CACHE_ENABLED = enabled
-
-
 def load(path: Path, schema: str) -> Any:
     """The data of a YAML file that fits `schema`; raises SifmigrateError with its place otherwise."""
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise SifmigrateError(f"{path}: cannot be read: {error.strerror}") from error
-    remembered = _cache_file(raw, schema)
-    if remembered is not None and remembered.is_file():
-        try:
-            return json.loads(remembered.read_bytes())
-        except (OSError, ValueError):
-            pass
-    data = _parse(path, raw)
-    _validate(path, data, schema)
-    plain = _plain(data)
-    if remembered is not None:
-        _remember(remembered, plain)
+    name = _name_in_cache(raw, schema)
+    plain = recall(name)
+    if plain is None:
+        data = _parse(path, raw)
+        _validate(path, data, schema)
+        plain = _plain(data)
+        remember(name, plain)
     return plain
 
 
@@ -160,13 +147,11 @@ def _words_of(choices: Sequence[Any]) -> list[str]:
 
 @cache
 def _schemas() -> dict[str, Any]:
-    folder = rules_folder() / "schemas"
-    return {p.name.removesuffix(".schema.json"): json.loads(p.read_bytes()) for p in sorted(folder.glob("*.json"))}
+    return {p.name.removesuffix(".schema.json"): json.loads(p.read_bytes()) for p in _schema_files()}
 
 
-@cache
-def _schemas_as_text() -> str:
-    return json.dumps(_schemas(), sort_keys=True)
+def _schema_files() -> list[Path]:
+    return sorted((rules_folder() / "schemas").glob("*.json"))
 
 
 @cache
@@ -206,26 +191,19 @@ def _plain(data: Any) -> Any:
     return float(data) if isinstance(data, float) else str(data)
 
 
-def _cache_file(raw: bytes, schema: str) -> Path | None:
-    if not _CACHE_ENABLED:
-        return None
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    if not base.startswith("/"):
-        return None
+def _name_in_cache(raw: bytes, schema: str) -> str:
+    """The name under which checked YAML is remembered: another for other text, schemas or version of the program."""
     digest = hashlib.sha256(raw)
-    digest.update(f"{__version__} {schema} {_schemas_as_text()}".encode())
-    return Path(base) / "sifmigrate" / f"{digest.hexdigest()}.json"
+    digest.update(_state_of_schemas() + schema.encode())
+    return f"{digest.hexdigest()}.json"
 
 
-def _remember(file: Path, data: Any) -> None:
-    """A cache that cannot be written is no fault: the next run reads the YAML again."""
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as temporary:
-            json.dump(data, temporary)
-        Path(temporary.name).replace(file)
-    except OSError:
-        return
+@cache
+def _state_of_schemas() -> bytes:
+    digest = hashlib.sha256(__version__.encode())
+    for path in _schema_files():
+        digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def yaml_files(folder: Path) -> Iterator[Path]:
