@@ -8,6 +8,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from migrate.model import Evidence, Item, Job, Site, Source
 from migrate.profiles import GENERIC
 
+Patterns = Sequence[re.Pattern[str]]
+
 
 class Witnesses:
     """What items say of the site that a script was written for; asked once for all items that read the same."""
@@ -16,6 +18,7 @@ class Witnesses:
         self._sites = sites
         self._evidence = [(name, n, e) for name, site in sites.items() for n, e in enumerate(site.evidence)]
         self._kinds = frozenset([e.kind for _, _, e in self._evidence])
+        self._named: dict[tuple[str, str], list[tuple[str, int, Patterns | None]]] = {}
         self._known: dict[tuple[str, str, str | None], list[tuple[str, int]]] = {}
 
     def detect(self, source: Source, job: Job) -> tuple[Site, str]:
@@ -34,9 +37,15 @@ class Witnesses:
 
     def _speaks_for(self, item: Item) -> list[tuple[str, int]]:
         """The sites for which an item is evidence, each with the number of that evidence."""
-        key = (item.kind, item.name, item.value)
+        named = (item.kind, item.name)
+        if named not in self._named:
+            self._named[named] = [(s, n, e.value) for s, n, e in self._evidence if _is_named(item, e)]
+        if not self._named[named]:
+            return []
+        key = (*named, item.value)
         if key not in self._known:
-            self._known[key] = [(site, number) for site, number, e in self._evidence if _is(item, e)]
+            value = item.value or ""
+            self._known[key] = [(s, n) for s, n, wanted in self._named[named] if wanted is None or _fits(value, wanted)]
         return self._known[key]
 
 
@@ -52,15 +61,10 @@ def _shown(source: Source, item: Item) -> str:
     return f"line {source.position(item.span.start)[0]}: {source.text(item.span)}"
 
 
-def _is(item: Item, evidence: Evidence) -> bool:
-    name, value = evidence.name, evidence.value
-    return (
-        item.kind == evidence.kind
-        and (name is None or _fits(item.name, name))
-        and (value is None or _fits(item.value or "", value))
-    )
+def _is_named(item: Item, evidence: Evidence) -> bool:
+    return item.kind == evidence.kind and (evidence.name is None or _fits(item.name, evidence.name))
 
 
-def _fits(text: str, patterns: Sequence[re.Pattern[str]]) -> bool:
+def _fits(text: str, patterns: Patterns) -> bool:
     """Whether one of the parts between commas is what one of the patterns wants."""
     return any(pattern.fullmatch(part) for part in text.split(",") for pattern in patterns)

@@ -10,7 +10,7 @@ from migrate.model import Job, Site, Source, Submission, Target
 
 _SAID = re.compile(rb"^[ \t]*#(?![$]|PBS|SBATCH)[^\n]*?(?<![\w./-])((?:qsub|sbatch)[ \t]+[^\n`\"']*)", re.MULTILINE)
 _QUIET = re.compile(rb"^[ \t]*#[^\n]*|'[^'\n]*'", re.MULTILINE)
-_ARGUMENT = re.compile(rb"(?<!\\)\$\{?[1-9@*]")
+_ARGUMENT = re.compile(rb"\$(?<!\\\$)\{?[1-9@*]")
 _COMMANDS = {"slurm": "sbatch", "grid_engine": "qsub", "pbs": "qsub"}
 
 
