@@ -49,11 +49,13 @@ def remember(name: str, data: Any) -> None:
 
 
 class Answers:
-    """Answers to questions asked in text, which never change; every process of every run adds its own."""
+    """Answers to questions asked in text, which never change; every process of every run may add its own."""
 
     def __init__(self, name: str) -> None:
         self._file = _file(name)
         self._known = dict(self._lines())
+        self._new: list[str] = []
+        _opened.append(self)
 
     def __contains__(self, question: str) -> bool:
         return question in self._known
@@ -63,16 +65,21 @@ class Answers:
 
     def __setitem__(self, question: str, answer: Any) -> None:
         self._known[question] = answer
-        if self._file is None:
+        self._new.append(json.dumps([question, answer]))
+
+    def save(self) -> None:
+        """Add what is new to the file; where that cannot be written it is no fault."""
+        new = "".join(f"{crc32(text.encode()):08x} {text}\n" for text in self._new)
+        self._new.clear()
+        if self._file is None or not new:
             return
-        text = json.dumps([question, answer])
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._file.open("a", encoding="ascii") as file:
                 if file.tell() < _LARGEST:
-                    file.write(f"{crc32(text.encode()):08x} {text}\n")
+                    file.write(new)
         except OSError:
-            self._file = None
+            return
 
     def _lines(self) -> Iterator[tuple[str, Any]]:
         """What the file holds; a line that two processes wrote at once does not fit its checksum."""
@@ -85,3 +92,12 @@ class Answers:
             if checksum == b"%08x" % crc32(text):
                 question, answer = json.loads(text)
                 yield question, answer
+
+
+def save_answers() -> None:
+    """Keep the answers of this process for the next run."""
+    for answers in _opened:
+        answers.save()
+
+
+_opened: list[Answers] = []

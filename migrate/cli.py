@@ -41,7 +41,7 @@ Outputs = Annotated[list[str] | None, typer.Option("--output", metavar="FILE", h
 Select = Annotated[list[str] | None, typer.Option("--select", metavar="RULE", help="Only this rule; repeatable.")]
 Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="RULE", help="Not this rule; repeatable.")]
 Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=0, help="Processes; 0 is one a processor.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Read every YAML file anew.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Remember nothing from one run to the next.")]
 Color = Annotated[str, typer.Option("--color", metavar="auto|always|never")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Only what is asked for by --output, and errors.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Also items that are kept without remark.")]

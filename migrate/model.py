@@ -255,11 +255,9 @@ class Invocation:
             return True
         return self.program == "srun" and any(o.name in _PYXIS for o in self.options)
 
-    def chain(self) -> Iterator[Invocation]:
+    def chain(self) -> tuple[Invocation, ...]:
         """This invocation and those that it starts, from the outside in."""
-        yield self
-        for inner in self.payload:
-            yield from inner.chain()
+        return (self, *(i for inner in self.payload for i in inner.chain())) if self.payload else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,12 +308,11 @@ class Job:
         for job in self.jobs:
             yield from job.walk()
 
-    def parts(self) -> Iterator[Job]:
+    def parts(self) -> tuple[Job, ...]:
         """This job and the scripts inside it that run as part of it (those with a header are jobs of their own)."""
-        yield self
-        for job in self.jobs:
-            if job.insert_at is None:
-                yield from job.parts()
+        if not self.jobs:
+            return (self,)
+        return (self, *(part for job in self.jobs if job.insert_at is None for part in job.parts()))
 
     def scopes(self) -> Iterator[Job]:
         """This job and the job scripts inside it."""

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from migrate import files, profiles
-from migrate.cache import use_cache
+from migrate.cache import save_answers, use_cache
 from migrate.engine import Plan, run
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import FORMATS, Style, pages
@@ -127,6 +127,7 @@ def migrate(
             answers = list(pool.map(_one, found, chunksize=_CHUNK))
     else:
         answers = [_read_and_run(f, plan) for f in found]
+    save_answers()
     for script, answer in zip(found, answers, strict=True):
         if isinstance(answer, Fault):
             faults.append(answer)
@@ -144,7 +145,9 @@ def _start(settings: Settings) -> None:
 
 def _one(found: files.Found) -> Result | Fault:
     assert _plan is not None
-    return _read_and_run(found, _plan)
+    answer = _read_and_run(found, _plan)
+    save_answers()
+    return answer
 
 
 def _read_and_run(found: files.Found, plan: Plan) -> Result | Fault:

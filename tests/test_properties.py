@@ -277,8 +277,10 @@ def test_blanks_split_plain_words_as_bashlex_does(words: list[str]) -> None:
 @given(anything)
 def test_edited_commands_are_read_alike_by_both_parsers(busy: Bench, data: bytes) -> None:
     layout, edits = lay_out(Text(data)), edits_of(busy(data))
-    commands = list(layout.commands())
+    commands = [(node, *layout.pieces(node)) for node in layout.commands()]
     for edit in edits:
+        if edit.after.endswith(b"\n") and not edit.before:
+            continue  # a line that was not there, above the command
         around = [c for c in commands if c[0].start_byte <= edit.start and edit.end <= layout.command_end(c[0])]
         if not around or not any(a <= edit.start and edit.end <= b for a, b in around[-1][1]):
             continue
@@ -286,6 +288,14 @@ def test_edited_commands_are_read_alike_by_both_parsers(busy: Bench, data: bytes
         text = data[node.start_byte : node.end_byte]
         if edit.after not in {b"/mnt/lustre/work", b"/users"}:  # a path is looked for in the text, not in words
             assert layout.agrees(node, ranges, nodes), text
+
+
+@given(anything)
+def test_a_first_word_told_without_the_others_is_the_first_of_them(data: bytes) -> None:
+    layout = lay_out(Text(data))
+    for node in layout.commands():
+        word, (ranges, _) = layout.plain_name(node), layout.pieces(node)
+        assert word is None or word.span == ranges[0]
 
 
 @given(st.one_of(mutated(), truncated(), shellish))
@@ -340,6 +350,7 @@ _hooks: list[object] = []
 def test_hostile_scripts_run_nothing(busy: Bench, tmp_path_factory: pytest.TempPathFactory) -> None:
     canary = tmp_path_factory.mktemp("canary") / "sung"
     busy(b"srun bash -c \"module load $X\" 'y'\n")  # what is imported on first use is imported now
+    bashlex.parse("a 'b'")
 
     @given(hostile(str(canary)))
     def check(data: bytes) -> None:
@@ -431,10 +442,11 @@ def _calls(data: bytes, node: object) -> Iterator[list[tuple[int, int]]]:
 
 def _seen_by_layout(layout: Layout) -> Iterator[list[tuple[int, int]]]:
     """The same from our layout; shfmt takes `time` and the declaring builtins for syntax, tree-sitter does not."""
-    for node, ranges, _ in layout.commands():
+    for node in layout.commands():
+        ranges, _ = layout.pieces(node)
         words = [layout.data[a:b] for a, b in ranges]
         while words[:1] == [b"time"]:
-            ranges, words = ranges[1:], words[1:]  # noqa: PLW2901 - the same command without its prefix
+            ranges, words = ranges[1:], words[1:]
         if node.type == "command" and ranges:
             yield ranges
 

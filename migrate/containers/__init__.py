@@ -59,7 +59,7 @@ def _joined(one: Piece, other: Piece) -> Piece:
 def _readings(part: Job, *, apptainer: bool) -> Iterator[tuple[tuple[Invocation, ...], Invocation]]:
     """The commands of a part that are to be moved, each behind those that start it."""
     for reading in (*part.commands, *part.hidden):
-        chain = tuple(reading.chain())
+        chain = reading.chain()
         for number, inner in enumerate(chain):
             if _is_docker(inner) or (_is_pyxis(inner) if apptainer else is_native(inner)):
                 yield chain[:number], inner

@@ -31,9 +31,9 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     c.variables.update(_known_values(c, layout, assignments))
     for node, assignment in placed:
         take_assignment(c, assignment, partial(layout.removal, node))
-    for node, ranges, nodes in layout.commands():
-        if ranges and not layout.in_twins(node.start_byte):
-            _take_command(c, layout, node, ranges, nodes)
+    for node in layout.commands():
+        if not layout.in_twins(node.start_byte):
+            _take_command(c, layout, node)
     for document in layout.heredocs:
         if not c.is_taken(document.text) and _is_script(document.text.data):
             c.script(document.text, frozen=_is_damaged(c, layout, document.text))
@@ -41,16 +41,23 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     take_mentions(c, layout, {a.name for a in assignments})
 
 
-def _take_command(c: Collector, layout: Layout, node: Node, ranges: list[Range], assignments: list[Node]) -> None:
+def _take_command(c: Collector, layout: Layout, node: Node) -> None:
     """One command: read no further than its first word where the rest does not matter, else by both parsers."""
-    word = layout.first_word(ranges)
+    ranges: list[Range] = []
+    assignments: list[Node] = []
+    word = layout.plain_name(node)
+    if word is None or not _is_unknown(c, node, word):
+        ranges, assignments = layout.pieces(node)
+        if not ranges:
+            return
+        word = layout.first_word(ranges)
     program = word.text.rsplit("/", 1)[-1]
-    table = c.commands_known.get(program)
-    damaged = layout.is_damaged(node.start_byte, node.end_byte)
-    if word.constant and table is None and node.type == "command" and not _starts_module(c, program, node):
+    if _is_unknown(c, node, word):
         c.commands.append(_unread(layout, node, program, word, None))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
         return
+    table = c.commands_known.get(program)
+    damaged = layout.is_damaged(node.start_byte, node.end_byte)
     if table is not None and len(ranges) == 1 and node.type == "declaration_command":  # `export A=b`: A is known
         reading = _unread(layout, node, program, word, table)
         c.commands.append(reading)
@@ -76,9 +83,12 @@ def _unread(layout: Layout, node: Node, program: str, word: Word, table: Command
     return Invocation(program, "", word, table, (), (), (), (), layout.unread_command(node, word))
 
 
-def _starts_module(c: Collector, program: str, node: Node) -> bool:
-    """Whether a command may be `python -m MODULE` of a module that a table knows; told by its text alone."""
-    return program.startswith("python") and _MODULE.search(c.text.data, node.start_byte, node.end_byte) is not None
+def _is_unknown(c: Collector, node: Node, word: Word) -> bool:
+    """Whether no table knows the program, by its name or as `python -m MODULE`; told by its text alone."""
+    program = word.text.rsplit("/", 1)[-1]
+    if not word.constant or program in c.commands_known or node.type != "command":
+        return False
+    return not program.startswith("python") or not _MODULE.search(c.text.data, node.start_byte, node.end_byte)
 
 
 _MODULE = re.compile(rb"-m(?:[ \t]|\\\r?\n)+(?:torch\.distributed|deepspeed)\.")

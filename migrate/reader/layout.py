@@ -180,14 +180,23 @@ class Layout:
 
     # -------------------------------------------------------------------------------------------- commands
 
-    def commands(self) -> Iterator[tuple[Node, list[Range], list[Node]]]:
-        """Each simple command: its node, the ranges of its words (prefix assignments excluded), assignments."""
-        for node in self._nodes("command"):
-            ranges, assignments = self._pieces(node)
-            if ranges or assignments:
-                yield node, ranges, assignments
+    def commands(self) -> list[Node]:
+        """Each simple command, outer before inner."""
+        return self._nodes("command")
 
-    def _pieces(self, node: Node) -> tuple[list[Range], list[Node]]:
+    def plain_name(self, node: Node) -> Word | None:
+        """The first word of a command, where that can be told without the others; None where `pieces` must tell."""
+        name = node.child_by_field_name("name")
+        if name is None:
+            return None
+        start, end = name.byte_range
+        alone = end == node.end_byte or self.data[end] in b" \t"
+        if not alone or (start > node.start_byte and self.data[start - 1] not in b" \t"):
+            return None  # tree-sitter may have cut a word in two
+        return read_plain_word(self.data, self.text, start, end)
+
+    def pieces(self, node: Node) -> tuple[list[Range], list[Node]]:
+        """The ranges of a command's words (prefix assignments excluded), and its assignments."""
         ranges: list[Range] = []
         assignments: list[Node] = []
         end_of_assignment = -1
