@@ -249,9 +249,24 @@ class Invocation:
     verb_words: tuple[Word, ...] = ()  # those that name the sub-command
 
     @property
+    def kind(self) -> str:
+        """The kind of the program by its table; empty where no table knows it."""
+        return self.table.kind if self.table is not None else ""
+
+    @property
+    def family(self) -> str:
+        """The container tool (other than Apptainer) whose grammar it has; empty where it is none."""
+        return self.table.family if self.table is not None else ""
+
+    @property
+    def sub_command(self) -> Verb | None:
+        """The row of its sub-command; None where it has none that its table knows."""
+        return self.table.verbs.get(self.verb) if self.table is not None else None
+
+    @property
     def contains(self) -> bool:
         """Whether what it starts runs in a container: by a container tool, or by srun with the options of pyxis."""
-        if self.table is not None and self.table.kind == "container":
+        if self.kind == "container":
             return True
         return self.program == "srun" and any(o.name in _PYXIS for o in self.options)
 
@@ -345,14 +360,16 @@ class Job:
             known[kind, key] = frozenset([getattr(i, key) for i in self.by_kind.get(kind, ())])
         return known[kind, key]
 
+    def invocations(self) -> Iterator[Invocation]:
+        """All that this job and its parts start, from the outside in."""
+        return (inner for part in self.parts() for reading in part.commands for inner in reading.chain())
+
     @cached_property
     def started(self) -> Mapping[int, tuple[Invocation, ...]]:
         """What a command word starts, by the word's place: once for each set of values that its variables may have."""
         found: dict[int, list[Invocation]] = {}
-        for part in self.parts():
-            for reading in part.commands:
-                for inner in reading.chain():
-                    found.setdefault(inner.program_word.span.start, []).append(inner)
+        for inner in self.invocations():
+            found.setdefault(inner.program_word.span.start, []).append(inner)
         return {start: tuple(readings) for start, readings in found.items()}
 
     def item(self, name: str) -> Item | None:
@@ -403,7 +420,7 @@ class CommandTable:
     """How one program's command line is read: where options end and what the operands are."""
 
     names: tuple[str, ...]
-    kind: str  # prefix, launcher, container, scheduler, module, shell, script, host
+    kind: str  # prefix, launcher, container, scheduler, module, shell, source
     options: Mapping[str, OptionRow]  # by every spelling, with dashes
     verbs: Mapping[str, Verb]
     operands: tuple[str, ...]

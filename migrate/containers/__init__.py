@@ -66,7 +66,7 @@ def _readings(part: Job, *, apptainer: bool) -> Iterator[tuple[tuple[Invocation,
 
 
 def _is_docker(inner: Invocation) -> bool:
-    return inner.table is not None and bool(inner.table.family)
+    return bool(inner.family)
 
 
 def _is_pyxis(inner: Invocation) -> bool:
@@ -74,8 +74,7 @@ def _is_pyxis(inner: Invocation) -> bool:
 
 
 def _verb(reading: Invocation) -> Verb:
-    known = reading.table.verbs.get(reading.verb) if reading.table else None
-    return known or Verb(reading.verb, {}, ())
+    return reading.sub_command or Verb(reading.verb, {}, ())
 
 
 def _move(moving: Moving, job: Job) -> None:
@@ -86,7 +85,7 @@ def _move(moving: Moving, job: Job) -> None:
         move_step(moving)
     elif is_native(reading):
         move_native(moving, job)
-    elif reading.table is not None and reading.table.family == "enroot":
+    elif reading.family == "enroot":
         move_enroot(moving)
     elif reading.table is not None and reading.verb not in reading.table.verbs:
         moving.obstacles.append(f"`{reading.program} {reading.verb}` is in no table")

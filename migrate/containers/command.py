@@ -85,7 +85,7 @@ class Moving:
     @property
     def is_tool(self) -> bool:
         """Whether it is a container tool, and not srun with the options of pyxis."""
-        return self.reading.table is not None and self.reading.table.kind == "container"
+        return self.reading.kind == "container"
 
     def key_of(self, option: Option) -> Key:
         """By which an option's item is known."""

@@ -81,7 +81,7 @@ _TAG = re.compile(r":[\w.-]+\Z")
 def _made(m: Moving) -> Iterator[tuple[str, str]]:
     """(what it is called, what it was made of) for each container and image file that the script makes."""
     for other in m.others:
-        if other.verb in _MAKES and other.operands and other.table is not None and other.table.family == "enroot":
+        if other.verb in _MAKES and other.operands and other.family == "enroot":
             source = m.value(other.operands[-1])
             yield _given(m, other) or _usual(source, other.verb), source
 

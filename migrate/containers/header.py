@@ -139,7 +139,7 @@ def _own_commands(job: Job) -> Iterator[str]:
     programs = _programs(job)
     if slurm := [name for name in programs if programs[name] == "scheduler"]:
         named = ", ".join(f"`{name}`" for name in slurm)
-        own = any(i.contains and i.program == "srun" for part in job.parts() for r in part.commands for i in r.chain())
+        own = any(i.contains and i.program == "srun" for i in job.invocations())
         yield f"it calls {named}, which images do not have" + (
             ", and its steps have containers of their own: take these lines out of the header where those are enough"
             if own
@@ -154,8 +154,8 @@ def _programs(job: Job) -> dict[str, str]:
     for part in job.parts():
         for reading in part.commands if not part.contained else ():
             for inner in reading.chain():
-                if inner.table is not None and inner.table.kind in {"scheduler", "container"}:
-                    found[inner.program] = inner.table.kind
+                if inner.kind in {"scheduler", "container"}:
+                    found[inner.program] = inner.kind
                 if inner.contains:
                     break
     return found

@@ -33,7 +33,7 @@ def move_step(m: Moving) -> None:
     take_options(m, [o for o in m.reading.options if OPTION.match(o.name)])
     image = image_of(m, asked)
     payload = m.reading.payload
-    if payload and payload[0].table is not None and payload[0].table.kind == "container":
+    if payload and payload[0].kind == "container":
         m.obstacles.append("what it starts in the container starts a container itself")
     if not payload:
         m.obstacles.append("it starts no command that could be given to Apptainer")

@@ -222,7 +222,7 @@ def _image(m: Moving, image: Word) -> str:
     """The step's image as it is written; an obstacle where enroot reads nothing like it."""
     known, own = m.value(image), image.origin or image
     written = m.source.text(own.span)
-    docker = bool(m.reading.table and m.reading.table.family)
+    docker = bool(m.reading.family)
     answer = m.images.answer(known) or ("" if docker else _pulled(m, known))
     if not answer and image.origin is not None and known.startswith("docker://"):
         inner = image.origin.variable
@@ -250,7 +250,7 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     outer = [w.text for w in m.reading.command.words if w.span.start < program.span.start]
     starter = m.outer[-1].program if m.outer else ""
     inner = starter == "srun"
-    if any(i.table is not None and i.table.kind == "launcher" for i in m.outer):
+    if any(i.kind == "launcher" for i in m.outer):
         m.obstacles.append("mpirun starts it: write `srun --mpi=…`, which starts the processes itself")
     elif not inner and any(i.program == "srun" for i in m.outer):
         m.obstacles.append(f"`{starter}` stands between srun and it: write it behind the options of srun")

@@ -126,7 +126,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
 def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
     table, word = inner.table, inner.program_word
     assert table is not None
-    verb = table.verbs.get(inner.verb)
+    verb = inner.sub_command
     name = f"{inner.program} {inner.verb}".strip()
     unknown = bool(table.verbs) and verb is None and bool(inner.verb)
     row = table if verb is None or _is_old(table, verb) else verb
@@ -157,13 +157,13 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
 
 def _take_container(c: Collector, inner: Invocation) -> None:
     _take_program(c, inner, "container-command")
-    verb = inner.table.verbs.get(inner.verb) if inner.table else None
+    verb = inner.sub_command
     if verb is not None and inner.table is not None and _is_old(inner.table, verb):
         _take_old_verb(c, inner, verb)
     layout = verb.operands if verb else ()
     if layout[:1] == ("file",) and len(inner.operands) == 1:
         layout = layout[1:]  # the file that is written may be left out
-    family = inner.table.family if inner.table else ""
+    family = inner.family
     for name, word in zip(layout, inner.operands, strict=False):
         if name == "image" and not _RECIPE.search(word.text):
             # another tool's image gets its address where it is used: its variable may also be what is built or tagged
@@ -219,7 +219,7 @@ def _take_old_verb(c: Collector, inner: Invocation, verb: Verb) -> None:
 def _take_sudo(c: Collector, inner: Invocation) -> None:
     """`sudo` before a container tool, or anywhere in the recipe of an image: it can go where its options are plain."""
     started = inner.payload[0] if inner.payload else None
-    container = started is not None and started.table is not None and started.table.kind == "container"
+    container = started is not None and started.kind == "container"
     if started is None or not (container or c.definition):
         return
     word, end = inner.program_word, started.program_word.span.start
@@ -236,7 +236,7 @@ def _take_sudo(c: Collector, inner: Invocation) -> None:
             editable=plain and word.editable and started.program_word.editable,
             group=end,
             remove=Span(word.span.start, end),
-            family=started.table.family if started.table else "",
+            family=started.family,
             fate="review",
             reason="sudo asks for a password, or is not there at all",
         )
@@ -332,7 +332,7 @@ def _feed(c: Collector, inner: Invocation, *, contained: bool) -> None:
     document = inner.command.heredoc
     if document is None or c.is_taken(document) or (inner.payload and not contained):
         return
-    if inner.table is None or inner.table.kind in {"shell", "scheduler"} or contained:
+    if inner.kind in {"", "shell", "scheduler"} or contained:
         c.script(document, contained=contained, frozen=not inner.program_word.editable)
 
 

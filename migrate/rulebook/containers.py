@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain
 
 from migrate.inventory.definition import PREFIXES
 from migrate.model import Invocation, Job, Option, OptionRow, Span
@@ -73,7 +72,7 @@ def _new_verb(c: Context) -> str | None:
     if c.item is None or c.item.value != c.item.verb:
         return None
     for reading in _readings(c):
-        verb = reading.table.verbs.get(reading.verb) if reading.table else None
+        verb = reading.sub_command
         if verb is not None and verb.to:
             return verb.to
     return None
@@ -98,7 +97,7 @@ def _no_command(c: Context) -> str | None:
 
 def _image(reading: Invocation) -> str:
     """The image that a command names, as far as it is known."""
-    verb = reading.table.verbs.get(reading.verb) if reading.table else None
+    verb = reading.sub_command
     at = verb.operands.index("image") if verb and "image" in verb.operands else -1
     return reading.operands[at].text if 0 <= at < len(reading.operands) else ""
 
@@ -145,7 +144,7 @@ _SERVER = re.compile(
 def _made_here(c: Context) -> str | None:
     """Yes where the script itself pulls or builds the image file under this name."""
     name = c.item.name if c.item else ""
-    for reading in chain.from_iterable(c.job.started.values()):
+    for reading in c.job.invocations():
         if reading.program in _TOOLS and reading.verb in {"pull", "build"}:
             written = [*reading.operands[:1], *(o.value for o in reading.options if o.name in {"--name", "-n"})]
             if any(w is not None and w.text.rsplit("/", 1)[-1] == name.rsplit("/", 1)[-1] for w in written):
@@ -311,7 +310,7 @@ def _made_overlay(c: Context) -> str | None:
     """The program that makes a file system in a file, in a script that uses an overlay or sizes a file for one."""
     if b"mkfs" not in c.job.text.data and b"mke2fs" not in c.job.text.data:
         return None
-    programs = {r.program for r in chain.from_iterable(c.job.started.values())}
+    programs = {r.program for r in c.job.invocations()}
     maker = next((p for p in ("mkfs.ext3", "mkfs.ext4", "mke2fs") if p in programs), None)
     return maker if maker and programs & {"dd", "truncate", "fallocate", *_TOOLS} else None
 
@@ -320,7 +319,7 @@ def _new_group(c: Context) -> str | None:
     """The command that changes the group in a script that builds an image."""
     if b"newgrp" not in c.job.text.data:
         return None
-    started = list(chain.from_iterable(c.job.started.values()))
+    started = list(c.job.invocations())
     builds = any(r.program in _TOOLS and r.verb == "build" for r in started)
     return next((r.program for r in started if r.program == "newgrp"), None) if builds else None
 

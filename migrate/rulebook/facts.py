@@ -60,7 +60,7 @@ def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
         for inner in reading.chain():
             if inner.program_word.span.start in replaced:
                 continue
-            kind = inner.table.kind if inner.table else ""
+            kind = inner.kind
             if inner.contains or _speaks_shell(inner):
                 break
             if kind == "launcher" or (kind == "prefix" and inner.program == "ssh"):  # whatever they start
@@ -102,7 +102,7 @@ def _script(inner: Invocation) -> str:
 
 def runs_container(job: Job) -> bool:
     """Whether any command of the job starts a container."""
-    return any(i.contains for j in job.parts() for r in j.commands for i in r.chain())
+    return any(i.contains for i in job.invocations())
 
 
 def _payloads(c: Context) -> str:

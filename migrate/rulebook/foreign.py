@@ -231,12 +231,7 @@ def _reading(c: Context) -> Invocation | None:
     item = c.item
     if item is None or item.group is None or item.dialect in {"", "slurm"} or item.place != "command":
         return None
-    for part in c.job.parts():
-        for reading in part.commands:
-            for inner in reading.chain():
-                if inner.program_word.span.start == item.group:
-                    return inner
-    return None
+    return next(iter(c.job.started.get(item.group, ())), None)
 
 
 def _options_told(c: Context) -> Mapping[int, Told]:

@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 
 from migrate.model import Span
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.load import load, rules_folder
 
-# The port on which each listens where nobody says another.
-_SERVERS = {
-    "code-server": "8080",
-    "openvscode-server": "3000",
-    "jupyter": "8888",
-    "jupyter-lab": "8888",
-    "jupyter-notebook": "8888",
-    "jupyterlab": "8888",
-    "tensorboard": "6006",
-    "rserver": "8787",
-}
-_WORDS = re.compile(rb"code-server|vscode-server|jupyter|tensorboard|rserver")
-_PORT = re.compile(r"--(?:bind-addr[ =][\w.\"'${}:-]*?:|(?:www-)?port[ =])[\"']?(?P<port>\$?\{?\w+\}?)")
-_NO_SERVER = frozenset({"nbconvert", "kernelspec", "--version", "trust", "run", "execute"})
+
+@dataclass(frozen=True)
+class Server:
+    """One program: the port where nobody says another, how a line says one, and words beside which it ends."""
+
+    port: str
+    said: re.Pattern[str]
+    ends: frozenset[str]
+
+
+@cache
+def servers() -> Mapping[str, Server]:
+    """The programs of rules/servers.yaml, by name."""
+    found: dict[str, Server] = {}
+    for row in load(rules_folder() / "servers.yaml", "servers")["servers"]:
+        options = [rf"{re.escape(o)}[ =]" for o in row["options"]]
+        options += [rf"{re.escape(o)}[ =][\w.\"'${{}}:-]*?:" for o in row.get("addresses", ())]
+        said = re.compile(rf"(?:{'|'.join(options)})[\"']?(?P<port>\$?\{{?\w+\}}?)")
+        found |= dict.fromkeys(row["names"], Server(str(row["port"]), said, frozenset(row.get("ends", ()))))
+    return found
+
+
+@cache
+def _words() -> tuple[bytes, ...]:
+    """Texts of which one is in every script that starts a server: names that hold no other name."""
+    names = servers()
+    return tuple(n.encode() for n in names if not any(other in n for other in names if other != n))
+
+
+@once
+def _started(c: Context) -> tuple[str, str] | None:
+    """The first server that the job starts, and its port as the script writes it, or the number that it stands for."""
+    data = c.job.text.data
+    return next(_servers(c), None) if any(word in data for word in _words()) else None
 
 
 def _servers(c: Context) -> Iterator[tuple[str, str]]:
-    """Each server that the job starts, and its port as the script writes it, or the number that it stands for."""
-    for part in c.job.parts() if _WORDS.search(c.job.text.data) else ():
-        for reading in part.commands:
-            for inner in reading.chain():
-                name = inner.program_word.text.rsplit("/", 1)[-1]
-                start, end = inner.program_word.span.end, inner.command.span.end
-                text = c.source.text(Span(start, max(start, end))).replace("\\\n", " ")
-                if name in _SERVERS and not _NO_SERVER & set(text.split()):
-                    match = _PORT.search(text)
-                    yield name, _number(c, match["port"]) if match else _SERVERS[name]
+    for inner in c.job.invocations():
+        name = inner.program_word.text.rsplit("/", 1)[-1]
+        server = servers().get(name)
+        if server is None:
+            continue
+        start, end = inner.program_word.span.end, inner.command.span.end
+        text = c.source.text(Span(start, max(start, end))).replace("\\\n", " ")
+        if server.ends.isdisjoint(text.split()):
+            match = server.said.search(text)
+            yield name, _number(c, match["port"]) if match else server.port
 
 
 def _number(c: Context, port: str) -> str:
@@ -48,12 +71,11 @@ def _number(c: Context, port: str) -> str:
 
 @once
 def _server(c: Context) -> str | None:
-    return next((name for name, _ in _servers(c)), None)
+    found = _started(c)
+    return found[0] if found else None
 
 
-@once
-def _port(c: Context) -> str | None:
-    return next((port for _, port in _servers(c)), None)
-
-
-SERVERS: Mapping[str, Callable[[Context], str | None]] = {"server": _server, "server_port": _port}
+SERVERS: Mapping[str, Callable[[Context], str | None]] = {
+    "server": _server,
+    "server_port": lambda c: found[1] if (found := _started(c)) else None,
+}

@@ -55,11 +55,7 @@ def launch_of(job: Job) -> Launch:
 
 
 def _launchers(job: Job) -> Iterator[Invocation]:
-    for part in job.parts():
-        for reading in part.commands:
-            for inner in reading.chain():
-                if inner.table is not None and inner.table.kind == "launcher" and _is_mpi(inner.program):
-                    yield inner
+    return (inner for inner in job.invocations() if inner.kind == "launcher" and _is_mpi(inner.program))
 
 
 def _is_mpi(program: str) -> bool:
