@@ -259,6 +259,11 @@ class Invocation:
         return self.table.family if self.table is not None else ""
 
     @property
+    def starts(self) -> str:
+        """What a launcher starts (mpi, torch, …); empty where no table says it."""
+        return self.table.starts if self.table is not None else ""
+
+    @property
     def sub_command(self) -> Verb | None:
         """The row of its sub-command; None where it has none that its table knows."""
         return self.table.verbs.get(self.verb) if self.table is not None else None
@@ -400,6 +405,7 @@ class OptionRow:
     form: str = ""  # how its value is converted; see translation/
     need: str = ""  # what it says of the job as a whole: time, memory, gpus, cpus, …
     per: str = ""  # of what: job, node, slot, process
+    values: Mapping[str, str] = field(default_factory=dict)  # patterns of its value, and what each becomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +441,7 @@ class CommandTable:
     dialect: str = ""  # whose command it is
     to: str = ""  # the command that stands for it on the target
     family: str = ""  # of a container tool other than Apptainer: docker, enroot, …
+    starts: str = ""  # of a launcher: mpi, site-mpi, horovod, deepspeed, torch
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from migrate.engine import run
 from migrate.inventory import take
 from migrate.model import Invocation, Source
+from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.tables import tables
 from migrate.workshop import make_plan
 
@@ -218,3 +219,59 @@ def test_settings_stay_where_without_them_mpirun_would_become_srun(lines: str, t
 )
 def test_a_name_that_is_all_of_a_value_gets_quotes_where_they_fit(lines: str, new: str | None, tmp_path: Path) -> None:
     assert migrated(tmp_path, TWO_NODES + lines) == TWO_NODES + (new or lines)
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+
+@pytest.mark.parametrize(
+    "words", ["--bind-to board", "--bind-to", "--map-by ppr:2:node:OVERSUBSCRIBE", "--map-by numa"]
+)
+def test_mpirun_stays_where_a_value_is_in_no_table(words: str, tmp_path: Path) -> None:
+    script = f"{TWO_NODES}mpirun {words} ./solver\n"
+    assert migrated(tmp_path, script) == script
+
+
+@pytest.mark.parametrize(
+    ("words", "new"),
+    [
+        ("--bind-to none", "--cpu-bind=none"),
+        ("--bind-to package", "--cpu-bind=sockets"),
+        ("-binding numa", "--cpu-bind=ldoms"),
+        ("--map-by node", "--distribution=cyclic"),
+        ("--np 8 --map-by ppr:4:node", "--ntasks=8 --ntasks-per-node=4"),
+        ("--np 8 --map-by ppr:4:node:PE=2", "--ntasks=8 --ntasks-per-node=4 --cpus-per-task=2"),
+        ("--map-by ppr:2:package", "--ntasks-per-socket=2"),
+        ("--map-by ppr:2:socket:pe=8", "--ntasks-per-socket=2 --cpus-per-task=8"),
+    ],
+)
+def test_a_value_becomes_what_its_table_says(words: str, new: str, tmp_path: Path) -> None:
+    line = "singularity exec a.sif ./solver\n"
+    assert migrated(tmp_path, f"{TWO_NODES}mpirun {words} {line}") == f"{TWO_NODES}srun --mpi=pmix {new} {line}"
+
+
+def test_every_variable_of_an_idiom_holds_the_word_by_which_it_is_found() -> None:
+    rows = load(rules_folder() / "idioms.yaml", "idioms")["idioms"]
+    named = [(name, row["word"]) for row in rows for name in row.get("variables", ())]
+    assert named
+    assert not [name for name, word in named if word not in name]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("pip install --user jupyter tensorboard", None),
+        ("jupyter nbconvert --execute a.ipynb", None),
+        ("rserver --version", None),
+        ("jupyter lab", "`jupyter` listens on port 8888"),
+        ("/opt/bin/openvscode-server --port=4000", "`openvscode-server` listens on port 4000"),
+        ("code-server --bind-addr 0.0.0.0", "`code-server` listens on port 8080"),
+        ('code-server --bind-addr="0.0.0.0:9000"', "`code-server` listens on port 9000"),
+        ("rserver --www-port ${PORT:-8789}", "`rserver` listens on port 8789"),
+    ],
+)
+def test_a_program_that_people_reach_is_told_with_its_port(line: str, told: str | None) -> None:
+    script = f"#!/bin/bash\n#SBATCH --nodes=1\nPORT=${{PORT:-8789}}\nsingularity exec a.sif {line}\n"
+    result = run(Source("job.sh", script.encode()), make_plan("slinky"))
+    messages = [o.finding.message for o in result.outcomes if o.finding.rule == "served-port"]
+    assert [m.partition(" of the node")[0] for m in messages] == ([told] if told else [])

@@ -41,14 +41,15 @@ def step_in(job: Job, part: Job, *, native: bool) -> str:
         for r in p.commands
         if part is not job and r.command.span.start <= at < r.command.span.end
     )
-    if any(i.program in _STARTERS for r in around for i in r.chain()) or (native and job.insert_at is None):
+    if any(i.program == "srun" or i.starts == "mpi" for r in around for i in r.chain()) or (
+        native and job.insert_at is None
+    ):
         return ""
     asked = [i for i in job.by_kind.get("directive", ()) if i.place == "header"]
     several = any(i.dialect != "slurm" or (_SEVERAL.fullmatch(i.name) and i.value != "1") for i in asked)
     return "srun --nodes=1 --ntasks=1" if several else "srun"
 
 
-_STARTERS = frozenset({"srun", "mpirun", "mpiexec", "orterun"})
 _SEVERAL = re.compile(r"--(?:nodes|n?tasks.*)")
 _SETTING = re.compile(r"(?:SINGULARITY|APPTAINER)(?:ENV)?_(?!CACHEDIR|TMPDIR|PULLFOLDER|LOCALCACHEDIR)")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from migrate.model import Item, Target
 from migrate.rulebook.context import Context, Fact
-from migrate.rulebook.launchers import stands_in_the_way
+from migrate.rulebook.steps import stands_in_the_way
 
 _DECLARING = frozenset({"export", "declare", "typeset", "readonly", "local"})  # alone they print what is set
 _GOES_ALONE = frozenset({"assignment", "export", "prefix", "option"})  # places where a setting can be taken out

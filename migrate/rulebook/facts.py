@@ -14,10 +14,13 @@ from migrate.rulebook.docker import DOCKER
 from migrate.rulebook.fabric import FABRIC
 from migrate.rulebook.feasibility import FEASIBILITY
 from migrate.rulebook.foreign import FOREIGN
+from migrate.rulebook.hosts import HOSTS
 from migrate.rulebook.launchers import LAUNCHERS, becomes_srun
 from migrate.rulebook.names import NAMES
 from migrate.rulebook.nodes import NODES
+from migrate.rulebook.processes import PROCESSES
 from migrate.rulebook.servers import SERVERS
+from migrate.rulebook.steps import STEPS
 from migrate.values import memory
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
@@ -218,6 +221,9 @@ FACTS: dict[str, Fact] = {
     **FABRIC,
     **FEASIBILITY,
     **LAUNCHERS,
+    **STEPS,
+    **HOSTS,
+    **PROCESSES,
     **NODES,
     **NAMES,
     **SERVERS,

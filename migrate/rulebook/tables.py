@@ -40,12 +40,15 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
         speakers=frozenset(speakers),
         **patterns,
         path_prefixes=tuple(sorted(set(path_prefixes))),
-        idioms=tuple(
-            Idiom(
-                i["name"], i["word"].encode(), re.compile(i["pattern"].encode()), i["reason"], i.get("fate", "review")
-            )
-            for i in load(folder / "idioms.yaml", "idioms")["idioms"]
-        ),
+        idioms=tuple(map(_idiom, load(folder / "idioms.yaml", "idioms")["idioms"])),
+    )
+
+
+def _idiom(row: Mapping[str, Any]) -> Idiom:
+    names = "|".join(row.get("variables", ()))
+    pattern = row.get("pattern") or rf"(?:(?<=\$)|(?<=\$\{{))(?:{names})(?![A-Za-z0-9_])"
+    return Idiom(
+        row["name"], row["word"].encode(), re.compile(pattern.encode()), row["reason"], row.get("fate", "review")
     )
 
 
@@ -98,6 +101,7 @@ def rows(options: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, Opt
             form=data.get("as", ""),
             need=data.get("need", ""),
             per=data.get("per", ""),
+            values=data.get("values", {}),
         )
         found.update(dict.fromkeys([name, *row.aliases, *([row.short] if row.short else [])], row))
     return found
@@ -143,4 +147,5 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
         dialect=entry.get("dialect", ""),
         to=entry.get("to", ""),
         family=entry.get("family", ""),
+        starts=entry.get("starts", ""),
     )

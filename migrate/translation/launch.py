@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from migrate.model import Invocation, Job, Option
 
-_TOTAL = frozenset({"--np", "--n", "-n"})
-_ON_NODE = frozenset({"--npernode", "--ppn", "--perhost", "--ntasks-per-node"})
+_TOTAL = frozenset({"--np", "--n"})
+_ON_NODE = frozenset({"--npernode", "--ppn"})
 _PER_NODE = re.compile(r"ppr:(\d+):node")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 _ASSIGNED = re.compile(rb"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=(\S*)", re.MULTILINE)
-_MPI = frozenset(
-    {
-        "mpirun",
-        "mpiexec",
-        "orterun",
-        "prterun",
-        "prun",
-        "oshrun",
-        "aprun",
-        "ibrun",
-        "mpiexec_mpt",
-        "mpirun_rsh",
-        "horovodrun",
-    }
-)
+_MPI = frozenset({"mpi", "site-mpi", "horovod"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +34,10 @@ class Launch:
 def launch_of(job: Job) -> Launch:
     """The largest launch of a job: what its tasks must be enough for."""
     numbers = _numbers(job)
-    found = [_one(inner, numbers) for inner in _launchers(job)]
+    found = [_one(inner, numbers) for inner in job.invocations() if inner.starts in _MPI]
     totals = [f.total for f in found if f.total]
     nodes = [f.on_node for f in found if f.on_node]
     return Launch(bool(found), max(totals, default=None), max(nodes, default=None))
-
-
-def _launchers(job: Job) -> Iterator[Invocation]:
-    return (inner for inner in job.invocations() if inner.kind == "launcher" and _is_mpi(inner.program))
-
-
-def _is_mpi(program: str) -> bool:
-    return program in _MPI or program.startswith(("mpirun", "mpiexec"))
 
 
 def _numbers(job: Job) -> dict[str, str]:

@@ -1,0 +1,50 @@
+"""Names of hosts in options and settings of launchers: the old cluster's, the job's, or the node itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from migrate.model import Word
+from migrate.rulebook.context import Context
+
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9-]*\d[A-Za-z0-9.-]*|[A-Za-z][A-Za-z0-9-]*\.[A-Za-z][A-Za-z0-9.-]*")
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_THIS_NODE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "auto"})  # noqa: S104 - compared with, never bound to
+_OLD_HOSTS = re.compile(
+    r"PBS_NODEFILE|PE_HOSTFILE|SGE_JOB_HOSTLIST|TMPDIR\}?/machines|scontrol[ \t]+show[ \t]+hostnames"
+)
+
+
+def names_hosts_of_job(c: Context, word: Word) -> bool:
+    """Whether a launcher's hosts are those that the scheduler gave the job, or names of the old cluster."""
+    if _OLD_HOSTS.search(word.text) or is_host_list(word.text):
+        return True
+    data = c.job.text.data.decode("latin-1")
+    name = re.escape((word.origin or word).text.replace("{", "").replace("}", ""))
+    written = re.search(rf">[ \t]*[\"']?{name}[\"']?(?![\w./-])", data.replace("{", "").replace("}", ""))
+    return written is not None and (_OLD_HOSTS.search(data) is not None or "_NODELIST" in data)
+
+
+def is_host_list(text: str) -> bool:
+    """Whether a text is names of hosts of the old cluster (`node01:4,node02:4`)."""
+    names = [part.partition(":")[0] for part in text.split(",")]
+    return all(_HOST.fullmatch(n) is not None and n not in _THIS_NODE for n in names)
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text is one fixed host, by its name or its address."""
+    return text not in _THIS_NODE and (_HOST.fullmatch(text) is not None or _ADDRESS.fullmatch(text) is not None)
+
+
+def _fixed_host(c: Context) -> str | None:
+    """The one host that a setting names, whatever stands before and behind it (`tcp://10.0.0.1:29500`)."""
+    text = (c.item.value or "") if c.item is not None else ""
+    host = re.sub(r"\A\w+://|:\d+\Z", "", text)
+    return host if _is_host(host) else None
+
+
+HOSTS: Mapping[str, Callable[[Context], str | None]] = {
+    "fixed_host": _fixed_host,
+    "old_hosts": lambda c: "yes" if c.item is not None and is_host_list(c.item.value or "") else None,
+}
