@@ -405,6 +405,7 @@ class OptionRow:
     form: str = ""  # how its value is converted; see translation/
     need: str = ""  # what it says of the job as a whole: time, memory, gpus, cpus, …
     per: str = ""  # of what: job, node, slot, process
+    adds_up: bool = False  # said several times, all of its values count
     values: Mapping[str, str] = field(default_factory=dict)  # patterns of its value, and what each becomes
 
 
@@ -530,6 +531,7 @@ class SchedulerTable:
     input_variables: Mapping[str, str]  # SBATCH_PARTITION -> --partition
     resources: Mapping[str, OptionRow] = field(default_factory=dict)  # of -l, by name
     parallel_environments: Mapping[str, str] = field(default_factory=dict)  # name or pattern -> cpus, tasks, N
+    path_patterns: Mapping[str, str] = field(default_factory=dict)  # variable in the path of -o, -e -> Slurm's pattern
     default_queues: frozenset[str] = frozenset()  # where a job goes that names none
     own_directives: Mapping[str, OptionRow] | None = None  # where they are not all of `options`
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from migrate.inventory.definition import PREFIXES
-from migrate.model import Invocation, Job, Option, OptionRow, Span
+from migrate.model import Invocation, Option, OptionRow
 from migrate.reader.definition import HEADER, sections
 from migrate.rulebook.context import Context
 
 _TOOLS = frozenset({"singularity", "apptainer"})
-_STARTING = frozenset({"exec", "run", "shell", "test", "instance start", "instance run", "instance.start"})
+STARTING = frozenset({"exec", "run", "shell", "test", "instance start", "instance run", "instance.start"})
 _BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)*")
 
 # ------------------------------------------------------------------------------------------------ commands
 
 
-def _readings(c: Context) -> tuple[Invocation, ...]:
+def readings_of(c: Context) -> tuple[Invocation, ...]:
     """The container command that the item is, or is part of, once for each set of values of its variables."""
     found = c.job.started.get(c.item.group, ()) if c.item is not None and c.item.group is not None else ()
     return tuple(r for r in found if r.program in _TOOLS)
@@ -25,7 +25,7 @@ def _readings(c: Context) -> tuple[Invocation, ...]:
 
 def _option(c: Context) -> tuple[Invocation, Option, OptionRow] | None:
     """The item as an option of its command, where its text begins with the option as it is spelled."""
-    for reading in _readings(c):
+    for reading in readings_of(c):
         for option in reading.options:
             here = c.item is not None and option.span == c.item.span and option.row is not None
             if here and option.row is not None and c.source.text(option.span).startswith(option.spelled):
@@ -71,20 +71,21 @@ def _new_verb(c: Context) -> str | None:
     """The sub-command of today, of an item that is one of Singularity 2."""
     if c.item is None or c.item.value != c.item.verb:
         return None
-    for reading in _readings(c):
+    for reading in readings_of(c):
         verb = reading.sub_command
         if verb is not None and verb.to:
             return verb.to
     return None
 
 
-def _has(reading: Invocation, *names: str) -> bool:
+def has_option(reading: Invocation, *names: str) -> bool:
+    """Whether a command has one of these options."""
     return any(o.name in names for o in reading.options)
 
 
 def _no_command(c: Context) -> str | None:
     """Yes where `exec` names an image and nothing to run in it."""
-    readings = _readings(c)
+    readings = readings_of(c)
     whole = all(
         r.verb == "exec" and len(r.operands) == 1 and r.operands[0].constant and not r.payload and not r.strays
         for r in readings
@@ -95,7 +96,7 @@ def _no_command(c: Context) -> str | None:
 # ------------------------------------------------------------------------------------------------ images
 
 
-def _image(reading: Invocation) -> str:
+def image_named(reading: Invocation) -> str:
     """The image that a command names, as far as it is known."""
     verb = reading.sub_command
     at = verb.operands.index("image") if verb and "image" in verb.operands else -1
@@ -104,7 +105,7 @@ def _image(reading: Invocation) -> str:
 
 def _image_value(c: Context) -> str | None:
     """The image of the command that the item belongs to."""
-    return next((image for r in _readings(c) if (image := _image(r))), None)
+    return next((image for r in readings_of(c) if (image := image_named(r))), None)
 
 
 def _answer(c: Context) -> str | None:
@@ -128,7 +129,7 @@ def _endpoint(c: Context) -> str | None:
     if c.item is None or c.item.kind != "image":
         return None
     text = c.job.text.data
-    named = [o.value.text for r in _readings(c) for o in r.options if o.name == "--library" and o.value]
+    named = [o.value.text for r in readings_of(c) for o in r.options if o.name == "--library" and o.value]
     named += [m[0].decode("latin-1") for m in _SERVER.finditer(text)]
     if any("abci" in n.lower() for n in named) or (not named and c.site.id.startswith("abci")):
         return "abci"
@@ -157,9 +158,9 @@ def _old_pull_name(c: Context) -> str | None:
     item = c.item
     if item is None or item.kind != "image" or item.verb != "pull" or not item.constant:
         return None
-    readings = _readings(c)
+    readings = readings_of(c)
     match = _ADDRESS.fullmatch(item.value or "")
-    if match is None or any(len(r.operands) != 1 or _has(r, "--name", "-n") for r in readings):
+    if match is None or any(len(r.operands) != 1 or has_option(r, "--name", "-n") for r in readings):
         return None
     names = [f"{match[1]}-{match[2] or 'latest'}.{end}" for end in ("simg", "img")]
     used = {(i.value or "").rsplit("/", 1)[-1] for i in c.job.by_kind["image"]}
@@ -169,108 +170,13 @@ def _old_pull_name(c: Context) -> str | None:
 _ADDRESS = re.compile(r"(?:docker|shub)://(?:[^/\s]+/)*([\w.-]+?)(?::([\w.-]+))?")
 
 
-# ------------------------------------------------------------------------------------------------ installing
-
-
-def _installs(c: Context) -> str | None:
-    """What a command installs into its read-only image: pip, system, or tmpfs where it goes into memory."""
-    for reading in _readings(c) if b"install" in c.job.text.data or b" add " in c.job.text.data else ():
-        if reading.verb not in _STARTING or _has(reading, "--writable", "--overlay"):
-            continue
-        if not _FILE_OR_ADDRESS.search(_image(reading)):
-            continue
-        found = next(filter(None, (_install(i, c) for i in _started_in(reading, c.job))), None)
-        if found and not (found == "pip" and _has_own_home(reading)):
-            return "tmpfs" if _has(reading, "--writable-tmpfs") else found
-    return None
-
-
-_FILE_OR_ADDRESS = re.compile(r"\.(?:sif|simg|img|sqsh)\Z|://")
-
-
-def _started_in(reading: Invocation, job: Job) -> Iterator[Invocation]:
-    """The commands that a container command starts, by its words or in a script among them."""
-    for inner in reading.payload:
-        yield from inner.chain()
-    span, document = reading.command.span, reading.command.heredoc
-    for part in job.parts():
-        start = part.text.at(0)
-        if part.contained and (span.start <= start < span.end or (document and document.at(0) == start)):
-            for command in part.commands:
-                yield from command.chain()
-
-
-def _has_own_home(reading: Invocation) -> bool:
-    """Whether the folder into which pip falls back (~/.local) is one of the caller's choice."""
-    binds = (o.value.text for o in reading.options if o.name in {"--bind", "--mount"} and o.value)
-    return _has(reading, "--home") or any(".local" in bind for bind in binds)
-
-
-def _install(inner: Invocation, c: Context) -> str | None:
-    words = _words(inner, c)
-    program = inner.program_word.text
-    if _PYTHON.fullmatch(program) and words[:2] == ["-m", "pip"]:
-        program, words = "pip", words[2:]
-    verb = next((w for w in words if not w.startswith("-")), "")
-    if _PIP.fullmatch(program) and verb == "install":
-        elsewhere = any(w.split("=")[0] in _ELSEWHERE for w in words) or _PLACES.search(c.job.text.data)
-        return None if elsewhere else "pip"
-    if program in _SYSTEM and verb in _SYSTEM[program]:
-        return None if any(w.split("=")[0] in {"-p", "--prefix", "--download-only"} for w in words) else "system"
-    return None
-
-
-def _words(inner: Invocation, c: Context) -> list[str]:
-    """What stands behind a program; of a command that no table knows only the text is at hand."""
-    if inner.operands or inner.table is not None:
-        return [w.text for w in inner.operands]
-    text = c.source.text(Span(inner.program_word.span.end, max(inner.command.span.end, inner.program_word.span.end)))
-    return [w.strip("\"'") for w in text.replace("\\\n", " ").split()]
-
-
-_PIP = re.compile(r"pip[\d.]*")
-_PYTHON = re.compile(r"python[\d.]*")
-_ELSEWHERE = frozenset({"--user", "--target", "-t", "--prefix", "--root", "--dry-run"})
-_PLACES = re.compile(rb"PYTHONUSERBASE=|PIP_(?:TARGET|PREFIX|USER)=|virtualenv |-m[ \t]+venv |/bin/activate")
-_PACKAGES = frozenset({"install", "update", "upgrade", "add", "remove"})
-_SYSTEM = dict.fromkeys(["apt-get", "apt", "yum", "dnf", "apk", "zypper", "conda", "mamba", "micromamba"], _PACKAGES)
-
-
-def _extension(c: Context) -> str | None:
-    """The package whose CUDA code pip builds in a container without seeing the PyTorch that is there."""
-    if b"pip" not in c.job.text.data:
-        return None
-    for part in c.job.parts():
-        for reading in part.commands:
-            for inner in reading.chain():
-                if (name := _built(inner, c)) and (part.contained or any(i.contains for i in reading.chain())):
-                    return name
-    return None
-
-
-def _built(inner: Invocation, c: Context) -> str:
-    words = _words(inner, c)
-    pip = _PIP.fullmatch(inner.program) or (_PYTHON.fullmatch(inner.program) and words[:2] == ["-m", "pip"])
-    if not pip or "install" not in words or "--no-build-isolation" in words:
-        return ""
-    name = next((m[1] for w in words if (m := _CUDA_CODE.search(w))), "")
-    return "" if name == "deepspeed" and b"DS_BUILD_" not in c.job.text.data else name
-
-
-_CUDA_CODE = re.compile(
-    r"(?:^|/)(flash[-_]attn|apex|deepspeed|mamba[-_]ssm|causal[-_]conv1d|transformer[-_]engine"
-    r"|(?<=facebookresearch/)xformers)(?![\w-])",
-    re.IGNORECASE,
-)
-
-
 # ------------------------------------------------------------------------------------------------ places
 
 
 def _hidden(c: Context) -> str | None:
     """A path of the caller's that the command names, although it asks that nothing of the caller's be seen."""
-    for reading in _readings(c):
-        if _has(reading, "--bind", "--mount", "--home", "--workdir", "--cwd", "--pwd"):
+    for reading in readings_of(c):
+        if has_option(reading, "--bind", "--mount", "--home", "--workdir", "--cwd", "--pwd"):
             continue
         words = [*reading.operands[1:], *(w for i in reading.payload for w in (i.program_word, *i.operands))]
         found = next((w.text for w in words if _OWN_PATH.fullmatch(w.text)), None)
@@ -285,9 +191,9 @@ _BINDS = re.compile(rb"(?:SINGULARITY|APPTAINER)_(?:BIND|BINDPATH|MOUNT|HOME)=")
 
 def _sees_devices(c: Context) -> str | None:
     """Yes where the container has the node's /dev by itself."""
-    readings = _readings(c)
+    readings = readings_of(c)
     apart = ("--contain", "--containall", "--compat", "--no-mount")
-    return "yes" if readings and not any(_has(r, *apart) for r in readings) else None
+    return "yes" if readings and not any(has_option(r, *apart) for r in readings) else None
 
 
 def _several_tasks(c: Context) -> str | None:
@@ -376,8 +282,6 @@ CONTAINERS: Mapping[str, Callable[[Context], str | None]] = {
     "library_endpoint": _endpoint,
     "made_here": _made_here,
     "old_pull_name": _old_pull_name,
-    "installs": _installs,
-    "cuda_extension": _extension,
     "hidden_path": _hidden,
     "sees_devices": _sees_devices,
     "several_tasks": _several_tasks,

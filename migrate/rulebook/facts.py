@@ -15,6 +15,7 @@ from migrate.rulebook.fabric import FABRIC
 from migrate.rulebook.feasibility import FEASIBILITY
 from migrate.rulebook.foreign import FOREIGN
 from migrate.rulebook.hosts import HOSTS
+from migrate.rulebook.installs import INSTALLS
 from migrate.rulebook.launchers import LAUNCHERS, becomes_srun
 from migrate.rulebook.names import NAMES
 from migrate.rulebook.nodes import NODES
@@ -218,6 +219,7 @@ FACTS: dict[str, Fact] = {
     **FOREIGN,
     **DOCKER,
     **CONTAINERS,
+    **INSTALLS,
     **FABRIC,
     **FEASIBILITY,
     **LAUNCHERS,

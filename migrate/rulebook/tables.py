@@ -80,6 +80,7 @@ def _scheduler(path: Path) -> SchedulerTable:
         input_variables=inputs,
         resources=rows(data.get("resources", {}), data["reason"]),
         parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
+        path_patterns=data.get("path_patterns", {}),
         default_queues=frozenset(data.get("default_queues", ())),
     )
 
@@ -101,6 +102,7 @@ def rows(options: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, Opt
             form=data.get("as", ""),
             need=data.get("need", ""),
             per=data.get("per", ""),
+            adds_up=data.get("adds_up", False),
             values=data.get("values", {}),
         )
         found.update(dict.fromkeys([name, *row.aliases, *([row.short] if row.short else [])], row))

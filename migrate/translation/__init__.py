@@ -16,10 +16,6 @@ from migrate.values import duration, grid_engine_seconds, pbs_seconds
 __all__ = ["INTERPRETERS", "Between", "Told", "Translation", "translate", "translate_command"]
 
 # Checked on Grid Engine 8.1.9; for PBS the last one is taken to win, unchecked.
-_ADDING_UP: Mapping[str, frozenset[str]] = {
-    "grid_engine": frozenset({"-v", "-m", "-M", "-q", "-hold_jid"}),
-    "pbs": frozenset(),
-}
 _SHAPES = frozenset(
     {
         "memory",
@@ -182,10 +178,10 @@ def _counting(work: _Work, items: list[Item]) -> list[Item]:
             work.told[id(item)] = left_open(f"{item.name} has no value, so qsub refuses the script")
     items = [i for i in items if id(i) not in work.told]
     last = {i.name: i for i in items}
-    adding_up = _ADDING_UP[work.between.dialect]
     found = []
     for item in items:
-        if item.name not in adding_up and last[item.name] is not item and work.row(item) is not _UNKNOWN:
+        row = work.row(item)
+        if not row.adds_up and last[item.name] is not item and row is not _UNKNOWN:
             work.told[id(item)] = gone(f"{spelled(item)}: a later line says it again, and counts")
         else:
             found.append(item)
@@ -240,6 +236,7 @@ def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
         target=between.target,
         array=_is_array(items, rows),
         queues=between.queues,
+        patterns=between.table.path_patterns,
         no_queues=between.table.default_queues | between.site.default_queues,
         throttle=next((i.value or "" for i in items if rows[id(i)].form == "throttle"), ""),
         command=work.command,
@@ -264,7 +261,7 @@ def _is_at_home(work: _Work, items: list[Item], rows: Mapping[int, OptionRow]) -
 
 def _merged(asked: Asked, same: list[Item]) -> Told:
     """Options that add up are one line under Slurm, which stands for the first of them."""
-    if len(same) == 1 or asked.item.name not in _ADDING_UP[asked.dialect]:
+    if len(same) == 1 or not asked.row.adds_up:
         return FORMS[asked.row.form](asked)
     if asked.item is not same[0]:
         return gone(f"{asked.spelled}: told with the first {asked.item.name}")

@@ -21,11 +21,6 @@ _PBS_DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
 _FOLDERS = frozenset(
     {"log", "logs", "out", "output", "outputs", "err", "error", "errors", "stdout", "stderr", "sge_logs", "qsub_logs"}
 )
-# sge_types(5), qsub(1): pseudo variables in the paths of -o and -e; pbs: qsub(1B), job arrays
-_PATTERNS = {
-    "grid_engine": {"JOB_NAME": "%x", "JOB_ID": "%j", "TASK_ID": "%a", "USER": "%u", "HOSTNAME": "%N"},
-    "pbs": {"PBS_JOBID": "%j", "PBS_JOBNAME": "%x", "PBS_ARRAY_INDEX": "%a", "PBS_ARRAYID": "%a", "USER": "%u"},
-}
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,7 @@ class Asked:
     target: Target
     array: bool  # the job is an array
     queues: Mapping[str, str]  # old queue -> partition of the target
+    patterns: Mapping[str, str]  # variable in the path of -o or -e -> Slurm's pattern
     no_queues: frozenset[str]  # queues that stand for none in particular
     throttle: str = ""  # how many tasks of the array may run at once
     command: bool = False  # it stands on a command line, not in a directive
@@ -278,7 +274,7 @@ def _with_patterns(a: Asked, text: str) -> str:
     """
     indexed = "ARRAY" in text or "^array_index^" in text
     shared = "%A" if a.dialect == "grid_engine" or indexed else "%A_%a"
-    for name, pattern in _PATTERNS[a.dialect].items():
+    for name, pattern in a.patterns.items():
         new = shared if a.array and pattern == "%j" else pattern
         text = text.replace(f"${name}", new)
         if a.dialect == "pbs":
