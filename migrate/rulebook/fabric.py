@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
 
 from migrate.model import Item, Target
 from migrate.rulebook.context import Context, Fact
+from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.steps import stands_in_the_way
 
 _DECLARING = frozenset({"export", "declare", "typeset", "readonly", "local"})  # alone they print what is set
@@ -102,16 +105,20 @@ def _new_names(c: Context) -> str | None:
     if item is None or item.family not in _KNOWN:
         return None
     names = _KNOWN[item.family](c.target)
-    if item.family != "devices" or item.name in _TAKES_ONE:
+    row = _settings().get(item.name, {})
+    if item.family != "devices" or row.get("one"):
         names = names[:1]
-    if item.family == "devices" and (item.name in _WITH_PORT or ":" in (item.value or "")):
+    if item.family == "devices" and (row.get("port") or ":" in (item.value or "")):
         names = tuple(f"{name}:1" for name in names)
     exact = "=" if item.name == "NCCL_IB_HCA" else ""  # without it each would be the beginning of names
     return exact + ",".join(names) if names else None
 
 
-_TAKES_ONE = frozenset({"MV2_IBA_HCA", "HCOLL_MAIN_IB"})
-_WITH_PORT = frozenset({"UCX_NET_DEVICES", "HCOLL_MAIN_IB"})
+@cache
+def _settings() -> Mapping[str, Mapping[str, Any]]:
+    """The rows of rules/settings.yaml that name their variables."""
+    rows = load(rules_folder() / "settings.yaml", "settings")["settings"]
+    return {name: row for row in rows for name in row.get("names", ())}
 
 
 def _described(c: Context) -> str:
