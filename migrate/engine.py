@@ -84,7 +84,7 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
         refuse = "a header is translated as a whole or not at all, and parts of it are for a person to look at"
         outcomes = select(findings, safe_only=True, refuse=refuse)
     owned = realize(source, outcomes)
-    if plan.annotate and not refuse:
+    if plan.annotate and not refuse and job.shell != "parameters":  # whose readers know different comments, or none
         owned = in_order([*owned, *notes(source, outcomes)])
     output = apply(source.data, [o.edit for o in owned])
     entries = write_ledger(source, job, outcomes, owned)

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
-from migrate.model import Fault, SifmigrateError, Source
-from migrate.reader.definition import is_definition
+from migrate.inventory import reads_otherwise
+from migrate.model import Fault, SifmigrateError, Source, Tables
 
 MAX_SIZE = 4 * 1024 * 1024  # bytes
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
@@ -107,11 +107,12 @@ def _why(path: str | PurePath, error: OSError) -> str:
 
 
 def discover(
-    paths: Sequence[str], *, exclude: Path | None = None, only_scripts: bool = False
+    paths: Sequence[str], tables: Tables, *, exclude: Path | None = None, only_scripts: bool = False
 ) -> tuple[list[Found], list[Fault]]:
     """Return the scripts that files and folders hold, in the order of the arguments and then of the names.
 
-    `exclude` is the output folder. A file that is an argument is taken whatever it is, unless `only_scripts`.
+    `tables` know the names of parameter files; `exclude` is the output folder. A file that is an argument is taken
+    whatever it is, unless `only_scripts`.
     A file with two names is found once, under the one that is no link.
     Links to folders are followed where they are arguments, not where they stand inside a folder.
     """
@@ -120,7 +121,7 @@ def discover(
     excluded = None if exclude is None else os.path.realpath(exclude)
     real = RealPaths()
     for argument in paths:
-        for each in _argument(argument, excluded, only_scripts=only_scripts):
+        for each in _argument(argument, excluded, tables, only_scripts=only_scripts):
             if isinstance(each, Fault):
                 faults[each] = None
             else:
@@ -128,10 +129,10 @@ def discover(
     return list(found.values()), list(faults)
 
 
-def _argument(argument: str, excluded: str | None, *, only_scripts: bool) -> Iterator[Found | Fault]:
+def _argument(argument: str, excluded: str | None, tables: Tables, *, only_scripts: bool) -> Iterator[Found | Fault]:
     try:
         mode = os.stat(argument).st_mode  # noqa: PTH116 - Path("") would be the current folder
-        if only_scripts and not stat.S_ISDIR(mode) and not _is_script(Path(argument)):
+        if only_scripts and not stat.S_ISDIR(mode) and not _is_script(Path(argument), tables):
             return
     except OSError as error:
         absent = error.errno == errno.ENOENT and not os.path.islink(argument)  # noqa: PTH114
@@ -141,7 +142,7 @@ def _argument(argument: str, excluded: str | None, *, only_scripts: bool) -> Ite
         yield _fault(argument, "cannot be the name of a file; check the name")
     else:
         path = PurePath(argument).as_posix()
-        yield from _walk(path, excluded) if stat.S_ISDIR(mode) else (Found(path, root=None, named=True),)
+        yield from _walk(path, excluded, tables) if stat.S_ISDIR(mode) else (Found(path, root=None, named=True),)
 
 
 def _add(found: dict[str, Found], new: Found, key: str) -> None:
@@ -153,7 +154,7 @@ def _add(found: dict[str, Found], new: Found, key: str) -> None:
     found[key] = replace(better, named=old.named or new.named)
 
 
-def _walk(folder: str, excluded: str | None) -> Iterator[Found | Fault]:
+def _walk(folder: str, excluded: str | None, tables: Tables) -> Iterator[Found | Fault]:
     """Walk without recursion: a folder may be deeper than Python's stack."""
     pending: list[str | os.DirEntry[str]] = [folder]
     root = Path(folder)
@@ -163,7 +164,7 @@ def _walk(folder: str, excluded: str | None) -> Iterator[Found | Fault]:
         try:
             if isinstance(entry, str) or _is_folder(entry, excluded):
                 pending += _entries(entry)
-            elif _is_script(entry):
+            elif _is_script(entry, tables):
                 yield Found(path, root, named=False)
         except OSError as error:
             yield _fault(path, _why(path, error))
@@ -193,25 +194,26 @@ def _is_ours(folder: Path) -> bool:
     return b'"tool_version"' in head and b'"output_files"' in head
 
 
-def is_script(path: Path) -> bool:
+def is_script(path: Path, tables: Tables) -> bool:
     """Return whether a file that is there would be taken for a job script."""
     try:
-        return _is_script(path)
+        return _is_script(path, tables)
     except OSError:
         return False
 
 
-def _is_script(entry: os.DirEntry[str] | Path) -> bool:
+def _is_script(entry: os.DirEntry[str] | Path, tables: Tables) -> bool:
     suffix = PurePath(entry.name).suffix.lower()
-    recipe = suffix in RECIPES or entry.name.startswith("Singularity.")
-    if not (recipe or suffix in SUFFIXES) or not stat.S_ISREG(entry.stat().st_mode):
+    # by these names no shell script is looked for
+    other = suffix in RECIPES or entry.name.startswith("Singularity.") or entry.name in tables.parameter_files
+    if not (other or suffix in SUFFIXES) or not stat.S_ISREG(entry.stat().st_mode):
         return False
     head, _ = _load(entry, HEAD_SIZE)
     if not head or b"\0" in head:
         return False
-    if is_definition(head):
+    if reads_otherwise(os.fspath(entry), head, tables):
         return True
-    return not recipe and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
+    return not other and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
 
 
 def _is_shell(head: bytes) -> bool:

@@ -407,6 +407,7 @@ class OptionRow:
     per: str = ""  # of what: job, node, slot, process
     adds_up: bool = False  # said several times, all of its values count
     values: Mapping[str, str] = field(default_factory=dict)  # patterns of its value, and what each becomes
+    sets: str = ""  # the setting that its value is
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,6 +479,16 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterFile:
+    """A file of settings that a library reads by itself, found by its name: which they are, and how it is written."""
+
+    path: str  # the end of its path: nccl.conf, .prte/mca-params.conf
+    grammar: str  # see reader/parameters.py
+    reader: str  # whose file it is, for people
+    prefix: str = ""  # what its names lack to be those of environment variables
+
+
+@dataclass(frozen=True, slots=True)
 class Idiom:
     """Several words of shell that a migration must decide as one (`$(nvidia-smi -L | wc -l)`)."""
 
@@ -496,6 +507,7 @@ class Tables:
     commands: Mapping[str, CommandTable]
     dialect_commands: Mapping[str, Mapping[str, CommandTable]]  # `commands` with those of one scheduler
     settings: tuple[Setting, ...]
+    parameter_files: Mapping[str, tuple[ParameterFile, ...]]  # by name; of one name the longest path first
     runtime_modules: str  # modules of the container runtime, a regular expression
     startup_files: str  # a person's own shell files, a regular expression
     module_init: str  # files that define the `module` command, a regular expression
@@ -510,6 +522,11 @@ class Tables:
     @cached_property
     def _named_settings(self) -> Mapping[str, Setting]:
         return {name: s for s in self.settings for name in s.names}
+
+    def parameter_file(self, path: str) -> ParameterFile | None:
+        """The parameter file that a path names; None where it names no such."""
+        named = self.parameter_files.get(path.rpartition("/")[2], ())
+        return next((f for f in named if f"/{path}".endswith(f"/{f.path}")), None)
 
     def setting(self, name: str) -> Setting | None:
         """The setting of this name, or else the family that its name begins like."""

@@ -115,7 +115,7 @@ def migrate(
         wrong = files.unfit(data)
         fault = (Fault("-", f"standard input {wrong}"),) if wrong else ()
         return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault)
-    found, faults = files.discover(paths, exclude=exclude, only_scripts=only_scripts)
+    found, faults = files.discover(paths, plan.rulebook.tables, exclude=exclude, only_scripts=only_scripts)
     results: list[Result] = []
     taken: list[files.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
@@ -274,7 +274,7 @@ def check_outputs(outcome: Outcome, output: Output) -> None:
         path = Path(place)
         if place == "-":
             continue
-        if os.path.realpath(path) in scripts or files.is_script(path):
+        if os.path.realpath(path) in scripts or files.is_script(path, outcome.plan.rulebook.tables):
             raise SifmigrateError(f"--output {files.shown(place)}: is a script; choose another name")
         scripts.add(os.path.realpath(path))  # nor twice to one file
         above = next(parent for parent in path.absolute().parents if parent.exists())

@@ -55,12 +55,12 @@ def test_comments_and_empty_lines_may_stand_above_the_header() -> None:
     assert is_definition(b"#!/usr/bin/env apptainer\n\n  # mine\r\n bootstrap : docker\n")
 
 
-def test_definition_files_are_found_by_name_and_content(tmp_path: Path) -> None:
+def test_definition_files_are_found_by_name_and_content(slinky: Plan, tmp_path: Path) -> None:
     for name in ("a.def", "Singularity", "Singularity.gpu", "b.recipe", "c.sh"):
         (tmp_path / name).write_bytes(STAGES)
     (tmp_path / "library.def").write_text("EXPORTS\n")
     (tmp_path / "a.txt").write_bytes(STAGES)
-    found, faults = discover([str(tmp_path)])
+    found, faults = discover([str(tmp_path)], slinky.rulebook.tables)
     assert faults == []
     assert [Path(f.path).name for f in found] == ["Singularity", "Singularity.gpu", "a.def", "b.recipe", "c.sh"]
 

@@ -18,8 +18,8 @@ from migrate.rulebook.load import load, rules_folder
 from migrate.workshop import make_plan
 
 ROWS: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).parent / "data" / "fabric.yaml")
-PREFIX = "OMPI_MCA_"
-# Where a setting hides; {mca} is the name of an MCA parameter. Sites other than `generic` read their own header.
+# Where a setting hides; {mca}, {prte} and {pmix} are the names of parameters of Open MPI, its launcher and PMIx.
+# Sites other than `generic` read their own header.
 PLACES = {
     "export": "export {name}={value}\nsrun singularity exec a.sif ./solver",
     "export in quotes": 'export A=1 {name}="{value}"   # as before\nsrun singularity exec a.sif ./solver',
@@ -36,6 +36,16 @@ PLACES = {
     "mpiexec.hydra -env": "mpiexec.hydra -n 8 -env {name} {value} singularity exec a.sif ./solver",
     "mpirun --mca": "mpirun --bind-to none --mca {mca} {value} singularity exec a.sif ./solver",
     "mpirun --mca inside the container": "singularity exec a.sif mpirun -mca {mca} {value} ./solver",
+    "mpirun --prtemca": "mpirun --prtemca plm slurm --prtemca {prte} {value} singularity exec a.sif ./solver",
+    "mpirun --gprtemca": "mpirun --gprtemca {prte} {value} -np 8 singularity exec a.sif ./solver",
+    "mpirun --pmixmca": "mpirun --bind-to none --pmixmca {pmix} {value} singularity exec a.sif ./solver",
+    "mpirun --gpmixmca": "mpirun --gpmixmca {pmix} {value} -np 8 singularity exec a.sif ./solver",
+    "mpirun --set-env": "mpirun --set-env A=1 --set-env {name}={value} -np 8 singularity exec a.sif ./solver",
+    "horovodrun --mpi-args": 'horovodrun -np 8 --mpi-args="-x A=1 -x {name}={value}" python train.py',
+    "horovodrun --mpi-args, alone": 'horovodrun --mpi-args "--mca {mca} {value}" -np 8 python train.py',
+    "deepspeed --launcher_args": 'deepspeed --launcher OpenMPI --launcher_args "-x {name}={value}" train.py',
+    "deepspeed --launcher_args for srun": "deepspeed --launcher slurm --launcher_args=--export=ALL,{name}={value} t.py",
+    "ray job submit": """ray job submit --runtime-env-json '{{"env_vars": {{"{name}": "{value}"}}}}' -- python t.py""",
     "launcher in a variable": 'RUN="mpirun -np 8 -x {name}={value}"\n$RUN singularity exec a.sif ./solver',
     "docker -e": "docker run --rm --gpus all -e {name}={value} pytorch/pytorch python train.py",
     "container --env": "srun singularity exec --nv --env {name}={value} a.sif ./solver",
@@ -45,20 +55,48 @@ PLACES = {
     "#$ -v": "#$ -l rt_F=2\n#$ -v {name}={value}\nsingularity exec a.sif ./solver",
     "#PBS -v": "#PBS -l select=2\n#PBS -v A=1,{name}={value}\nsingularity exec a.sif ./solver",
 }
+# Files that a library reads by itself, and what is left of each where the setting goes.
+FILES = {
+    "openmpi-mca-params.conf": ("# old\n\n  {mca} = {value}\t \nmpi_warn_on_fork=0\n", "# old\n\nmpi_warn_on_fork=0\n"),
+    ".openmpi/mca-params.conf": ("mpi_warn_on_fork = 0\n{mca}={value}", "mpi_warn_on_fork = 0\n"),
+    "etc/openmpi-mca-params.conf": ("-mca mpi_warn_on_fork 0 --mca {mca} {value}\n", "-mca mpi_warn_on_fork 0\n"),
+    "mca-params.conf": ("-x {name}={value}\r\n-x PATH\r\n", "-x PATH\r\n"),
+    "prte-mca-params.conf": ("{prte} = {value}\n", ""),
+    ".prte/mca-params.conf": ("/* the old\nsite */\n{prte}={value}\n", "/* the old\nsite */\n"),
+    "pmix-mca-params.conf": ("{pmix} = {value}\n", ""),
+    ".pmix/mca-params.conf": ("{pmix} = {value}\n// end", "// end"),
+    "nccl.conf": ("# old site\n{name}={value}\nNCCL_LAUNCH_MODE=x\n", "# old site\nNCCL_LAUNCH_MODE=x\n"),
+    ".nccl.conf": ("{name}={value}", ""),
+    "ucx.conf": ("[old]\nCPU model = *\n{name} = {value} ; as told\nA=1\n", "[old]\nCPU model = *\nA=1\n"),
+    ".deepspeed_env": ("PATH=/usr/bin\n{name}={value}\n", "PATH=/usr/bin\n"),
+}
+PREFIXES = {"{mca}": "OMPI_MCA_", "{prte}": "PRTE_MCA_", "{pmix}": "PMIX_MCA_"}
+EVERYWHERE = PLACES | {name: text for name, (text, _) in FILES.items()}
 SITES = {"#$ -v": "abci2", "#PBS -v": "abci3"}
-SPLITS_AT_COMMAS = {"container --env", "srun --export", "submit line", "#SBATCH --export", "#$ -v", "#PBS -v"}
+SPLITS_AT_COMMAS = {
+    "container --env",
+    "srun --export",
+    "submit line",
+    "#SBATCH --export",
+    "#$ -v",
+    "#PBS -v",
+    "deepspeed --launcher_args for srun",
+}
 
 
 def shown(row: dict[str, Any]) -> str:
     return f"{row['setting']}={row['value']}"
 
 
-def script(place: str, row: dict[str, Any]) -> str | None:
-    """A job with the setting in this place; None where it cannot stand there."""
-    name, value = row["setting"], row["value"]
-    if ("{mca}" in PLACES[place] and not name.startswith(PREFIX)) or (place in SPLITS_AT_COMMAS and "," in value):
+def script(place: str, row: dict[str, Any]) -> Source | None:
+    """A job, or a file of settings, with the setting in this place; None where it cannot stand there."""
+    text, name, value = EVERYWHERE[place], row["setting"], row["value"]
+    prefix = next((prefix for mark, prefix in PREFIXES.items() if mark in text), "")
+    if not name.startswith(prefix) or (place in SPLITS_AT_COMMAS and "," in value):
         return None
-    return "#!/bin/bash\n" + PLACES[place].format(name=name, value=value, mca=name.removeprefix(PREFIX)) + "\n"
+    short = dict.fromkeys(("mca", "prte", "pmix"), name.removeprefix(prefix))
+    text = text.format(name=name, value=value, **short)
+    return Source(place, text.encode()) if place in FILES else Source("job.sh", f"#!/bin/bash\n{text}\n".encode())
 
 
 @cache
@@ -69,8 +107,8 @@ def plan(site: str | None = None) -> Plan:
     return replace(found, rulebook=Rulebook(own, found.rulebook.tables))
 
 
-def scripts(place: str) -> Iterator[tuple[dict[str, Any], str]]:
-    return ((row, text) for row in ROWS if (text := script(place, row)) is not None)
+def scripts(place: str) -> Iterator[tuple[dict[str, Any], Source]]:
+    return ((row, source) for row in ROWS if (source := script(place, row)) is not None)
 
 
 def told(result: Result, name: str) -> list[str]:
@@ -81,18 +119,17 @@ def told(result: Result, name: str) -> list[str]:
     return [f.rule for f in found] + ["kept" for i in silent if i.name == name and i.value is not None]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", EVERYWHERE)
 def test_each_row_is_told_once_or_left_alone(place: str) -> None:
     wrong = [
         f"{shown(row)}: {found}"
-        for row, text in scripts(place)
-        if (found := told(run(Source("job.sh", text.encode()), plan(SITES.get(place))), row["setting"]))
-        != [row["unknown"]]
+        for row, source in scripts(place)
+        if (found := told(run(source, plan(SITES.get(place))), row["setting"])) != [row["unknown"]]
     ]
     assert wrong == []
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", EVERYWHERE)
 def test_each_place_is_tried_with_settings_that_are_told_and_that_are_kept(place: str) -> None:
     assert {row["unknown"] == "kept" for row, _ in scripts(place)} == {True, False}
 
@@ -105,8 +142,9 @@ def test_a_setting_that_is_only_printed_or_unset_is_told_nowhere() -> None:
 
 
 def test_no_file_is_changed_while_the_network_is_not_stated() -> None:
-    for row, text in scripts("export"):
-        assert not run(Source("job.sh", text.encode()), plan()).changed, shown(row)
+    for place in ("export", *FILES):
+        for row, source in scripts(place):
+            assert not run(source, plan()).changed, f"{shown(row)} in {place}"
 
 
 def test_every_setting_that_binds_a_job_to_a_network_has_a_row() -> None:
@@ -134,12 +172,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "rdma": {"fabric": "rdma", "interfaces": ("eth0",), "devices": ("mlx5_10", "mlx5_11")},
 }
 # In the value of an option that stays, nothing is changed: the setting is told.
-STUCK = SPLITS_AT_COMMAS | {"docker -e"}
+STUCK = SPLITS_AT_COMMAS | {"docker -e", "ray job submit"}
 
 
-def on_network(text: str, network: str, site: str | None = None) -> Result:
+def on_network(source: Source, network: str, site: str | None = None) -> Result:
     target = replace(plan(site).target, **NETWORKS[network])
-    return run(Source("job.sh", text.encode()), replace(plan(site), target=target))
+    return run(source, replace(plan(site), target=target))
 
 
 def decided(result: Result) -> dict[str, bool]:
@@ -152,11 +190,11 @@ def decided(result: Result) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", EVERYWHERE)
 def test_each_row_fits_a_stated_network_or_is_made_to(place: str, network: str) -> None:
-    for row, text in scripts(place):
+    for row, source in scripts(place):
         wanted = str(row.get(network, "kept"))
-        result = on_network(text, network, SITES.get(place))
+        result = on_network(source, network, SITES.get(place))
         where = f"{shown(row)} in {place} with {network}"
         if wanted == "kept":
             assert decided(result) == {}, where
@@ -164,10 +202,11 @@ def test_each_row_fits_a_stated_network_or_is_made_to(place: str, network: str) 
             assert decided(result) == {"unsuited-network-setting": False}, where
         elif wanted == "goes":
             assert decided(result) == {"drop-network-pin": True}, where
-            assert row["setting"].removeprefix(PREFIX) not in result.output.decode(), where
+            gone = row["setting"].removeprefix("OMPI_MCA_") not in result.output.decode()
+            assert result.output.decode() == FILES[place][1] if place in FILES else gone, where
         else:
             assert decided(result) == {"rename-network": True}, where
-            assert result.output.decode() == script(place, {**row, "value": wanted}), where
+            assert Source(source.path, result.output) == script(place, {**row, "value": wanted}), where
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -175,4 +214,5 @@ def test_a_value_that_only_the_job_knows_is_told(network: str) -> None:
     for row in ROWS:
         if row.keys() & NETWORKS.keys():
             text = f'#!/bin/bash\nexport {row["setting"]}="$(cat ~/net)"\nsrun singularity exec a.sif ./solver\n'
-            assert decided(on_network(text, network)) == {"unsuited-network-setting": False}, row["setting"]
+            result = on_network(Source("job.sh", text.encode()), network)
+            assert decided(result) == {"unsuited-network-setting": False}, row["setting"]

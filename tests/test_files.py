@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,6 @@ from migrate.files import (
     Journal,
     collisions,
     destination,
-    discover,
     guard,
     read,
     replace_in_place,
@@ -38,6 +38,9 @@ from migrate.files import (
     written_before,
 )
 from migrate.model import SifmigrateError, Source
+from migrate.workshop import make_plan
+
+discover = partial(files.discover, tables=make_plan("slinky").rulebook.tables)
 
 BASH = b"#!/bin/bash\necho hello\n"
 SLURM = b"#!/bin/bash\n#SBATCH -N 1\n"

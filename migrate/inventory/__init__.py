@@ -4,47 +4,57 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
 from migrate.inventory.collector import SHELLS, Collector, decoded
-from migrate.inventory.definition import take_base
+from migrate.inventory.definition import take_definition
 from migrate.inventory.mentions import submits
 from migrate.inventory.options import take_directive
+from migrate.inventory.parameters import sets_anything, take_parameters
 from migrate.model import Gap, Job, Source, Tables, Text
-from migrate.reader.definition import is_definition, sections
+from migrate.reader.definition import is_definition
 from migrate.schedulers import DIALECTS, Directive
 from migrate.schedulers.pbs import joined
 from migrate.schedulers.slurm import first_command
 
-__all__ = ["decoded", "interpreter_of", "take"]
+__all__ = ["decoded", "interpreter_of", "reads_otherwise", "take"]
 
 _ORDER = attrgetter("span", "kind", "name")
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([A-Za-z0-9_.+-]+)")
 
 
 def take(source: Source, tables: Tables) -> Job:
-    """Every item of a script or of a definition file; any bytes will do."""
+    """Every item of a script, a definition file or a parameter file; any bytes will do."""
     text = Text(source.data)
-    return _read_definition(tables, text) if is_definition(source.data) else _read_job(tables, text, {}, 0)
+    kind, read = _own_reader(source.path, source.data, tables)
+    return _read_job(tables, text, {}, 0) if read is None else _read_otherwise(tables, text, kind, read)
 
 
-def _read_definition(tables: Tables, text: Text) -> Job:
-    """A definition file of an image: its header and the scripts in its sections."""
-    collector = Collector(
-        tables=tables, read_job=partial(_read_job, tables, definition=True), text=text, depth=0, headers=[]
-    )
-    for section in sections(text.data):
-        take_base(collector, section)
-        if section.is_shell:
-            part = Text(text.data[section.start : section.end], section.start)
-            collector.script(part, contained=section.in_image)
-    return Job(  # noqa: S604 - it is no shell that runs anything
+def reads_otherwise(path: str, head: bytes, tables: Tables) -> bool:
+    """Whether a file is no shell script and yet one to migrate; a name alone does not make it that."""
+    file = tables.parameter_file(path)
+    return is_definition(head) if file is None else sets_anything(file, head, tables)
+
+
+def _own_reader(path: str, data: bytes, tables: Tables) -> tuple[str, Callable[[Collector], None] | None]:
+    """What a file is that is no shell script, and what reads it; none for a script."""
+    if file := tables.parameter_file(path):
+        return "parameters", partial(take_parameters, file=file)
+    return ("definition", take_definition) if is_definition(data) else ("", None)
+
+
+def _read_otherwise(tables: Tables, text: Text, kind: str, read: Callable[[Collector], None]) -> Job:
+    """A file that has a reader of its own; `kind` stands where a script has its shell."""
+    read_job = partial(_read_job, tables, definition=kind == "definition")
+    collector = Collector(tables=tables, read_job=read_job, text=text, depth=0, headers=[])
+    read(collector)
+    return Job(
         text=text,
-        shell="definition",
+        shell=kind,
         dialect=None,
         items=tuple(sorted(collector.items.values(), key=_ORDER)),
         commands=(),

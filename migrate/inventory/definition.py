@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from migrate.inventory.collector import Collector, decoded
-from migrate.model import Item, Span
-from migrate.reader.definition import HEADER, Section
+from migrate.model import Item, Span, Text
+from migrate.reader.definition import HEADER, Section, sections
 
 # what `From:` is to each agent that takes an image, as a command line would name it
 PREFIXES = {
@@ -20,7 +20,16 @@ PREFIXES = {
 }
 
 
-def take_base(c: Collector, section: Section) -> None:
+def take_definition(c: Collector) -> None:
+    """A definition file of an image: its header and the scripts in its sections."""
+    for section in sections(c.text.data):
+        _take_base(c, section)
+        if section.is_shell:
+            part = Text(c.text.data[section.start : section.end], section.start)
+            c.script(part, contained=section.in_image)
+
+
+def _take_base(c: Collector, section: Section) -> None:
     """The image that a header names by its two lines; the item reaches over both."""
     agent, base = section.lines.get("bootstrap"), section.lines.get("from")
     if section.name != HEADER or agent is None or base is None:

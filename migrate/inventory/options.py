@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from migrate.commands import part_of
+from migrate.commands import part_of, read_option, split_value
 from migrate.inventory.collector import Collector, decoded, overlap
 from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
 from migrate.schedulers import Directive
@@ -17,6 +17,9 @@ _PYXIS = ("--container-", "--no-container-")
 _VERBATIM = frozenset({"text", "account", "mail_users", "dependency"})
 _PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
 _CONTINUED = re.compile(r"\\\r?\n(?:[ \t]*#PBS\b)?")
+MCA_PREFIXES = {"mca": "OMPI_MCA_", "prte-mca": "PRTE_MCA_", "pmix-mca": "PMIX_MCA_"}  # by what an option holds
+_SETTINGS = frozenset({"environment", "environment-list", "genv", *MCA_PREFIXES})
+_JSON = re.compile(r'"([A-Za-z_]\w*)"\s*:\s*"([^"\\]*)"')
 _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-map": re.compile(r"[^,]+")}
 
 
@@ -147,7 +150,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     dead = f"{program} reads no directive below the first command: it never counted"
     if row is not None and row.holds and family and value is not None:
         take_setting_word(c, value, value.part(0), program, "value")  # beside the option, which is translated
-    elif row is not None and row.holds and look_into(c, option, program, place, contained=contained):
+    elif row is not None and (row.holds or row.sets) and look_into(c, option, program, place, contained=contained):
         return
     c.add(
         Item(
@@ -181,10 +184,12 @@ def look_into(c: Collector, option: Option, program: str, place: str, *, contain
     holds, value = option.row.holds, option.value
     if value is None:
         return False
+    if option.row.sets:
+        return take_setting(c, option.row.sets, value, option.span, program, "option")
     if holds == "environment" or (holds == "genv" and option.second is None):
         return take_setting_word(c, value, option.span, program, place)
-    if holds == "mca" and option.second is not None:
-        return take_setting(c, f"OMPI_MCA_{value.text}", option.second, option.span, program, "option")
+    if holds in MCA_PREFIXES and option.second is not None:
+        return take_setting(c, MCA_PREFIXES[holds] + value.text, option.second, option.span, program, "option")
     if holds == "genv" and option.second is not None:
         return take_setting(c, value.text, option.second, option.span, program, "option")
     if holds in _LISTS and not (holds == "environment-map" and value.text.count("=") == 1):
@@ -193,9 +198,29 @@ def look_into(c: Collector, option: Option, program: str, place: str, *, contain
             take_setting_word(c, part, part.span, program, "value")
     elif holds in _LISTS:
         take_setting_word(c, value, value.span, program, "value")
-    if holds == "command":
+    elif holds == "environment-json":
+        for match in _JSON.finditer(value.text):
+            take_setting(c, match[1], part_of(value, *match.span(2)), value.part(*match.span()), program, "value")
+    elif holds == "launcher-options":
+        _take_options_in(c, value, program)
+    elif holds == "command":
         c.script_in(value, contained=contained)
     return False
+
+
+def _take_options_in(c: Collector, value: Word, program: str) -> None:
+    """The settings among the options that one word has for mpirun, or for srun where Slurm starts the processes."""
+    rows = {**c.tables.commands["srun"].options, **c.tables.commands["mpirun"].options}
+    # a quote inside would make one word of several: then they are told, and stay
+    plain = value.editable and not {'"', "'", "\\"} & {*value.text}
+    words = [replace(w, editable=w.editable and plain) for w in split_value(value)]
+    at = 0
+    while at < len(words):
+        found = read_option(words, at, rows, long_single_dash=True) if words[at].text.startswith("-") else None
+        for option in found.options if found else ():
+            if option.row is not None and option.row.holds in _SETTINGS:
+                look_into(c, option, program, "command")
+        at += found.used if found else 1
 
 
 def take_setting_word(c: Collector, word: Word, span: Span, program: str, place: str) -> bool:

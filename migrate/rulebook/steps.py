@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from migrate.inventory.options import MCA_PREFIXES
 from migrate.model import Edit, Fix, Invocation, Option, Span, Word
 from migrate.rulebook.context import Context, once_an_item
 from migrate.rulebook.foreign import is_old_host_file
@@ -52,7 +53,7 @@ def _is_bare_value(c: Context, at: int) -> bool:
     return c.source.data[at - 1 : at] == b"="
 
 
-_SHARED = ("--launcher", "--rmk", "OMPI_MCA_plm_rsh_")
+_SHARED = ("--launcher", "--rmk", "OMPI_MCA_plm_rsh_", "OMPI_MCA_plm_ssh_", "PRTE_MCA_plm_ssh_")
 _BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)+\Z")
 
 
@@ -248,7 +249,7 @@ def _setting(option: Option) -> str | None:
     if value is None:
         return None
     if form == "mca" and option.second is not None:
-        return None if value.text.startswith("plm") else f"OMPI_MCA_{value.text}="
+        return None if value.text.startswith("plm") else f"{MCA_PREFIXES[option.row.holds]}{value.text}="
     if form == "genv" and option.second is not None:
         return f"{value.text}="
     return "" if form in {"setting", "genv"} and "=" in value.text else None

@@ -8,7 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from migrate.model import CommandTable, Idiom, OptionRow, SchedulerTable, Setting, Tables, VariableRow, Verb
+from migrate.model import (
+    CommandTable,
+    Idiom,
+    OptionRow,
+    ParameterFile,
+    SchedulerTable,
+    Setting,
+    Tables,
+    VariableRow,
+    Verb,
+)
 from migrate.rulebook.load import load, rules_folder, yaml_files
 
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
@@ -31,12 +41,13 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
             known = own.setdefault(table.dialect, {}) if table.dialect else commands
             known.update(dict.fromkeys(table.names, table))
     schedulers["slurm"] = replace(schedulers["slurm"], own_directives=commands["sbatch"].options)
-    settings = load(folder / "settings.yaml", "settings")["settings"]
+    settings = load(folder / "settings.yaml", "settings")
     return Tables(
         schedulers=schedulers,
         commands=commands,
         dialect_commands={dialect: commands | known for dialect, known in own.items()},
-        settings=tuple(map(_setting, settings)),
+        settings=tuple(map(_setting, settings["settings"])),
+        parameter_files=_by_name(ParameterFile(**row) for row in settings["files"]),
         speakers=frozenset(speakers),
         **patterns,
         path_prefixes=tuple(sorted(set(path_prefixes))),
@@ -50,6 +61,14 @@ def _idiom(row: Mapping[str, Any]) -> Idiom:
     return Idiom(
         row["name"], row["word"].encode(), re.compile(pattern.encode()), row["reason"], row.get("fate", "review")
     )
+
+
+def _by_name(files: Iterable[ParameterFile]) -> dict[str, tuple[ParameterFile, ...]]:
+    found: dict[str, tuple[ParameterFile, ...]] = {}
+    for file in sorted(files, key=lambda f: -f.path.count("/")):
+        name = file.path.rpartition("/")[2]
+        found[name] = (*found.get(name, ()), file)
+    return found
 
 
 def _setting(row: Mapping[str, Any]) -> Setting:
@@ -104,6 +123,7 @@ def rows(options: Mapping[str, Mapping[str, Any]], reason: str) -> dict[str, Opt
             per=data.get("per", ""),
             adds_up=data.get("adds_up", False),
             values=data.get("values", {}),
+            sets=data.get("sets", ""),
         )
         found.update(dict.fromkeys([name, *row.aliases, *([row.short] if row.short else [])], row))
     return found
