@@ -468,6 +468,7 @@ class Setting:
     reason: str
     carries: bool = False  # the rest of the name is the variable that is set in the container
     names: tuple[str, ...] = ()  # instead of a prefix
+    separator: str = ""  # its value is NAME=value, several of them behind this
     picks: str = ""  # what its value chooses on the network: devices, interfaces, gid
     says: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # role -> its values
 

@@ -40,6 +40,7 @@ PLACES = {
     "mpirun --gprtemca": "mpirun --gprtemca {prte} {value} -np 8 singularity exec a.sif ./solver",
     "mpirun --pmixmca": "mpirun --bind-to none --pmixmca {pmix} {value} singularity exec a.sif ./solver",
     "mpirun --gpmixmca": "mpirun --gpmixmca {pmix} {value} -np 8 singularity exec a.sif ./solver",
+    "mpirun --mca mca_base_env_list": 'mpirun --mca mca_base_env_list "A=1;{name}={value}" singularity exec a.sif ./a',
     "mpirun --set-env": "mpirun --set-env A=1 --set-env {name}={value} -np 8 singularity exec a.sif ./solver",
     "horovodrun --mpi-args": 'horovodrun -np 8 --mpi-args="-x A=1 -x {name}={value}" python train.py',
     "horovodrun --mpi-args, alone": 'horovodrun --mpi-args "--mca {mca} {value}" -np 8 python train.py',
@@ -59,6 +60,7 @@ PLACES = {
 FILES = {
     "openmpi-mca-params.conf": ("# old\n\n  {mca} = {value}\t \nmpi_warn_on_fork=0\n", "# old\n\nmpi_warn_on_fork=0\n"),
     ".openmpi/mca-params.conf": ("mpi_warn_on_fork = 0\n{mca}={value}", "mpi_warn_on_fork = 0\n"),
+    "list/openmpi-mca-params.conf": ("mca_base_env_list = {name}={value};A=1\n", ""),
     "etc/openmpi-mca-params.conf": ("-mca mpi_warn_on_fork 0 --mca {mca} {value}\n", "-mca mpi_warn_on_fork 0\n"),
     "mca-params.conf": ("-x {name}={value}\r\n-x PATH\r\n", "-x PATH\r\n"),
     "prte-mca-params.conf": ("{prte} = {value}\n", ""),
@@ -172,7 +174,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "rdma": {"fabric": "rdma", "interfaces": ("eth0",), "devices": ("mlx5_10", "mlx5_11")},
 }
 # In the value of an option that stays, nothing is changed: the setting is told.
-STUCK = SPLITS_AT_COMMAS | {"docker -e", "ray job submit"}
+STUCK = SPLITS_AT_COMMAS | {
+    "docker -e",
+    "ray job submit",
+    "mpirun --mca mca_base_env_list",
+    "list/openmpi-mca-params.conf",
+}
 
 
 def on_network(source: Source, network: str, site: str | None = None) -> Result:

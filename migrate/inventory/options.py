@@ -247,6 +247,10 @@ def take_setting(  # noqa: PLR0913 - a setting is all of these
         inner = name[len(known.prefix) :]
         if take_setting(c, inner, value, span, program, place, removal=removal):
             return True
+    if known.separator and value is not None:
+        for match in re.finditer(f"[^{re.escape(known.separator)}]+", value.text):
+            part = part_of(value, *match.span())
+            take_setting_word(c, part, part.span, program, "value")
     text = None if value is None else decoded(value.text)
     gone = removal()
     c.add(

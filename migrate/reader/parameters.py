@@ -29,7 +29,8 @@ class Grammar:
     ends: bytes = b""  # behind a blank it begins a comment
     blocks: bool = False  # /* comments of several lines */
     options: bool = False  # options of mpirun may stand there
-    continues: bool = False  # a line that begins with a blank belongs to the setting above
+    sections: bool = False  # [NAME] begins one
+    continues: bool = False  # a line that begins with a blank belongs to the setting above, in its section
 
 
 GRAMMARS: Mapping[str, Grammar] = {
@@ -52,10 +53,11 @@ GRAMMARS: Mapping[str, Grammar] = {
     "ini": Grammar(
         "not of the form NAME=VALUE: UCX warns `failed to parse config file`, and nothing is set",
         re.compile(rb"[^;]+"),
-        comments=(b"#", b";", b"["),
+        comments=(b"#", b";"),
         signs=(b"=", b":"),
         blanks=_BLANKS,
         ends=b";",
+        sections=True,
         continues=True,
     ),
     # deepspeedai/DeepSpeed deepspeed/launcher/runner.py splits every line at its first `=`
@@ -94,7 +96,7 @@ def entries(data: bytes, grammar: Grammar) -> list[Entry | Gap]:
         if rest != text:
             found += [Gap(whole, grammar.fault)] if rest.strip(_BLANKS) else []
         elif _says_nothing(text, grammar):
-            above = None if text.lstrip(_BLANKS).startswith(b"[") else above
+            above = None if _is_section(text, grammar) else above
         elif grammar.continues and above is not None and text[:1] in _BLANKS:
             found[above] = _fixed(found[above])
             found.append(Gap(whole, _CONTINUED))
@@ -128,7 +130,12 @@ def _without_comment(text: bytes, grammar: Grammar, *, commented: bool) -> tuple
 
 def _says_nothing(text: bytes, grammar: Grammar) -> bool:
     words = text.strip(_BLANKS)
-    return bool(grammar.comments) and (not words or words.startswith(grammar.comments))
+    said = not grammar.comments or (bool(words) and not words.startswith(grammar.comments))
+    return not said or _is_section(text, grammar)
+
+
+def _is_section(text: bytes, grammar: Grammar) -> bool:
+    return grammar.sections and text.lstrip(_BLANKS).startswith(b"[") and b"]" in text
 
 
 def _fixed(each: Entry | Gap) -> Entry | Gap:

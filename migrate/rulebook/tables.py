@@ -78,6 +78,7 @@ def _setting(row: Mapping[str, Any]) -> Setting:
         row["reason"],
         row.get("carries", False),
         tuple(row.get("names", ())),
+        row.get("separator", ""),
         row.get("picks", ""),
         {role: re.compile(texts) for role, texts in row.get("says", {}).items()},
     )
