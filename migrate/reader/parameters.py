@@ -36,7 +36,7 @@ class Grammar:
 GRAMMARS: Mapping[str, Grammar] = {
     # open-mpi/ompi opal/util/keyval/keyval_lex.l, opal/util/keyval_parse.c; PMIx and PRRTE have the same
     "keyval": Grammar(
-        "not of the form NAME = VALUE: a `keyval parser: error` at run time, and nothing is set",
+        "not of the form NAME = VALUE: mpirun complains (`keyval parser: …`), and nothing certain is set",
         re.compile(rb"[\w.-]+"),
         comments=(b"#", b"//"),
         blanks=_BLANKS,
