@@ -722,6 +722,7 @@ class Finding:
     fix: Fix | None = None
     blocks: bool = False
     decision: str = ""
+    fits: tuple[str, ...] | None = None  # answers to the decision that the script's needs allow; None: not known
 
 
 @dataclass(frozen=True, slots=True)

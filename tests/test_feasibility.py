@@ -173,6 +173,125 @@ def test_a_partition_of_which_the_limit_is_not_known_is_not_proposed(tmp_path: P
     assert "--partition=" not in text
 
 
+def test_a_step_of_more_nodes_than_its_job_is_told_so_and_no_partition_is_proposed(plans: dict[str, Plan]) -> None:
+    (text,) = told(judged("#SBATCH -N 2\nsrun -N 5 hostname", plans["taiwania2"]))
+    assert text.startswith("--nodes=5 asks for 5 nodes; the job has 2 (--nodes=2) / Ask for these nodes in the job's")
+
+
+# ------------------------------------------------------------------------------------------------------ proposals
+
+
+def proposed(script: str, plan: Plan) -> tuple[str, list[tuple[str, ...] | None]]:
+    """What is advised about an old partition, and where the job fits."""
+    found = [o.finding for o in judged(script, plan).outcomes if o.finding.rule in ASKING]
+    return " ".join(f.advice for f in found), [f.fits for f in found]
+
+
+ASKING = {"unknown-partition", "undecided-option"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#SBATCH -p fast --gres=gpu:$N\nhostname",
+        "#SBATCH -p fast --time=$T\nhostname",
+        "#SBATCH -p fast --nodes=${N}\nhostname",
+        "#SBATCH -p fast -n 1\n#SBATCH hetjob\n#SBATCH --gres=gpu:8\nhostname",
+        "#SBATCH -p fast -n 2 -c 40 --overcommit\nhostname",  # whether Slurm takes that is not told by limits
+        "sbatch -p fast --gres=gpu:1 job.sh",
+        "export SBATCH_PARTITION=fast\nsbatch job.sh",
+    ],
+)
+def test_nothing_is_proposed_where_the_script_does_not_tell_what_the_job_needs(
+    plans: dict[str, Plan], script: str
+) -> None:
+    advice, fits = proposed(script, plans["taiwania2"])
+    assert (fits, "By its script" in advice) == ([None] * len(fits), False)
+
+
+@pytest.mark.parametrize(
+    ("site", "script"),
+    [("taiwania2", "#SBATCH -p fast --gres=gpu:4 -t 60"), ("generic", "#PBS -q fast\n#PBS -l walltime=60:00:00")],
+)
+def test_nothing_is_proposed_by_a_target_that_states_no_limits(site: str, script: str) -> None:
+    advice, fits = proposed(f"{script}\nhostname", slinky_plan(site))
+    assert (fits, "By its script" in advice) == ([None], False)
+
+
+@pytest.mark.parametrize(
+    ("script", "needs", "fits"),
+    [
+        ("#SBATCH -p fast", "no GPU", ("cpu", "gpu", "big")),
+        ("#SBATCH -p fast --gres=gpu:4 -t 48:00:00", "4 GPUs a node for 48:00:00", ("gpu",)),
+        ("#SBATCH -p fast -N 2 -G h100:16", "2 nodes, 16 h100 GPUs", ("big",)),
+        ("#SBATCH -p fast --gpus-per-node=8 -t 48:00:00", "8 GPUs a node for 48:00:00", ()),
+        ("#SBATCH -p fast -n 4 --gpus-per-task=1", "1 GPU a task, 4 tasks", ("gpu", "big")),
+        ("#SBATCH -p fast -c 100 --mem=200G", "no GPU, 100 CPUs, 200G a node", ("cpu", "big")),
+        ("#SBATCH -p fast -n 4 -c 40", "no GPU, 4 tasks of 40 CPUs each", ("cpu", "gpu", "big")),
+        ("#SBATCH -p fast -N 2-4 --ntasks-per-node=8", "2 to 4 nodes, no GPU, 8 tasks a node", ("cpu", "gpu", "big")),
+        ("#SBATCH -p fast -t UNLIMITED", "no GPU without a time limit", ()),
+        ("#SBATCH -p fast --gres=gpu:1 -t 10", "1 GPU a node for 00:10:00", ("dev", "gpu", "big")),
+        ("#SBATCH -p fast --gres=gpu:1 -t 20", "1 GPU a node for 00:20:00", ("gpu", "big")),
+        ("#SBATCH -p debug --gres=gpu:1 -t 20", "1 GPU a node for 00:20:00", ("dev", "gpu", "big")),
+        ("#SBATCH -p express --gres=gpu:1", "1 GPU a node", ("dev", "gpu", "big")),
+        ("#SBATCH -p fast --array=0-500", "no GPU", ("cpu", "gpu", "big")),
+        ("#PBS -q fast\n#PBS -l select=2:ncpus=8:ngpus=2", "2 nodes, 2 GPUs a node, 8 CPUs", ("gpu", "big")),
+        (
+            "#PBS -q testq\n#PBS -l walltime=20:00\n#PBS -l select=1:ngpus=1",
+            "1 GPU a node for 00:20:00",
+            ("dev", "gpu", "big"),
+        ),
+    ],
+)
+def test_the_partitions_that_take_the_job_are_proposed_the_smallest_first_and_tests_where_tests_go(
+    plans: dict[str, Plan], script: str, needs: str, fits: tuple[str, ...]
+) -> None:
+    advice, found = proposed(f"{script}\nhostname", plans["generic"])
+    assert found == [fits]
+    assert f"By its script the job asks for {needs}: " in advice
+
+
+def test_a_job_without_a_time_needs_what_its_old_partition_allowed(tmp_path: Path) -> None:
+    site = tmp_path / "oak.yaml"
+    site.write_text(
+        "id: oak\ntitle: Oak\nscheduler: slurm\npartitions: {batch: {max_time: '4-00:00:00'}, any: {}, tests: {}}\n"
+    )
+    plan = make_plan(str(CLUSTER / "model.yaml"), site=str(site))
+    assert proposed("#SBATCH -p batch --gres=gpu:1\nhostname", plan)[1] == [()]
+    assert proposed("#SBATCH -p any --gres=gpu:1\nhostname", plan)[1] == [("gpu", "big")]
+    assert proposed("#SBATCH -p tests --gres=gpu:1\nhostname", plan)[1] == [("dev", "gpu", "big")]
+
+
+def test_no_script_gets_a_partition_that_the_target_does_not_name(plans: dict[str, Plan]) -> None:
+    result = judged("#SBATCH -p fast --gres=gpu:4 -t 48:00:00\nhostname", plans["generic"])
+    assert (result.changed, result.readiness) == (False, "blocked")
+
+
+def test_a_queue_that_waits_for_an_answer_is_not_judged_by_the_default_partition(plans: dict[str, Plan]) -> None:
+    result = judged("#PBS -q fast\n#PBS -l select=1:ngpus=8\nhostname", plans["generic"])
+    assert said(result) == set()
+    assert [o.finding.fits for o in result.outcomes if o.finding.decision] == [("big",)]
+
+
+def test_a_share_of_a_node_that_the_default_partition_cannot_take_waits_for_one_answer(tmp_path: Path) -> None:
+    text = "id: x\nextends: slinky\ndefault_partition: cpu\npartitions:\n  slinky: null\n  cpu: {gpus: 0}\n"
+    script = "#$ -l rt_F=2\n#$ -cwd\nhostname"
+    file = tmp_path / "x.yaml"
+    file.write_text(f"{text}  gpu: {{gpus: 4, max_time: '1-00:00:00'}}\n")
+    open_one = judged(script, make_plan(str(file), site="abci2"))
+    found = [o.finding for o in open_one.outcomes if o.finding.decision]
+    assert [(f.rule, f.decision, f.fits) for f in found] == [("gpus-above-node", "partition:rt_F", ("gpu",))]
+    assert "`answers: {partition: {rt_F: gpu}}`" in found[0].advice
+    for answer in (
+        "  gpu: {gpus: 4, replaces: {abci2: [rt_F]}}\n",
+        "  gpu: {gpus: 4}\nanswers: {partition: {rt_F: gpu}}\n",
+    ):
+        file.write_text(f"{text}{answer}")
+        settled = judged(script, make_plan(str(file), site="abci2"))
+        assert b"#SBATCH --partition=gpu\n#SBATCH --nodes=2\n" in settled.output
+        assert (said(settled), settled.readiness) == (set(), "migrated")
+
+
 # --------------------------------------------------------------------------------------------------------- values
 
 

@@ -258,6 +258,29 @@ def test_a_decision_is_counted_once_a_script() -> None:
     assert "1 decision releases 2 scripts." in headline(summary)
 
 
+def test_a_decision_says_how_many_of_its_scripts_each_partition_takes() -> None:
+    plan = make_plan(str(RULES.parent / "tests/cluster/model.yaml"), site="generic")
+    asked = ["--gres=gpu:1", "--gres=gpu:4 -t 48:00:00", "--gres=gpu:8", "--gres=gpu:9", "--gres=gpu:$N"]
+    scripts = [f"#!/bin/bash\n#SBATCH -p fast {each}\nsrun hostname\n".encode() for each in asked]
+    report = report_of(*(Source(f"{n}.sh", data) for n, data in enumerate(scripts)), plan=plan)
+    [found] = summarize(report).decisions
+    assert (found.scripts, list(found.fits.items()), found.unfit) == (5, [("gpu", 2), ("big", 2)], 1)
+    assert "by what they ask for: `gpu` takes 2, `big` takes 2, none takes 1\n" in FORMATS["text"](report, Style())
+    assert "- `partition:fast`, by what they ask for: `gpu` takes 2," in FORMATS["markdown"](report, Style())
+    told = json.loads(FORMATS["json"](report, Style()))
+    Draft202012Validator(SCHEMA).validate(told)
+    [decided] = told["summary"]["decisions"]
+    assert (decided["fits"], decided["unfit"]) == ({"gpu": 2, "big": 2}, 1)
+
+
+def test_a_decision_of_which_no_partition_is_known_to_fit_says_nothing_of_it() -> None:
+    report = of(b"#!/bin/bash\n#SBATCH -p fast --gres=gpu:1\nsrun hostname\n")
+    [found] = summarize(report).decisions
+    assert (found.fits, found.unfit) == ({}, 0)
+    assert "by what they ask for" not in FORMATS["text"](report, Style()) + FORMATS["markdown"](report, Style())
+    assert "fits" not in json.loads(FORMATS["json"](report, Style()))["summary"]["decisions"][0]
+
+
 def test_findings_of_one_rule_are_folded_and_their_lines_listed() -> None:
     data = b"#!/bin/bash\n#SBATCH -p gp1d\nmodule purge\ntrue\nmodule purge\n"
     text = FORMATS["text"](of(data))

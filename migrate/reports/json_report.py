@@ -140,6 +140,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "images": [{"image": i.name, "scripts": i.scripts, "pull": i.pull} for i in summary.images],
         "decisions": [
             {"id": d.id, "rules": list(d.rules), "scripts": d.scripts, "releases": d.releases}
+            | ({"fits": dict(d.fits), "unfit": d.unfit} if d.fits or d.unfit else {})
             for d in summary.decisions
         ],
         "released": {"decisions": summary.deciding, "scripts": summary.released},

@@ -29,7 +29,8 @@ _GENERAL: Mapping[str, str] = {
     "mounts": "the folders that the target mounts",
     "shared_folder": "the old site's folder",
     "image_source": "make it again from its source",
-    "fitting_partition": "",  # a sentence about one job
+    "fitting_partition": "",  # sentences about one job
+    "proposed_partition": "",
 }
 _OF_TARGET: Mapping[str, Callable[[Target], str]] = {
     "target": lambda t: t.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, TypeVar
 
@@ -113,12 +113,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A question that is asked once: how many scripts wait for it, and how many wait for nothing else."""
+    """A question that is asked once: how many scripts wait for it, and how many wait for nothing else.
+
+    By what the scripts ask for, an answer suits `fits` of them, and no answer suits `unfit`.
+    """
 
     id: str
     rules: tuple[str, ...]
     scripts: int
     releases: int
+    fits: Mapping[str, int] = field(default_factory=dict)
+    unfit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,7 +415,7 @@ def summarize(report: Report) -> Summary:
         by_readiness=_counted(READINESS, (r.readiness for r in report.results)),
         by_fate=_counted(FATES, (e.fate for r in report.results for e in r.entries)),
         images=_images(report),
-        decisions=_decisions(_rules_asking(report.results, entries), waiting, released),
+        decisions=_decisions(report, entries, waiting, released),
         deciding=len(set().union(*released)),
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
@@ -454,13 +459,32 @@ def _rules_asking(results: Sequence[Result], entries: Sequence[Mapping[int, Entr
 
 
 def _decisions(
-    rules: Mapping[str, set[str]], waiting: Sequence[set[str]], released: Sequence[set[str]]
+    report: Report, entries: Sequence[Mapping[int, Entry]], waiting: Sequence[set[str]], released: Sequence[set[str]]
 ) -> tuple[Decision, ...]:
     """All decisions, those that most scripts wait for first."""
+    rules, fits = _rules_asking(report.results, entries), _fits(report.results, entries)
     scripts = Counter(d for ids in waiting for d in ids)
     alone = Counter(next(iter(ids)) for ids in released if len(ids) == 1)
     ordered = sorted(scripts, key=lambda d: (-scripts[d], d))
-    return tuple(Decision(d, tuple(sorted(rules[d])), scripts[d], alone[d]) for d in ordered)
+    return tuple(
+        Decision(d, tuple(sorted(rules[d])), scripts[d], alone[d], _most_first(fits[d]), fits[d].count(()))
+        for d in ordered
+    )
+
+
+def _fits(results: Sequence[Result], entries: Sequence[Mapping[int, Entry]]) -> dict[str, list[tuple[str, ...]]]:
+    """For each decision the answers that suit each script, where it tells what it needs."""
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for result, known in zip(results, entries, strict=True):
+        told = [(decision(o, known), o.finding.fits) for o in result.outcomes]
+        for name, fits in _grouped((name, fits) for name, fits in told if fits is not None).items():
+            found[name].append(tuple(answer for answer in fits[0] if all(answer in each for each in fits)))
+    return found
+
+
+def _most_first(fits: Sequence[tuple[str, ...]]) -> dict[str, int]:
+    """Answers by the number of scripts that they suit; of the same number in the order in which they are proposed."""
+    return dict(Counter(answer for each in fits for answer in each).most_common())
 
 
 def _images(report: Report) -> tuple[Image, ...]:
@@ -510,6 +534,13 @@ def answers(summary: Summary) -> dict[str, str]:
     """For each kind of the decisions how it is answered in the target's file, in the order of the decisions."""
     kinds = dict.fromkeys(each.id.partition(":")[0] for each in summary.decisions)
     return {kind: _ANSWERS[kind] for kind in kinds if kind in _ANSWERS}
+
+
+def fit_words(each: Decision) -> str:
+    """How many of a decision's scripts each answer suits by what they ask for; empty where nothing is known of it."""
+    known = [f"`{answer}` takes {number}" for answer, number in each.fits.items()]
+    known += [f"none takes {each.unfit}"] if each.unfit else []
+    return f"by what they ask for: {', '.join(known)}" if known else ""
 
 
 def kept_words(kept: int) -> str:

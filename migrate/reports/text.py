@@ -21,6 +21,7 @@ from migrate.reports.summary import (
     answers,
     counted,
     fault_words,
+    fit_words,
     headline,
     kept_words,
     summarize,
@@ -59,6 +60,8 @@ def _decisions(summary: Summary) -> Iterator[_Line]:
         verb = "waits" if each.releases == 1 else "wait"
         alone = f" ({each.releases} {verb} for nothing else)" if each.releases else ""
         yield _Line(2, f"{each.id}: {counted(each.scripts, 'script')}{alone}")
+        if fits := fit_words(each):
+            yield _Line(4, fits)
     more = len(summary.decisions) - _MOST_DECISIONS
     if more > 0:
         yield _Line(2, f"and {more} more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, TypeVar
 
 from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
@@ -28,7 +29,9 @@ class Context:
         """The same with the target as the job's partition has it."""
         if all(p.runtime is None for p in self.target.partitions.values()):
             return self
-        asked = next((i.value or "" for n in _QUEUES if (i := self.job.item(n))), "").split(",")[0].partition("@")[0]
+        queues = (i.value or "" for n in _QUEUES if (i := self.job.item(n)))
+        shares = (n for n in self.site.resource_types if self.job.item(f"-l {n}"))
+        asked = next(chain(queues, shares), "").split(",")[0].partition("@")[0]
         name = replaced(self).get(asked, asked)
         known = name if name in self.target.partitions else self.target.default_partition
         return replace(self, target=self.target.on(known))

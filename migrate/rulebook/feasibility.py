@@ -7,9 +7,11 @@ from functools import partial
 
 from migrate.model import Item, Job, Partition, Target
 from migrate.rulebook.asked import shorter_time_limit
-from migrate.rulebook.context import Context, once, replaced
+from migrate.rulebook.context import Context, once, once_an_item, replaced
 from migrate.rulebook.foreign import FOREIGN, live_dialect, translation
-from migrate.rulebook.limits import Excess, Request, Wish, excesses, fitting, idle_gpus
+from migrate.rulebook.limits import Excess, Request, Wish, above_job, barring, excesses, idle_gpus
+from migrate.rulebook.proposals import Proposal, fitting, proposal
+from migrate.values import seconds
 
 _OF_STEP = ("--time", "--array", "--partition", "--exclusive")  # what they say of a step concerns no partition
 _OUTPUTS = frozenset({"--output", "--error"})
@@ -24,7 +26,7 @@ def requests(c: Context) -> Iterator[Request]:
         return  # each component has options of its own
     header = _header(c)
     if c.job.insert_at is not None and header:
-        yield Request(header, *_partitions(c, header))
+        yield Request(header, *_partitions_of_job(c, header))
     lines: dict[int, dict[str, Wish]] = {}
     for item in c.job.by_kind.get("directive", ()):
         if item.place == "command" and item.group is not None and item.program in _SUBMITTING:
@@ -64,10 +66,18 @@ def _of_line(c: Context, wishes: dict[str, Wish], header: Mapping[str, Wish]) ->
     if program == "srun" and c.job.insert_at is not None:
         step = {name: wish for name, wish in wishes.items() if name not in _OF_STEP}
         nodes = {"--nodes": header["--nodes"]} if "--nodes" in header and "--nodes" not in step else {}
-        return Request(nodes | step, *_partitions(c, header))
+        return Request(nodes | step, *_partitions_of_job(c, header), job=header)
     if program == "sbatch" and not wishes.keys() & {"--partition", "--wrap"}:
         return Request(wishes, tuple(c.target.partitions), named=False)  # its script may name any of them
     return Request(wishes, *_partitions(c, wishes))
+
+
+def _partitions_of_job(c: Context, header: Mapping[str, Wish]) -> tuple[tuple[str, ...], bool]:
+    """The same for the job itself; none while its old queue waits for an answer."""
+    found = translation(c)
+    if found is not None and any(told.decision.startswith("partition:") for told in found.told.values()):
+        return (), True
+    return _partitions(c, header)
 
 
 def _partitions(c: Context, wishes: Mapping[str, Wish]) -> tuple[tuple[str, ...], bool]:
@@ -105,22 +115,26 @@ def _judged(c: Context) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
         if len(request.partitions) == 1:
             idle = idle_gpus(request.wishes, c.target.partitions[request.partitions[0]])
             yield from [(("idle", id(idle[0])), (idle[1], ""))] if idle else []
+        if step := above_job(request):
+            yield (step.kind, id(step.wish.item)), (step.said, "")
+            continue
         found = {name: list(excesses(request, c.target.partitions[name], c.target)) for name in request.partitions}
         refusing = [name for name, each in found.items() if each]
         if not refusing:
             continue
         if len(refusing) == len(found):
-            yield from _told(request, c.target, found[c.target.default_partition if not request.named else refusing[0]])
-        elif request.named:  # one can, but sbatch may want all of them to allow the time and the nodes
-            limited = [excess for each in found.values() for excess in each if excess.kind in {"time", "nodes"}]
-            yield from _told(request, c.target, limited[:1], kind="partly")
+            least = found[c.target.default_partition if not request.named else refusing[0]]
+            yield from _told(request, c.target, least, _old_name(c))
+        elif request.named:  # one can, but sbatch may want all of them to allow it
+            limited = [excess for name in found for excess in barring(request, c.target.partitions[name])]
+            yield from _told(request, c.target, limited[:1], _old_name(c), kind="partly")
 
 
 def _told(
-    request: Request, target: Target, found: list[Excess], kind: str = ""
+    request: Request, target: Target, found: list[Excess], old: str, kind: str = ""
 ) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
     kinds = frozenset(excess.kind for excess in found)
-    fits = fitting(request, target, kinds) or ""
+    fits = fitting(request, target, kinds, old) or ""
     for excess in found:
         yield (kind or excess.kind, id(excess.wish.item)), (excess.said, fits)
 
@@ -139,7 +153,11 @@ def _fitting(c: Context) -> str | None:
     if _other_runtime(c, fits):
         how = f"but runs containers in another way: migrate the old script with `--partition={fits}` in it"
         return f"Partition `{fits}` takes the job, {how}. "
-    return f"Partition `{fits}` takes the job as it is: `--partition={fits}`. "
+    said = f"Partition `{fits}` takes the job as it is: `--partition={fits}`. "
+    asked = _share_without_partition(c)
+    if asked:
+        return f"{said}For all scripts that ask for {asked}: `answers: {{partition: {{{asked}: {fits}}}}}`. "
+    return said
 
 
 def _other_runtime(c: Context, partition: str) -> bool:
@@ -150,6 +168,89 @@ def _other_runtime(c: Context, partition: str) -> bool:
         own != c.target.runtime if own else c.target.runtime in special
     )  # `c.target` is as the job's partition has it
     return other and any(i.kind == "container-command" for i in c.job.items)
+
+
+# ------------------------------------------------------------------------------------------------ proposals
+
+
+@once_an_item
+def _proposal(c: Context) -> Proposal | None:
+    """What the job of an item asks for and where it fits; None where that cannot be told, or no limits are stated."""
+    item = c.item
+    if item is None or not any(map(_states, c.target.partitions.values())):
+        return None
+    wishes = _wishes_beside(c, item)
+    if wishes is None:
+        return None
+    old = (item.value or "") if item.name == "--partition" else _old_name(c)
+    if "--time" not in wishes and (limit := _old_limit(c, old)):
+        wishes = {**wishes, "--time": Wish("--time", limit, item)}
+    return proposal(Request(wishes, (), named=True), c.target, old)
+
+
+def _wishes_beside(c: Context, item: Item) -> Mapping[str, Wish] | None:
+    """All that is asked for where an item stands: in the header, or on a line that submits a job of its own."""
+    if item.place == "header":
+        one = c.job.insert_at is not None and not any(i.verb == "component" for i in c.job.items)
+        return {name: wish for name, wish in _header(c).items() if name != "--partition"} if one else None
+    line = {i.name: Wish(i.name, i.value or "", i) for i in c.job.by_kind["directive"] if i.group == item.group}
+    alone = "--wrap" in line if item.program == "sbatch" else c.job.insert_at is None
+    if item.place != "command" or item.group is None or item.program not in _SUBMITTING or not alone:
+        return None  # a script has options of its own; a step of a job has the job's partition
+    return {name: wish for name, wish in line.items() if name != "--partition"}
+
+
+def _old_name(c: Context) -> str:
+    """The partition, queue or named share of a node that the job asked for on the old cluster."""
+    found = translation(c)
+    queue = next((item.value for name in ("--partition", "-q") if (item := c.job.item(name))), "")
+    return queue or (found.resource_type if found else "")
+
+
+def _old_limit(c: Context, old: str) -> str:
+    """The time that the old partition gave a job without --time."""
+    known = [c.site.partitions[name].max_time or "" for name in old.split(",") if name in c.site.partitions]
+    return max(known, key=lambda limit: seconds(limit) or 0, default="")
+
+
+def _proposed(c: Context) -> str | None:
+    """What the job asks for and which partitions fit, as a sentence."""
+    found = _proposal(c) if _asks_for_partition(c) else None
+    if found is None:
+        return None
+    names = [f"`{name}`" for name in found.partitions]
+    if not names:
+        return f"By its script the job asks for {found.needs}: no partition of {c.target.id} takes that. "
+    which = f"partition {names[0]} fits" if not names[1:] else f"partitions {', '.join(names)} fit, the smallest first"
+    return f"By its script the job asks for {found.needs}: {which}. "
+
+
+def _proposed_partitions(c: Context) -> str | None:
+    """The same as a list: empty where none takes the job, None where that is not known or not the question."""
+    found = _proposal(c) if _asks_for_partition(c) or _share_without_partition(c) else None
+    return None if found is None else ",".join(found.partitions)
+
+
+def _asks_for_partition(c: Context) -> bool:
+    """Whether an item waits for the partition that stands for the one that it names."""
+    work = translation(c)
+    told = work.told.get(id(c.item)) if work and c.item else None
+    return bool(c.item and c.item.name == "--partition") or bool(told and told.decision.startswith("partition:"))
+
+
+def _share_without_partition(c: Context) -> str:
+    """The named share of a node (`rt_F`) by which a job landed in the default partition, where another one takes it."""
+    work, item = translation(c), c.item
+    if work is None or item is None or item.place != "header" or "--partition" in _header(c) or not work.resource_type:
+        return ""
+    found = _proposal(c)
+    return work.resource_type if found and found.partitions else ""
+
+
+def _question(c: Context) -> str | None:
+    """The decision that would release the job: which partition stands for the share of a node that it asks for."""
+    share = _share_without_partition(c)
+    return f"partition:{share}" if share else None
 
 
 def partitions_of(c: Context) -> list[Partition]:
@@ -188,7 +289,11 @@ FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
     "array_too_high": partial(_excess, "array"),
     "too_small_partition": partial(_excess, "partly"),
     "gpu_types": once(lambda c: ", ".join(gpu_types(c)) or None),
+    "step_above_job": partial(_excess, "step"),
     "idle_gpus": partial(_excess, "idle"),
     "fitting_partition": _fitting,
+    "proposed_partition": _proposed,
+    "proposed_partitions": _proposed_partitions,
+    "partition_question": _question,
     "shorter_time_limit": shorter_time_limit,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -50,12 +50,13 @@ class Request:
     wishes: Mapping[str, Wish]
     partitions: tuple[str, ...]
     named: bool  # the partitions are the job's choice: sbatch may want each of them to be able to take it
+    job: Mapping[str, Wish] = field(default_factory=dict)  # of a step: what its job asks for
 
 
 class Excess(NamedTuple):
     """What a job asks for and a partition does not have."""
 
-    kind: str  # time, nodes, gpus, gpu_type, cpus, memory, array; fewer: the job starts, with fewer GPUs
+    kind: str  # time, nodes, gpus, gpu_type, cpus, memory, array, step; fewer: the job starts, with fewer GPUs
     wish: Wish
     said: str
 
@@ -66,7 +67,7 @@ class _Count(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """The numbers of a request; each raises Unclear where its option holds a variable or what Slurm refuses."""
 
     wishes: Mapping[str, Wish]
@@ -147,7 +148,7 @@ def gpus_in(wish: Wish) -> list[tuple[str, int]]:
 
 def excesses(request: Request, partition: Partition, target: Target) -> Iterator[Excess]:
     """Why a partition cannot take a request; what is not known of either gives none."""
-    asked = _Asked(request.wishes)
+    asked = Asked(request.wishes)
     for check in _CHECKS:
         yield from _sure(check(asked, partition))
     wish = request.wishes.get("--array")
@@ -157,6 +158,43 @@ def excesses(request: Request, partition: Partition, target: Target) -> Iterator
         yield Excess("array", wish, said)
 
 
+def barring(request: Request, partition: Partition) -> Iterator[Excess]:
+    """Why sbatch may refuse a job for one of its partitions, whatever the others have: time, nodes and CPUs in all.
+
+    Nodes that only follow from the tasks are counted against all nodes of the partition (Slurm 26.05).
+    """
+    asked = Asked(request.wishes)
+    whole = partition if "--nodes" in request.wishes else replace(partition, max_nodes=None)
+    for check in (_time, _nodes, _cpus_in_all):
+        yield from _sure(check(asked, whole))
+
+
+def _cpus_in_all(asked: Asked, partition: Partition) -> Iterator[Excess]:
+    tasks, cpus = asked.count("--ntasks"), asked.cpus
+    if tasks is None or partition.cpus is None or partition.nodes is None or "--overcommit" in asked.wishes:
+        return
+    need, there = tasks.number * (cpus.number if cpus else 1), partition.cpus * partition.nodes
+    if need > there:
+        asks = f"{tasks.wish.said}{f' with {cpus.wish.said}' if cpus else ''} asks for {need} CPUs"
+        yield Excess("cpus", tasks.wish, f"{asks}; partition `{partition.name}` has {there}")
+
+
+def above_job(request: Request) -> Excess | None:
+    """What a step asks for beyond the nodes that its job has; None where it is within them, or no step."""
+    own = {"--ntasks": request.job["--ntasks"]} if "--ntasks" in request.job else {}
+    step, job = Asked(own | dict(request.wishes)), Asked(request.job)
+    if "--nodes" not in request.wishes or not request.job:
+        return None
+    try:
+        asked, there = step.nodes, job.nodes
+    except Unclear:
+        return None
+    if asked is None or there is None or asked[0] <= there[1]:
+        return None
+    said = f"{asked[2].said} asks for {_number(asked[0], 'node')}; the job has {there[1]} ({there[2].said})"
+    return Excess("step", asked[2], said)
+
+
 def _sure(found: Iterator[Excess]) -> Iterator[Excess]:
     try:
         yield from found
@@ -164,7 +202,7 @@ def _sure(found: Iterator[Excess]) -> Iterator[Excess]:
         return
 
 
-def _time(asked: _Asked, partition: Partition) -> Iterator[Excess]:
+def _time(asked: Asked, partition: Partition) -> Iterator[Excess]:
     wish, limit = asked.wishes.get("--time"), seconds(partition.max_time or "")
     whole = slurm_seconds(wish.text()) if wish else None
     if wish is None or limit is None or whole is None or whole <= limit:
@@ -173,7 +211,7 @@ def _time(asked: _Asked, partition: Partition) -> Iterator[Excess]:
     yield Excess("time", wish, f"{wish.said} asks for {asks}; partition `{partition.name}` allows {duration(limit)}")
 
 
-def _nodes(asked: _Asked, partition: Partition) -> Iterator[Excess]:
+def _nodes(asked: Asked, partition: Partition) -> Iterator[Excess]:
     if asked.nodes is None:
         return
     least, most, wish = asked.nodes
@@ -186,7 +224,7 @@ def _nodes(asked: _Asked, partition: Partition) -> Iterator[Excess]:
     yield Excess("nodes", wish, f"{wish.said} asks for {max(least, most)} nodes; {has}")
 
 
-def _gpu_type(asked: _Asked, partition: Partition) -> Iterator[Excess]:
+def _gpu_type(asked: Asked, partition: Partition) -> Iterator[Excess]:
     for name in ("--gres", "--gpus", "--gpus-per-node", "--gpus-per-task", "--gpus-per-socket"):
         wish = asked.wishes.get(name)
         for kind, number in gpus_in(wish) if wish and partition.gpu_type else ():
@@ -195,7 +233,7 @@ def _gpu_type(asked: _Asked, partition: Partition) -> Iterator[Excess]:
                 yield Excess("gpu_type", wish, f"{wish.said} asks for GPUs of type {kind}; {has}")
 
 
-def _gpus(asked: _Asked, partition: Partition) -> Iterator[Excess]:
+def _gpus(asked: Asked, partition: Partition) -> Iterator[Excess]:
     has = partition.gpus
     if has is None:
         return
@@ -217,7 +255,7 @@ def _gpus(asked: _Asked, partition: Partition) -> Iterator[Excess]:
         yield from _gpus_of_job(asked, partition, of_job, has)
 
 
-def _gpus_of_job(asked: _Asked, partition: Partition, total: _Count, has: int) -> Iterator[Excess]:
+def _gpus_of_job(asked: Asked, partition: Partition, total: _Count, has: int) -> Iterator[Excess]:
     """--gpus counts over all nodes; what a GPU brings along may let fewer of them fit on a node."""
     least, nodes = (asked.nodes[0], asked.nodes[1]) if asked.nodes else (1, _most_nodes(partition))
     if least > total.number:
@@ -238,15 +276,15 @@ def _gpus_of_job(asked: _Asked, partition: Partition, total: _Count, has: int) -
     yield Excess("fewer" if alone else "gpus", total.wish, f"{total.wish.said} asks for {total.number} GPUs; {there}")
 
 
-def _cpus(asked: _Asked, partition: Partition) -> Iterator[Excess]:
+def _cpus(asked: Asked, partition: Partition) -> Iterator[Excess]:
     node = partition.cpus
     if node is None:
         return
     there = f"a node of partition `{partition.name}` has {node}"
-    cpus, each, shared = asked.cpus, asked.count("--ntasks-per-node"), "--overcommit" in asked.wishes
+    cpus, each = asked.cpus, asked.count("--ntasks-per-node")
     if cpus and cpus.number > node:
         yield Excess("cpus", cpus.wish, f"{cpus.wish.said} asks for {cpus.number} CPUs of a node; {there}")
-    elif each and not shared and (need := each.number * (cpus.number if cpus else 1)) > node:
+    elif each and (need := each.number * (cpus.number if cpus else 1)) > node:
         asks = f"{each.wish.said}{f' with {cpus.wish.said}' if cpus else ''} asks for {need} CPUs of a node"
         yield Excess("cpus", each.wish, f"{asks}; {there}")
     of_gpu, of_node = asked.count("--cpus-per-gpu"), asked.gpus_of_node
@@ -258,7 +296,7 @@ def _cpus(asked: _Asked, partition: Partition) -> Iterator[Excess]:
         yield Excess("cpus", at_least.wish, f"{at_least.wish.said}: {there}")
 
 
-def _memory(asked: _Asked, partition: Partition) -> Iterator[Excess]:
+def _memory(asked: Asked, partition: Partition) -> Iterator[Excess]:
     node = partition.memory
     if node is None:
         return
@@ -279,7 +317,7 @@ def _memory(asked: _Asked, partition: Partition) -> Iterator[Excess]:
             yield Excess("memory", size.wish, f"{asks}; partition `{partition.name}` has {memory(node)}")
 
 
-def _tasks(asked: _Asked, partition: Partition) -> Iterator[Excess]:
+def _tasks(asked: Asked, partition: Partition) -> Iterator[Excess]:
     """--ntasks over all nodes: how many tasks one node can hold, by what each of them needs."""
     tasks = asked.count("--ntasks")
     nodes = min((n for n in (asked.nodes and asked.nodes[1], _most_nodes(partition)) if n is not None), default=None)
@@ -287,14 +325,17 @@ def _tasks(asked: _Asked, partition: Partition) -> Iterator[Excess]:
         return
     cpus, of_cpu = asked.cpus.number if asked.cpus else 1, asked.size("--mem-per-cpu")
     there_are, of_gpu, gpus = partition.cpus, asked.count("--cpus-per-gpu"), asked.gpus_of_node
-    if of_gpu and gpus and there_are is not None:
+    if of_gpu and gpus and there_are is not None and "--overcommit" not in asked.wishes:
         there_are = min(there_are, of_gpu.number * gpus.number)  # tasks get no others
-    shared = "--overcommit" in asked.wishes and asked.cpus is None
+    shared = "--overcommit" in asked.wishes and asked.cpus is None and of_gpu is None
+    of_task, gpu_memory = asked.gpus_of_task.number if asked.gpus_of_task else 0, asked.size("--mem-per-gpu")
     room = [
         (node // need, kind, word)
         for need, node, kind, word in (
             (0 if shared else cpus, there_are, "cpus", "CPUs"),
-            (asked.gpus_of_task.number if asked.gpus_of_task else 0, partition.gpus, "gpus", "GPUs"),
+            (of_task, partition.gpus, "gpus", "GPUs"),
+            (of_task * of_gpu.number if of_gpu else 0, partition.cpus, "cpus", "CPUs of GPUs"),
+            (of_task * gpu_memory.number if gpu_memory else 0, partition.memory, "memory", "memory of GPUs"),
             (of_cpu.number * cpus if of_cpu and not shared else 0, partition.memory, "memory", "memory"),
         )
         if need and node is not None and need <= node
@@ -313,7 +354,7 @@ def idle_gpus(wishes: Mapping[str, Wish], partition: Partition) -> tuple[Item, s
     exclusive = wishes.get("--exclusive")
     whole = partition.share == "exclusive" or (exclusive is not None and exclusive.value in {"", "user", "mcs"})
     try:
-        used = _Asked(wishes).gpus_of_node
+        used = Asked(wishes).gpus_of_node
     except Unclear:
         return None
     if not whole or used is None or not partition.gpus or used.number * 2 > partition.gpus:
@@ -335,7 +376,7 @@ def _have(count: int) -> str:
     return "have" if count > 1 else "has"
 
 
-_CHECKS: tuple[Callable[[_Asked, Partition], Iterator[Excess]], ...] = (
+_CHECKS: tuple[Callable[[Asked, Partition], Iterator[Excess]], ...] = (
     _time,
     _nodes,
     _gpu_type,
@@ -344,36 +385,3 @@ _CHECKS: tuple[Callable[[_Asked, Partition], Iterator[Excess]], ...] = (
     _memory,
     _tasks,
 )
-
-
-# ------------------------------------------------------------------------------------------------ proposals
-
-_KNOWN: Mapping[str, str] = {"time": "max_time", "nodes": "nodes", "fewer": "gpus", "array": "name"}
-
-
-def fitting(request: Request, target: Target, kinds: frozenset[str]) -> str | None:
-    """The smallest partition that takes the request and is known to have what was too little elsewhere.
-
-    One for test jobs comes first where the job says that it is short enough, and is none for a job that says no time.
-    """
-    able = [
-        p
-        for p in target.partitions.values()
-        if p.name not in request.partitions
-        and (not p.test or "--time" in request.wishes)
-        and all(getattr(p, _KNOWN.get(kind, kind)) is not None for kind in kinds)
-        and not any(True for _ in excesses(request, p, target))
-    ]
-    return min(able, key=_size, default=_NONE).name or None
-
-
-def _size(p: Partition) -> tuple[bool, float, float, float, float]:
-    most = math.inf
-    return not p.test, _or(p.gpus, most), _or(p.cpus, most), _or(p.memory, most), seconds(p.max_time or "") or most
-
-
-def _or(number: int | None, other: float) -> float:
-    return other if number is None else number
-
-
-_NONE = Partition("")

@@ -68,6 +68,7 @@ class Rule:
     fate: Fate
     blocks: bool
     decision: str
+    fits: Fact | None  # the answers that a job's own needs allow
     kind: str | None
     names: frozenset[str]  # where exact names are wanted: those, so that other items are passed over at once
     wanted: tuple[tuple[str, frozenset[str]], ...]  # the same of other fields: most jobs have no such item
@@ -142,7 +143,12 @@ class Rule:
             fix=fix,
             blocks=self.blocks,
             decision=fill(self.decision, context),
+            fits=self._fits(context),
         )
+
+    def _fits(self, context: Context) -> tuple[str, ...] | None:
+        listed = self.fits(context) if self.fits else None
+        return None if listed is None else tuple(filter(None, listed.split(",")))
 
     def _fix(self, context: Context) -> Fix | None:
         (action, text), item = next(iter(self.fix.items())), context.item
@@ -275,6 +281,7 @@ def read_rule(path: Path) -> Rule:
         fate=data.get("fate", "review"),
         blocks=data.get("blocks", False),
         decision=data.get("decision", ""),
+        fits=_fact(path, ["fits"], data["fits"]) if "fits" in data else None,
         kind=match.get("item"),
         names=names,
         wanted=tuple((key, texts) for key in _TEXTS if (texts := _exact(match.get(key)))),
@@ -313,11 +320,13 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
 
 def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[Fact, Test]]:
     for name, pattern in wanted.items():
-        if name not in FACTS:
-            raise SifmigrateError(
-                f"{place(path, ['match', 'job', name])}: no fact `{name}`{nearest(name, list(FACTS))}"
-            )
-        yield FACTS[name], _test(path, ["match", "job", name], pattern)
+        yield _fact(path, ["match", "job", name], name), _test(path, ["match", "job", name], pattern)
+
+
+def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
+    if name not in FACTS:
+        raise SifmigrateError(f"{place(path, keys)}: no fact `{name}`{nearest(name, list(FACTS))}")
+    return FACTS[name]
 
 
 def _check_placeholders(path: Path, keys: list[str | int], template: str) -> None:

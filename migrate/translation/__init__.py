@@ -87,12 +87,17 @@ class _Work:
         """The row of an option; a resource's, where the site gives it another meaning."""
         name, _, part = item.name.partition(" ")
         if name == "-q" and self.between.dialect == "pbs" and item.value in self.between.site.resource_types:
-            return OptionRow(item.value or name, "required", need="resource_type")
+            return self.share(item.value or name)
         if not part:
             return self.between.table.options.get(name, _UNKNOWN)
         if part in self.between.site.resource_types:
-            return OptionRow(part, "required", need="resource_type")
+            return self.share(part)
         return self.between.site.resources.get(part) or self.between.table.resources.get(part, _UNKNOWN)
+
+    def share(self, name: str) -> OptionRow:
+        """The row of a named share of a node, with the partition of the target that stands for it."""
+        partition = self.between.queues.get(name)
+        return OptionRow(name, "required", need="resource_type", to=f"--partition={partition}" if partition else "")
 
 
 def translate_command(items: Sequence[Item], between: Between) -> Mapping[int, Told]:

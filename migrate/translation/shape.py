@@ -159,7 +159,7 @@ def _resource_type(
     if nodes > 1 and not kind.whole:
         shape.told[id(need.item)] = left_open(f"{need.spelled}: {named} is a share of one node, so it takes 1")
         return
-    node_gpus = _node_gpus(target)
+    node_gpus = _node_gpus(target, need.row.to.partition("=")[2] or target.default_partition)
     kind, nodes, fitted = _fitted(kind, nodes, target, node_gpus)
     tasks = (chunk.number("mpiprocs") if chunk else None) or launch.tasks_on_node(nodes)
     if tasks and fitted and chunk and chunk.number("mpiprocs"):
@@ -169,7 +169,8 @@ def _resource_type(
     shape.nodes, shape.tasks_per_node, shape.gpus, shape.whole = nodes, tasks or 1, kind.gpus, kind.whole
     shape.cpus = max(threads, kind.cpus // shape.tasks_per_node)
     shape.slots = "$((SLURM_CPUS_ON_NODE * SLURM_JOB_NUM_NODES))"
-    lines = [f"--nodes={nodes}", f"--ntasks-per-node={shape.tasks_per_node}", f"--cpus-per-task={shape.cpus}"]
+    lines = [need.row.to] if need.row.to else []
+    lines += [f"--nodes={nodes}", f"--ntasks-per-node={shape.tasks_per_node}", f"--cpus-per-task={shape.cpus}"]
     lines += [f"--gpus-per-node={kind.gpus}"] if kind.gpus else []
     lines.append(f"--mem={memory(kind.memory)}")
     notes = [] if not kind.note else [kind.note]
@@ -200,8 +201,8 @@ def _fitted(kind: ResourceType, nodes: int, target: Target, node_gpus: int | Non
     return grown, nodes // times, f", {times} of them on each of the target's nodes"
 
 
-def _node_gpus(target: Target) -> int | None:
-    return target.partitions[target.default_partition].gpus if target.default_partition in target.partitions else None
+def _node_gpus(target: Target, partition: str) -> int | None:
+    return target.partitions[partition].gpus if partition in target.partitions else None
 
 
 def _select_of_type(shape: Shape, need: Need, named: str, chunks: list[list[_Chunk]]) -> None:

@@ -123,6 +123,30 @@ def test_of_random_jobs_slurm_refuses_each_that_we_call_infeasible_and_accepts_n
     assert len(missed) <= judged / 50, missed
 
 
+def test_slurm_accepts_random_jobs_in_each_partition_that_we_propose_and_refuses_them_in_all_others(
+    plans: dict[str, Plan], slurm: lab.Cluster, tmp_path: Path
+) -> None:
+    rnd = random.Random(20261127)  # noqa: S311 - the same jobs in each run
+    wrong, told = [], 0
+    names = [p.name for p in target(str(TARGET)).partitions.values() if not p.test]
+    for _ in range(PROPOSED):
+        lines = [f"{n}{rnd.choice(OPTIONS[n])}" for n in ASKED if rnd.random() < USUAL.get(n, 0.13)]
+        script = "".join(f"#SBATCH {line}\n" for line in ["--partition=elsewhere", *lines])
+        result = run(Source("job.sh", f"#!/bin/bash\n{script}hostname\n".encode()), plans["generic"])
+        [fits] = [o.finding.fits for o in result.outcomes if o.finding.rule == "unknown-partition"]
+        if fits is None:
+            continue
+        (tmp_path / "job.sh").write_bytes(result.output)
+        done = {name: slurm.test(tmp_path / "job.sh", f"--partition={name}") for name in {*names, *fits}}
+        if any(_NO_JOB.search(each.stderr) for each in done.values()):
+            continue
+        told += len(fits)
+        wrong += [(lines, name) for name, each in done.items() if (each.returncode == 0) != (name in fits)]
+    assert wrong == []
+    assert told > PROPOSED
+
+
+PROPOSED = 120
 JOBS = 400
 _NO_JOB = re.compile(r"mutually exclusive|Invalid generic resource|Invalid GRES")
 USUAL = {"--partition=": 0.8, "--nodes=": 0.5, "--ntasks=": 0.5, "--cpus-per-task=": 0.35, "--time=": 0.2}
@@ -147,16 +171,20 @@ OPTIONS = {
 }
 
 
+ASKED = [name for name in OPTIONS if name not in {"--partition=", "--array="}]  # neither says what a job needs
+
+
 def test_there_are_rows_of_each_rule_that_blocks() -> None:
     blocking = {rule.id for rule in make_plan(str(TARGET)).rulebook.rules if rule.id in RULES and rule.blocks}
     assert {row["rule"] for row in ROWS["infeasible"].values()} >= blocking - NOT_SLURMS
 
 
-# What no controller alone can show: images, folders of the nodes, and QOS without an accounting database
+# What no controller alone can show: images, folders of the nodes, steps, and QOS without an accounting database
 NOT_SLURMS = {
     "image-for-other-processor",
     "image-not-there",
     "option-for-other-processor",
     "output-in-read-only-folder",
+    "step-above-job",
     "unknown-qos",
 }
