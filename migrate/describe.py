@@ -77,6 +77,7 @@ _LEFT_OPEN = (
     "# The pods' network: none (eth0 and TCP only), or its kind (host, rdma, sriov) and its names in a pod.",
     "# fabric: {kind: rdma, interfaces: [eth0], devices: [mlx5_0, mlx5_1]}",
     "# modules: lmod                  # where the nodes have a module system; what it has: provides: [gcc/12]",
+    "# select_type: linear           # SelectType of slurm.conf, where it is not cons_tres: GPUs by node alone",
     "# max_array_index: 1000          # MaxArraySize of slurm.conf less one",
     "# qos: [normal]                  # those that jobs may ask for, where accounting is slurmdbd",
     "# mpi: pmix                      # MpiDefault of slurm.conf: none, pmix or pmi2",

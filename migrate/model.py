@@ -655,6 +655,7 @@ class Target:
     mounts: tuple[str, ...] = ()
     read_only: Mapping[str, str] = field(default_factory=dict)  # mount that jobs cannot write to -> a note on it
     home: str | None = None  # home folders with Slurm's %u for the user
+    select_type: str = "cons_tres"  # linear: whole nodes, and GPUs are asked for by node alone
     shape: str = "keep"  # keep: nodes as many as before; fit: as few as hold the GPUs
     max_array_index: int = 1000
     isolation: str = "plain"  # how much of Docker's isolation container commands keep: plain, compat, contain

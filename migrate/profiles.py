@@ -96,10 +96,13 @@ def read_target(name: str, changes: Mapping[str, Any] | None = None) -> tuple[Pa
 
 
 def _build_target(data: Mapping[str, Any]) -> Target:
+    select_type = data.get("select_type", "cons_tres")
+    share = "exclusive" if select_type == "linear" else "shared"
     return Target(
         **{k: data[k] for k in ("id", "title", "scheduler", "runtime", "command", "modules", "accounting")},
         **_fabric(data["fabric"]),
-        partitions={k: _partition(k, v or {}) for k, v in data["partitions"].items()},
+        partitions={k: _partition(k, {"share": share} | (v or {})) for k, v in data["partitions"].items()},
+        select_type=select_type,
         default_partition=data["default_partition"],
         provides=tuple(data.get("provides", ())),
         host_programs=frozenset(data.get("host_programs", ())) | _builtins(),
@@ -164,7 +167,7 @@ def _partition(name: str, data: Mapping[str, Any]) -> Partition:
         **{key: data.get(key) for key in ("gpus", "gpu_type", "cpus", "nodes", "max_nodes")},
         memory=_size(data.get("memory")),
         gpu_memory=_size(data.get("gpu_memory")),
-        share=data.get("share", "shared"),
+        share=data["share"],
         test=data.get("test", False),
         default_memory_per_gpu=_size(data.get("default_memory_per_gpu")),
         replaces={k: tuple(v) for k, v in data.get("replaces", {}).items()},

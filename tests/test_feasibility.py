@@ -178,6 +178,15 @@ def test_a_step_of_more_nodes_than_its_job_is_told_so_and_no_partition_is_propos
     assert text.startswith("--nodes=5 asks for 5 nodes; the job has 2 (--nodes=2) / Ask for these nodes in the job's")
 
 
+@pytest.mark.parametrize(
+    ("name", "rules"), [("model", set()), ("linear", {"node-for-few-gpus"})], ids=["cons_tres", "linear"]
+)
+def test_under_select_linear_a_job_has_its_nodes_for_itself(name: str, rules: set[str]) -> None:
+    result = judged("#SBATCH --gres=gpu:1\nhostname", make_plan(str(CLUSTER / f"{name}.yaml"), site="taiwania2"))
+    assert said(result) == rules
+    assert result.output == result.source.data  # all memory of the node comes with it
+
+
 # ------------------------------------------------------------------------------------------------------ proposals
 
 

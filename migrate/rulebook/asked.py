@@ -69,9 +69,13 @@ def old_partition(c: Context) -> str | None:
 
 
 def old_memory_per_gpu(c: Context) -> str | None:
-    """Memory for each GPU as the old site gave it, at most the target's share; None where the target has a default."""
+    """Memory for each GPU as the old site gave it, at most the target's share; None where the target has a default.
+
+    Under select/linear jobs have all memory of their nodes, and no option gives it by GPU.
+    """
     new = new_partition(c)
-    if c.site.memory_per_gpu is None or new.default_memory_per_gpu is not None:
+    given = new.default_memory_per_gpu is not None or c.target.select_type == "linear"
+    if c.site.memory_per_gpu is None or given:
         return None
     share = new.memory // new.gpus if new.memory and new.gpus else c.site.memory_per_gpu
     return memory(min(c.site.memory_per_gpu, share))

@@ -9,7 +9,7 @@ from migrate.model import Item, Job, Partition, Target
 from migrate.rulebook.asked import shorter_time_limit
 from migrate.rulebook.context import Context, once, once_an_item, replaced
 from migrate.rulebook.foreign import FOREIGN, live_dialect, translation
-from migrate.rulebook.limits import Excess, Request, Wish, above_job, barring, excesses, idle_gpus
+from migrate.rulebook.limits import Excess, Request, Wish, above_job, barring, by_node, excesses, idle_gpus
 from migrate.rulebook.proposals import Proposal, fitting, proposal
 from migrate.values import seconds
 
@@ -170,6 +170,33 @@ def _other_runtime(c: Context, partition: str) -> bool:
     return other and any(i.kind == "container-command" for i in c.job.items)
 
 
+# ------------------------------------------------------------------------------------------------ select/linear
+
+
+def _by_node(c: Context) -> str | None:
+    """The option that asks by node for what an item asks for by job or by GPU; None where none is exactly that."""
+    item = c.item
+    wishes = _wishes_beside(c, item) if item else None
+    if item is None or wishes is None:
+        return None
+    known = [p.gpus for p in partitions_of(c)] if item.place == "header" else []
+    return by_node(wishes, item.name, min((n for n in known if n is not None), default=1))
+
+
+def _not_by_node(c: Context) -> str | None:
+    """What becomes of an option of sbatch that select/linear refuses: `exact` where another one says the same."""
+    item = c.item
+    if item is None or item.dialect not in {"", "slurm"} or item.place not in {"header", "command"}:
+        return None
+    if item.place == "command" and (item.program not in _SUBMITTING or _is_step(c, item)):
+        return None
+    return "exact" if _by_node(c) else "open"
+
+
+def _is_step(c: Context, item: Item) -> bool:
+    return item.program == "srun" and c.job.insert_at is not None
+
+
 # ------------------------------------------------------------------------------------------------ proposals
 
 
@@ -289,6 +316,8 @@ FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
     "array_too_high": partial(_excess, "array"),
     "too_small_partition": partial(_excess, "partly"),
     "gpu_types": once(lambda c: ", ".join(gpu_types(c)) or None),
+    "by_node": _by_node,
+    "not_by_node": _not_by_node,
     "step_above_job": partial(_excess, "step"),
     "idle_gpus": partial(_excess, "idle"),
     "fitting_partition": _fitting,

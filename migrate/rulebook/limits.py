@@ -149,8 +149,10 @@ def gpus_in(wish: Wish) -> list[tuple[str, int]]:
 def excesses(request: Request, partition: Partition, target: Target) -> Iterator[Excess]:
     """Why a partition cannot take a request; what is not known of either gives none."""
     asked = Asked(request.wishes)
+    sharing = target.select_type == "linear" and "--overcommit" in request.wishes  # of CPUs, without a limit
     for check in _CHECKS:
-        yield from _sure(check(asked, partition))
+        if not (sharing and check in {_cpus, _tasks}):
+            yield from _sure(check(asked, partition))
     wish = request.wishes.get("--array")
     highest = slurm_array(wish.value) if wish and wish.item.constant else None
     if wish and highest is not None and highest > target.max_array_index:
@@ -347,6 +349,37 @@ def _tasks(asked: Asked, partition: Partition) -> Iterator[Excess]:
         return
     there = f"{_number(nodes, 'node')} of partition `{partition.name}` {_have(nodes)} room for {nodes * fits}"
     yield Excess(kind, tasks.wish, f"{tasks.wish.said} asks for {tasks.number} tasks; {there} ({word})")
+
+
+def by_node(wishes: Mapping[str, Wish], name: str, most: int) -> str | None:
+    """The option of a node that asks for what `--gpus` or `--mem-per-gpu` asks for; None where none is exactly that.
+
+    A node has `most` GPUs.
+    """
+    asked = Asked(wishes)
+    try:
+        gpus = asked.gpus_of_node.number if asked.gpus_of_node else _share(asked, most)
+        size = asked.size("--mem-per-gpu")
+        kinds = gpus_in(wishes["--gpus"]) if "--gpus" in wishes else []
+    except Unclear:
+        return None
+    if name == "--mem-per-gpu" and gpus and size:
+        return f"--mem={memory(gpus * size.number)}"
+    if name == "--gpus" and gpus and len(kinds) == 1 and asked.gpus_of_node is None:
+        return f"--gpus-per-node={f'{kinds[0][0]}:' if kinds[0][0] else ''}{gpus}"
+    return None
+
+
+def _share(asked: Asked, most: int) -> int | None:
+    """The GPUs of each node of a job that says how many it has in all; None where nodes may have other numbers."""
+    total, tasks = asked.gpus_of_job, asked.count("--ntasks")
+    if total is None:
+        return None
+    if asked.nodes is not None:
+        nodes = asked.nodes[0]
+        return total.number // nodes if nodes == asked.nodes[1] and total.number % nodes == 0 else None
+    alone = tasks is None or tasks.number == 1
+    return total.number if alone and total.number <= most else None
 
 
 def idle_gpus(wishes: Mapping[str, Wish], partition: Partition) -> tuple[Item, str] | None:

@@ -89,7 +89,7 @@ def shape_of(
     for need in of.get("cpus", []):
         _cpus(shape, need, launch)
     for need in of.get("gpus", []):
-        _gpus(shape, need)
+        _gpus(shape, need, target)
     for need in of.get("exclusive", []):
         shape.told.setdefault(id(need.item), _exclusive(need))
     for need in of.get("place", []):
@@ -357,7 +357,7 @@ def _cpus(shape: Shape, need: Need, launch: Launch) -> None:
     shape.told[id(need.item)] = done(f"{need.spelled} = {' '.join(lines)}", *lines)
 
 
-def _gpus(shape: Shape, need: Need) -> None:
+def _gpus(shape: Shape, need: Need, target: Target) -> None:
     if shape.gpus:
         shape.told[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
         return
@@ -373,7 +373,12 @@ def _gpus(shape: Shape, need: Need) -> None:
     if need.row.per == "slot" and shape.count:
         count, times = count * shape.count, f" x {shape.slots_said}"
     several = shape.kind == "tasks" and (shape.nodes or 2) > 1 and shape.tasks_per_node is None
-    line = f"--gpus={count}" if several and shape.tasks != 1 else f"--gpus-per-node={count}"
+    of_job = several and shape.tasks != 1
+    if of_job and target.select_type == "linear":
+        said = f"{need.spelled}: {target.id} gives GPUs by node alone; write --nodes and --gpus-per-node"
+        shape.told[id(need.item)] = left_open(said)
+        return
+    line = f"--gpus={count}" if of_job else f"--gpus-per-node={count}"
     shape.gpus = count
     said = f"{need.spelled}{times} = {line}"
     if not need.row.per and shape.count and shape.count > 1:

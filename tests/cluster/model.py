@@ -13,7 +13,8 @@ from migrate.values import seconds
 
 MODEL = lab.Cluster("model")
 FOLDER = lab.LAB / "model"
-_OWN = re.compile(r"(?:NodeName|PartitionName|ClusterName|SlurmctldPort|FirstJobId|MaxArraySize)=")
+_OWN = re.compile(r"(?:SelectType|NodeName|PartitionName|ClusterName|SlurmctldPort|FirstJobId|MaxArraySize)=")
+_COUNTED = {"cons_tres": "CR_Core_Memory", "linear": "CR_Memory"}
 
 
 def start(target: Target) -> None:
@@ -49,10 +50,11 @@ def configure(target: Target) -> None:
     assert port
     lines = [line for line in judge.splitlines() if not _OWN.match(line)]
     lines += ["ClusterName=model", f"SlurmctldPort={int(port[1]) + 1000}", "FirstJobId=700000"]
+    lines += [f"SelectType=select/{target.select_type}", f"SelectTypeParameters={_COUNTED[target.select_type]}"]
     lines += [f"MaxArraySize={target.max_array_index + 1}"]
     for partition in target.partitions.values():
         default = partition.name == target.default_partition
-        lines += [node_line(partition), partition_line(partition, default=default)]
+        lines += [node_line(partition), partition_line(partition, target.select_type, default=default)]
     (FOLDER / "slurm.conf").write_text("\n".join(lines) + "\n")
     (FOLDER / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
     (FOLDER / "gres.conf").write_text(
@@ -76,7 +78,7 @@ def node_line(partition: Partition) -> str:
     )
 
 
-def partition_line(partition: Partition, *, default: bool) -> str:
+def partition_line(partition: Partition, select_type: str, *, default: bool) -> str:
     limit = seconds(partition.max_time or "unlimited")
     assert limit is not None
     words = [
@@ -88,6 +90,6 @@ def partition_line(partition: Partition, *, default: bool) -> str:
     ]
     if partition.default_memory_per_gpu:
         words.append(f"DefMemPerGPU={partition.default_memory_per_gpu}")
-    if partition.share == "exclusive":
+    if partition.share == "exclusive" and select_type != "linear":  # which gives whole nodes by itself
         words.append("OverSubscribe=EXCLUSIVE")
     return " ".join(words)
