@@ -145,6 +145,17 @@ def test_the_smallest_partition_that_takes_the_job_is_proposed(
     assert (sorted(found), result.readiness) == (proposed, "blocked")
 
 
+def test_a_job_that_fits_in_no_partition_is_told_so_where_there_are_several(plans: dict[str, Plan]) -> None:
+    said_so = "No partition of model takes the job as it is. "
+    plan = plans["taiwania2"]
+    for script in ("--gres=gpu:8 --time=48:00:00", "-t 10-0", "-N 20"):
+        assert all(f" / {said_so}" in text for text in told(judged(f"#SBATCH {script}\nhostname", plan)))
+    for script in ("--gres=gpu:8", "--array=0-500", "-n 2 -c 40 -N 1 --overcommit", "-p dev,gpu -t 60"):
+        found = told(judged(f"#SBATCH {script}\nhostname", plan))
+        assert found
+        assert not any(said_so in text for text in found)
+
+
 @pytest.mark.parametrize(
     ("asked", "runs", "ways"),
     [

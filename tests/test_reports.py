@@ -266,7 +266,7 @@ def test_a_decision_says_how_many_of_its_scripts_each_partition_takes() -> None:
     [found] = summarize(report).decisions
     assert (found.scripts, list(found.fits.items()), found.unfit) == (5, [("gpu", 2), ("big", 2)], 1)
     assert "by what they ask for: `gpu` takes 2, `big` takes 2, none takes 1\n" in FORMATS["text"](report, Style())
-    assert "- `partition:fast`, by what they ask for: `gpu` takes 2," in FORMATS["markdown"](report, Style())
+    assert "- `partition:fast`: `gpu` takes 2, `big` takes 2, none takes 1\n" in FORMATS["markdown"](report, Style())
     told = json.loads(FORMATS["json"](report, Style()))
     Draft202012Validator(SCHEMA).validate(told)
     [decided] = told["summary"]["decisions"]
@@ -277,7 +277,8 @@ def test_a_decision_of_which_no_partition_is_known_to_fit_says_nothing_of_it() -
     report = of(b"#!/bin/bash\n#SBATCH -p fast --gres=gpu:1\nsrun hostname\n")
     [found] = summarize(report).decisions
     assert (found.fits, found.unfit) == ({}, 0)
-    assert "by what they ask for" not in FORMATS["text"](report, Style()) + FORMATS["markdown"](report, Style())
+    assert "what they ask for" not in FORMATS["text"](report, Style())
+    assert "what the scripts ask for" not in FORMATS["markdown"](report, Style())
     assert "fits" not in json.loads(FORMATS["json"](report, Style()))["summary"]["decisions"][0]
 
 

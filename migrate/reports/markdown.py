@@ -81,10 +81,10 @@ def _decisions(summary: Summary) -> list[str]:
         (code(d.id, cell=True), str(d.scripts), str(d.releases), ", ".join(map(_rule_link, d.rules)))
         for d in summary.decisions
     ]
-    fits = [f"- {code(d.id)}, {prose(words)}" for d in summary.decisions if (words := fit_words(d))]
+    fits = [f"- {code(d.id)}: {prose(words)}" for d in summary.decisions if (words := fit_words(d))]
     how = [f"- {prose(f'{kind}: {words}')}" for kind, words in answers(summary).items()]
     table = _table("Decisions", ("Decision", "Scripts that wait for it", "for nothing else", "Why"), rows)
-    table += ["Which partitions the scripts fit in:", "", *fits, ""] if fits else []
+    table += ["By what the scripts ask for:", "", *fits, ""] if fits else []
     return [*table, "How to answer, in the target's file:", "", *how, ""] if how else table
 
 

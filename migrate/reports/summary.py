@@ -540,7 +540,7 @@ def fit_words(each: Decision) -> str:
     """How many of a decision's scripts each answer suits by what they ask for; empty where nothing is known of it."""
     known = [f"`{answer}` takes {number}" for answer, number in each.fits.items()]
     known += [f"none takes {each.unfit}"] if each.unfit else []
-    return f"by what they ask for: {', '.join(known)}" if known else ""
+    return ", ".join(known)
 
 
 def kept_words(kept: int) -> str:

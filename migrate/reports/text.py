@@ -61,7 +61,7 @@ def _decisions(summary: Summary) -> Iterator[_Line]:
         alone = f" ({each.releases} {verb} for nothing else)" if each.releases else ""
         yield _Line(2, f"{each.id}: {counted(each.scripts, 'script')}{alone}")
         if fits := fit_words(each):
-            yield _Line(4, fits)
+            yield _Line(4, f"by what they ask for: {fits}")
     more = len(summary.decisions) - _MOST_DECISIONS
     if more > 0:
         yield _Line(2, f"and {more} more")

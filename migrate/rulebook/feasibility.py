@@ -10,7 +10,7 @@ from migrate.rulebook.asked import shorter_time_limit
 from migrate.rulebook.context import Context, once, once_an_item, replaced
 from migrate.rulebook.foreign import FOREIGN, live_dialect, translation
 from migrate.rulebook.limits import Excess, Request, Wish, above_job, barring, by_node, excesses, idle_gpus
-from migrate.rulebook.proposals import Proposal, fitting, proposal
+from migrate.rulebook.proposals import Proposal, fits_nowhere, fitting, proposal
 from migrate.values import seconds
 
 _OF_STEP = ("--time", "--array", "--partition", "--exclusive")  # what they say of a step concerns no partition
@@ -91,6 +91,7 @@ def _partitions(c: Context, wishes: Mapping[str, Wish]) -> tuple[tuple[str, ...]
 
 # ------------------------------------------------------------------------------------------------ verdicts
 
+_NOWHERE = "-"  # no name of a partition
 Verdicts = Mapping[tuple[str, int], tuple[str, str]]  # kind and id of the item -> what is told, what would fit
 
 
@@ -135,6 +136,8 @@ def _told(
 ) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
     kinds = frozenset(excess.kind for excess in found)
     fits = fitting(request, target, kinds, old) or ""
+    if not fits and not request.job and fits_nowhere(request, target):
+        fits = _NOWHERE
     for excess in found:
         yield (kind or excess.kind, id(excess.wish.item)), (excess.said, fits)
 
@@ -150,6 +153,8 @@ def _fitting(c: Context) -> str | None:
     fits = next((v[1] for (_, item), v in _verdicts(c).items() if c.item is not None and item == id(c.item)), "")
     if not fits:
         return None
+    if fits == _NOWHERE:
+        return f"No partition of {c.target.id} takes the job as it is. "
     if _other_runtime(c, fits):
         how = f"but runs containers in another way: migrate the old script with `--partition={fits}` in it"
         return f"Partition `{fits}` takes the job, {how}. "
@@ -292,6 +297,13 @@ def gpu_types(c: Context) -> list[str]:
     return list(dict.fromkeys(p.gpu_type or "none" for p in found)) if known else []
 
 
+@once
+def _gpu_types(c: Context) -> str | None:
+    """The types of GPU that the job may get; while its partition is not known those of all partitions."""
+    everywhere = () if partitions_of(c) else c.target.partitions.values()
+    return ", ".join(gpu_types(c) or dict.fromkeys(p.gpu_type for p in everywhere if p.gpu_type)) or None
+
+
 def output_of(c: Context, item: Item) -> str:
     """The file for the job's output that an item names, as sbatch will read it; empty where it names none."""
     if item.dialect in {"", "slurm"}:
@@ -315,7 +327,7 @@ FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
     "too_much_memory": partial(_excess, "memory"),
     "array_too_high": partial(_excess, "array"),
     "too_small_partition": partial(_excess, "partly"),
-    "gpu_types": once(lambda c: ", ".join(gpu_types(c)) or None),
+    "gpu_types": _gpu_types,
     "by_node": _by_node,
     "not_by_node": _not_by_node,
     "step_above_job": partial(_excess, "step"),

@@ -51,6 +51,12 @@ def fitting(request: Request, target: Target, kinds: frozenset[str], old: str) -
     return next((p.name for p in able if p.name not in request.partitions), None)
 
 
+def fits_nowhere(request: Request, target: Target) -> bool:
+    """Whether each of several partitions refuses a request, and not for its array, which they all refuse alike."""
+    found = [list(excesses(request, p, target)) for p in target.partitions.values()]
+    return len(found) > 1 and all(found) and not any(e.kind == "array" for each in found for e in each)
+
+
 def _is_odd(request: Request) -> bool:
     """Whether Slurm 26.05 refuses many such jobs wherever they are to run: --overcommit beside --cpus-per-task."""
     return {"--overcommit", "--cpus-per-task"} <= request.wishes.keys()
