@@ -254,6 +254,13 @@ def test_programs_that_the_image_lacks_fail_on_the_node(cluster: Cluster) -> Non
     assert [line.split()[-4:] for line in said.splitlines()] == [[f"{p}:", "command", "not", "found"] for p in programs]
 
 
+def test_a_step_of_more_nodes_than_its_job_fails_as_the_rule_says(cluster: Cluster) -> None:
+    script = put("step-above-job", b"#!/bin/bash\n#SBATCH --nodes=1\nsrun --nodes=2 --ntasks=2 hostname\n")
+    code, said = ends_with(cluster, script)
+    assert code != 0
+    assert "srun: error: Only allocated 1 nodes asked for 2" in said
+
+
 def test_without_the_memory_that_we_add_one_gpu_takes_a_whole_node(cluster: Cluster) -> None:
     """The reason for add-memory-per-gpu: the chart sets no DefMemPerCPU."""
     job = cluster.held(put("memory", b"#!/bin/bash\n#SBATCH --gres=gpu:1\n"))
