@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
-from migrate.inventory import reads_otherwise
 from migrate.model import Fault, SifmigrateError, Source, Tables
 
 MAX_SIZE = 4 * 1024 * 1024  # bytes
@@ -203,6 +202,8 @@ def is_script(path: Path, tables: Tables) -> bool:
 
 
 def _is_script(entry: os.DirEntry[str] | Path, tables: Tables) -> bool:
+    from migrate.inventory import reads_otherwise  # noqa: PLC0415 - the readers, which `revert` need not load
+
     suffix = PurePath(entry.name).suffix.lower()
     # by these names no shell script is looked for
     other = suffix in RECIPES or entry.name.startswith("Singularity.") or entry.name in tables.parameter_files
