@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +241,14 @@ def fill(template: str, context: Context) -> str:
     """The template with each {fact} told."""
     if "{" not in template:
         return template
-    return _PLACEHOLDER.sub(lambda m: FACTS[m[1]](context) or "", template)
+    parts = _texts_and_names(template)
+    return "".join([FACTS[part](context) or "" if n % 2 else part for n, part in enumerate(parts)])
+
+
+@cache
+def _texts_and_names(template: str) -> list[str]:
+    """What stands between placeholders, and their names, in turn."""
+    return _PLACEHOLDER.split(template)
 
 
 # ---------------------------------------------------------------------------------------------- compiling
