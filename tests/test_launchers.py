@@ -144,6 +144,22 @@ def test_mpirun_stays_where_srun_has_no_mpi_type(tmp_path: Path) -> None:
     assert migrated(tmp_path, script, mpi="none") == script
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--mca plm rsh",
+        "-x OMPI_MCA_plm=rsh",
+        "-genv I_MPI_HYDRA_BOOTSTRAP ssh",
+        "-genv I_MPI_HYDRA_BOOTSTRAP slurm",
+        "-genv HYDRA_RMK=pbs",
+    ],
+)
+def test_how_mpirun_reaches_other_nodes_goes_with_it(words: str, tmp_path: Path) -> None:
+    line = "singularity exec a.sif ./solver\n"
+    new = f"{TWO_NODES}srun --mpi=pmix --ntasks=8 {line}"
+    assert migrated(tmp_path, f"{TWO_NODES}mpirun -np 8 {words} {line}") == new
+
+
 def test_two_lines_that_share_a_variable_become_srun_together(tmp_path: Path) -> None:
     script = 'RUN="mpirun -np 8 -x A=1"\n$RUN singularity exec a.sif ./one\n$RUN singularity exec a.sif ./two\n'
     new = script.replace("mpirun -np 8 -x A=1", "srun --mpi=pmix --ntasks=8 env A=1")

@@ -248,11 +248,16 @@ def _setting(option: Option) -> str | None:
     form, value = option.row.form, option.value
     if value is None:
         return None
-    if form == "mca" and option.second is not None:
-        return None if value.text.startswith("plm") else f"{MCA_PREFIXES[option.row.holds]}{value.text}="
-    if form == "genv" and option.second is not None:
-        return f"{value.text}="
+    name = f"{MCA_PREFIXES[option.row.holds]}{value.text}" if form == "mca" else value.text
+    if _WAY.match(name):
+        return None
+    if form in {"mca", "genv"} and option.second is not None:
+        return f"{name}="
     return "" if form in {"setting", "genv"} and "=" in value.text else None
+
+
+# how a launcher reaches other nodes, which srun does in its own way
+_WAY = re.compile(r"(?:OMPI|PRTE)_MCA_plm|(?:I_MPI_)?HYDRA_(?:BOOTSTRAP|LAUNCHER|RMK)")
 
 
 def _why_kept(c: Context) -> str | None:
