@@ -33,7 +33,7 @@ class Owned:
     rank: int = 2  # of insertions at one place: first line, notes on the script, header, body, notes on a statement
 
 
-def select(findings: Sequence[Finding], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
+def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
     """Each finding with the word whether its fix is made, in the order given; `refuse` says why none may be."""
     claimed: list[tuple[Span, str]] = []
     removed: set[int] = set()
@@ -46,7 +46,7 @@ def select(findings: Sequence[Finding], *, safe_only: bool, refuse: str = "") ->
         if finding.fix is not None and id(finding.item) in removed:
             continue  # nothing is left that could be changed
         twin = finding.fix is not None and bool(finding.fix.edits) and made.issuperset(finding.fix.edits)
-        reason = refuse or (None if twin else _refusal(finding, claimed, safe_only=safe_only))
+        reason = refuse or (None if twin else _refusal(finding, scopes, claimed, safe_only=safe_only))
         if reason is None:
             claimed += [(span, finding.rule) for span in _claims(finding)]
             removed |= removes
@@ -59,7 +59,9 @@ def select(findings: Sequence[Finding], *, safe_only: bool, refuse: str = "") ->
     return outcomes
 
 
-def _refusal(finding: Finding, claimed: list[tuple[Span, str]], *, safe_only: bool) -> str | None:
+def _refusal(
+    finding: Finding, scopes: Sequence[Job], claimed: list[tuple[Span, str]], *, safe_only: bool
+) -> str | None:
     fix = finding.fix
     if fix is None:
         return None
@@ -67,7 +69,7 @@ def _refusal(finding: Finding, claimed: list[tuple[Span, str]], *, safe_only: bo
         return "only safe fixes are applied in this run"
     if finding.item is not None and not finding.item.editable:
         return "these words are not certain, so they are not edited"
-    if nowhere := _nowhere(fix, finding.job):
+    if nowhere := _nowhere(fix, scopes[finding.scope]):
         return nowhere
     for span in _claims(finding):
         for other, rule in claimed:
@@ -76,11 +78,11 @@ def _refusal(finding: Finding, claimed: list[tuple[Span, str]], *, safe_only: bo
     return None
 
 
-def _nowhere(fix: Fix, job: Job | None) -> str:
+def _nowhere(fix: Fix, job: Job) -> str:
     """Why a job has no place for the lines that a fix adds; empty where it has."""
-    if fix.adds and (job is None or job.insert_at is None):
+    if fix.adds and job.insert_at is None:
         return f"there is no directive line below which `{fix.adds}` could stand"
-    if fix.begins and (job is None or job.begin_at is None):
+    if fix.begins and job.begin_at is None:
         return f"no shell runs this script, so `{fix.begins}` cannot stand in it"
     return ""
 
@@ -95,7 +97,7 @@ def _claims(finding: Finding) -> list[Span]:
     return own + [Span(e.start, e.end) for e in fix.edits if e.before]
 
 
-def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
+def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) -> list[Owned]:
     """The edits of all fixes that are made, in the order of the bytes, each with its owner."""
     owned: list[Owned] = []
     made: set[Edit] = set()
@@ -115,9 +117,9 @@ def realize(source: Source, outcomes: Sequence[Outcome]) -> list[Owned]:
                 removed[item.holder].append((item, number))
         if fix.becomes and outcome.finding.item is not None:
             becoming[outcome.finding.item.holder].append((outcome.finding, number))
-        owned += _additions(source, outcome.finding, number, begun)
+        owned += _additions(source, scopes[outcome.finding.scope], outcome.finding, number, begun)
     owned += _removals(source, removed)
-    owned += _directive_lines(source, becoming)
+    owned += _directive_lines(source, scopes, becoming)
     return in_order(owned)
 
 
@@ -136,15 +138,15 @@ def _is_text(holder: Holder | None) -> bool:
     return holder is not None and holder.erase.start == holder.erase.end
 
 
-def _additions(source: Source, finding: Finding, number: int, begun: set[tuple[int, str]]) -> Iterator[Owned]:
+def _additions(source: Source, job: Job, finding: Finding, number: int, begun: set[tuple[int, str]]) -> Iterator[Owned]:
     """The header and body lines that a fix adds; the same line of shell is written once a job."""
-    fix, job = finding.fix, finding.job
+    fix = finding.fix
     assert fix is not None
-    start = job.text.at(0) if job else 0
+    start = job.text.at(0)
     if fix.top and (start, "") not in begun:  # two rules may both want bash
         begun.add((start, ""))
-        yield Owned(_first_line(source, job.text if job else Text(source.data), fix.top), number, rank=0)
-    if job is None or job.insert_at is None:
+        yield Owned(_first_line(source, job.text, fix.top), number, rank=0)
+    if job.insert_at is None:
         return
     if fix.adds:
         yield Owned(_insertion(source, job.insert_at, [f"{PREFIX}{fix.adds}"], job.text), number)
@@ -164,16 +166,16 @@ def _first_line(source: Source, script: Text, line: str) -> Edit:
     return Edit(start, source.data[start : start + end], line.encode())
 
 
-def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
+def _directive_lines(source: Source, scopes: Sequence[Job], becoming: _Becoming) -> Iterator[Owned]:
     """Directive lines of another scheduler with those of Slurm in their place, each option's bytes by its owner.
 
     One that stood below the first command goes to the header, since sbatch reads no further.
     """
     for holder, found in becoming.items():
         assert holder is not None
-        job = found[0][0].job
+        job = scopes[found[0][0].scope]
         mine = {id(f.item): (f, n) for f, n in found}
-        items = sorted((i for i in job.all_items() if i.holder == holder), key=lambda i: i.span) if job else []
+        items = sorted((i for i in job.all_items() if i.holder == holder), key=lambda i: i.span)
         at, emitted = holder.erase.start, False
         line = source.data.rfind(b"\n", 0, at) + 1
         indent = source.data[line:at] if not source.data[line:at].strip(b"\t") else b""
@@ -182,7 +184,7 @@ def _directive_lines(source: Source, becoming: _Becoming) -> Iterator[Owned]:
         for item in items:
             finding, number = mine.get(id(item), (None, found[0][1]))
             lines = _lines_of(source, item, finding)
-            if item.late and finding is not None and job is not None and job.insert_at is not None and lines:
+            if item.late and finding is not None and job.insert_at is not None and lines:
                 yield Owned(_insertion(source, job.insert_at, lines, job.text), number)
                 lines = []
             text = newline.join(line.encode() for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
@@ -78,12 +78,13 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     site, evidence = (plan.site, "named on the command line") if plan.site else plan.witnesses.detect(source, job)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
-    findings = _findings(source, job, site, plan)
-    outcomes = select(findings, safe_only=plan.safe_only, refuse=refuse)
+    scopes = job.scopes()
+    findings = _findings(source, scopes, site, plan)
+    outcomes = select(findings, scopes, safe_only=plan.safe_only, refuse=refuse)
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
         refuse = "a header is translated as a whole or not at all, and parts of it are for a person to look at"
-        outcomes = select(findings, safe_only=True, refuse=refuse)
-    owned = realize(source, outcomes)
+        outcomes = select(findings, scopes, safe_only=True, refuse=refuse)
+    owned = realize(source, scopes, outcomes)
     if plan.annotate and not refuse and job.shell != "parameters":  # whose readers know different comments, or none
         owned = in_order([*owned, *notes(source, outcomes)])
     output = apply(source.data, [o.edit for o in owned])
@@ -94,15 +95,17 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     return Result(source, job, site, evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
 
 
-def _findings(source: Source, job: Job, site: Site, plan: Plan) -> list[Finding]:
+def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> list[Finding]:
     schedulers = plan.rulebook.tables.schedulers
     tables = plan.tables_for(site)
-    contexts = [Context(scope, site, plan.target, source, schedulers, tables).in_partition() for scope in job.scopes()]
+    contexts = [
+        Context(part, site, plan.target, source, schedulers, tables, n).in_partition() for n, part in enumerate(scopes)
+    ]
     asked = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         asked.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in asked for finding in rule.findings(contexts[scope])]
-    return obey(source, job, found, plan.known_rules)
+    return obey(source, found, plan.known_rules)
 
 
 def _is_half(outcome: Outcome) -> bool:

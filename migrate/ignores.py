@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from migrate.model import Finding, Job, Source, Text
+from migrate.model import Finding, Source, Text
 from migrate.reader import lay_out
 from migrate.rulebook.load import nearest
 
@@ -42,7 +42,7 @@ def _ignore(source: Source, match: re.Match[bytes]) -> Ignore:
     return Ignore(match.start(), names, None if match["file"] else line, reason)
 
 
-def obey(source: Source, job: Job, findings: Sequence[Finding], known: Iterable[str]) -> list[Finding]:
+def obey(source: Source, findings: Sequence[Finding], known: Iterable[str]) -> list[Finding]:
     """The findings with those kept that a comment silences, and one for each comment that silences nothing."""
     ignores = read_ignores(source)
     if not ignores:
@@ -60,7 +60,7 @@ def obey(source: Source, job: Job, findings: Sequence[Finding], known: Iterable[
         used.add((ignore.offset, finding.rule))
         obeyed.append(_silenced(finding, ignore))
     idle = [(i, rule) for i in ignores for rule in i.rules if (i.offset, rule) not in used]
-    return obeyed + [_unused(job, ignore, rule, list(known)) for ignore, rule in idle]
+    return obeyed + [_unused(ignore, rule, list(known)) for ignore, rule in idle]
 
 
 def _silenced(finding: Finding, ignore: Ignore) -> Finding:
@@ -69,7 +69,7 @@ def _silenced(finding: Finding, ignore: Ignore) -> Finding:
     return replace(finding, fate="kept", safety="safe", fix=None, blocks=False, decision="", message=message, advice="")
 
 
-def _unused(job: Job, ignore: Ignore, rule: str, known: list[str]) -> Finding:
+def _unused(ignore: Ignore, rule: str, known: list[str]) -> Finding:
     what = "says nothing here" if rule in known else f"is no rule{nearest(rule, known)}"
     return Finding(
         rule=UNUSED,
@@ -79,5 +79,4 @@ def _unused(job: Job, ignore: Ignore, rule: str, known: list[str]) -> Finding:
         message=f"`ignore[{rule}]` serves nothing: {rule} {what}",
         advice="Remove the comment, or correct the rule's name.",
         offset=ignore.offset,
-        job=job,
     )

@@ -334,9 +334,14 @@ class Job:
             return (self,)
         return (self, *(part for job in self.jobs if job.insert_at is None for part in job.parts()))
 
-    def scopes(self) -> Iterator[Job]:
+    def scopes(self) -> tuple[Job, ...]:
         """This job and the job scripts inside it."""
-        return (job for job in self.walk() if job is self or job.insert_at is not None)
+        return (self, *(job for job in self.walk() if job is not self and job.insert_at is not None))
+
+    @property
+    def outline(self) -> Job:
+        """The job with nothing of what it holds: all that is to be known of it when its script is done."""
+        return replace(self, text=Text(b""), items=(), commands=(), gaps=(), jobs=(), hidden=(), constants={})
 
     def all_items(self) -> Iterator[Item]:
         return (item for part in self.parts() for item in part.items)
@@ -719,7 +724,7 @@ class Finding:
     advice: str
     offset: int
     item: Item | None = None
-    job: Job | None = None
+    scope: int = 0  # the job script that it is about, by its place among the job's scopes
     fix: Fix | None = None
     blocks: bool = False
     decision: str = ""

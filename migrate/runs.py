@@ -152,7 +152,10 @@ def _one(found: files.Found) -> Result | Fault:
 
 def _read_and_run(found: files.Found, plan: Plan) -> Result | Fault:
     source = files.read(found)
-    return source if isinstance(source, Fault) else run(source, plan)
+    if isinstance(source, Fault):
+        return source
+    result = run(source, plan)
+    return replace(result, job=result.job.outline)  # results are kept to the end: what rules alone ask for is not
 
 
 def verified(outcome: Outcome) -> Outcome:

@@ -323,9 +323,9 @@ def _remark(result: Result, outcome: Outcome, entry: Entry | None, section: Sect
         lines, before, after = _quoted(entry)
         message = _unrepeated(message, before, after)
         return _Remark(section, finding.rule, message, advice, lines, before, after, look=look, blocks=blocks)
-    whole = finding.job is None or finding.job is result.job
     line = result.source.position(finding.offset)[0]
-    return _Remark(section, finding.rule, message, advice, None if whole else (line, line), look=look, blocks=blocks)
+    lines_of = (line, line) if finding.scope else None
+    return _Remark(section, finding.rule, message, advice, lines_of, look=look, blocks=blocks)
 
 
 def _quoted(entry: Entry) -> tuple[tuple[int, int], str, str]:

@@ -22,6 +22,7 @@ class Context:
     source: Source
     schedulers: Mapping[str, SchedulerTable]
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)  # looked up once for this site and target
+    scope: int = 0  # the job's place among the job scripts of the file
     item: Item | None = None
     known: dict[object, Any] = field(default_factory=dict)  # what was worked out once for the whole job
 
@@ -38,7 +39,9 @@ class Context:
 
     def about(self, item: Item) -> Context:
         """The same with one item in view; cheaper than dataclasses.replace, and made for every item of a rule."""
-        return Context(self.job, self.site, self.target, self.source, self.schedulers, self.tables, item, self.known)
+        return Context(
+            self.job, self.site, self.target, self.source, self.schedulers, self.tables, self.scope, item, self.known
+        )
 
 
 _QUEUES = ("--partition", "-q")  # of Slurm; of Grid Engine and PBS

@@ -139,7 +139,7 @@ class Rule:
             advice=fill(self.advice, context),
             offset=start,
             item=item,
-            job=context.job,
+            scope=context.scope,
             fix=fix,
             blocks=self.blocks,
             decision=fill(self.decision, context),
