@@ -15,10 +15,10 @@ def main() -> None:
 
         sys.stdout.write(f"sifmigrate {__version__}\n")
         sys.exit(0)
-    from migrate.cli import app  # noqa: PLC0415 - as above
-
     # results are kept to the end and hold no cycles: looking through them again and again costs an eighth of a run
     gc.disable()
+    from migrate.cli import app  # noqa: PLC0415 - as above
+
     try:
         app()
     except SystemExit as end:

@@ -267,11 +267,19 @@ def _load(path: str | os.PathLike[str], limit: int = -1) -> tuple[bytes, os.stat
     _refuse_irregular(os.stat(path))  # noqa: PTH116 - a str from scandir
     # O_NONBLOCK: it may have been exchanged for a pipe just now.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags), "rb") as stream:
-        info = os.fstat(stream.fileno())
+    descriptor = os.open(path, flags)
+    try:
+        info = os.fstat(descriptor)
         _refuse_irregular(info)
         # one byte more shows that it grows; to ask for as much as the limit would make a buffer of that size
-        return stream.read(min(limit, info.st_size + 1) if limit >= 0 else limit), info
+        wanted = info.st_size + 1 if limit < 0 else min(limit, info.st_size + 1)
+        parts: list[bytes] = []
+        while wanted > 0 and (part := os.read(descriptor, wanted)):
+            parts.append(part)
+            wanted -= len(part)
+        return b"".join(parts), info
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_irregular(info: os.stat_result) -> None:
