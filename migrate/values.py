@@ -6,6 +6,7 @@ import math
 import re
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 
 _UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
 _MEBI = 1024 * 1024
@@ -31,6 +32,7 @@ def memory(size: int) -> str:
     return f"{size}M"
 
 
+@lru_cache(maxsize=1 << 10)
 def seconds(text: str) -> float | None:
     """Seconds of a limit written as [D-]HH:MM:SS; infinity for `unlimited`; None where it is neither."""
     if text.lower() in {"unlimited", "infinite"}:

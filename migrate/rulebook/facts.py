@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from migrate.containers.header import is_of_header
+from migrate.inventory.collector import inside
 from migrate.model import Invocation, Job, Target
 from migrate.rulebook.asked import asked, gpus, old_memory_per_gpu, old_partition, old_time_limit
 from migrate.rulebook.containers import CONTAINERS
@@ -60,6 +61,8 @@ def host_payloads(job: Job, target: Target, replaced: frozenset[int] = frozenset
 
 
 def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
+    own = job.functions | _RESERVED
+    idioms = [i.span for i in job.items if i.place == "idiom"]  # what stands in one is decided with it
     for reading in job.commands:
         for inner in reading.chain():
             if inner.program_word.span.start in replaced:
@@ -73,18 +76,12 @@ def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
                 yield script
             if kind == "source" and inner.operands and not _is_settled(job, inner):
                 yield f"source {inner.operands[0].text}"
-            if not kind and inner.program not in job.functions | _RESERVED and not _in_idiom(job, inner):
+            if not kind and inner.program not in own and not inside(inner.program_word.span.start, idioms):
                 yield inner.program if inner.program_word.constant else inner.program_word.text
 
 
 # a variable's value may be shell text (`CMD="if …"; bash -c "$CMD"`), which begins with none of its programs
 _RESERVED = frozenset({"if", "for", "while", "until", "case", "select", "{", "(", "[[", "!"})
-
-
-def _in_idiom(job: Job, inner: Invocation) -> bool:
-    """Whether the command is part of an idiom, which is decided as one."""
-    at = inner.program_word.span.start
-    return any(i.place == "idiom" and i.span.start <= at < i.span.end for i in job.items if i.kind == "environment")
 
 
 def _speaks_shell(inner: Invocation) -> bool:

@@ -35,7 +35,8 @@ def requests(c: Context) -> Iterator[Request]:
         yield _of_line(c, wishes, header)
 
 
-def _header(c: Context) -> dict[str, Wish]:
+@once
+def _header(c: Context) -> Mapping[str, Wish]:
     """The options in the header as sbatch will read them; empty where it is not certain whose they are."""
     if live_dialect(c) not in {None, "slurm"}:
         return _translated(c)
@@ -285,6 +286,7 @@ def _question(c: Context) -> str | None:
     return f"partition:{share}" if share else None
 
 
+@once
 def partitions_of(c: Context) -> list[Partition]:
     """The partitions that may take the job."""
     return [c.target.partitions[name] for name in _partitions(c, _header(c))[0]]

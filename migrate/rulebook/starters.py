@@ -24,10 +24,13 @@ def starters(job: Job, at: int) -> tuple[Invocation, ...]:
 def _named(job: Job, at: int, outer: tuple[Invocation, ...]) -> Iterator[tuple[Invocation, ...]]:
     """What starts the program whose word begins at this place, for each line that runs it."""
     for reading in job.commands:
-        chain = tuple(reading.chain())
-        number = next((n for n, i in enumerate(chain) if i.program_word.span.start == at), None)
-        if number is not None:
-            yield outer + chain[:number]
+        if reading.payload:
+            chain = reading.chain()
+            number = next((n for n, i in enumerate(chain) if i.program_word.span.start == at), None)
+            if number is not None:
+                yield outer + chain[:number]
+        elif reading.program_word.span.start == at:
+            yield outer
     for inner in job.jobs:
         if inner.insert_at is None:
             yield from _named(inner, at, outer + _around(job, inner.text.at(0)))
