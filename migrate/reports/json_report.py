@@ -78,13 +78,18 @@ def _script(result: Result, report: Report) -> str:
     }
     submission = {} if given is None else {"submission": {"old": masked(given.old), "new": masked(given.new)}}
     tail = {
-        **submission,
-        "findings": [_finding(result, outcome, entries) for outcome in result.outcomes],
         "gaps": [_gap(result, gap) for gap in result.gaps],
         **_given(written=report.written.get(result.source.path), fault=masked(result.fault)),
     }
     items = ", ".join(map(_item, result.entries))
-    return f'{_ENCODER.encode(head)[:-1]}, "items": [{items}], {_ENCODER.encode(tail)[1:]}'
+    findings = ", ".join([_finding(result, outcome, entries) for outcome in result.outcomes])
+    middle = f'"items": [{items}], {_members(submission)}"findings": [{findings}]'
+    return f"{{{_members(head)}{middle}, {_ENCODER.encode(tail)[1:]}"
+
+
+def _members(data: Mapping[str, Any]) -> str:
+    """The keys and values of an object that goes on."""
+    return f"{_ENCODER.encode(data)[1:-1]}, " if data else ""
 
 
 def _given(**optional: str | None) -> dict[str, str]:
@@ -92,7 +97,7 @@ def _given(**optional: str | None) -> dict[str, str]:
 
 
 def _item(entry: Entry) -> str:
-    """An item as JSON, put together by hand: there are more of them than of all else."""
+    """An item as JSON, put together by hand as findings are: there are more of them than of all else."""
     text, reason = _told(entry.text), _told(entry.reason, entry.text)
     rule = _quoted(entry.rule) if entry.rule else "null"
     after = "null" if entry.after is None else _told(entry.after)
@@ -108,23 +113,20 @@ def _told(text: str, about: str = "") -> str:
     return _quoted(masked(text, about))
 
 
-def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> dict[str, Any]:
+def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> str:
     finding = outcome.finding
     entry = entries.get(id(finding.item))
     about = entry.text if entry else ""
     line, column = result.source.position(finding.offset)
-    told = {
-        "rule": finding.rule,
-        "category": finding.category,
-        "safety": finding.safety,
-        "item": entry.id if entry else None,
-        "line": line,
-        "column": column,
-        "message": masked(finding.message, about),
-        "advice": masked(finding.advice, about),
-        "applied": outcome.applied,
-    }
-    return told | _given(lost=outcome.lost, decision=decision(outcome, entries))
+    item = f'"{entry.id}"' if entry else "null"
+    lost = f', "lost": {_quoted(outcome.lost)}' if outcome.lost else ""
+    asked = decision(outcome, entries)
+    waits = f', "decision": {_quoted(asked)}' if asked else ""
+    return (
+        f'{{"rule": "{finding.rule}", "category": "{finding.category}", "safety": "{finding.safety}", "item": {item}, '
+        f'"line": {line}, "column": {column}, "message": {_told(finding.message, about)}, '
+        f'"advice": {_told(finding.advice, about)}, "applied": {"true" if outcome.applied else "false"}{lost}{waits}}}'
+    )
 
 
 def _gap(result: Result, gap: Gap) -> dict[str, Any]:
