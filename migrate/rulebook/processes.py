@@ -67,7 +67,7 @@ def _step_program(c: Context) -> str | None:
             continue
         if any(o.name == "--ntasks" and o.value and o.value.text == "1" for o in reading.options):
             continue
-        leaf = tuple(reading.chain())[-1]
+        leaf = reading.chain()[-1]
         words = text_between(c, *leaf.command.span) if leaf.program.startswith("python") else ""
         mpi4py = re.search(r"-m[ \t]+mpi4py\b", words)
         return "mpi4py" if mpi4py else leaf.program

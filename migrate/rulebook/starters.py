@@ -63,7 +63,7 @@ def _until(reading: Invocation, at: int) -> tuple[Invocation, ...]:
 
     A program that a variable brought in stands elsewhere: it counts where one that stands here follows it.
     """
-    chain, span = tuple(reading.chain()), reading.command.span
+    chain, span = reading.chain(), reading.command.span
     starts = [i.program_word.span.start for i in chain]
     here = [n for n, start in enumerate(starts, 1) if span.start <= start < span.end and start < at]
     return chain[: max(here, default=0)]
