@@ -526,6 +526,11 @@ class Tables:
         return tuple(s.prefix for s in self.settings if s.prefix)
 
     @cached_property
+    def set_by_schedulers(self) -> frozenset[str]:
+        """The variables that a scheduler sets in every job or in some."""
+        return frozenset(name for table in self.schedulers.values() for name in table.variables)
+
+    @cached_property
     def _named_settings(self) -> Mapping[str, Setting]:
         return {name: s for s in self.settings for name in s.names}
 

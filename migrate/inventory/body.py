@@ -118,7 +118,8 @@ def _known_values(
         if a.form == "prefix":
             continue
         words = a.array if a.array is not None else split_value(_checked(c, layout, a)) if a.value else ()
-        if len(words) == 1 and (default := _DEFAULT.fullmatch(words[0].text)):
+        default = _DEFAULT.fullmatch(words[0].text) if len(words) == 1 else None
+        if default and default["name"] not in c.tables.set_by_schedulers:
             words = (part_of(words[0], *default.span("value")),)  # what it is where nobody says otherwise
         if layout.damaged and _stands_in_damage(c, layout, a):
             words = tuple(replace(w, editable=False) for w in words)
@@ -141,7 +142,7 @@ def _read_from_input(data: bytes) -> set[str]:
     return {n.decode() for m in _READS.finditer(data) for n in _NAME.findall(m[1])}
 
 
-_DEFAULT = re.compile(r"\$\{\w+:?[-=](?P<value>[\w./:@-]+)\}")
+_DEFAULT = re.compile(r"\$\{(?P<name>\w+):?[-=](?P<value>[\w./:@-]+)\}")
 _READS = re.compile(rb"(?<![\w./-])(?:mapfile|readarray|read)[ \t]+([^\n;|&<>()#]*)")
 _NAME = re.compile(rb"(?<![\w$-])[A-Za-z_]\w*")
 
