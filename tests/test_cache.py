@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +73,20 @@ def test_nothing_is_read_or_written_when_it_is_switched_off(folder: Path) -> Non
     answers["a"] = 1
     answers.save()
     assert [f.name for f in folder.iterdir()] == ["rules.json"]
+
+
+def test_a_run_that_remembers_says_what_one_that_does_not_says(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "job.sh"
+    script.write_text(
+        '#!/bin/bash\n#SBATCH -p gp1d\nexport A="$HOME/a b" B=\'c\'\nsrun \\\n  bash -c "x" >log 2>&1 <<<"$A"\n'
+    )
+    plain = scan(script, "--no-cache")
+    assert not folder.exists()
+    first, kept = scan(script), set(folder.glob("bashlex-*"))
+    assert kept
+    assert first == scan(script) == plain
+
+
+def scan(script: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "migrate", "scan", str(script), "--output-format", "json", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -265,8 +265,12 @@ def test_a_decision_says_how_many_of_its_scripts_each_partition_takes() -> None:
     report = report_of(*(Source(f"{n}.sh", data) for n, data in enumerate(scripts)), plan=plan)
     [found] = summarize(report).decisions
     assert (found.scripts, list(found.fits.items()), found.unfit) == (5, [("gpu", 2), ("big", 2)], 1)
-    assert "by what they ask for: `gpu` takes 2, `big` takes 2, none takes 1\n" in FORMATS["text"](report, Style())
-    assert "- `partition:fast`: `gpu` takes 2, `big` takes 2, none takes 1\n" in FORMATS["markdown"](report, Style())
+    assert "by what they ask for: `gpu` takes 2, `big` takes 2, no partition takes 1\n" in FORMATS["text"](
+        report, Style()
+    )
+    assert "- `partition:fast`: `gpu` takes 2, `big` takes 2, no partition takes 1\n" in FORMATS["markdown"](
+        report, Style()
+    )
     told = json.loads(FORMATS["json"](report, Style()))
     Draft202012Validator(SCHEMA).validate(told)
     [decided] = told["summary"]["decisions"]

@@ -539,7 +539,7 @@ def answers(summary: Summary) -> dict[str, str]:
 def fit_words(each: Decision) -> str:
     """How many of a decision's scripts each answer suits by what they ask for; empty where nothing is known of it."""
     known = [f"`{answer}` takes {number}" for answer, number in each.fits.items()]
-    known += [f"none takes {each.unfit}"] if each.unfit else []
+    known += [f"no partition takes {each.unfit}"] if each.unfit else []
     return ", ".join(known)
 
 
