@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from migrate.containers.command import Key, Moving, Piece
@@ -51,7 +51,7 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
 
 def _joined(one: Piece, other: Piece) -> Piece:
     """A word that several commands share (`$RUN a; $RUN b`), with what each of them changes beside it."""
-    edits = tuple(sorted({*one.edits, *other.edits}, key=lambda e: (e.start, e.end)))
+    edits = tuple(sorted({*one.edits, *other.edits}, key=lambda e: (e.start, e.end, e.after)))
     worse = other if other.outcome == "look" and one.outcome == "done" else one
     return replace(worse, edits=edits)
 
@@ -144,7 +144,7 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
         for key in moving.pieces:
             by_key[key].append(moving)
     for key, those in by_key.items():
-        if _contradict({e for m in those if not m.obstacles for e in m.pieces[key].edits}):
+        if _contradict([m.pieces[key].edits for m in those if not m.obstacles]):
             for moving in those:
                 moving.obstacles.append("its words stand in a variable that another command reads in another way")
     for moving in moved:
@@ -161,12 +161,25 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
                     moving.obstacles = moving.obstacles or ["it shares words with a command that is left as it is"]
 
 
-def _contradict(edits: set[Edit]) -> bool:
-    """Whether two edits would change the same bytes in two ways."""
-    in_order = sorted(edits, key=lambda e: (e.start, e.end))
-    return any(
-        b.start < a.end or (a.start == b.start and a.before and b.before) for a, b in itertools.pairwise(in_order)
-    )
+def _contradict(edits_of_each: Sequence[Sequence[Edit]]) -> bool:
+    """Whether commands would change the same bytes, or write at the same place, in two ways."""
+    in_order = sorted({e for edits in edits_of_each for e in edits}, key=lambda e: (e.start, e.end))
+    if any(b.start < a.end or (a.start == b.start and a.before and b.before) for a, b in itertools.pairwise(in_order)):
+        return True
+    written: dict[int, str] = {}
+    for edits in edits_of_each:
+        own = {at: "".join(e.after.decode("latin-1") for e in those) for at, those in _insertions(edits).items()}
+        if any(written.setdefault(at, text) != text for at, text in own.items()):
+            return True
+    return False
+
+
+def _insertions(edits: Sequence[Edit]) -> Mapping[int, list[Edit]]:
+    found: dict[int, list[Edit]] = defaultdict(list)
+    for edit in edits:
+        if not edit.before:
+            found[edit.start].append(edit)
+    return found
 
 
 def _left(moving: Moving) -> dict[Key, Piece]:

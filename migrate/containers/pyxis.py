@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from migrate.containers.command import Moving, is_plain
 from migrate.containers.enroot import address_of, registry_of
-from migrate.model import Edit, Option
+from migrate.model import Edit, Option, Word
 
 Form = Callable[[Moving, Option], None]
 
@@ -37,12 +37,29 @@ def move_step(m: Moving) -> None:
         m.obstacles.append("what it starts in the container starts a container itself")
     if not payload:
         m.obstacles.append("it starts no command that could be given to Apptainer")
-    if m.obstacles:
+    own = _first_word(m, payload[0].program_word) if payload else None
+    if payload and own is None:
+        m.obstacles.append("what it starts stands in a variable, behind options: write the command of Apptainer there")
+    if m.obstacles or own is None:
         return
-    first = payload[0].program_word
-    own = first.origin or first
     m.tidy_lines()
     m.put(Edit(own.span.start, b"", f"{start(m, image)} ".encode()))
+
+
+def _first_word(m: Moving, first: Word) -> Word | None:
+    """Where what the step starts begins, in the command itself: `$RUN` where that holds it; None where that is not so.
+
+    What the variable holds is not changed: another command may run it too, and it may hold something else.
+    """
+    own, whole = first.origin or first, m.reading.command.span
+    started = m.reading.program_word.span
+    if not m.direct or whole.start <= own.span.start < whole.end:
+        return own
+    options = [o.span for o in m.reading.options]
+    if any(not whole.start <= span.start < whole.end for span in options):
+        return None
+    behind = max([started.end, *(span.end for span in options)])
+    return next((w for w in m.reading.command.words if w.span.start >= behind), None)
 
 
 def take_options(m: Moving, options: Iterable[Option]) -> None:
@@ -79,7 +96,10 @@ def image_of(m: Moving, asked: Mapping[str, Option]) -> str:
     reference = m.value(option.value)
     if "--container-workdir" not in asked:
         _start_in_workdir(m, reference)
-    if answer := m.images.answer(reference) or registry_of(m, reference):
+    answer = m.images.answer(reference) or registry_of(m, reference)
+    if any(m.value(o.value) != reference for o in _same_option(m, option) if o.value is not None):
+        return _whichever(m, option, answer or address_of(reference))
+    if answer:
         return answer
     if _UNRESOLVED.search(reference):
         m.decision = f"image:{reference}"
@@ -97,6 +117,25 @@ def image_of(m: Moving, asked: Mapping[str, Option]) -> str:
         m.obstacles.append(f"{reference} is no image reference")
     else:
         return address_of(reference)
+    return ""
+
+
+def _same_option(m: Moving, option: Option) -> list[Option]:
+    """The option as each reading of the command has it: one for each set of values of its variables."""
+    place = m.reading.program_word.span
+    readings = [other for other in m.others if other.program_word.span == place]
+    return [o for r in readings for o in r.options if (o.name, o.span) == (option.name, option.span)]
+
+
+def _whichever(m: Moving, option: Option, address: str) -> str:
+    """The image by its variable, which holds one of several: each must be what follows docker:// of its address."""
+    assert option.value is not None
+    if address == f"docker://{m.value(option.value)}":
+        return f"docker://{m.written(option)}"
+    m.obstacles.append(
+        f"{m.written(option)} may be one of several images, of which {address} has another name for Apptainer: "
+        "let the variable hold names for Apptainer"
+    )
     return ""
 
 
