@@ -514,16 +514,18 @@ class Tables:
     dialect_commands: Mapping[str, Mapping[str, CommandTable]]  # `commands` with those of one scheduler
     settings: tuple[Setting, ...]
     parameter_files: Mapping[str, tuple[ParameterFile, ...]]  # by name; of one name the longest path first
-    runtime_modules: str  # modules of the container runtime, a regular expression
-    startup_files: str  # a person's own shell files, a regular expression
-    module_init: str  # files that define the `module` command, a regular expression
+    runtime_modules: re.Pattern[str]  # modules of the container runtime
+    startup_files: re.Pattern[str]  # a person's own shell files
+    module_init: re.Pattern[str]  # files that define the `module` command
     speakers: frozenset[str]  # programs whose words name other programs and start none
     path_prefixes: tuple[str, ...]
     idioms: tuple[Idiom, ...]
 
     @cached_property
-    def setting_prefixes(self) -> tuple[str, ...]:
-        return tuple(s.prefix for s in self.settings if s.prefix)
+    def _families(self) -> tuple[re.Pattern[str], Mapping[str, Setting]]:
+        """What finds the prefix of a setting's name, the first in the table that fits; and the settings by prefix."""
+        by_prefix = {s.prefix: s for s in self.settings if s.prefix}
+        return re.compile("|".join(map(re.escape, by_prefix))), by_prefix
 
     @cached_property
     def set_by_schedulers(self) -> frozenset[str]:
@@ -541,11 +543,9 @@ class Tables:
 
     def setting(self, name: str) -> Setting | None:
         """The setting of this name, or else the family that its name begins like."""
-        if not name.startswith(self.setting_prefixes):
-            return None
-        return self._named_settings.get(name) or next(
-            s for s in self.settings if s.prefix and name.startswith(s.prefix)
-        )
+        pattern, by_prefix = self._families
+        family = pattern.match(name)
+        return None if family is None else self._named_settings.get(name) or by_prefix[family[0]]
 
 
 @dataclass(frozen=True)

@@ -113,12 +113,11 @@ def decoded(text: str) -> str:
 
 
 def inside(offset: int, ranges: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= offset < end for start, end in ranges)
+    for start, end in ranges:  # noqa: SIM110 - `any` over a generator takes twice as long
+        if start <= offset < end:
+            return True
+    return False
 
 
 def overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
-
-
-def covers(outer: Span, inner: Span) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end

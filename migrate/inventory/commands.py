@@ -281,7 +281,7 @@ def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:
 
 def _module_name(c: Collector, text: str) -> str:
     """The module's name without its version; `container-runtime` for what every target has."""
-    if re.fullmatch(c.tables.runtime_modules, text):
+    if c.tables.runtime_modules.fullmatch(text):
         return "container-runtime"
     return decoded(text.split("/", maxsplit=1)[0])
 
@@ -291,7 +291,7 @@ def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
     if not inner.operands:
         return
     word, command = inner.operands[0], inner.command
-    if re.search(c.tables.startup_files, word.text):
+    if c.tables.startup_files.search(word.text):
         name = decoded(word.text.rsplit("/", 1)[-1])
         reason = "a person's own start-up file, which stays"
         c.add(
@@ -305,7 +305,7 @@ def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
                 reason=reason,
             )
         )
-    if not re.search(c.tables.module_init, word.text):
+    if not c.tables.module_init.search(word.text):
         return
     statement = command.statement
     c.add(

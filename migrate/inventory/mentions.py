@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from migrate.inventory.collector import Collector, covers, decoded, inside
+from migrate.inventory.collector import Collector, decoded, inside
 from migrate.inventory.options import take_setting
 from migrate.model import Gap, Item
 from migrate.reader import Layout
@@ -52,10 +52,9 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
             take_setting(c, name, None, c.text.span(match.start(1), match.end(1)), "", "assignment")
     for match in _paths(c.tables.path_prefixes).finditer(data):
         span = c.text.span(match.start(), match.end())
-        directive = any(covers(h, span) for h in c.headers)
-        commented = inside(match.start(), layout.comments) and not directive
+        directive = inside(span.start, c.headers)
         translated = directive and "slurm" not in c.dialects
-        if commented or c.is_inner(match.start()):
+        if (not directive and inside(match.start(), layout.comments)) or c.is_inner(match.start()):
             continue
         c.add(
             Item(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from migrate.commands import part_of, read_option, split_value
@@ -31,31 +31,29 @@ def take_directive(c: Collector, directive: Directive) -> None:
         c.gaps.append(Gap(directive.span, reason))
         return
     place = "header" if directive.live else "dead"
+    program = "sbatch" if directive.dialect == "slurm" else "qsub"
     parts = [part for option in directive.options for part in resources(option)]
     erase = Span(directive.span.start, directive.span.start) if directive.text_only else directive.erase
     holder = Holder(directive.span, len(parts) + len(directive.strays), erase)
-    line = _Line(directive, place, holder)
-    previous = directive.span.start + len(c.tables.schedulers[directive.dialect].prefix)
+    line = _Line(directive, place, program, holder)
+    previous = directive.span.start + len(PREFIXES[directive.dialect])
     for option in parts:
-        take_option(c, option, "directive", program=line.program, place=place, line=line, previous=previous)
+        take_option(c, option, "directive", program=program, place=place, line=line, previous=previous)
         previous = option.span.end
     for word in directive.strays:
         _take_stray(c, word, line)
     if directive.fault and directive.live:
-        c.gaps.append(Gap(directive.span, f"{directive.fault}: {line.program} refuses the script"))
+        c.gaps.append(Gap(directive.span, f"{directive.fault}: {program} refuses the script"))
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Line:
     """What the options of one directive line share."""
 
     directive: Directive
     place: str
+    program: str
     holder: Holder
-
-    @property
-    def program(self) -> str:
-        return "sbatch" if self.directive.dialect == "slurm" else "qsub"
 
 
 def inert_line(source: Source, item: Item) -> str:
@@ -68,26 +66,23 @@ def inert_line(source: Source, item: Item) -> str:
     return f"#{PREFIXES[item.dialect]}{text if glued and not option.startswith('-') else f' {text}'}"
 
 
-def resources(option: Option) -> Iterator[Option]:
+def resources(option: Option) -> Sequence[Option]:
     """`-l h_rt=1:0:0,mem=4G`: each resource as an option of its own, `-l h_rt`; any other option as it is."""
-    holds = option.row.holds if option.row else ""
-    if holds not in _PARTS or option.value is None:
-        yield option
-        return
+    if option.row is None or option.row.holds not in _PARTS or option.value is None:
+        return (option,)
+    return tuple(_resources(option, option.value, _PARTS[option.row.holds]))
+
+
+def _resources(option: Option, listed: Word, pattern: re.Pattern[str]) -> Iterator[Option]:
     start = option.span.start
-    for match in _PARTS[holds].finditer(option.value.text):
-        part = part_of(option.value, match.start(), match.end())
+    for match in pattern.finditer(listed.text):
+        part = part_of(listed, match.start(), match.end())
         name, equals, _ = part.text.partition("=")
         value = part_of(part, len(name) + 1) if equals else None
-        yield replace(option, name=f"{option.name} {name}", span=Span(start, _end(part, option, match)), value=value)
+        is_last = not listed.text[match.end() :].strip(",")  # and takes the quote behind it along
+        end = option.span.end if is_last else part.span.end
+        yield replace(option, name=f"{option.name} {name}", span=Span(start, end), value=value)
         start = part.span.end
-
-
-def _end(part: Word, option: Option, match: re.Match[str]) -> int:
-    """Where a resource ends in the file: the last one takes the quote behind it along."""
-    assert option.value is not None
-    last = not option.value.text[match.end() :].strip(",")
-    return option.span.end if last else part.span.end
 
 
 def _take_stray(c: Collector, word: Word, line: _Line) -> None:
@@ -138,8 +133,12 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     verbatim = dialect != "slurm" and option.row is not None and option.row.form in _VERBATIM
     if place == "command" and not verbatim and (known := c.resolved(option.value)) is not option.value:
         option = replace(option, value=known)
-    row, value = option.row, option.value
-    words = [w for w in (value, option.second) if w is not None]
+    row, value, second = option.row, option.value, option.second
+    text, constant, editable = None, True, row is not None
+    if value is not None:
+        text, constant, editable = value.text, value.constant, editable and value.editable
+    if second is not None:
+        text, constant, editable = f"{text} {second.text}", constant and second.constant, editable and second.editable
     # of another tool's options none can stay as it is: rules say what becomes of them
     fate: Fate = "review" if row is None or family else row.fate
     if kind == "container-option" and fate == "removed":
@@ -147,7 +146,9 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     reason = f"{option.fault}: it stays as it is" if row is None else row.reason
     if family:
         reason = f"an option of `{program} {verb}`, which is decided as a whole".replace(" `,", "`,")
-    dead = f"{program} reads no directive below the first command: it never counted"
+    refused = kind == "directive" and fate == "review"
+    if place == "dead":
+        fate, reason = "kept", f"{program} reads no directive below the first command: it never counted"
     if row is not None and row.holds and family and value is not None:
         take_setting_word(c, value, value.part(0), program, "value")  # beside the option, which is translated
     elif row is not None and (row.holds or row.sets) and look_into(c, option, program, place, contained=contained):
@@ -157,23 +158,22 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             kind,
             option.name,
             option.span,
-            value=None if value is None else decoded(" ".join([w.text for w in words])),
+            value=None if text is None else decoded(text),
             value_span=None if value is None else value.part(0),
             place=place,
             program=program,
-            verb="refused" if kind == "directive" and fate == "review" else verb,
-            constant=all(w.constant for w in words),
+            verb="refused" if refused else verb,
+            constant=constant,
             # what is replaced whole may be, whatever was undone in it: a line for another scheduler, an option of pyxis
-            editable=(line is not None and (program == "qsub" or option.name.startswith(_PYXIS)))
-            or (row is not None and all(w.editable for w in words)),
+            editable=editable or (line is not None and (program == "qsub" or option.name.startswith(_PYXIS))),
             holder=line.holder if line else None,
             group=group,
             family=family,
             dialect=(line.directive.dialect if line else dialect) if kind == "directive" else "",
             late=line is not None and line.directive.late,
             remove=None if previous is None else Span(previous, option.span.end),
-            fate="kept" if place == "dead" else fate,
-            reason=dead if place == "dead" else reason,
+            fate=fate,
+            reason=reason,
         )
     )
 

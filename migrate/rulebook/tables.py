@@ -30,11 +30,11 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
     schedulers = {s.name: s for s in map(_scheduler, yaml_files(folder / "schedulers"))}
     commands: dict[str, CommandTable] = {}
     own: dict[str, dict[str, CommandTable]] = {}
-    patterns: dict[str, str] = {}
+    patterns: dict[str, re.Pattern[str]] = {}
     speakers: set[str] = set()
     for path in yaml_files(folder / "commands"):
         data = load(path, "commands")
-        patterns |= {name: data[name] for name in _PATTERNS if name in data}
+        patterns |= {name: re.compile(data[name]) for name in _PATTERNS if name in data}
         speakers.update(data.get("speakers", ()))
         for entry in data["commands"]:
             table = _command(entry, schedulers)
