@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -38,7 +38,7 @@ Kind = Literal[
 ]
 Arity = Literal["none", "required", "optional", "two"]
 
-_new = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
+new_tuple = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
 _PYXIS = frozenset({"--container-image", "--container-name"})
 _NEWLINE = re.compile(rb"\n")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
@@ -121,8 +121,8 @@ class Text:
     def span(self, start: int, end: int) -> Span:
         at = self.offsets
         if isinstance(at, int):
-            return _new(Span, (at + start, at + end))
-        return _new(Span, (at[start], at[end]))
+            return new_tuple(Span, (at + start, at + end))
+        return new_tuple(Span, (at[start], at[end]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Word:
     constant: bool = True
     quoted: bool = False
     editable: bool = True
-    offsets: tuple[int, ...] | None = None
+    offsets: Sequence[int] | None = None
     origin: Word | None = None  # the word of the command that brought it in, where a variable's one word stands for it
 
     def part(self, start: int, stop: int | None = None) -> Span:
@@ -145,7 +145,7 @@ class Word:
         stop = len(self.text) if stop is None else stop
         if self.offsets is None:
             at = self.span.start
-            return _new(Span, (at + start, at + stop))
+            return new_tuple(Span, (at + start, at + stop))
         if stop > start:
             return Span(self.offsets[start], self.offsets[stop - 1] + 1)
         # nothing: a place between characters, or between the quotes of an empty word
@@ -167,7 +167,6 @@ class Assignment:
     """`NAME=value`, wherever it stands."""
 
     name: str
-    name_span: Span
     span: Span
     value: Word | None  # None for an array or for a value that could not be read
     array: tuple[Word, ...] | None = None

@@ -24,10 +24,13 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CHANGING = re.compile(r"[$`*?~]")
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*|\$\{?PYTHON\w*\}?", re.IGNORECASE)
 _BLANKS = re.compile(r"[^ \t\n]+")
+_BLANK = re.compile(r"[ \t\n]")
 
 
 def split_value(word: Word) -> tuple[Word, ...]:
     """The words into which bash splits an unquoted expansion of this value (quotes in it are plain characters)."""
+    if word.offsets is None and not word.quoted and not _BLANK.search(word.text):
+        return (word,) if word.text else ()
     return tuple([part_of(word, *m.span(), quoted=False) for m in _BLANKS.finditer(word.text)])
 
 

@@ -46,13 +46,17 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
     ranges: list[Range] = []
     assignments: list[Node] = []
     word = layout.plain_name(node)
-    if word is None or not _is_unknown(c, node, word):
+    unknown = word is not None and _is_unknown(c, node, word)
+    if not unknown:
         ranges, assignments = layout.pieces(node)
         if not ranges:
             return
-        word = layout.first_word(ranges)
+        if word is None:
+            word = layout.first_word(ranges)
+            unknown = _is_unknown(c, node, word)
+    assert word is not None
     program = word.text.rsplit("/", 1)[-1]
-    if _is_unknown(c, node, word):
+    if unknown:
         c.commands.append(_unread(layout, node, program, word, None))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
         return

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
+from typing import Literal
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 from tree_sitter_bash import language
 
 from migrate.model import Assignment, Gap, Holder, ShellCommand, Span, Statement, Text, Word
-from migrate.reader.words import Range, agreed, read_plain_word, read_words, undo_heredoc
+from migrate.reader.words import Range, agreed, read_plain_word, read_word, read_words, undo_heredoc
 
 _QUERY = """
 [(command) (declaration_command) (unset_command)] @command
@@ -40,6 +41,8 @@ _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_co
 
 
 _OPERATOR = re.compile(rb"\+?=")
+_NAMED = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
+_BLANKS = frozenset({b"", b" ", b"\t", b"\n", b"\r", b";"})
 _START, _END = attrgetter("start_byte"), attrgetter("end_byte")
 NOWHERE = Statement(Span(0, 0), b"", None, 0)  # of a command that nobody takes out
 
@@ -74,14 +77,17 @@ class Layout:
         self.raw_strings = self._ranges("raw")
         self.twins = self._find_twins()
         self.damaged = self._find_damaged()
+        self._asked: tuple[Range, list[Range]] = (-1, -1), []
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
 
     def _nodes(self, name: str) -> list[Node]:
         """What was captured by this name, by start, and outer before inner where that is the same."""
-        return sorted(sorted(self._captures.get(name, ()), key=_END, reverse=True), key=_START)
+        found = self._captures.get(name, [])
+        return found if len(found) < 2 else sorted(sorted(found, key=_END, reverse=True), key=_START)  # noqa: PLR2004
 
     def _ranges(self, name: str) -> list[Range]:
-        return [node.byte_range for node in self._nodes(name)]
+        """The same as ranges, of what begins with a sign of its own, so that no two begin at one place."""
+        return sorted([node.byte_range for node in self._captures.get(name, ())])
 
     @cached_property
     def _all_holes(self) -> list[Range]:
@@ -94,6 +100,11 @@ class Layout:
 
     def holes_in(self, start: int, end: int) -> list[Range]:
         """The outermost expansions within start..end, also where that lies inside a larger one."""
+        if (start, end) != self._asked[0]:  # of a command they are asked for twice
+            self._asked = (start, end), self._holes_in(start, end)
+        return self._asked[1]
+
+    def _holes_in(self, start: int, end: int) -> list[Range]:
         holes = self.holes
         low = bisect_left(holes, (start, 0))
         found = []
@@ -227,7 +238,10 @@ class Layout:
 
     def value_end(self, node: Node) -> int:
         """Where an assignment's value really ends: tree-sitter cuts `A=$B/$C/d` after the second `$`."""
-        end, sibling = node.end_byte, node.next_sibling
+        end = node.end_byte
+        if self.data[end : end + 1] in _BLANKS:
+            return end
+        sibling = node.next_sibling
         while sibling is not None and sibling.start_byte == end and sibling.is_named:
             end, sibling = sibling.end_byte, sibling.next_sibling
         return end
@@ -257,7 +271,7 @@ class Layout:
         """The first word of a command: enough to know whether the rest matters."""
         start, end = ranges[0]
         plain = read_plain_word(self.data, self.text, start, end)
-        return plain or read_words(self.data, self.text, ranges[:1], self.holes_in(start, end))[0]
+        return plain or read_word(self.data, self.text, start, end, self.holes_in(start, end))
 
     def unread_command(self, node: Node, word: Word) -> ShellCommand:
         """The command with nothing but its first word."""
@@ -308,29 +322,36 @@ class Layout:
         return tuple(self._assignment(c) for c in node.children if c.type == "variable_assignment")
 
     def _assignment(self, node: Node) -> Assignment:
-        name, value, parent = node.child_by_field_name("name"), node.child_by_field_name("value"), node.parent
-        end = self.value_end(node)
-        operator = _OPERATOR.match(self.data, name.end_byte, end) if name else None
-        begin = operator.end() if operator else end
+        data, parent, end = self.data, node.parent, self.value_end(node)
+        start = node.start_byte
+        if named := _NAMED.match(data, start, end):
+            name, append, begin = named[1], bool(named[2]), named.end()
+        else:  # an element of an array
+            name, append, begin = self._element(node, end)
         array, word = None, None
+        value = node.child_by_field_name("value") if data[begin : begin + 1] == b"(" else None
         if value is not None and value.type == "array":
             ranges = _join([(c.start_byte, c.end_byte) for c in value.named_children if c.type != "comment"])
             holes = self.holes_in(value.start_byte + 1, value.end_byte - 1)
-            array = read_words(self.data, self.text, ranges, holes)
+            array = read_words(data, self.text, ranges, holes)
         else:
-            word = read_words(self.data, self.text, [(begin, end)], self.holes_in(begin, end))[0]
-        declared = parent is not None and parent.type == "declaration_command"
-        alone = parent is None or parent.type != "command" or end > node.end_byte
-        start = name.start_byte if name else node.start_byte
-        return Assignment(
-            name=self.data[start : name.end_byte if name else start].decode("latin-1"),
-            name_span=self.text.span(start, name.end_byte if name else start),
-            span=self.text.span(node.start_byte, end),
-            value=word,
-            array=array,
-            form="export" if declared else "assignment" if alone else "prefix",
-            append=operator is not None and operator[0] == b"+=",
-        )
+            word = read_plain_word(data, self.text, begin, end)
+            word = word or read_word(data, self.text, begin, end, self.holes_in(begin, end))
+        form: Literal["assignment", "export", "prefix"] = "assignment"
+        if parent is not None and parent.type == "declaration_command":
+            form = "export"
+        elif parent is not None and parent.type == "command" and end <= node.end_byte:
+            form = "prefix"
+        return Assignment(name.decode("latin-1"), self.text.span(start, end), word, array, form, append)
+
+    def _element(self, node: Node, end: int) -> tuple[bytes, bool, int]:
+        """Of `A[0]=x` the name with its index, whether the value is added to it, and where that begins."""
+        name = node.child_by_field_name("name")
+        if name is None:
+            return b"", False, end
+        operator = _OPERATOR.match(self.data, name.end_byte, end)
+        append = operator is not None and operator[0] == b"+="
+        return self.data[name.start_byte : name.end_byte], append, operator.end() if operator else end
 
     # ------------------------------------------------------------------------------------------ statements
 

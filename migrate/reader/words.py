@@ -9,14 +9,16 @@ from functools import cache, lru_cache
 from itertools import chain
 
 from migrate.cache import Answers
-from migrate.model import Span, Text, Word
+from migrate.model import Span, Text, Word, new_tuple
 
 Range = tuple[int, int]
 
 # Blanks split these, whatever else bash does (proved against bashlex by a property test).
 _PLAIN = re.compile(rb"[A-Za-z0-9_./:,+@%^ \t=-]*")
-_NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-z0-9_]*\})")
 _WORD = re.compile(rb"[^ \t]+")
+_HOLE = rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})"
+_NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-z0-9_]*\})")
+_QUOTED_WORD = re.compile(rb"\"[^\\\"$`]*(?:" + _HOLE + rb"[^\\\"$`]*)*\"")
 _PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*")
 _BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
 # What may be taken in one piece, by the quote that is open; an expansion's first byte never is.
@@ -28,12 +30,12 @@ _RUNS = {
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9_./:,+@%^-]+")
 _TIME = re.compile(r"time[ \t]")
 _CONTINUED = re.compile(rb"(.?)\\\r?\n(.?)", re.DOTALL)
-_SIMPLE_HOLE = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})\Z")
+_SIMPLE_HOLE = re.compile(_HOLE + rb"\Z")
 
 
 def read_words(data: bytes, text: Text, ranges: Sequence[Range], holes: Sequence[Range]) -> tuple[Word, ...]:
     """The words at these byte ranges of `data`; `holes` are the expansions in it, outermost and in order."""
-    return tuple([_read_word(data, text, start, end, holes) for start, end in ranges])
+    return tuple([read_word(data, text, start, end, holes) for start, end in ranges])
 
 
 def read_plain_word(data: bytes, text: Text, start: int, end: int) -> Word | None:
@@ -42,15 +44,29 @@ def read_plain_word(data: bytes, text: Text, start: int, end: int) -> Word | Non
         return None
     value, at = data[start:end].decode("latin-1"), text.offsets
     if isinstance(at, int):
-        return Word(Span(at + start, at + end), value)
+        return Word(new_tuple(Span, (at + start, at + end)), value)
     return Word(text.span(start, end), value, editable=text.contiguous(start, end))
 
 
-def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Range]) -> Word:
+def read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Range]) -> Word:
+    """The word at this range; `holes` as above."""
     plain_word = read_plain_word(data, text, start, end)
     if plain_word is not None:
         return plain_word
-    kept: list[Range] = []  # the runs of bytes that are left when quotes and escapes are gone
+    if _QUOTED_WORD.fullmatch(data, start, end):
+        kept, constant, quoted = [(start + 1, end - 1)], b"$" not in data[start:end], True
+    else:
+        kept, constant, quoted = _taken_apart(data, start, end, holes)
+    value = b"".join([data[a:b] for a, b in kept]).decode("latin-1")
+    constant = constant and (quoted or not _BRACES.search(value))
+    whole = text.contiguous(start, end)
+    offsets = None if whole and len(value) == end - start else _places(text, kept)
+    return Word(text.span(start, end), value, constant, quoted, whole, offsets)
+
+
+def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> tuple[list[Range], bool, bool]:
+    """The runs of bytes that are left of a word when quotes and escapes are gone; whether it is constant, and quoted."""
+    kept: list[Range] = []
     constant, quoted, mode = True, False, b""
     inside = {begin: stop for begin, stop in holes if start <= begin < end}
     i = start
@@ -76,17 +92,15 @@ def _read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ra
             constant = False
         kept.append((begin, stop))
         i = stop
-    value = b"".join(data[a:b] for a, b in kept).decode("latin-1")
-    constant = constant and (quoted or not _BRACES.search(value))
-    plain = len(value) == end - start and text.contiguous(start, end)
-    offsets = None if plain else _places(text, kept)
-    return Word(text.span(start, end), value, constant, quoted, text.contiguous(start, end), offsets)
+    return kept, constant, quoted
 
 
-def _places(text: Text, kept: Sequence[Range]) -> tuple[int, ...]:
+def _places(text: Text, kept: Sequence[Range]) -> Sequence[int]:
     """Where each byte of these ranges stands in the file."""
     at = text.offsets
     if isinstance(at, int):
+        if len(kept) == 1:
+            return range(at + kept[0][0], at + kept[0][1])
         return tuple(chain.from_iterable([range(at + start, at + end) for start, end in kept]))
     return tuple(chain.from_iterable([at[start:end] for start, end in kept]))
 
