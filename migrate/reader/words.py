@@ -65,7 +65,7 @@ def read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ran
 
 
 def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> tuple[list[Range], bool, bool]:
-    """The runs of bytes that are left of a word when quotes and escapes are gone; whether it is constant, and quoted."""
+    """The runs of bytes that quotes and escapes leave of a word; whether it is constant, and whether quoted."""
     kept: list[Range] = []
     constant, quoted, mode = True, False, b""
     inside = {begin: stop for begin, stop in holes if start <= begin < end}

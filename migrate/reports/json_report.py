@@ -67,37 +67,30 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _script(result: Result, report: Report) -> str:
+    """A script as JSON, put together by hand, as are its items and findings: there are more of them than of all else."""
     entries = entries_by_item(result)
-    given = result.submission
-    head = {
-        "path": result.source.path,
-        "site": result.site.id,
-        "site_evidence": masked(result.evidence),
-        "dialect": result.job.dialect,
-        "readiness": result.readiness,
-    }
-    submission = {} if given is None else {"submission": {"old": masked(given.old), "new": masked(given.new)}}
-    tail = {
-        "gaps": [_gap(result, gap) for gap in result.gaps],
-        **_given(written=report.written.get(result.source.path), fault=masked(result.fault)),
-    }
+    path, dialect, given = result.source.path, result.job.dialect, result.submission
     items = ", ".join(map(_item, result.entries))
     findings = ", ".join([_finding(result, outcome, entries) for outcome in result.outcomes])
-    middle = f'"items": [{items}], {_members(submission)}"findings": [{findings}]'
-    return f"{{{_members(head)}{middle}, {_ENCODER.encode(tail)[1:]}"
-
-
-def _members(data: Mapping[str, Any]) -> str:
-    """The keys and values of an object that goes on."""
-    return f"{_ENCODER.encode(data)[1:-1]}, " if data else ""
-
-
-def _given(**optional: str | None) -> dict[str, str]:
-    return {key: value for key, value in optional.items() if value}
+    gaps = ", ".join([_gap(result, gap) for gap in result.gaps])
+    written = report.written.get(path)
+    members = (
+        f'"path": {_quoted(path)}',
+        f'"site": {_quoted(result.site.id)}',
+        f'"site_evidence": {_told(result.evidence)}',
+        f'"dialect": {_quoted(dialect) if dialect else "null"}',
+        f'"readiness": "{result.readiness}"',
+        f'"items": [{items}]',
+        f'"submission": {{"old": {_told(given.old)}, "new": {_told(given.new)}}}' if given else "",
+        f'"findings": [{findings}]',
+        f'"gaps": [{gaps}]',
+        f'"written": {_quoted(written)}' if written else "",
+        f'"fault": {_told(result.fault)}' if result.fault else "",
+    )
+    return f"{{{', '.join(filter(None, members))}}}"
 
 
 def _item(entry: Entry) -> str:
-    """An item as JSON, put together by hand as findings are: there are more of them than of all else."""
     text, reason = _told(entry.text), _told(entry.reason, entry.text)
     rule = _quoted(entry.rule) if entry.rule else "null"
     after = "null" if entry.after is None else _told(entry.after)
@@ -129,9 +122,10 @@ def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> 
     )
 
 
-def _gap(result: Result, gap: Gap) -> dict[str, Any]:
+def _gap(result: Result, gap: Gap) -> str:
     line, column = result.source.position(gap.span.start)
-    return {"line": line, "column": column, "end_line": gap_lines(result, gap)[1], "reason": masked(gap.reason)}
+    end = gap_lines(result, gap)[1]
+    return f'{{"line": {line}, "column": {column}, "end_line": {end}, "reason": {_told(gap.reason)}}}'
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

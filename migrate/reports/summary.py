@@ -164,6 +164,7 @@ _NAMED = re.compile(
     r"(?:\\?\$?\"(?P<double>[^\"]*)|\\?\$?'(?P<single>[^']*)|(?P<plain>(?:[^\s\"'`;&|<>(),@]|,(?!\w{1,64}=))+))",
     re.IGNORECASE,
 )
+_SHORTEST_TOKEN = len("hf_") + 8
 _LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key
 REMEMBERED = 1 << 14  # texts of which many scripts hold the same
 _LONG_SECRET = 8  # a shorter one is not looked for elsewhere: it may be any word
@@ -187,12 +188,17 @@ def _secrets(about: str) -> tuple[str, ...]:
 @lru_cache(maxsize=REMEMBERED)
 def _masked(text: str) -> str:
     named = _NAMED.sub(_cut_named, text) if _may_name(text) else text
-    return _TOKEN.sub(lambda m: _cut(m[0]), named)
+    return named if len(named) < _SHORTEST_TOKEN else _TOKEN.sub(lambda m: _cut(m[0]), named)
 
 
 def _may_name(text: str) -> bool:
-    """Whether the text holds what every alternative of `_NAMED` begins with; cheap, where most texts do not."""
-    return "=" in text or "://" in text or "--password" in text.lower()
+    """Whether the text holds what an alternative of `_NAMED` begins with; cheap, where most texts do not."""
+    if "://" in text and "@" in text:
+        return True
+    if "=" not in text and "--" not in text:
+        return False
+    lower = text.casefold()
+    return "token" in lower or "passw" in lower or "secret" in lower or "key" in lower
 
 
 def _secret(match: re.Match[str]) -> str:
