@@ -25,7 +25,10 @@ class Witnesses:
         """The site whose evidence a script shows most of, and that in words; generic where none is ahead."""
         found: dict[str, dict[int, Item]] = {}
         for item in _items(job, self._kinds):
-            for site, number in self._speaks_for(item):
+            named = (item.kind, item.name)
+            if (told := self._named.get(named)) is None:
+                told = self._named[named] = [(s, n, e.value) for s, n, e in self._evidence if _is_named(item, e)]
+            for site, number in self._speaks_for(item, told) if told else ():
                 found.setdefault(site, {}).setdefault(number, item)
         if not found:
             return GENERIC, "nothing in the script names a site"
@@ -35,17 +38,12 @@ class Witnesses:
             return GENERIC, f"undecided between {' and '.join(ranked[:2])}: {shown}"
         return self._sites[ranked[0]], shown
 
-    def _speaks_for(self, item: Item) -> list[tuple[str, int]]:
-        """The sites for which an item is evidence, each with the number of that evidence."""
-        named = (item.kind, item.name)
-        if named not in self._named:
-            self._named[named] = [(s, n, e.value) for s, n, e in self._evidence if _is_named(item, e)]
-        if not self._named[named]:
-            return []
-        key = (*named, item.value)
+    def _speaks_for(self, item: Item, told: list[tuple[str, int, Patterns | None]]) -> list[tuple[str, int]]:
+        """The sites for which an item is evidence by its value too, each with the number of that evidence."""
+        key = (item.kind, item.name, item.value)
         if key not in self._known:
             value = item.value or ""
-            self._known[key] = [(s, n) for s, n, wanted in self._named[named] if wanted is None or _fits(value, wanted)]
+            self._known[key] = [(s, n) for s, n, wanted in told if wanted is None or _fits(value, wanted)]
         return self._known[key]
 
 

@@ -47,11 +47,13 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
     gone = [n for n, o in enumerate(outcomes) if o.applied and o.finding.fate == "removed" and o.finding.item]
     for count, item in enumerate(items, 1):
         numbers = about.get(id(item), ())
-        booked = numbers if id(item) not in together else ()
-        own = tuple([e for n in booked if outcomes[n].applied for e in edits.get(n, ())]) if booked else ()
-        if not numbers and gone and item.kind == "scheduler-variable":
+        own: tuple[Edit, ...] = ()
+        if numbers and id(item) not in together:
+            own = tuple([e for n in numbers if outcomes[n].applied for e in edits.get(n, ())])
+        elif not numbers and gone and item.kind == "scheduler-variable":
             numbers = _goes_with(item, outcomes, gone)
-        entries.append(_entry(source, item, [outcomes[n] for n in numbers], own, f"i{count}"))
+        spoken = [outcomes[n] for n in numbers] if numbers else ()
+        entries.append(_entry(source, item, spoken, own, f"i{count}"))
     return entries + _added(source, outcomes, owned)
 
 
@@ -68,7 +70,7 @@ def _goes_with(item: Item, outcomes: Sequence[Outcome], gone: Sequence[int]) -> 
     return []
 
 
-def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:
+def _entry(source: Source, item: Item, outcomes: Sequence[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:
     fate, safety, rule, reason = _verdict(item, outcomes)
     start, end = item.span
     line, column = source.position(start)
@@ -79,7 +81,6 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
         if fate == "rewritten" and not inside and not becomes:
             reason += f"; changed where its value stands{_line_of(source, edits)}"
         after = " ".join(becomes) or (_after(source, item.span, inside) if inside and fate == "rewritten" else None)
-    lines = source.data.count(b"\n", start, max(start, end - 1))
     return Entry(
         id=name,
         item=item,
@@ -87,7 +88,7 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
         text=source.text(item.span),
         line=line,
         column=column,
-        end_line=line + lines,
+        end_line=source.last_line(item.span),
         fate=fate,
         safety=safety,
         rule=rule,
@@ -97,7 +98,7 @@ def _entry(source: Source, item: Item, outcomes: list[Outcome], edits: tuple[Edi
     )
 
 
-def _verdict(item: Item, outcomes: list[Outcome]) -> tuple[Fate, Safety, str, str]:
+def _verdict(item: Item, outcomes: Sequence[Outcome]) -> tuple[Fate, Safety, str, str]:
     """Fate, safety, rule and reason: an applied fix decides, else the gravest finding, else the item's table."""
     if not outcomes:
         return item.fate, "manual" if item.fate == "review" else "safe", "", item.reason

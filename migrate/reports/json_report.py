@@ -67,7 +67,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _script(result: Result, report: Report) -> str:
-    """A script as JSON, put together by hand, as are its items and findings: there are more of them than of all else."""
+    """A script as JSON, put together by hand as its items and findings are: of those a report has the most."""
     entries = entries_by_item(result)
     path, dialect, given = result.source.path, result.job.dialect, result.submission
     items = ", ".join(map(_item, result.entries))

@@ -120,9 +120,8 @@ class Rule:
         """Whether the item is one of the rule's; what is looked up for that depends on site and target only."""
         if item.place == "dead" and not self.dead_too:
             return False
-        for key, test in self.tests:
-            value = getattr(item, key)
-            if not test(context, ("true" if value else "false") if isinstance(value, bool) else value):
+        for key, test in self.tests:  # noqa: SIM110 - as above
+            if not test(context, getattr(item, key)):
                 return False
         return True
 
@@ -362,13 +361,12 @@ def _new_test(path: Path, keys: list[str | int], pattern: Any) -> Test:
         return partial(_any, tuple(_test(path, keys, p) for p in pattern))
     if pattern in {"present", "absent"}:
         return partial(_present, pattern == "present")
-    text = str(pattern).lower() if isinstance(pattern, bool) else pattern
-    if len(text) > 1 and text.startswith("/") and text.endswith("/"):
+    if isinstance(pattern, str) and len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
         try:
-            return partial(_fullmatch, re.compile(text[1:-1]))
+            return partial(_fullmatch, re.compile(pattern[1:-1]))
         except re.error as error:
-            raise SifmigrateError(f"{place(path, keys)}: `{text}` is no regular expression: {error}") from error
-    return partial(_is, text)
+            raise SifmigrateError(f"{place(path, keys)}: `{pattern}` is no regular expression: {error}") from error
+    return partial(_is, pattern)
 
 
 def _table_test(path: Path, keys: list[str | int], pattern: Mapping[str, Any]) -> Test:
@@ -381,7 +379,7 @@ def _table_test(path: Path, keys: list[str | int], pattern: Mapping[str, Any]) -
     return partial(_in, names[0]) if "in" in pattern else partial(_not_in, tuple(names))
 
 
-def _is(wanted: str, _: Context, text: str | None) -> bool:
+def _is(wanted: object, _: Context, text: str | None) -> bool:
     return text == wanted
 
 
