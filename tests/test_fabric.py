@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -147,6 +148,21 @@ def test_no_file_is_changed_while_the_network_is_not_stated() -> None:
     for place in ("export", *FILES):
         for row, source in scripts(place):
             assert not run(source, plan()).changed, f"{shown(row)} in {place}"
+
+
+@pytest.mark.parametrize("place", FILES)
+def test_advice_for_a_file_of_settings_is_no_command_of_a_shell(place: str) -> None:
+    found = [o.finding for _, source in scripts(place) for o in run(source, plan()).outcomes]
+    assert found
+    assert [f.advice for f in found if re.search(r"\b(unset|export) |-mca ", f.advice)] == []
+
+
+def test_a_name_that_is_handed_on_is_told_without_a_value() -> None:
+    names = {row["setting"] for row in ROWS if row["unknown"] != "kept"}
+    lines = "".join(f"export {name}\n" for name in sorted(names))
+    found = [o.finding for o in run(Source("job.sh", f"#!/bin/bash\n{lines}".encode()), plan()).outcomes]
+    assert len(found) > len(names) / 2
+    assert [f.message for f in found if f"{f.item.name}=" in f.message] == []
 
 
 def test_every_setting_that_binds_a_job_to_a_network_has_a_row() -> None:
