@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from migrate.model import OptionRow, Tables
+from migrate.engine import run
+from migrate.model import OptionRow, Source, Tables
 from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.tables import tables
+from migrate.workshop import make_plan
 
 DATA = Path(__file__).parent / "data"
 MOVED = ("docker.yaml", "enroot.yaml")
@@ -170,3 +172,19 @@ def test_options_that_stand_for_one_of_apptainer_name_one_that_it_has(known: Tab
 def test_sub_commands_that_stand_for_one_are_those_of_apptainer(known: Tables) -> None:
     names = [(e["names"][0], n, v["to"]) for e in entries(*MOVED) for n, v in e.get("verbs", {}).items() if "to" in v]
     assert [n for n in names if n[2] not in known.commands["apptainer"].verbs] == []
+
+
+VALUES = ("A=1", "/a:/b", "none", "x")
+
+
+def test_srun_gets_no_option_of_docker(known: Tables) -> None:
+    plan, left = make_plan("slinky-pyxis"), []
+    rows = [r for r in listed("docker_options.yaml") if r["command"] == "run"]
+    lines = {f"{r['tool']} run {r['option']}{f' {v}' * (r['value'] == 'required')}" for r in rows for v in VALUES}
+    for line in sorted(lines):
+        result = run(Source("job.sh", f"#!/bin/bash\n{line} ubuntu:22.04 ls\n".encode()), plan)
+        new = result.output.decode().splitlines()[1]
+        options = re.findall(r" (--[a-z][\w-]*)", new) if "srun " in new else []
+        left += [f"{line}: {o}" for o in options if o not in known.commands["srun"].options]
+    assert len(lines) > len(rows) / 2
+    assert left == []

@@ -96,7 +96,7 @@ def _move_start(m: Moving) -> None:
 def _for_apptainer(m: Moving, option: Option) -> tuple[str, str]:
     """Name and value, as written, of the option that was found for Apptainer; none where it goes."""
     piece = m.pieces.get(m.key_of(option))
-    if piece is None or piece.removes or not any(e.after for e in piece.edits):
+    if piece is None or piece.removes or (piece.edits and not any(e.after for e in piece.edits)):
         return "", ""
     span, text, at = option.span, b"", option.span.start
     for edit in sorted(piece.edits, key=lambda e: e.start):
@@ -172,6 +172,9 @@ _WITHOUT = {
     "--cleanenv": _OWN,
     "--containall": _OWN,
     "--compat": _OWN,
+    "--dns": ": a step asks the name servers of its node; take it out",
+    "--env-file": ": export what the file sets before the line, and name it by --container-env",
+    "--hostname": ": a step has the name of its node; take it out",
     "--home": ": mount the folder (--container-mounts), and export HOME",
     "--overlay": ": enroot has no layers in files; write --container-writable, which keeps nothing",
     "--writable": ": enroot has no sandboxes; name a container (--container-name) with --container-writable",
