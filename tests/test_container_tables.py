@@ -188,3 +188,11 @@ def test_srun_gets_no_option_of_docker(known: Tables) -> None:
         left += [f"{line}: {o}" for o in options if o not in known.commands["srun"].options]
     assert len(lines) > len(rows) / 2
     assert left == []
+
+
+@pytest.mark.parametrize("option", ["--env A=1", "--env-file job.env", "--hostname a"])
+def test_an_option_that_apptainer_spells_alike_is_not_told_as_removed(option: str) -> None:
+    line = f"#!/bin/bash\ndocker run {option} ubuntu:22.04 ls\n"
+    result = run(Source("job.sh", line.encode()), make_plan("slinky"))
+    assert option in result.output.decode()
+    assert [e.fate for e in result.entries if e.text == option] == ["kept"]

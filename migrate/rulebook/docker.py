@@ -56,8 +56,9 @@ def moved_words(c: Context) -> Fix | None:
         item = replace(c.item, holder=piece.holder) if piece.holder else c.item
         others = [i for i in c.job.all_items() if (i.span, i.kind, i.name) in piece.takes]
         return Fix(removes=(item, *others), begins=piece.begins, fate="removed")
-    removed = piece.outcome == "gone" or not any(e.after for e in piece.edits)
-    return Fix(edits=piece.edits, fate="removed" if removed else "rewritten")
+    if piece.outcome == "gone" or (piece.edits and not any(e.after for e in piece.edits)):
+        return Fix(edits=piece.edits, fate="removed")
+    return Fix(edits=piece.edits, fate="rewritten" if piece.edits else "kept")  # Apptainer may spell it alike
 
 
 @once
