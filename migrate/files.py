@@ -28,6 +28,7 @@ REPORTS = ("report.md", "report.json")
 # Shell files may be called by a job script: these are taken whatever they hold, the others by content.
 CALLED = frozenset({".sh", ".bash"})
 SUFFIXES = CALLED | {".sbatch", ".slurm", ".pbs", ".qsub", ".sge", ".job", ".sb", ".sub", ""}
+VARIABLES = ".env"  # files of `--env-file`, taken where they set a variable of a known family
 RECIPES = frozenset({".def", ".recipe", ".singularity", ".apptainer"})  # taken where they define an image
 SHELLS = frozenset({b"sh", b"bash", b"ksh", b"dash", b"zsh", b"csh", b"tcsh"})
 DIRECTIVE = re.compile(rb"^[ \t]*#(?:(?:SBATCH|PBS|BSUB)(?![^\s-])|\$[ \t]*-)", re.MULTILINE)
@@ -203,16 +204,18 @@ def is_script(path: Path, tables: Tables) -> bool:
 
 def _is_script(entry: os.DirEntry[str] | Path, tables: Tables) -> bool:
     from migrate.inventory import reads_otherwise  # noqa: PLC0415 - the readers, which `revert` need not load
+    from migrate.inventory.parameters import sets_known  # noqa: PLC0415
 
     suffix = PurePath(entry.name).suffix.lower()
     # by these names no shell script is looked for
     other = suffix in RECIPES or entry.name.startswith("Singularity.") or entry.name in tables.parameter_files
-    if not (other or suffix in SUFFIXES) or not stat.S_ISREG(entry.stat().st_mode):
+    variables = VARIABLES in {suffix, entry.name}
+    if not (other or variables or suffix in SUFFIXES) or not stat.S_ISREG(entry.stat().st_mode):
         return False
     head, _ = _load(entry, HEAD_SIZE)
     if not head or b"\0" in head:
         return False
-    if reads_otherwise(os.fspath(entry), head, tables):
+    if reads_otherwise(os.fspath(entry), head, tables) or (variables and sets_known(head, tables)):
         return True
     return not other and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
 

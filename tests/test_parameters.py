@@ -40,6 +40,8 @@ FOUND = {
     ".nccl.conf": b"UCX_TLS=rc",
     "ucx.conf": b"[a]\nUCX_TLS=rc\n",
     ".deepspeed_env": b"NCCL_DEBUG=WARN\n",
+    "job.env": b"# for --env-file\nA=b c\n  export UCX_TLS=rc\n",
+    "env/.env": b"NCCL_DEBUG=WARN",
 }
 PASSED_OVER = {
     "foo.conf": b"NCCL_DEBUG=WARN\n",
@@ -51,6 +53,9 @@ PASSED_OVER = {
     "binary/ucx.conf": b"UCX_TLS=rc\n\0",
     "shell/nccl.conf": b"#!/bin/bash\n#SBATCH -N 1\nexport NCCL_DEBUG=WARN\n",
     "env/.deepspeed_env": b"PATH=/usr/bin\n",
+    ".env": b"TOKEN=x\nMY_UCX_TLS=rc\n",
+    "web.env": b"# UCX_TLS=rc\nTOKEN=UCX_TLS=rc\n",
+    "binary/job.env": b"UCX_TLS=rc\n\0",
 }
 
 

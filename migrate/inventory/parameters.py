@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from migrate.inventory.collector import Collector, decoded
 from migrate.inventory.options import take_setting
 from migrate.model import Holder, Item, ParameterFile, Tables, Word
@@ -12,6 +14,14 @@ def sets_anything(file: ParameterFile, data: bytes, tables: Tables) -> bool:
     """Whether a file of this name is what the name says: it sets a variable of a known family."""
     found = entries(data, GRAMMARS[file.grammar])
     return any(isinstance(e, Entry) and tables.setting(_variable(file, e)) is not None for e in found)
+
+
+def sets_known(text: bytes, tables: Tables) -> bool:
+    """Whether a file of shell assignments, one a line, sets a variable of a known family."""
+    return any(tables.setting(name.decode()) is not None for name in _ASSIGNMENT.findall(text))
+
+
+_ASSIGNMENT = re.compile(rb"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=", re.MULTILINE)
 
 
 def take_parameters(c: Collector, file: ParameterFile) -> None:
