@@ -17,6 +17,7 @@ from migrate.containers.pyxis import OPTION, move_step
 from migrate.containers.to_pyxis import is_native, move_native, step_in
 from migrate.containers.verbs import VERBS, leave
 from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
+from migrate.translation.forms import with_new_paths
 
 __all__ = ["Key", "Piece", "move"]
 
@@ -26,12 +27,18 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
 
     A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
     """
+    pieces = _moved(job, source, target)
+    return {key: _placed(piece, target) for key, piece in pieces.items()} if target.answers.get("path") else pieces
+
+
+def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
     apptainer = target.runtime == "apptainer"
     found = [(part, outer, r) for part in job.parts() for outer, r in _readings(part, apptainer=apptainer)]
     pieces: dict[Key, Piece] = move_header(job, source, target) if apptainer else {}
     if not found:
         return pieces
     readings = [reading for _, _, reading in found]
+    fixed = {(i.span, i.kind, i.name) for i in job.all_items() if not i.editable}
     images = Images.of(target, readings)
     moved = []
     for part, outer, reading in found:
@@ -40,6 +47,9 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
         moving = Moving(reading, _verb(reading), source, target, part.constants, direct, images, readings, step=step)
         moving.outer = outer
         _move(moving, job)
+        if stuck := fixed.intersection(moving.pieces):
+            words = ", ".join(source.text(span) for span, *_ in sorted(stuck))
+            moving.obstacles.append(f"{words}: quoted in a way that this program does not take apart")
         moved.append(_checked(moving, part))
     _leave_what_is_shared(moved)
     for moving in moved:
@@ -47,6 +57,12 @@ def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
         for key, piece in told.items():
             pieces[key] = _joined(pieces[key], piece) if key in pieces else piece
     return pieces
+
+
+def _placed(piece: Piece, target: Target) -> Piece:
+    """The same with the folders of the old cluster by their new names: no other rule gets at text that has moved."""
+    edits = (replace(e, after=with_new_paths(e.after.decode("latin-1"), target).encode("latin-1")) for e in piece.edits)
+    return replace(piece, edits=tuple(edits), begins=with_new_paths(piece.begins, target))
 
 
 def _joined(one: Piece, other: Piece) -> Piece:
@@ -107,7 +123,10 @@ def _checked(moving: Moving, part: Job) -> Moving:
     """The same, left as it is where quotes or a `$` would be written into a string, which they end or change."""
     start, whole = part.text.at(0), moving.reading.command.span
     in_string = (
-        part.text.expands or not part.text.exact or moving.source.data[max(start - 1, 0) : start] in {b'"', b"'"}
+        part.text.expands
+        or not part.text.exact
+        or moving.source.data[max(start - 1, 0) : start] in {b'"', b"'"}
+        or any(moving.reading is inner for hidden in part.hidden for inner in hidden.chain())
     )
     removed = [moving.source.data[key[0].start : key[0].end] for key, p in moving.pieces.items() if p.removes]
     edits = {e for p in moving.pieces.values() for e in p.edits}

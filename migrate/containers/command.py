@@ -117,7 +117,9 @@ class Moving:
         """The whole command goes, where it is a statement of its own."""
         command = self.reading.command
         statement = command.statement
-        if command.words[:1] != (self.reading.program_word,) or statement.erase.end <= statement.erase.start:
+        first = self.reading.program_word
+        alone = command.words[:1] == (first,) and not self._bytes(Span(command.span.start, first.span.start)).strip()
+        if not alone or statement.erase.end <= statement.erase.start:
             self.obstacles.append(f"{said}: take it out")
             return
         holder = Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size)

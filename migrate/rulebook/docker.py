@@ -50,8 +50,9 @@ def _told(get: Callable[[Piece], str]) -> Callable[[Context], str | None]:
 def moved_words(c: Context) -> Fix | None:
     """The fix that makes of the item what it is on the target."""
     piece = _piece(c)
-    assert piece is not None
     assert c.item is not None
+    if piece is None:  # what stands in the words of a command that moves
+        return Fix(fate="rewritten")
     if piece.removes:
         item = replace(c.item, holder=piece.holder) if piece.holder else c.item
         others = [i for i in c.job.all_items() if (i.span, i.kind, i.name) in piece.takes]
@@ -59,6 +60,19 @@ def moved_words(c: Context) -> Fix | None:
     if piece.outcome == "gone" or (piece.edits and not any(e.after for e in piece.edits)):
         return Fix(edits=piece.edits, fate="removed")
     return Fix(edits=piece.edits, fate="rewritten" if piece.edits else "kept")  # Apptainer may spell it alike
+
+
+@once
+def _taken_up(c: Context) -> list[tuple[int, int]]:
+    """Where words stand that are written anew with a command, or somewhere else on its line."""
+    moved = [(key, piece) for key, piece in _moved(c).items() if piece.outcome != "open"]
+    edited = [(e.start, e.start + len(e.before)) for _, piece in moved for e in piece.edits]
+    return edited + [(key[0].start, key[0].end) for key, piece in moved if piece.removes]
+
+
+def _moves_along(c: Context) -> str | None:
+    """Whether the item stands in such words, so that no other fix reaches it."""
+    return "yes" if c.item and any(s <= c.item.span.start < c.item.span.end <= e for s, e in _taken_up(c)) else None
 
 
 @once
@@ -87,6 +101,7 @@ DOCKER: Mapping[str, Callable[[Context], str | None]] = {
     "moved_said": _told(lambda p: p.said),
     "moved_question": _told(lambda p: p.decision),
     "pyxis": _pyxis,
+    "moves_along": _moves_along,
     "what_to_write": _what_to_write,
     "shell_command": lambda c: shell_of(c.job),
     "refused": _refused,
