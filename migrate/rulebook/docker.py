@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from migrate.containers import Key, Piece, move
 from migrate.containers.header import is_of_header, shell_of
 from migrate.containers.pyxis import OPTION
-from migrate.model import Fix, Item
+from migrate.model import Edit, Fix, Item, Span
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.foreign import new_name
 
 
 def _piece(c: Context) -> Piece | None:
@@ -23,7 +24,20 @@ def _piece(c: Context) -> Piece | None:
 
 @once
 def _moved(c: Context) -> Mapping[Key, Piece]:
-    return move(c.job, c.source, c.target)
+    """What becomes of each word, with the variables of the old scheduler by their new names."""
+    pieces = move(c.job, c.source, c.target)
+    places = _places(pieces)
+    within = [i for i in c.job.by_kind.get("scheduler-variable", ()) if i.dialect and _covers(places, i)]
+    names = {c.source.text(i.span): new for i in within if (new := new_name(c.about(i)))}
+    if not names:
+        return pieces
+    pattern = re.compile("|".join(map(_whole, sorted(names, key=len, reverse=True))))
+
+    def renamed(edit: Edit) -> Edit:
+        text = pattern.sub(lambda m: names[m[0]], edit.after.decode("latin-1"))
+        return replace(edit, after=text.encode("latin-1"))
+
+    return {key: replace(p, edits=tuple(map(renamed, p.edits))) for key, p in pieces.items()}
 
 
 def _is_step(item: Item) -> bool:
@@ -62,17 +76,28 @@ def moved_words(c: Context) -> Fix | None:
     return Fix(edits=piece.edits, fate="rewritten" if piece.edits else "kept")  # Apptainer may spell it alike
 
 
-@once
-def _taken_up(c: Context) -> list[tuple[int, int]]:
-    """Where words stand that are written anew with a command, or somewhere else on its line."""
-    moved = [(key, piece) for key, piece in _moved(c).items() if piece.outcome != "open"]
-    edited = [(e.start, e.start + len(e.before)) for _, piece in moved for e in piece.edits]
-    return edited + [(key[0].start, key[0].end) for key, piece in moved if piece.removes]
+def _whole(name: str) -> str:
+    """A pattern for `$NAME`, `${NAME}` or NAME, and for no longer one."""
+    before = r"(?<!\w)" if name[:1] not in {"$", "{"} else ""
+    return before + re.escape(name) + (r"(?!\w)" if not name.endswith("}") else "")
+
+
+def _places(pieces: Mapping[Key, Piece]) -> list[Span]:
+    """Where words stand that go, or are written anew, so that no other fix reaches what is in them."""
+    moved = [(key, piece) for key, piece in pieces.items() if piece.outcome != "open"]
+    edited = [Span(e.start, e.end) for _, piece in moved for e in piece.edits]
+    return edited + [key[0] for key, piece in moved if piece.removes]
+
+
+def _covers(places: Iterable[Span], item: Item) -> bool:
+    return any(s.start <= item.span.start < item.span.end <= s.end for s in places)
 
 
 def _moves_along(c: Context) -> str | None:
-    """Whether the item stands in such words, so that no other fix reaches it."""
-    return "yes" if c.item and any(s <= c.item.span.start < c.item.span.end <= e for s, e in _taken_up(c)) else None
+    """Whether the item stands in words of a container command that go, or are written anew."""
+    if c.item is None or not ("container-command" in c.job.by_kind or _pyxis(c)):
+        return None
+    return "yes" if _covers(_places(_moved(c)), c.item) else None
 
 
 @once

@@ -199,6 +199,11 @@ def _variable_outcome(c: Context) -> str | None:
     return "look" if row.need == "slots" and not _counted(c) else "done"
 
 
+def new_name(c: Context) -> str | None:
+    """What is written in the place of a variable of the old scheduler; None where it stays."""
+    return _new_variable(c) if _variable_outcome(c) in {"done", "look"} else None
+
+
 def _only_names_hosts(c: Context) -> bool:
     """Whether the variable stands in a launcher's host file option, which goes with it."""
     options = c.job.by_kind.get("launcher-option", ())
