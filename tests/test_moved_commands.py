@@ -1,0 +1,88 @@
+"""Container commands on their way to another runtime: whole or not at all, and the same again in a second run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from migrate.engine import Plan, run
+from migrate.model import Source
+from migrate.workshop import make_plan
+
+ANSWERS = {"path": {"/work": "/lustre/work", "/home": "/users"}, "image": {"a.sif": "docker://ubuntu:22.04"}}
+NETWORK = {"fabric": "sriov", "interfaces": ("net1",), "devices": ("mlx5_10",), "gid_index": "3", "mpi": "pmix"}
+HEADERS = ["", "#SBATCH -N 2", "#PBS -l select=2", "#$ -l rt_F=2", "#SBATCH -N 1\n#SBATCH --container-image=ubuntu"]
+PLACES = [
+    *("@", "@", "srun -n 4 @", "time @", "A=1 @", "if [ -d /work/u ]; then\n  @\nfi", "f() {\n  @\n}\nf", "x=$(@)"),
+    *('CMD="@"', 'CMD="@"\n$CMD', 'RUN=(@)\n"${RUN[@]}"', "bash -c '@'", "for i in 1 2; do @; done", "mpirun -n 4 @"),
+]
+VALUES = [
+    *("/work/u", "/data", "$HOME/x", '"$PWD"', '"/work/a b"', "'/work/q'", "$PBS_O_WORKDIR", "${JOB_ID}", "$DATA/x"),
+    *("/work/$PBS_JOBID", "./x", "~/x", "$SLURM_JOB_ID"),
+]
+SETTINGS = ["NCCL_IB_HCA=mlx5_0", "A=1", 'B="x y"', "C='a=b'", "D=$PBS_JOBID", "E=/work/u", "F=$SGE_LOCALDIR"]
+IMAGES = ["docker://ubuntu:22.04", "ubuntu:22.04", "a.sif", "$IMG", '"$IMG"', "/work/images/b.sif"]
+PROGRAMS = ["python t.py", "/work/u/run $PBS_JOBID", 'bash -c "ls /work/u"', "./a > /work/u/log"]
+OPTIONS = {
+    "singularity exec": ["-B V:V", "--bind=V:V:ro", "--pwd V", "--env S", "--nv", "--contain", "--scratch V"],
+    "docker run": ["-v V:V", "--volume=V:V", "-w V", "-e S", "--env S", "--rm", "--entrypoint V", "--tmpfs V", "-it"],
+    "srun --container-image=I": ["--container-mounts=V:V", "--container-workdir=V", "--container-env=A", "-n 2"],
+}
+
+
+@st.composite
+def commands(draw: st.DrawFn) -> str:
+    start = draw(st.sampled_from(list(OPTIONS)))
+    options = draw(st.lists(st.sampled_from(OPTIONS[start]), max_size=3))
+    words = [start, *options, *([] if "=I" in start else ["I"]), draw(st.sampled_from(PROGRAMS))]
+    fill = {"V": VALUES, "S": SETTINGS, "I": IMAGES}
+    return re.sub(r"\b[VSI]\b", lambda m: draw(st.sampled_from(fill[m[0]])), " ".join(words))
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> bytes:
+    lines = [draw(st.sampled_from(PLACES)).replace("@", draw(commands())) for _ in range(draw(st.integers(1, 2)))]
+    return "\n".join(["#!/bin/bash", draw(st.sampled_from(HEADERS)), "DATA=/work/u", *lines, ""]).encode()
+
+
+@pytest.fixture(scope="module", params=["slinky", "slinky-pyxis"])
+def plans(request: pytest.FixtureRequest) -> tuple[Plan, Plan]:
+    """The shipped target, and the same with everything answered."""
+    plan = make_plan(request.param)
+    return plan, replace(plan, target=replace(plan.target, answers=ANSWERS, **NETWORK))
+
+
+tries = settings(deadline=None, derandomize=True, max_examples=150, suppress_health_check=list(HealthCheck))
+
+
+@tries
+@given(data=jobs())
+def test_every_promise_holds(plans: tuple[Plan, Plan], data: bytes) -> None:
+    for plan in plans:
+        result = run(Source("job.sh", data), plan)
+        assert not result.fault
+        assert not run(Source("job.sh", result.output), plan).changed
+
+
+@tries
+@given(data=jobs())
+def test_a_command_moves_whole_or_not_at_all(plans: tuple[Plan, Plan], data: bytes) -> None:
+    for plan in plans:
+        refused = [o for o in run(Source("job.sh", data), plan).outcomes if o.lost and o.finding.rule in MOVING]
+        assert [(o.finding.rule, o.finding.message, o.lost) for o in refused] == []
+
+
+MOVING = {
+    *("move-command", "move-command-to-check", "move-option", "move-option-to-check", "move-image", "remove-command"),
+    *("move-step", "move-step-to-check", "move-step-option", "move-step-option-to-check", "move-header"),
+    *("start-step", "start-step-option", "start-step-image", "move-path", "move-variable"),
+}
+
+
+def test_the_rules_that_move_words_are_those() -> None:
+    moving = {r.id for r in make_plan("slinky").rulebook.rules if "move" in r.fix}
+    assert moving == MOVING
