@@ -80,12 +80,12 @@ def _fits(item: Item, value: str, target: Target) -> bool:
         return any(not name.startswith(out) for name in names) or not names
     if item.name == "UCX_NET_DEVICES":
         names = (*names, *target.interfaces)  # also those over which it speaks TCP
-    exact = value.startswith("=") or not item.name.startswith("NCCL_")
+    exact = value.startswith("=") or not _settings().get(item.name, {}).get("begins")
     return all(_means(entry.split(":")[0], names, exact=exact) for entry in value.lstrip("=").split(","))
 
 
 def _means(entry: str, names: tuple[str, ...], *, exact: bool) -> bool:
-    """Whether a name of a list is one of `names`; for NCCL it is the beginning of names, and a number may go on."""
+    """Whether a name of a list is one of `names`, or else the beginning of names, where no number goes on."""
     if exact:
         return entry in names
     meant = [name for name in names if name.startswith(entry)]
@@ -110,7 +110,7 @@ def _new_names(c: Context) -> str | None:
         names = names[:1]
     if item.family == "devices" and (row.get("port") or ":" in (item.value or "")):
         names = tuple(f"{name}:1" for name in names)
-    exact = "=" if item.name == "NCCL_IB_HCA" else ""  # without it each would be the beginning of names
+    exact = "=" if row.get("begins") and item.family == "devices" else ""
     return exact + ",".join(names) if names else None
 
 
