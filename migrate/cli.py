@@ -209,7 +209,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         sys.stdout.flush()
         shown = shown.on_standard_error()
     elif mode == "--out":
-        outcome = runs.write_folder(outcome, folder)
+        outcome, shown = runs.write_folder(outcome, folder), shown.in_brief()
     elif mode == "--in-place":
         outcome = runs.write_in_place(outcome)
     if outcome.results:

@@ -77,6 +77,7 @@ class Output:
     verbose: bool
     default: str
     standard_error: bool = False
+    brief: bool = False  # where the whole report is written beside the scripts
 
     def __post_init__(self) -> None:
         if self.color not in {"auto", "always", "never"}:
@@ -89,6 +90,9 @@ class Output:
 
     def on_standard_error(self) -> Output:
         return replace(self, standard_error=True)
+
+    def in_brief(self) -> Output:
+        return replace(self, brief=True)
 
     def pairs(self) -> list[tuple[str, str]]:
         """Each format with its file; `-` is standard output."""
@@ -258,6 +262,7 @@ def publish(outcome: Outcome, output: Output) -> None:
         style = Style(
             color=color and not os.environ.get("NO_COLOR"),
             verbose=output.verbose,
+            brief=output.brief and not (output.verbose or output.formats or output.files),
             terminal=place == "-" and stream.isatty(),
             width=shutil.get_terminal_size().columns if stream.isatty() else 80,
         )

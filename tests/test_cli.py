@@ -181,6 +181,25 @@ def test_other_files_of_a_folder_are_left_alone(sif: Command) -> None:
     assert (sif.folder / "notes.txt").read_bytes() == MIGRATED
 
 
+def test_of_several_scripts_out_says_who_waits_and_the_report_says_for_what(sif: Command) -> None:
+    sif.write(blocked=BLOCKED, fine=UNCHANGED, review=REVIEW)
+    brief, whole = sif(*REWRITE, "--out", "a", "."), sif(*REWRITE, "--out", "b", "-v", ".")
+    one, asked = sif(*REWRITE, "--out", "c", "review.sh"), sif(*REWRITE, "--out", "d", "--output-format", "text", ".")
+    assert {ran.code for ran in (brief, whole, one, asked)} == {1}
+    assert "What to do: " not in brief.text
+    assert brief.text.split("Scripts with points for you\n")[1].startswith("  blocked: blocked.sh (")
+    assert "\n  review: review.sh (" in brief.text
+    assert "fine.sh" not in brief.text
+    assert "What to do: " in (sif.folder / "a" / "report.md").read_text()
+    assert all("What to do: " in ran.text for ran in (whole, one, asked))
+
+
+def test_the_list_of_waiting_scripts_is_short(sif: Command) -> None:
+    sif.write(**{f"job{n:02}": REVIEW for n in range(23)})
+    assert sif(*REWRITE, ".").text.count("  review: job") == 20
+    assert "\n  and 3 more\n" in sif(*REWRITE, ".").text
+
+
 # ------------------------------------------------------------------------------------------------ exit codes
 
 # What each mode says of each script; a point that changes no byte does not fail --diff and --check.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from migrate.files import shown
-from migrate.model import Readiness, Report
+from migrate.model import READINESS, Readiness, Report
 from migrate.reports.summary import (
     HEADINGS,
     PLAIN,
@@ -30,6 +30,7 @@ from migrate.reports.summary import (
 
 _STYLES: dict[Readiness, str] = {"unchanged": "dim", "migrated": "green", "review": "yellow", "blocked": "red"}
 _MOST_DECISIONS = 10
+_MOST_SCRIPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,11 @@ def render(report: Report, style: Style = PLAIN) -> str:
     """The report for a terminal of `style.width` columns; nothing in it can steer one, and secrets are masked."""
     summary = summarize(report)
     lines = [_Line(0, headline(summary), "bold"), *_decisions(summary)]
-    for result in report.results:
-        lines += _script(account(result, report), verbose=style.verbose)
+    accounts = (account(result, report) for result in report.results)
+    if style.brief and len(report.results) > 1:
+        lines += _overview(list(accounts))
+    else:
+        lines += [line for each in accounts for line in _script(each, verbose=style.verbose)]
     lines += _faults(summary)
     return _painted(lines, style.width, color=style.color)
 
@@ -69,6 +73,25 @@ def _decisions(summary: Summary) -> Iterator[_Line]:
     yield _Line(0, "How to answer, in the target's file", "bold")
     for kind, how in answers(summary).items():
         yield _Line(2, f"{kind}: {how}")
+
+
+def _overview(accounts: list[Account]) -> Iterator[_Line]:
+    """The scripts that wait for a person, the worst first, each with the number of its points."""
+    waiting = [a for a in accounts if a.readiness in {"review", "blocked"} or a.fault]
+    waiting.sort(key=lambda a: READINESS.index(a.readiness), reverse=True)
+    if waiting:
+        yield _Line(0, "")
+        yield _Line(0, "Scripts with points for you", "bold")
+    for told in waiting[:_MOST_SCRIPTS]:
+        decide = sum(len(p.notes) for p in told.sections.get("decide", ()))
+        look = sum(len(p.notes) for points in told.sections.values() for p in points if p.look)
+        points = ", ".join([f"{decide} to decide"] * bool(decide) + [f"{look} to look at"] * bool(look))
+        points = f"left as it was: {told.fault}" if told.fault else points
+        yield _Line(2, f"{told.readiness}: {told.path}{f' ({points})' * bool(points)}", _STYLES[told.readiness])
+    if len(waiting) > _MOST_SCRIPTS:
+        yield _Line(2, f"and {len(waiting) - _MOST_SCRIPTS} more")
+    yield _Line(0, "")
+    yield _Line(0, "What changed in each script, and what to do, stands in report.md; -v shows it here.")
 
 
 def _script(told: Account, *, verbose: bool) -> Iterator[_Line]:
