@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -557,7 +558,8 @@ class Tables:
     def parameter_file(self, path: str) -> ParameterFile | None:
         """The parameter file that a path names; None where it names no such."""
         named = self.parameter_files.get(path.rpartition("/")[2], ())
-        return next((f for f in named if f"/{path}".endswith(f"/{f.path}")), None)
+        whole = os.path.abspath(path) if len(named) > 1 else f"/{path}"  # noqa: PTH100 - links keep their names
+        return next((f for f in named if whole.endswith(f"/{f.path}")), None)
 
     def setting(self, name: str) -> Setting | None:
         """The setting of this name, or else the family that its name begins like."""

@@ -88,6 +88,25 @@ def test_the_name_of_a_file_says_whose_parameters_it_has(path: str, name: str) -
     assert [i.name for i in take(Source(path, b"x=1\n"), TABLES).items] == [name]
 
 
+@pytest.mark.parametrize(
+    ("folder", "path", "name"),
+    [
+        (".openmpi", "mca-params.conf", "OMPI_MCA_x"),
+        (".pmix", "mca-params.conf", "PMIX_MCA_x"),
+        (".prte", "./mca-params.conf", "PRTE_MCA_x"),
+        (".prte", "../.pmix/mca-params.conf", "PMIX_MCA_x"),
+        (".prte", "jobs/mca-params.conf", "OMPI_MCA_x"),
+        (".prte", "pmix-mca-params.conf", "PMIX_MCA_x"),
+    ],
+)
+def test_the_folder_that_one_stands_in_says_it_too(
+    folder: str, path: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / folder)
+    assert [i.name for i in take(Source(path, b"x=1\n"), TABLES).items] == [name]
+
+
 # --------------------------------------------------------------------------------------------- how each is read
 
 
