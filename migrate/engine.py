@@ -82,7 +82,7 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     findings = _findings(source, scopes, site, plan)
     outcomes = select(findings, scopes, safe_only=plan.safe_only, refuse=refuse)
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
-        refuse = "a header is translated as a whole or not at all, and parts of it are for a person to look at"
+        refuse = "headers and container commands change as a whole or not at all, and parts are for a person to look at"
         outcomes = select(findings, scopes, safe_only=True, refuse=refuse)
     owned = realize(source, scopes, outcomes)
     if plan.annotate and not refuse and job.shell != "parameters":  # whose readers know different comments, or none
@@ -109,10 +109,10 @@ def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> 
 
 
 def _is_half(outcome: Outcome) -> bool:
-    """Whether a line of another scheduler stays although the others are translated."""
-    item = outcome.finding.item
+    """Whether a part of what changes as a whole stays: a line of another scheduler, a word of a container command."""
+    item, fix = outcome.finding.item, outcome.finding.fix
     foreign = item is not None and item.kind == "directive" and item.place == "header" and item.dialect != "slurm"
-    return foreign and bool(outcome.lost)
+    return bool(outcome.lost) and (foreign or (fix is not None and fix.shared))
 
 
 def broken_promise(result: Result, plan: Plan) -> str:

@@ -735,6 +735,7 @@ class Fix:
     becomes: tuple[str, ...] = ()  # header lines that stand for the finding's item
     top: str = ""  # the script's first line
     fate: Fate = "rewritten"
+    shared: bool = False  # one of several that change one thing: all of them are made, or none
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,15 @@ def test_a_command_moves_whole_or_not_at_all(plans: tuple[Plan, Plan], data: byt
         assert [(o.finding.rule, o.finding.message, o.lost) for o in refused] == []
 
 
+@tries
+@given(data=jobs())
+def test_safe_only_moves_none_where_it_would_leave_a_part(plans: tuple[Plan, Plan], data: bytes) -> None:
+    for plan in plans:
+        outcomes = run(Source("job.sh", data), replace(plan, safe_only=True)).outcomes
+        moving = [o for o in outcomes if o.finding.rule in MOVING]
+        assert not (any(o.applied for o in moving) and any(o.lost for o in moving))
+
+
 MOVING = {
     *("move-command", "move-command-to-check", "move-option", "move-option-to-check", "move-image", "remove-command"),
     *("move-step", "move-step-to-check", "move-step-option", "move-step-option-to-check", "move-header"),

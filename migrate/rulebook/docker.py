@@ -9,7 +9,7 @@ from dataclasses import replace
 from migrate.containers import Key, Piece, move
 from migrate.containers.header import is_of_header, shell_of
 from migrate.containers.pyxis import OPTION
-from migrate.model import Edit, Fix, Item, Span
+from migrate.model import Edit, Fate, Fix, Item, Span
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.foreign import new_name
 
@@ -66,14 +66,15 @@ def moved_words(c: Context) -> Fix | None:
     piece = _piece(c)
     assert c.item is not None
     if piece is None:  # what stands in the words of a command that moves
-        return Fix(fate="rewritten")
+        return Fix(fate="rewritten", shared=True)
     if piece.removes:
         item = replace(c.item, holder=piece.holder) if piece.holder else c.item
         others = [i for i in c.job.all_items() if (i.span, i.kind, i.name) in piece.takes]
-        return Fix(removes=(item, *others), begins=piece.begins, fate="removed")
+        return Fix(removes=(item, *others), begins=piece.begins, fate="removed", shared=True)
     if piece.outcome == "gone" or (piece.edits and not any(e.after for e in piece.edits)):
-        return Fix(edits=piece.edits, fate="removed")
-    return Fix(edits=piece.edits, fate="rewritten" if piece.edits else "kept")  # Apptainer may spell it alike
+        return Fix(edits=piece.edits, fate="removed", shared=True)
+    fate: Fate = "rewritten" if piece.edits else "kept"  # Apptainer may spell it alike
+    return Fix(edits=piece.edits, fate=fate, shared=True)
 
 
 def _whole(name: str) -> str:
@@ -95,9 +96,12 @@ def _covers(places: Iterable[Span], item: Item) -> bool:
 
 def _moves_along(c: Context) -> str | None:
     """Whether the item stands in words of a container command that go, or are written anew."""
-    if c.item is None or not ("container-command" in c.job.by_kind or _pyxis(c)):
-        return None
-    return "yes" if _covers(_places(_moved(c)), c.item) else None
+    return "yes" if c.item is not None and _covers(_moved_places(c), c.item) else None
+
+
+@once
+def _moved_places(c: Context) -> list[Span]:
+    return _places(_moved(c)) if "container-command" in c.job.by_kind or _pyxis(c) else []
 
 
 @once
