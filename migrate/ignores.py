@@ -70,7 +70,7 @@ def _silenced(finding: Finding, ignore: Ignore) -> Finding:
 
 
 def _unused(ignore: Ignore, rule: str, known: list[str]) -> Finding:
-    what = "says nothing here" if rule in known else f"is no rule{nearest(rule, known)}"
+    what = "says nothing here" if rule in known else f"is no rule{nearest(rule, known, '`sifmigrate rules list`')}"
     return Finding(
         rule=UNUSED,
         category="optional",

@@ -342,7 +342,7 @@ def show_rule(name: str, folders: Sequence[Path], width: int = 80) -> str:
     if name not in rules and any(name == each.id for each in symptoms.shipped_symptoms()):
         raise SifmigrateError(f"`{name}` is a symptom, which no rule has: `sifmigrate explain {name}` tells of it")
     if name not in rules:
-        raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules))}")
+        raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules), '`sifmigrate rules list`')}")
     return pages.page(rules[name], width)
 
 

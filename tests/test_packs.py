@@ -168,6 +168,17 @@ def test_extending_merges_mappings_replaces_lists_and_takes_nulls_away() -> None
             "`gtest` goes to `two` here, and partition `slinky` replaces it",
         ),
         ("id: x\nextends: slinky\nfabric: [\n", "4:1", "not valid YAML"),
+        (
+            "id: x\ntitle: X\n",
+            "1:1",
+            "`accounting`, `fabric`, `default_partition`, `partitions` are missing; or `extends`",
+        ),
+        ("id: x\nextends: slinky\nmounts: /home\n", "3:1", "`/home` is none of: a list, such as [a, b], keys with"),
+        ("id: x\nextends: slinky\nmounts: [home]\n", "3:10", "`home` does not fit; wanted: an absolute path, such as"),
+        ("id: x\nextends: slinky\nmounts: {home: {}}\n", "3:10", "`home` does not fit; wanted: an absolute path"),
+        ("id: x\nextends: slinky\npartitions: {slinky: {gpus: '8'}}\n", "3:23", '`"8"` does not fit; wanted: a whole'),
+        ("id: x\nextends: slinky\nfabric: {kind: host, interfaces: []}\n", "3:22", "nothing is said here; wanted: Net"),
+        ("id: x\nextends: slinky\npartitions: {slinky: null}\n", "1:1", "no partition `slinky`; known: none"),
     ],
     ids=lambda v: v if isinstance(v, str) and ":" in v and len(v) < 6 else None,
 )

@@ -198,6 +198,16 @@ def test_the_good_rule_is_good(pack: Path, slinky: Plan) -> None:
         pytest.param("  item:", "\titem:", "11:1", "not valid YAML", id="a tab"),
         pytest.param("category: mandatory", "title: again", "3:1", "not valid YAML", id="a key twice"),
         pytest.param(GOOD, "", "1:1", "the file is empty", id="an empty file"),
+        pytest.param("{remove: item}", "{remove: line}", "13:7", "`line` is none of: item", id="a wrong word"),
+        pytest.param("{remove: item}", "{}", "13:1", "nothing is said here", id="a fix that does nothing"),
+        pytest.param(
+            "{remove: item}", "{remove: item, value: x}", "13:1", "only 1 of the keys remove, name", id="two fixes"
+        ),
+        pytest.param(
+            "    unchanged: |\n      module load other\n", "", "15:5", "one of `before` and `after`", id="no example"
+        ),
+        pytest.param("value: thing", "job: {modules: 1}", "12:9", "none of: text, a list, such as", id="no pattern"),
+        pytest.param("targets: [any]", "targets: [slinkyy]", "6:11", "none of: any, {runtime, command", id="a target"),
     ],
 )
 def test_a_wrong_rule_says_where_and_what_would_be_right(pack: Path, old: str, new: str, at: str, right: str) -> None:

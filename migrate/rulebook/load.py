@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -46,10 +47,12 @@ def place(path: Path, keys: Sequence[str | int]) -> str:
     return _at(path, data, keys)
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """` (did you mean …?)`, or the known words where none is near."""
+def nearest(word: str, known: Sequence[str], listed: str = "") -> str:
+    """` (did you mean …?)`, or the known words where none is near; of many, the command that has them `listed`."""
     close = difflib.get_close_matches(word, list(known), 1)
-    return f" (did you mean `{close[0]}`?)" if close else f"; known: {', '.join(sorted(known))}"
+    if close:
+        return f" (did you mean `{close[0]}`?)"
+    return f"; known: {listed or ', '.join(sorted(known)) or 'none'}"
 
 
 def _parse(path: Path, raw: bytes) -> Any:
@@ -90,30 +93,67 @@ def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
         return None
     if error.validator == "required":  # a misspelt key is why one is missing
         error = next((e for e in errors if e.validator == "additionalProperties" and e.path == error.path), error)
+    error = _in_branch(error)
     keys: list[str | int] = list(error.absolute_path)
-    message = error.message
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        known = list(error.schema.get("properties", {}))
-        unknown = next((k for k in error.instance if k not in known), "")
-        keys.append(unknown)
-        message = f"unknown key `{unknown}`{nearest(str(unknown), known)}"
-    elif error.validator == "required":
-        missing = [k for k in error.validator_value if k not in error.instance]
-        message = f"`{missing[0]}` is missing"
-    elif error.validator == "enum":
-        message = _none_of(error.instance, list(map(str, error.validator_value)))
-    elif error.validator == "anyOf" and (words := _words_of(error.validator_value)):
-        message = _none_of(error.instance, words)
-    elif error.validator == "pattern":
-        hint = error.schema.get("description", f"text that fits {error.validator_value}")
-        message = f"`{error.instance}` does not fit; wanted: {hint}"
-    elif error.validator == "type":
-        said = f"`{error.instance}` does not fit"
-        said = "the value is empty" if error.instance is None else said  # `home: ~` is nothing in YAML
-        message = f"{said}; wanted: {_kind_of(error.schema)}"
-    elif error.validator == "minimum":
-        message = f"`{error.instance}` does not fit; wanted: {error.validator_value} or more"
-    return keys, message
+    if error.validator == "additionalProperties":
+        keys.append(next(k for k in error.instance if k not in error.schema.get("properties", {})))
+    elif "propertyNames" in error.schema_path:
+        keys.append(error.instance)
+    return keys, _in_words(error)
+
+
+def _in_branch(error: Any) -> Any:
+    """The fault inside the one branch of `anyOf` that takes a value of this kind at all, where there is such a one."""
+    branches: dict[Any, list[Any]] = {}
+    for each in error.context or () if error.validator == "anyOf" else ():
+        branches.setdefault(each.schema_path[0], []).append(each)
+    meant = [b for b in branches.values() if all(e.path or e.validator not in {"type", "enum", "const"} for e in b)]
+    return _in_branch(meant[0][0]) if len(meant) == 1 else error
+
+
+def _in_words(error: Any) -> str:  # noqa: PLR0911 - one for each keyword of the schemas
+    """What is wrong, told by what the schema wants, in the words of the file."""
+    wanted, value, described = error.validator_value, error.instance, error.schema.get("description")
+    match error.validator:
+        case "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            unknown = str(next(k for k in value if k not in known))
+            return f"unknown key `{unknown}`{nearest(unknown, known)}"
+        case "required":
+            missing = [f"`{key}`" for key in wanted if key not in value]
+            other = "; or `extends` a file that has them" if "then" in error.schema_path else ""
+            return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing{other}"
+        case "enum":
+            return _none_of(value, list(map(str, wanted)))
+        case "const":
+            return _none_of(value, [str(wanted)])
+        case "anyOf":
+            return _none_of(value, _choices(wanted))
+        case "oneOf":  # of keys that stand together
+            return f"wanted: one of {', '.join(' and '.join(f'`{k}`' for k in each['required']) for each in wanted)}"
+        case "pattern":
+            said = f"wanted: {described or _PATTERNS.get(wanted, f'text that fits {wanted}')}"
+        case "type":
+            said = f"wanted: {_kind_of(error.schema)}"
+        case "minimum":
+            said = f"wanted: {wanted} or more"
+        case "maxProperties":
+            said = f"wanted: only {wanted} of the keys {', '.join(error.schema['properties'])}"
+        case "minProperties" | "minItems" | "minLength":
+            return f"nothing is said here; wanted: {described or 'a value'}"
+        case _:
+            return str(error.message)
+    # `home: ~` is nothing in YAML
+    return f"the value is empty; {said}" if value is None else f"`{_shown(value)}` does not fit; {said}"
+
+
+_PATTERNS = {"^/": "an absolute path, such as /work"}
+
+
+def _shown(value: Any) -> str:
+    """A value as the file has it: text that would be a number or a truth value without its quotes keeps them."""
+    plain = isinstance(value, str) and value not in {"true", "false"} and not re.fullmatch(r"-?\d+(\.\d+)?", value)
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
 _KINDS = {"integer": "a whole number", "boolean": "true or false", "array": "a list, such as [a, b]"}
@@ -121,28 +161,35 @@ _KINDS = {"integer": "a whole number", "boolean": "true or false", "array": "a l
 
 def _kind_of(schema: Mapping[str, Any]) -> str:
     """What a schema takes, in words."""
-    kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
+    kind = _type_of(schema)
     return _KINDS.get(kind) or str(schema.get("description", {"object": "keys with values"}.get(kind, "text")))
 
 
 def _none_of(value: Any, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(str(value), known, 1)
-    return f"`{value}` is none of: {', '.join(known)}" + (f" (did you mean `{close[0]}`?)" if close else "")
+    return f"`{_shown(value)}` is none of: {', '.join(known)}" + (f" (did you mean `{close[0]}`?)" if close else "")
 
 
-def _words_of(choices: Sequence[Any]) -> list[str]:
-    """The words of `anyOf`: those of an enum, `a number`, and keys; none where a choice is something else."""
+def _choices(choices: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What `anyOf` takes, in words: the words of an enum, `a number`, keys, or a kind of value."""
     found: list[str] = []
     for choice in choices:
-        if "enum" in choice:
-            found += choice["enum"]
+        if "enum" in choice or "const" in choice:
+            found += choice.get("enum", [choice.get("const")])
         elif choice.get("type") == "integer":
             found.append("a number")
         elif "properties" in choice:
             found.append(f"{{{', '.join(choice['properties'])}}}")
         else:
-            return []
+            found.append(
+                {"array": "a list, such as [a, b]", "object": "keys with values"}.get(_type_of(choice), "text")
+            )
     return found
+
+
+def _type_of(schema: Mapping[str, Any]) -> str:
+    kind = schema["type"]
+    return str(kind if isinstance(kind, str) else kind[0])
 
 
 @cache
