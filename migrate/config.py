@@ -59,7 +59,7 @@ def _nearest(folder: Path) -> Path | None:
         if (candidate / "sifmigrate.yaml").is_file():
             return candidate / "sifmigrate.yaml"
         project = candidate / "pyproject.toml"
-        if project.is_file() and b"tool.sifmigrate" in project.read_bytes():
+        if project.is_file() and b"sifmigrate" in project.read_bytes() and _of_project(project) is not None:
             return project
         if (candidate / ".git").exists():
             return None
@@ -70,26 +70,31 @@ def _yaml(file: Path) -> dict[str, Any]:
     return load(file, "config") or {}
 
 
-def _toml(file: Path) -> dict[str, Any]:
+def _of_project(file: Path) -> Any:
+    """What a project's file says of this program, as its schema may or may not have it; None where it says nothing."""
     try:
-        document = tomllib.loads(file.read_text())
+        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool")
     except (OSError, ValueError) as error:
         raise SifmigrateError(f"{file}: not valid TOML: {error}") from error
-    data: dict[str, Any] = document.get("tool", {}).get("sifmigrate", {})
+    return tool.get("sifmigrate") if isinstance(tool, dict) else None
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    data = _of_project(file)
     wrong = fault(data, "config")
     if wrong is not None:
         keys, message = wrong
         raise SifmigrateError(f"{_toml_place(file, str(keys[0]) if keys else '')}: {message}")
-    return data
+    return dict(data)
 
 
 def _toml_place(file: Path, name: str) -> str:
     """Where a key stands below `[tool.sifmigrate]`; tomllib keeps no places."""
-    lines = file.read_text().splitlines()
+    lines = file.read_text(encoding="utf-8").splitlines()
     inside = False
     for number, line in enumerate(lines, 1):
         if line.lstrip().startswith("["):
-            inside = re.match(r"\s*\[tool\.sifmigrate\]", line) is not None
+            inside = re.match(r"\s*\[\s*tool\s*\.\s*[\"']?sifmigrate[\"']?\s*\]", line) is not None
         elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
             return f"{file}:{number}:{len(line) - len(line.lstrip()) + 1}"
     return f"{file}:1:1"

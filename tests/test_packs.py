@@ -455,8 +455,33 @@ def test_the_nearest_settings_count_and_the_command_line_counts_more(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "[tool]\nsifmigrate.target = 'slinky'\n",
+        "[tool]\nsifmigrate = {target = 'slinky'}\n",
+        "[tool.'sifmigrate']\ntarget = 'slinky'\n",
+        "[ tool . sifmigrate ]\ntarget = 'slinky'\n",
+    ],
+)
+def test_settings_in_a_project_count_however_toml_writes_their_table(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert read_config(tmp_path)["target"].value == "slinky"
+
+
+def test_a_project_that_only_names_the_program_does_not_hide_the_settings_above(tmp_path: Path) -> None:
+    (tmp_path / "sifmigrate.yaml").write_text("target: slinky\n")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "pyproject.toml").write_text(
+        "# see [tool.sifmigrate]\n[project]\ndependencies = ['sifmigrate']\n"
+    )
+    assert read_config(tmp_path / "inner")["target"].value == "slinky"
+
+
+@pytest.mark.parametrize(
     ("name", "text", "place", "says"),
     [
+        ("sifmigrate.yaml", "out: ''\n", "1:1", "nothing is said here; wanted: Folder"),
+        ("pyproject.toml", "[tool]\nsifmigrate = 'slinky'\n", "1:1", "must be a mapping"),
         ("sifmigrate.yaml", "target: slinky\nannotat: true\n", "2:1", "did you mean `annotate`?"),
         ("sifmigrate.yaml", "jobs: many\n", "1:1", "`many` does not fit; wanted: a whole number"),
         (
