@@ -10,7 +10,8 @@ from migrate.model import Finding, Source, Text
 from migrate.reader import lay_out
 from migrate.rulebook.load import nearest
 
-_COMMENT = re.compile(rb"#[ \t]*sifmigrate:[ \t]*ignore(?P<file>-file)?\[(?P<rules>[^\]\n]*)\](?P<reason>[^\n]*)")
+_COMMENT = re.compile(rb"#[ \t]*sifmigrate:[ \t]*(?!\[)(?P<said>\S[^\n]*)")  # `[` begins a note of --annotate
+_SAID = re.compile(rb"ignore(?P<file>-file)?\[(?P<rules>[ \t]*[^\] \t\n][^\]\n]*)\](?P<reason>.*)", re.DOTALL)
 UNUSED = "unused-ignore"
 
 
@@ -25,11 +26,17 @@ class Ignore:
 
 
 def read_ignores(source: Source) -> list[Ignore]:
-    """The ignore comments of a script; one that stands alone is about the next line, another about its own."""
+    """The comments for this program; one that stands alone is about the next line, another about its own.
+
+    What is said to it in other words than `ignore[rule]` has no rules.
+    """
     return [_ignore(source, match) for match in _COMMENT.finditer(source.data)]
 
 
 def _ignore(source: Source, match: re.Match[bytes]) -> Ignore:
+    said = _SAID.match(match["said"])
+    if said is None:
+        return Ignore(match.start(), (), None, match["said"].decode("utf-8", "replace").strip())
     line, _ = source.position(match.start())
     lines = source.data.split(b"\n")
     start = source.data.rfind(b"\n", 0, match.start()) + 1
@@ -37,9 +44,9 @@ def _ignore(source: Source, match: re.Match[bytes]) -> Ignore:
         line += 1
         while line <= len(lines) and _COMMENT.match(lines[line - 1].lstrip()):
             line += 1
-    names = tuple(n.strip() for n in match["rules"].decode("utf-8", "replace").split(",") if n.strip())
-    reason = match["reason"].decode("utf-8", "replace").strip()
-    return Ignore(match.start(), names, None if match["file"] else line, reason)
+    names = tuple(n.strip() for n in said["rules"].decode("utf-8", "replace").split(",") if n.strip())
+    reason = said["reason"].decode("utf-8", "replace").strip()
+    return Ignore(match.start(), names, None if said["file"] else line, reason)
 
 
 def obey(source: Source, findings: Sequence[Finding], known: Iterable[str]) -> list[Finding]:
@@ -60,7 +67,8 @@ def obey(source: Source, findings: Sequence[Finding], known: Iterable[str]) -> l
         used.add((ignore.offset, finding.rule))
         obeyed.append(_silenced(finding, ignore))
     idle = [(i, rule) for i in ignores for rule in i.rules if (i.offset, rule) not in used]
-    return obeyed + [_unused(ignore, rule, list(known)) for ignore, rule in idle]
+    unread = [_unread(source, ignore) for ignore in ignores if not ignore.rules]
+    return obeyed + unread + [_unused(source, ignore, rule, list(known)) for ignore, rule in idle]
 
 
 def _silenced(finding: Finding, ignore: Ignore) -> Finding:
@@ -69,14 +77,25 @@ def _silenced(finding: Finding, ignore: Ignore) -> Finding:
     return replace(finding, fate="kept", safety="safe", fix=None, blocks=False, decision="", message=message, advice="")
 
 
-def _unused(ignore: Ignore, rule: str, known: list[str]) -> Finding:
+def _unread(source: Source, ignore: Ignore) -> Finding:
+    said = f"`{ignore.reason}` in line {source.position(ignore.offset)[0]} is nothing that sifmigrate reads"
+    return _told(ignore, said, "Write `# sifmigrate: ignore[rule-id] reason`, or remove the comment.")
+
+
+def _unused(source: Source, ignore: Ignore, rule: str, known: list[str]) -> Finding:
     what = "says nothing here" if rule in known else f"is no rule{nearest(rule, known, '`sifmigrate rules list`')}"
+    word, line = "ignore-file" if ignore.line is None else "ignore", source.position(ignore.offset)[0]
+    message = f"`{word}[{rule}]` in line {line} serves nothing: {rule} {what}"
+    return _told(ignore, message, "Remove the comment, or correct the rule's name.")
+
+
+def _told(ignore: Ignore, message: str, advice: str) -> Finding:
     return Finding(
         rule=UNUSED,
         category="optional",
         safety="safe",
         fate="kept",
-        message=f"`ignore[{rule}]` serves nothing: {rule} {what}",
-        advice="Remove the comment, or correct the rule's name.",
+        message=message,
+        advice=advice,
         offset=ignore.offset,
     )

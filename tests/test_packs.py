@@ -555,12 +555,24 @@ def test_a_comment_keeps_a_fix_from_being_made() -> None:
     assert run(Source("job.sh", script), make_plan("slinky")).output == script
 
 
+def test_a_note_of_an_earlier_run_is_no_ignore_comment() -> None:
+    script = b"#!/bin/bash\n# sifmigrate: [note-account] told before\n#sifmigrate is good\nhostname\n"
+    assert run(Source("job.sh", script), make_plan("slinky")).outcomes == ()
+
+
 @pytest.mark.parametrize(
-    ("rule", "says"),
-    [("note-account", "says nothing here"), ("note-acount", "is no rule (did you mean `note-account`?)")],
+    ("comment", "says"),
+    [
+        ("ignore[note-account] old", "`ignore[note-account]` in line 2 serves nothing: note-account says nothing here"),
+        ("ignore[note-acount] old", "is no rule (did you mean `note-account`?)"),
+        ("ignore-file[note-account] old", "`ignore-file[note-account]` in line 2 serves nothing"),
+        ("ignroe[note-account] old", "`ignroe[note-account] old` in line 2 is nothing that sifmigrate reads"),
+        ("ignore", "`ignore` in line 2 is nothing that sifmigrate reads"),
+        ("ignore[ ] all", "`ignore[ ] all` in line 2 is nothing that sifmigrate reads"),
+    ],
 )
-def test_a_comment_that_silences_nothing_is_reported(rule: str, says: str) -> None:
-    script = f"#!/bin/bash\n# sifmigrate: ignore[{rule}] old\nhostname\n".encode()
+def test_a_comment_that_silences_nothing_is_reported(comment: str, says: str) -> None:
+    script = f"#!/bin/bash\n# sifmigrate: {comment}\nhostname\n".encode()
     (outcome,) = run(Source("job.sh", script), make_plan("slinky")).outcomes
     assert outcome.finding.rule == "unused-ignore"
     assert says in outcome.finding.message
