@@ -9,20 +9,29 @@ from typing import NoReturn
 
 
 def main() -> None:
-    """Run the command line; never returns normally: it exits with the code that CLI documents."""
+    """Run the command line; the process exits with the code that CLI documents."""
+    if sys.stdout is None:  # closed: whoever does that wants no output
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - until the program ends
+    try:
+        _run()
+        sys.stdout.flush()
+    except SystemExit as end:
+        _leave(end)
+    except OSError as error:
+        _unwritten(error)
+
+
+def _run() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         from migrate import __version__  # noqa: PLC0415 - keeps `--version` fast
 
         sys.stdout.write(f"sifmigrate {__version__}\n")
-        sys.exit(0)
+        return
     # results are kept to the end and hold no cycles: looking through them again and again costs an eighth of a run
     gc.disable()
     from migrate.cli import app  # noqa: PLC0415 - as above
 
-    try:
-        app()
-    except SystemExit as end:
-        _leave(end)
+    app()
 
 
 def _leave(end: SystemExit) -> NoReturn:
@@ -32,9 +41,17 @@ def _leave(end: SystemExit) -> NoReturn:
     try:
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
-    except OSError:
-        raise end from None  # Python has its own way to tell it
+    except OSError as error:
+        _unwritten(error)
     os._exit(end.code)
+
+
+def _unwritten(error: OSError) -> NoReturn:
+    """Exit as CLI documents where the output of `--help` or `--version` cannot be written."""
+    if not isinstance(error, BrokenPipeError) and sys.stderr is not None:
+        sys.stderr.write(f"sifmigrate: the output: {error.strerror}\n")
+        sys.stderr.flush()
+    os._exit(0 if isinstance(error, BrokenPipeError) else 2)
 
 
 if __name__ == "__main__":

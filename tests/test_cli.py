@@ -931,13 +931,28 @@ def test_no_name_steers_the_terminal_in_a_closing_line(sif: Command, words: tupl
     assert ESCAPE not in sif(*REWRITE, *words, HOSTILE).err
 
 
-@pytest.mark.parametrize("words", [("scan", "job.sh"), ("rules", "list")], ids=" ".join)
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("scan", "job.sh"), ("rules", "list")], ids=" ".join)
 def test_a_full_disk_behind_standard_output_makes_2_and_one_line(sif: Command, words: tuple[str, ...]) -> None:
     sif.write(job=MIGRATED)
     with Path("/dev/full").open("wb") as full:
         ran = sif.into(full.fileno(), *words)
     assert ran.code == 2
     assert len(ran.messages) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [("scan", "job.sh"), ("sites",), ("--version",), (*REWRITE, "-q", "job.sh")], ids=" ".join
+)
+def test_a_closed_standard_output_takes_no_output_and_stops_nothing(sif: Command, words: tuple[str, ...]) -> None:
+    sif.write(job=MIGRATED)
+    done = subprocess.run(
+        ["bash", "-c", '"$@" >&-', "bash", sys.executable, "-m", "migrate", *words],
+        capture_output=True,
+        check=False,
+        cwd=sif.folder,
+        env=sif.environment(),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_a_report_that_cannot_be_written_is_told_before_a_script_is_changed(sif: Command) -> None:
