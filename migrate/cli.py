@@ -380,7 +380,7 @@ def revert() -> int:
 
     restored, faults = files.revert(Path.cwd())
     for path in restored:
-        sys.stdout.write(f"restored {path}\n")
+        sys.stdout.write(f"restored {files.shown(path)}\n")
     for fault in faults:
         say(f"sifmigrate: {fault.message}")
     return WRONG if faults else OK

@@ -608,6 +608,7 @@ def revert(folder: Path) -> tuple[list[str], list[Fault]]:
     outcomes = [_attempt(folder, run, number, line) for number, line in lines]
     restored = [outcome for outcome in outcomes if isinstance(outcome, str)]
     faults = [outcome for outcome in outcomes if isinstance(outcome, Fault)]
+    faults += [_forgotten(run, name) for name in _unlisted(run, lines)]
     if not faults:
         faults += _mark(run)
     return restored, faults
@@ -644,7 +645,7 @@ def _newest(home: Path) -> tuple[Path, list[tuple[int, bytes]]]:
     """Find the newest run that recorded something."""
     for run in _runs(home):
         lines = _lines(run)
-        if lines:
+        if lines or _unlisted(run, lines):
             return run, lines
     raise SifmigrateError(
         f"nothing to revert: {shown(home)} holds no run that is not reverted already; "
@@ -677,6 +678,23 @@ def _lines(run: Path) -> list[tuple[int, bytes]]:
     if last.rstrip().endswith(b"}"):
         whole.append(last)
     return [(number, line) for number, line in enumerate(whole, 1) if line.strip()]
+
+
+def _unlisted(run: Path, lines: list[tuple[int, bytes]]) -> list[str]:
+    """Name the originals whose lines are gone from the journal."""
+    originals = [path.name for path in run.iterdir() if ORIGINAL.fullmatch(path.name)]
+    if len(originals) <= len(lines):
+        return []  # each line has its own fault
+    journal = b"".join(line for _, line in lines)
+    unlisted = sorted(name for name in originals if f'"{name}"'.encode() not in journal)
+    # a kill between an original and its line, before the file was touched
+    return [] if unlisted == [f"{len(lines) + 1}.orig"] else unlisted
+
+
+def _forgotten(run: Path, name: str) -> Fault:
+    where = PurePath(JOURNALS, run.name)
+    what = "no line of the journal says whose bytes these are; nothing done with them: look which file they belong to"
+    return _fault(str(where / name), f"{what}, then delete {shown(where)}")
 
 
 def _record(line: bytes) -> _Record:

@@ -931,6 +931,14 @@ def test_no_name_steers_the_terminal_in_a_closing_line(sif: Command, words: tupl
     assert ESCAPE not in sif(*REWRITE, *words, HOSTILE).err
 
 
+def test_no_name_steers_the_terminal_that_sees_it_restored(sif: Command) -> None:
+    (sif.folder / HOSTILE).write_bytes(MIGRATED)
+    sif(*REWRITE, "--in-place", "-q")
+    ran = sif("revert")
+    assert (ran.code, ran.text.count("restored ")) == (0, 1)
+    assert ESCAPE not in ran.text
+
+
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ("scan", "job.sh"), ("rules", "list")], ids=" ".join)
 def test_a_full_disk_behind_standard_output_makes_2_and_one_line(sif: Command, words: tuple[str, ...]) -> None:
     sif.write(job=MIGRATED)

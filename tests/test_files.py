@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -981,6 +981,41 @@ def test_a_line_that_is_no_record_is_a_fault(here: Path, line: bytes) -> None:
     assert restored == ["b.sh"]
     assert fault.path.endswith("journal.jsonl:1")
     assert run.exists()
+
+
+def test_an_original_whose_line_was_not_yet_written_is_no_fault(here: Path) -> None:
+    put("a.sh")
+    run = run_in_place({"a.sh": b"new"})
+    (run / "2.orig").write_bytes(b"b")
+    assert revert(here) == (["a.sh"], [])
+
+
+@pytest.mark.parametrize(
+    ("damage", "restored", "told"),
+    [
+        (lambda whole: whole[:0], [], ["1.orig", "2.orig", "3.orig"]),
+        (lambda whole: whole[:9], [], ["1.orig", "2.orig", "3.orig"]),
+        (lambda whole: whole.split(b"\n", 1)[1], ["b.sh", "c.sh"], ["1.orig"]),
+        (None, [], ["1.orig", "2.orig", "3.orig"]),
+    ],
+    ids=["emptied", "cut", "a line deleted", "deleted"],
+)
+def test_originals_whose_lines_are_gone_are_told_and_the_others_restored(
+    here: Path, damage: Callable[[bytes], bytes] | None, restored: list[str], told: list[str]
+) -> None:
+    for name in ("a.sh", "b.sh", "c.sh"):
+        put(name)
+    run = run_in_place({"a.sh": b"new", "b.sh": b"new", "c.sh": b"new"})
+    journal = run / "journal.jsonl"
+    if damage is None:
+        journal.unlink()
+    else:
+        journal.write_bytes(damage(journal.read_bytes()))
+    done, faults = revert(here)
+    assert done == restored
+    assert [Path(fault.path).name for fault in faults] == told
+    assert all("no line of the journal" in fault.message for fault in faults)
+    assert run.is_dir(), "it is not marked as reverted"
 
 
 def test_an_original_that_was_exchanged_is_not_restored(here: Path, tmp_path: Path) -> None:
