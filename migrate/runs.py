@@ -278,13 +278,16 @@ def check_outputs(outcome: Outcome, output: Output) -> None:
     """Raise SifmigrateError, before anything is written, for a report that cannot go to its file or is a script's."""
     real = files.RealPaths()
     scripts = {real.of(f.path) for f in outcome.found}
+    taken: set[str] = set()
     for _, place in output.pairs():
         path = Path(place)
         if place == "-":
             continue
+        if os.path.realpath(path) in taken:
+            raise SifmigrateError(f"--output {files.shown(place)}: is named twice; choose another name for one report")
         if os.path.realpath(path) in scripts or files.is_script(path, outcome.plan.rulebook.tables):
             raise SifmigrateError(f"--output {files.shown(place)}: is a script; choose another name")
-        scripts.add(os.path.realpath(path))  # nor twice to one file
+        taken.add(os.path.realpath(path))
         above = next(parent for parent in path.absolute().parents if parent.exists())
         if path.is_dir() or not above.is_dir():
             raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")

@@ -294,6 +294,9 @@ def test_two_modes_exclude_each_other(sif: Command, pair: tuple[str, str]) -> No
         pytest.param((*REWRITE, "--color", "blue", "job.sh"), "--color blue", id="color"),
         pytest.param((*REWRITE, "--output-format", "xml", "job.sh"), "--output-format xml", id="format"),
         pytest.param((*REWRITE, "--output", "a", "--output", "b", "job.sh"), "--output", id="output without format"),
+        pytest.param(
+            ("scan", *(2 * ("--output-format", "json", "--output", "a"))), "--output a: is named twice", id="one output"
+        ),
         pytest.param((*REWRITE, "--rules", "nothere", "job.sh"), "nothere", id="rules folder missing"),
         pytest.param((*REWRITE, "-", "job.sh"), "standard input", id="standard input and a file"),
         pytest.param(("rules", "show", "nccl-hc"), "did you mean `nccl-hca`", id="rule misspelt"),
