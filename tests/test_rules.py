@@ -220,6 +220,12 @@ def test_a_wrong_rule_says_where_and_what_would_be_right(pack: Path, old: str, n
     assert "\n" not in message
 
 
+def test_a_folder_of_rules_that_is_named_twice_is_read_once(pack: Path) -> None:
+    (pack / "drop-thing.yaml").write_text(GOOD)
+    rules = open_rulebook([], [pack, pack / ".." / pack.name, pack / "drop-thing.yaml"]).rules
+    assert [r.id for r in rules].count("drop-thing") == 1
+
+
 def test_an_id_that_is_taken_says_where_it_stands(tmp_path: Path) -> None:
     first, second = tmp_path / "a" / "drop-thing.yaml", tmp_path / "b" / "drop-thing.yaml"
     for file in (first, second):

@@ -42,7 +42,8 @@ def rule_files(folders: Sequence[Path]) -> list[Path]:
     shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
     known = {p.resolve() for p in shipped}
     last = [p for p in shipped if p.parent.name == TOPICS[-1]]
-    private = [p for folder in folders for p in rules_at(folder) if p.resolve() not in known]
+    named = {p.resolve(): p for folder in folders for p in rules_at(folder)}  # a folder may be named twice
+    private = [p for real, p in named.items() if real not in known]
     return [*shipped[: len(shipped) - len(last)], *private, *last]
 
 
