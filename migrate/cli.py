@@ -16,6 +16,7 @@ from migrate import __version__
 from migrate.model import SifmigrateError
 
 if TYPE_CHECKING:
+    from migrate.config import Value
     from migrate.runs import Outcome, Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -131,7 +132,9 @@ def scan(  # noqa: PLR0913 - one parameter an option
     from migrate import runs  # noqa: PLC0415 - `--help` need not load the engine
 
     config = _config()
-    settings = _settings(config, target or config["target"] or "slinky", site, rules, select, ignore, jobs, no_cache)
+    settings = _settings(
+        config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
+    )
     outcome = runs.migrate(
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
@@ -188,13 +191,12 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     if "-" in (paths or []) and (in_place or out):
         raise SifmigrateError(f"- (standard input) goes to standard output: leave {chosen[0]} out")
     config = _config()
-    target = target or config["target"]
-    if target is None:
-        raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
     mode = chosen[0] if chosen else "--out"
     settings = _settings(config, target, site, rules, select, ignore, jobs, no_cache)
-    settings = settings.with_fixes(safe_only=safe_only or config["safe-only"], annotate=annotate or config["annotate"])
-    folder = out or Path(config["out"])
+    settings = settings.with_fixes(
+        safe_only=safe_only or config["safe-only"].value, annotate=annotate or config["annotate"].value
+    )
+    folder = out or Path(config["out"].value)
     exclude = folder if mode == "--out" else None
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
     if only_scripts and not outcome.results and not outcome.faults:
@@ -221,15 +223,20 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     return OK if exit_zero and code == POINTS else code
 
 
-def _config() -> dict[str, Any]:
+def _config() -> dict[str, Value]:
     from migrate.config import read_config  # noqa: PLC0415 - as in scan
 
-    return {name: setting.value for name, setting in read_config(Path.cwd()).items()}
+    return read_config(Path.cwd())
+
+
+def _folders(rules: list[Path] | None, config: dict[str, Value]) -> list[Path]:
+    """The folders of further rules that the command line names, else those of the settings."""
+    return rules or [Path(each) for each in config["rules"].value]
 
 
 def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite share
-    config: dict[str, Any],
-    target: str,
+    config: dict[str, Value],
+    target: str | None,
     site: str | None,
     rules: list[Path] | None,
     select: list[str] | None,
@@ -241,14 +248,18 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
     from migrate import runs  # noqa: PLC0415 - as in scan
     from migrate.workshop import Choice  # noqa: PLC0415
 
+    if not (target or config["target"].value):
+        raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
+    asked = {"target": target, "site": site, "select": select, "ignore": ignore}
     choice = Choice(
-        target=target,
-        site=site or config["site"],
-        rules=tuple(rules or map(Path, config["rules"])),
-        select=tuple(select or config["select"]),
-        ignore=tuple(ignore or config["ignore"]),
+        target=target or config["target"].value,
+        site=site or config["site"].value,
+        rules=tuple(_folders(rules, config)),
+        select=tuple(select or config["select"].value),
+        ignore=tuple(ignore or config["ignore"].value),
+        places={name: config[name].place for name, said in asked.items() if not said},
     )
-    return runs.Settings(choice, jobs=config["jobs"] if jobs is None else jobs, cache=not no_cache)
+    return runs.Settings(choice, jobs=config["jobs"].value if jobs is None else jobs, cache=not no_cache)
 
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
@@ -290,11 +301,7 @@ def verify(
     """Ask bash -n, sbatch --test-only and a second rewrite about scripts as they are; exit 1 when one objects."""
     from migrate import runs  # noqa: PLC0415 - as in scan
 
-    config = _config()
-    chosen = target or config["target"]
-    if chosen is None:
-        raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
-    settings = _settings(config, chosen, site, rules, None, None, None, no_cache)
+    settings = _settings(_config(), target, site, rules, None, None, None, no_cache)
     outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
     refused = runs.tell_judgement(outcome, say)
     if outcome.faults or not outcome.results:
@@ -358,8 +365,13 @@ def explain(
     said = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
     if not said.strip():
         raise SifmigrateError("nothing to explain: give a rule's id, or the line that you saw")
+    config = _config()
     text, complaint = runs.explain(
-        said.strip(), target=target or _config()["target"], folders=rules or [], form=output_format, width=_width()
+        said.strip(),
+        target=target or config["target"].value,
+        folders=_folders(rules, config),
+        form=output_format,
+        width=_width(),
     )
     sys.stdout.write(text)
     if complaint:
@@ -486,7 +498,7 @@ def rules_list(rules: RuleFolders = None) -> int:
     """List the rules in the order in which they speak."""
     from migrate.runs import list_rules  # noqa: PLC0415
 
-    sys.stdout.write(list_rules(rules or []))
+    sys.stdout.write(list_rules(_folders(rules, _config())))
     return OK
 
 
@@ -496,7 +508,7 @@ def rules_show(rule: str, rules: RuleFolders = None) -> int:
     """Show all that a rule says, and its examples."""
     from migrate.runs import show_rule  # noqa: PLC0415
 
-    sys.stdout.write(show_rule(rule, rules or [], _width()))
+    sys.stdout.write(show_rule(rule, _folders(rules, _config()), _width()))
     return OK
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from migrate import profiles
 from migrate.engine import Plan, run
@@ -34,6 +34,7 @@ class Choice:
     safe_only: bool = False
     annotate: bool = False
     rehearse: bool = True
+    places: Mapping[str, str] = field(default_factory=dict)  # where settings name what no option does
 
 
 def make_plan(target: str, **choice: Any) -> Plan:
@@ -43,13 +44,13 @@ def make_plan(target: str, **choice: Any) -> Plan:
 
 def plan_for(choice: Choice) -> Plan:
     """A plan for what was chosen; raises SifmigrateError where a name or a file is wrong."""
-    named = profiles.site(choice.site) if choice.site else None
+    named = _named(choice, "site", profiles.site) if choice.site else None
     sites = dict(shipped_sites())
     prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
     rulebook = open_rulebook(sorted(prefixes), choice.rules)
     return Plan(
         rulebook=_chosen(rulebook, choice),
-        target=profiles.target(choice.target),
+        target=_named(choice, "target", profiles.target),
         sites=sites,
         site=named,
         known_rules=tuple(r.id for r in rulebook.rules),
@@ -59,12 +60,27 @@ def plan_for(choice: Choice) -> Plan:
     )
 
 
+_Profile = TypeVar("_Profile", Site, Target)
+
+
+def _named(choice: Choice, kind: str, read: Callable[[str], _Profile]) -> _Profile:
+    """A profile; where there is none of that name, the fault is told with the settings' line that names it."""
+    name = getattr(choice, kind)
+    try:
+        return read(name)
+    except SifmigrateError as error:
+        if kind in choice.places and not Path(name).is_file():
+            raise SifmigrateError(f"{choice.places[kind]}: {error}") from error
+        raise
+
+
 def _chosen(rulebook: Rulebook, choice: Choice) -> Rulebook:
     known = [r.id for r in rulebook.rules]
-    for option, names in (("--select", choice.select), ("--ignore", choice.ignore)):
+    for option, names in (("select", choice.select), ("ignore", choice.ignore)):
         for name in names:
             if name not in known:
-                raise SifmigrateError(f"{option} {name}: no such rule{nearest(name, known)}")
+                said = f"{choice.places.get(option, f'--{option}')}: no rule `{name}`"
+                raise SifmigrateError(f"{said}{nearest(name, known, '`sifmigrate rules list`')}")
     wanted = set(choice.select or known) - set(choice.ignore)
     return Rulebook(tuple(r for r in rulebook.rules if r.id in wanted), rulebook.tables)
 

@@ -502,6 +502,34 @@ def test_wrong_settings_are_refused_with_their_place(
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("jobs: 1\ntarget: slinki\n", "2:1: no target `slinki` (did you mean `slinky`?)"),
+        ("target: slinky\nsite: nowhere.yaml\n", "2:1: "),
+        ("target: slinky\n\nignore: [note-acount]\n", "3:1: no rule `note-acount` (did you mean `note-account`?)"),
+    ],
+)
+def test_a_name_in_the_settings_that_stands_for_nothing_is_told_with_its_place(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "sifmigrate.yaml").write_text(text)
+    (tmp_path / "job.sh").write_bytes(OAK_SCRIPT)
+    for command in ("scan", "rewrite"):
+        ran = sifmigrate(tmp_path, command)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr.startswith(f"sifmigrate: {tmp_path}/sifmigrate.yaml:{says}")
+    right = ("--target", "slinky", "--site", "generic", "--ignore", "note-account", "--check")
+    assert sifmigrate(tmp_path, "rewrite", *right).returncode == 1
+
+
+def test_the_rules_of_the_settings_are_listed_shown_and_explained(documented: Path) -> None:
+    (documented / "sifmigrate.yaml").write_text("rules: [rules]\n")
+    assert "drop-oak-setup " in sifmigrate(documented, "rules", "list").stdout
+    for words in (("rules", "show"), ("explain",)):
+        assert sifmigrate(documented, *words, "drop-oak-setup").stdout.startswith("drop-oak-setup: ")
+
+
 def test_the_documented_settings_fit_their_schema(documented: Path) -> None:
     assert read_config(documented)["ignore"].value == ["startup-file"]
     assert {p.name.split(".")[0] for p in (rules_folder() / "schemas").glob("*.json")} >= {
