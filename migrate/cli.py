@@ -269,6 +269,10 @@ def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
 
     if quiet:
         return
+    left = {fault.path for fault in outcome.faults}
+    changed = sum(result.changed and result.source.path not in left for result in outcome.results)
+    if mode == "--in-place" and changed:
+        say(f"Changed in place: {counted(changed, 'script')}; `sifmigrate revert` takes it back")
     if mode == "--out" and outcome.written:
         say(f"Written to {shown(folder)}: {counted(len(outcome.written), 'script')}, report.md, report.json")
     for result in outcome.results if mode == "--check" else ():
@@ -306,7 +310,9 @@ def verify(
     refused = runs.tell_judgement(outcome, say)
     if outcome.faults or not outcome.results:
         return runs.complain(outcome, say)
-    sys.stdout.write(f"{len(outcome.results)} scripts, {refused} with an objection\n")
+    from migrate.reports.summary import counted  # noqa: PLC0415 - as in scan
+
+    sys.stdout.write(f"{counted(len(outcome.results), 'script')}, {refused} with an objection\n")
     return POINTS if refused else OK
 
 

@@ -586,6 +586,13 @@ def test_revert_restores_every_byte_and_mode_bit(sif: Command) -> None:
     assert sif("revert").code == 2
 
 
+def test_a_run_in_place_says_what_it_changed_and_how_to_go_back(sif: Command) -> None:
+    sif.write(a=UNCHANGED, b=MIGRATED)
+    said = "Changed in place: 1 script; `sifmigrate revert` takes it back"
+    assert sif(*REWRITE, "--in-place").messages == [said]
+    assert sif(*REWRITE, "--in-place").messages == [], "nothing to change"
+
+
 def test_revert_leaves_a_file_alone_that_has_changed_since(sif: Command) -> None:
     sif.write(a=MIGRATED, b=MIGRATED)
     sif(*REWRITE, "--in-place")
@@ -779,6 +786,11 @@ def test_annotate_puts_points_above_their_lines_and_a_second_run_changes_nothing
 
 
 # ---------------------------------------------------------------------------------------- rules and profiles
+
+
+def test_verify_counts_one_script_as_one(sif: Command) -> None:
+    sif.write(job=UNCHANGED)
+    assert sif("verify", "--target", "slinky", "job.sh").text == "1 script, 0 with an objection\n"
 
 
 def test_rules_are_listed_a_line_each(sif: Command) -> None:
