@@ -455,16 +455,19 @@ def target_init(  # noqa: PLR0913 - one parameter a question
     """Write a commented target file; asks for what no option says, when a person is there to answer."""
     from migrate import describe  # noqa: PLC0415 - as in scan
 
+    describe.check_place(file)
     answers = describe.Answers(
         id=name or file.stem.lower().replace("_", "-"),
         extends=extends,
-        partition=partition or _answer("Partition for most jobs", "slinky"),
-        max_time=max_time or _answer("Its time limit (unlimited, or [D-]HH:MM:SS)", "unlimited"),
-        gpus=gpus,
-        memory=memory,
-        mounts=tuple(mount or _answer("Paths that all nodes have", "/home /work").split()),
-        accounting=_yes(_answer("Does it check accounts (yes, no)", "no")) if accounting is None else accounting,
-        command=command or _answer("Scripts call the runtime (singularity, apptainer)", "singularity"),
+        partition=partition or _answer("partition", "Partition for most jobs", "slinky"),
+        max_time=max_time or _answer("time limit", "Its time limit (unlimited, or [D-]HH:MM:SS)", "unlimited"),
+        gpus=gpus if gpus is not None else _count(_answer("GPUs", "GPUs of one of its nodes (a number, if known)")),
+        memory=memory or _answer("memory", "Memory of one of its nodes (such as 512G, if known)") or None,
+        mounts=tuple(mount or _answer("mount", "Paths that all nodes have", "/home /work").split()),
+        accounting=_answer("accounting", "Does it check accounts (yes, no)", "no") == "yes"
+        if accounting is None
+        else accounting,
+        command=command or _answer("command", "Scripts call the runtime (singularity, apptainer)", "singularity"),
     )
     describe.write_target(file, answers)
     say(f"Written: {file}. Look it through, then: sifmigrate target check {file}")
@@ -487,15 +490,28 @@ def target_check(file: str) -> int:
     return POINTS if wrong else OK
 
 
-def _answer(question: str, default: str) -> str:
-    """What a person says; the default where nobody is there."""
-    if not sys.stdin.isatty():
+def _answer(question: str, text: str, default: str = "") -> str:
+    """What a person says, asked again until it is right; the default where nobody is there."""
+    from migrate import describe  # noqa: PLC0415 - as in scan
+
+    if sys.stdin is None or not sys.stdin.isatty():
         return default
-    return str(typer.prompt(question, default=default))
+
+    def right(said: str) -> str:
+        words = said.split() if question == "mount" else [said] if said else []
+        if wrong := next(filter(None, (describe.wrong_answer(question, word) for word in words)), ""):
+            raise typer.BadParameter(wrong)
+        return said
+
+    try:
+        return str(typer.prompt(text, default=default, show_default=bool(default), value_proc=right))
+    except typer.Abort:  # Ctrl-C or Ctrl-D, in the middle of a line
+        say("")
+        raise KeyboardInterrupt from None
 
 
-def _yes(text: str) -> bool:
-    return text.strip().lower() in {"y", "yes", "true", "1"}
+def _count(text: str) -> int | None:
+    return int(text) if text else None
 
 
 @rules_app.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,17 @@ from migrate.model import SifmigrateError
 from migrate.rulebook.load import rules_folder
 from migrate.workshop import shipped_sites
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+# What an answer looks like, and that in words.
+_RIGHT = {
+    "id": (r"[a-z][a-z0-9-]*", "small letters, digits and hyphens, beginning with a letter"),
+    "partition": (r"[A-Za-z0-9][A-Za-z0-9_.-]*", "letters, digits, hyphen, dot and underscore"),
+    "time limit": (r"unlimited|(\d+-)?\d{2}:\d{2}:\d{2}", "unlimited, or [D-]HH:MM:SS"),
+    "GPUs": (r"\d+", "a whole number, 0 where there are none"),
+    "memory": (r"\d+[MGT]", "a whole number with M, G or T, such as 512G"),
+    "mount": (r"/[A-Za-z0-9_./-]*", "an absolute path, such as /work"),
+    "accounting": (r"yes|no", "yes or no"),
+    "command": (r"singularity|apptainer", "singularity or apptainer"),
+}
 
 
 @dataclass(frozen=True)
@@ -114,18 +125,23 @@ def _quoted(text: str) -> str:
     return text if text == "unlimited" else f'"{text}"'
 
 
+def wrong_answer(question: str, answer: str) -> str:
+    """What is wrong with an answer, in words; empty where it is right."""
+    pattern, wanted = _RIGHT[question]
+    return "" if re.fullmatch(pattern, answer) else f"{question} `{answer}`: {wanted}"
+
+
 def _check(answers: Answers) -> None:
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", answers.id):
-        raise SifmigrateError(f"id `{answers.id}`: small letters, digits and hyphens, beginning with a letter")
-    if not _NAME.match(answers.partition):
-        raise SifmigrateError(f"partition `{answers.partition}`: letters, digits, hyphen, dot and underscore")
-    if not re.fullmatch(r"unlimited|(\d+-)?\d{2}:\d{2}:\d{2}", answers.max_time):
-        raise SifmigrateError(f"time limit `{answers.max_time}`: unlimited, or [D-]HH:MM:SS")
-    if answers.memory and not re.fullmatch(r"\d+[MGT]", answers.memory):
-        raise SifmigrateError(f"memory `{answers.memory}`: a whole number with M, G or T, such as 512G")
-    for mount in answers.mounts:
-        if not re.fullmatch(r"/[A-Za-z0-9_./-]*", mount):
-            raise SifmigrateError(f"mount `{mount}`: an absolute path, such as /work")
+    given = [
+        ("id", answers.id),
+        ("partition", answers.partition),
+        ("time limit", answers.max_time),
+        *([("memory", answers.memory)] if answers.memory else []),
+        *(("mount", mount) for mount in answers.mounts),
+        ("command", answers.command),
+    ]
+    if wrong := next(filter(None, (wrong_answer(*each) for each in given)), ""):
+        raise SifmigrateError(wrong)
 
 
 def check_target(file: str) -> tuple[list[str], list[str]]:
@@ -134,13 +150,20 @@ def check_target(file: str) -> tuple[list[str], list[str]]:
     return list(profiles.contradictions(path, found)), list(profiles.missing(found, shipped_sites()))
 
 
+def check_place(path: Path) -> None:
+    """Raise SifmigrateError where a target's file cannot stand: over one that is there, or not named as one."""
+    if path.suffix not in {".yaml", ".yml"}:
+        raise SifmigrateError(f"{path}: the file of a target ends in .yaml: name it {path}.yaml")
+    if os.path.lexists(path):
+        raise SifmigrateError(f"{path}: is there already; choose another name or remove it")
+
+
 def write_target(path: Path, answers: Answers) -> None:
     """Write the target file; never over one that is there."""
+    check_place(path)
     text = target_file(answers)
     try:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)
-    except FileExistsError as error:
-        raise SifmigrateError(f"{path}: is there already; choose another name or remove it") from error
     except OSError as error:
         raise SifmigrateError(f"{path}: cannot be written: {error.strerror}") from error

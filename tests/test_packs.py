@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -431,11 +433,63 @@ def test_a_target_file_that_is_there_is_never_written_over(tmp_path: Path) -> No
         Answers(id="x", partition="gpu", max_time="1 day"),
         Answers(id="x", partition="gpu", memory="lots"),
         Answers(id="x", partition="gpu", mounts=("work]",)),
+        Answers(id="x", partition="gpu", command="docker"),
     ],
 )
 def test_an_answer_that_cannot_be_is_refused(answers: Answers) -> None:
     with pytest.raises(SifmigrateError):
         target_file(answers)
+
+
+def test_a_target_file_has_the_name_of_one(tmp_path: Path) -> None:
+    ran = sifmigrate(tmp_path, "target", "init", "fir")
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        "sifmigrate: fir: the file of a target ends in .yaml: name it fir.yaml\n",
+    )
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_a_question_that_is_not_answered_makes_130_and_no_file(tmp_path: Path, key: bytes) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [sys.executable, "-m", "migrate", "target", "init", "fir.yaml"])  # noqa: S606 - as the test
+    shown = b""
+    while b"[slinky]:" not in shown:
+        shown += os.read(terminal, 1)
+    os.write(terminal, key)
+    while b"interrupted" not in shown:
+        shown += os.read(terminal, 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    assert b"Traceback" not in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_question_is_asked_again_until_its_answer_is_right(tmp_path: Path) -> None:
+    said = ["a b", "batch", "3 days", "3-00:00:00", "four", "4", "lots", "", "/home work", "/home /scratch"]
+    said += ["maybe", "yes", "docker", "apptainer"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "migrate", "target", "init", "fir.yaml"],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        os.write(ours, "".join(f"{each}\n" for each in said).encode())
+        shown, _ = running.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert running.returncode == 0, shown
+    assert shown.count("Error: ") == 7
+    assert "memory `lots`: a whole number with M, G or T, such as 512G" in shown
+    written = profiles.target(str(tmp_path / "fir.yaml"))
+    partition = written.partitions["batch"]
+    assert (written.default_partition, partition.max_time, partition.gpus) == ("batch", "3-00:00:00", 4)
+    assert (partition.memory, written.mounts) == (None, ("/home", "/scratch"))
+    assert (written.accounting, written.command) == ("slurmdbd", "apptainer")
 
 
 # ---------------------------------------------------------------------------------------------- settings
