@@ -183,7 +183,11 @@ def _profile(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
     known = profiles(kind)
     path = known.get(name) or Path(name)
     if name not in known and not (path.suffix in {".yaml", ".yml"} or "/" in name):
-        raise SifmigrateError(f"no {kind[:-1]} `{name}`{nearest(name, [*known, *_extra(kind)])}")
+        file = next((f"{name}{end}" for end in (".yaml", ".yml", "") if Path(f"{name}{end}").is_file()), "")
+        right = (
+            f"; a file is named with its suffix or folder: `{file if file != name else f'./{name}'}`" if file else ""
+        )
+        raise SifmigrateError(f"no {kind[:-1]} `{name}`{right or nearest(name, [*known, *_extra(kind)])}")
     return path, _extended(kind, path, ())
 
 
@@ -368,7 +372,10 @@ def _replaced(partition: Partition, sites: Mapping[str, Site]) -> Iterator[str]:
     """What is to be said of the old partitions for which one stands."""
     for site_id, olds in partition.replaces.items():
         if site_id not in sites:
-            yield f"replaces partitions of `{site_id}`, a site that is not shipped{nearest(site_id, list(sites))}"
+            yield (
+                f"replaces partitions of `{site_id}`, which is no shipped site{nearest(site_id, list(sites))}; "
+                f"right where `--site` names the file of a site with this id"
+            )
             continue
         old = sites[site_id]
         known = [*old.partitions, *old.resource_types]

@@ -323,7 +323,10 @@ def test_old_partitions_that_nobody_knows_are_told_and_nodes_without_gpus_need_n
     assert faults == []
     assert [o for o in opened if " replaces " in o] == [
         "partition `slinky` replaces `gp2x`, which taiwania2 is not known to have (did you mean `gp2d`?)",
-        "partition `slinky` replaces partitions of `taiwania`, a site that is not shipped (did you mean `taiwania3`?)",
+        (
+            "partition `slinky` replaces partitions of `taiwania`, which is no shipped site "
+            "(did you mean `taiwania3`?); right where `--site` names the file of a site with this id"
+        ),
     ]
     assert not any("per_gpu" in o or "of a node" in o for o in opened)
 
@@ -354,6 +357,16 @@ def test_a_wrong_site_is_refused_with_its_place(tmp_path: Path, text: str, place
         profiles.site(str(file))
     assert str(caught.value).startswith(f"{file}:{place}: ")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "right"), [("fir.yaml", "`fir.yaml`"), ("fir", "`./fir`")])
+def test_a_file_that_is_named_like_a_shipped_target_is_told_as_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, right: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("id: fir\nextends: slinky\n")
+    with pytest.raises(SifmigrateError, match=f"no target `fir`; a file is named with its suffix or folder: {right}"):
+        profiles.target("fir")
 
 
 def test_a_file_that_extends_itself_through_another_is_refused(tmp_path: Path) -> None:
