@@ -128,7 +128,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
     verbose: Verbose = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when there are findings.")] = False,
 ) -> int:
-    """Take stock of job scripts: what is in them, and what a migration would change. Changes nothing."""
+    """Tell what is in job scripts, and what a migration would change. Changes nothing."""
     from migrate import runs  # noqa: PLC0415 - `--help` need not load the engine
 
     config = _config()
@@ -181,7 +181,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Migrate job scripts to a target: into a folder (the default), in place, or only shown."""
+    """Migrate job scripts to a target. They go into a folder (the default), are changed in place, or only shown."""
     from migrate import runs  # noqa: PLC0415 - as in scan
 
     modes = {"--out": out is not None, "--in-place": in_place, "--diff": diff, "--check": check}
@@ -302,7 +302,7 @@ def verify(
     rules: RuleFolders = None,
     no_cache: NoCache = False,
 ) -> int:
-    """Ask bash -n, sbatch --test-only and a second rewrite about scripts as they are; exit 1 when one objects."""
+    """Let bash, sbatch and a second rewrite judge scripts as they are. Exit 1 when one objects."""
     from migrate import runs  # noqa: PLC0415 - as in scan
 
     settings = _settings(_config(), target, site, rules, None, None, None, no_cache)
@@ -327,7 +327,7 @@ def recipe(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over FILE.")] = False,
 ) -> int:
-    """Turn a Dockerfile into a definition file for Apptainer; exit 1 when something is left for a person."""
+    """Turn a Dockerfile into a definition file for Apptainer. Exit 1 when something is left for a person."""
     from migrate import files  # noqa: PLC0415 - as in scan
     from migrate.recipe import recipe as cook  # noqa: PLC0415
 
@@ -365,7 +365,7 @@ def explain(
     rules: RuleFolders = None,
     output_format: Annotated[str, typer.Option("--output-format", metavar="FMT", help="text or json.")] = "text",
 ) -> int:
-    """Explain a rule, or an error message of a job: what it comes from, and what to do."""
+    """Explain a rule, or an error message of a job. Tells what it comes from, and what to do."""
     from migrate import runs  # noqa: PLC0415 - as in scan
 
     said = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
@@ -393,7 +393,7 @@ def _width() -> int:
 @app.command()
 @guarded
 def revert() -> int:
-    """Undo the last `rewrite --in-place` of this folder; files that have changed since are left alone."""
+    """Undo the last `rewrite --in-place` of this folder. Files that have changed since are left alone."""
     from migrate import files  # noqa: PLC0415 - as in scan
 
     restored, faults = files.revert(Path.cwd())
@@ -440,7 +440,7 @@ def config() -> int:
 @target_app.command("init")
 @guarded
 def target_init(  # noqa: PLR0913 - one parameter a question
-    file: Path,
+    file: Annotated[Path, typer.Argument(help="Where it goes, such as mycluster.yaml.", show_default=False)],
     *,
     name: Annotated[str | None, typer.Option("--id", help="Its id; the file's name when absent.")] = None,
     extends: Annotated[str, typer.Option(help="The shipped target that it is like.")] = "slinky",
@@ -452,7 +452,7 @@ def target_init(  # noqa: PLR0913 - one parameter a question
     accounting: Annotated[bool | None, typer.Option(help="Whether it checks accounts.")] = None,
     command: Annotated[str | None, typer.Option(help="singularity or apptainer.")] = None,
 ) -> int:
-    """Write a commented target file; asks for what no option says, when a person is there to answer."""
+    """Write a commented target file. Asks for what no option says, when a person is there to answer."""
     from migrate import describe  # noqa: PLC0415 - as in scan
 
     describe.check_place(file)
@@ -476,8 +476,10 @@ def target_init(  # noqa: PLR0913 - one parameter a question
 
 @target_app.command("check")
 @guarded
-def target_check(file: str) -> int:
-    """Tell what a target file contradicts itself in (exit 1), and what it leaves open."""
+def target_check(
+    file: Annotated[str, typer.Argument(help="A target's file, or a shipped target.", show_default=False)],
+) -> int:
+    """Tell what is wrong in a target file, and what it leaves open. Exit 1 where it contradicts itself."""
     from migrate import describe  # noqa: PLC0415 - as in scan
 
     wrong, still_open = describe.check_target(file)
@@ -526,7 +528,9 @@ def rules_list(rules: RuleFolders = None) -> int:
 
 @rules_app.command("show")
 @guarded
-def rules_show(rule: str, rules: RuleFolders = None) -> int:
+def rules_show(
+    rule: Annotated[str, typer.Argument(help="A rule's id.", show_default=False)], rules: RuleFolders = None
+) -> int:
     """Show all that a rule says, and its examples."""
     from migrate.runs import show_rule  # noqa: PLC0415
 

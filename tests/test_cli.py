@@ -341,10 +341,14 @@ def test_the_version_is_told_without_loading_any_library(sif: Command) -> None:
 
 
 def test_help_names_every_command_and_fits_80_columns(sif: Command) -> None:
-    overview, rewrite = sif("--help", COLUMNS="80"), sif("rewrite", "--help", COLUMNS="80")
-    for ran in (overview, rewrite):
+    groups = ((), ("rewrite",), ("rules",), ("target",), ("target", "init"))
+    overview, rewrite, *others = (sif(*words, "--help", COLUMNS="80") for words in groups)
+    for ran in (overview, rewrite, *others):
         assert (ran.code, ran.err) == (0, "")
         assert max(map(len, ran.text.splitlines())) <= 80
+        assert "..." not in ran.text.replace("[ARGS]...", "").replace("paths...", "").replace("[paths]...", ""), (
+            "cut off"
+        )
     listed = set(re.findall(r"^  (\w+)  ", overview.text.partition("Commands:")[2], re.MULTILINE))
     assert {"scan", "rewrite", "revert", "rules", "sites", "targets"} <= listed
     assert all(f"{mode} " in rewrite.text for mode in MODES)
