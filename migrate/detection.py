@@ -33,7 +33,10 @@ class Witnesses:
         if not found:
             return GENERIC, "nothing in the script names a site"
         ranked = sorted((name for name in self._sites if name in found), key=lambda name: -len(found[name]))
-        shown = "; ".join(_shown(source, found[ranked[0]][number]) for number in sorted(found[ranked[0]]))
+        spoke = found[ranked[0]]
+        shown = "; ".join(
+            dict.fromkeys(_shown(source, spoke[number]) for number in sorted(spoke))
+        )  # one item may be two
         if len(ranked) > 1 and len(found[ranked[0]]) == len(found[ranked[1]]):
             return GENERIC, f"undecided between {' and '.join(ranked[:2])}: {shown}"
         return self._sites[ranked[0]], shown

@@ -359,6 +359,12 @@ def test_a_wrong_site_is_refused_with_its_place(tmp_path: Path, text: str, place
     assert says in str(caught.value)
 
 
+def test_what_shows_a_site_twice_is_told_once() -> None:
+    script = b"#!/bin/bash\n#SBATCH -p gtest\nsingularity exec /work/TWCC_cntr/tf.sif true\n"
+    found = run(Source("job.sh", script), make_plan("slinky"))
+    assert found.evidence == "line 2: -p gtest; line 3: /work/TWCC_cntr/tf.sif"
+
+
 @pytest.mark.parametrize(("name", "right"), [("fir.yaml", "`fir.yaml`"), ("fir", "`./fir`")])
 def test_a_file_that_is_named_like_a_shipped_target_is_told_as_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, right: str
