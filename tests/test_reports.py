@@ -77,6 +77,8 @@ Decisions, and the scripts that wait for them
   environment:gcc: 1 script (1 waits for nothing else)
 
 How to answer, in the target's file
+  the file: `sifmigrate target init mine.yaml --extends slinky` writes one that
+  is yours; then `--target mine.yaml`
   environment: an image in which the script runs its programs; or
   `host_programs` has them where the nodes do
 
@@ -118,6 +120,7 @@ MARKDOWN = """\
 
 How to answer, in the target's file:
 
+- the file: `sifmigrate target init mine.yaml --extends slinky` writes one that is yours; then `--target mine.yaml`
 - environment: an image in which the script runs its programs; or `host_programs` has them where the nodes do
 
 ## Scripts
@@ -246,7 +249,8 @@ def test_each_kind_of_decision_is_told_how_to_answer() -> None:
     assert set(asked) == {"account", "path", "image", "environment", "module", "partition", "fabric"}
     for kind in set(asked):
         summary = replace(summarize(report_of()), decisions=(Decision(f"{kind}:x", (), 1, 0),))
-        assert list(answers(summary)) == [kind]
+        assert list(answers(summary)) == ["the file", kind], "that of a shipped target is nobody's to write in"
+        assert list(answers(replace(summary, target="fir"))) == [kind]
         assert re.search(rf"^\| `{kind}[:`]", page, re.MULTILINE)
 
 

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from migrate.containers.images import address
 from migrate.files import shown
 from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
+from migrate.profiles import profiles
 
 Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]
 
@@ -41,6 +42,8 @@ _ANSWERS: Mapping[str, str] = {
     "module": "`provides` has it where the nodes do; else an image that holds the software",
     "environment": "an image in which the script runs its programs; or `host_programs` has them where the nodes do",
 }
+# The file of a shipped target is the package's, and no place for answers.
+_FILE = "`sifmigrate target init mine.yaml --extends {target}` writes one that is yours; then `--target mine.yaml`"
 _LONGEST = 160  # characters of a script that are quoted in one place
 
 K = TypeVar("K", bound=Hashable)
@@ -540,7 +543,9 @@ def counted(number: int, noun: str) -> str:
 def answers(summary: Summary) -> dict[str, str]:
     """For each kind of the decisions how it is answered in the target's file, in the order of the decisions."""
     kinds = dict.fromkeys(each.id.partition(":")[0] for each in summary.decisions)
-    return {kind: _ANSWERS[kind] for kind in kinds if kind in _ANSWERS}
+    found = {kind: _ANSWERS[kind] for kind in kinds if kind in _ANSWERS}
+    shipped = summary.target in profiles("targets")
+    return {"the file": _FILE.format(target=summary.target)} | found if found and shipped else found
 
 
 def fit_words(each: Decision) -> str:
