@@ -13,8 +13,9 @@ from migrate.rulebook.tables import tables
 
 __all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files", "rules_at"]
 
-# Topics in the order in which their rules speak: of two fixes for the same bytes the first wins. Launchers come last,
-# behind those of a private pack too: a command is rewritten around what other rules did to its words.
+# Topics in the order in which their rules speak: of two fixes for the same bytes the first wins. A private pack comes
+# before them, since it knows its site; launchers come last: a command is rewritten around what other rules did to its
+# words.
 TOPICS = (
     "hygiene",
     "translation",
@@ -38,13 +39,12 @@ class Rulebook:
 
 
 def rule_files(folders: Sequence[Path]) -> list[Path]:
-    """The rule files of the shipped topics and of these further folders, in rulebook order."""
+    """The rule files of these further folders and of the shipped topics, in rulebook order."""
     shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
     known = {p.resolve() for p in shipped}
-    last = [p for p in shipped if p.parent.name == TOPICS[-1]]
     named = {p.resolve(): p for folder in folders for p in rules_at(folder)}  # a folder may be named twice
     private = [p for real, p in named.items() if real not in known]
-    return [*shipped[: len(shipped) - len(last)], *private, *last]
+    return [*private, *shipped]
 
 
 def rules_at(path: Path) -> list[Path]:
@@ -63,7 +63,9 @@ def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) ->
     for path in rule_files(folders):
         rule = read_rule(path)
         if rule.id in rules:
-            where = place(path, ["id"])
-            raise SifmigrateError(f"{where}: a rule `{rule.id}` stands in {rules[rule.id].path} already: rename one")
+            first = rules[rule.id].path
+            wrong, right = (first, path) if path.is_relative_to(rules_folder()) else (path, first)
+            where = place(wrong, ["id"])
+            raise SifmigrateError(f"{where}: a rule `{rule.id}` stands in {right} already: rename one")
         rules[rule.id] = rule
     return Rulebook(tuple(rules.values()), tables(path_prefixes))
