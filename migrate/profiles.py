@@ -183,12 +183,19 @@ def _profile(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
     known = profiles(kind)
     path = known.get(name) or Path(name)
     if name not in known and not (path.suffix in {".yaml", ".yml"} or "/" in name):
-        file = next((f"{name}{end}" for end in (".yaml", ".yml", "") if Path(f"{name}{end}").is_file()), "")
-        right = (
-            f"; a file is named with its suffix or folder: `{file if file != name else f'./{name}'}`" if file else ""
-        )
-        raise SifmigrateError(f"no {kind[:-1]} `{name}`{right or nearest(name, [*known, *_extra(kind)])}")
+        raise SifmigrateError(f"no {kind[:-1]} `{name}`{_instead(kind, name)}")
     return path, _extended(kind, path, ())
+
+
+def _instead(kind: str, name: str) -> str:
+    """What may have been meant by a name that stands for no profile."""
+    option = "site" if kind == "targets" else "target"
+    if name in profiles(f"{option}s"):
+        return f"; it is a {option}: `--{option} {name}`"
+    for file in (f"{name}.yaml", f"{name}.yml", f"./{name}"):
+        if Path(file).is_file():
+            return f"; a file is named with its suffix or folder: `{file}`"
+    return nearest(name, [*profiles(kind), *_extra(kind)])
 
 
 def _extended(kind: str, path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:

@@ -365,6 +365,20 @@ def test_what_shows_a_site_twice_is_told_once() -> None:
     assert found.evidence == "line 2: -p gtest; line 3: /work/TWCC_cntr/tf.sif"
 
 
+@pytest.mark.parametrize(("data", "byte"), [(b"\x7fELF\0", 1), (b"id: x\xff\n", 6)], ids=["binary", "Latin-1"])
+def test_a_file_that_is_no_text_is_told_as_that(tmp_path: Path, data: bytes, byte: int) -> None:
+    (tmp_path / "x.yaml").write_bytes(data)
+    with pytest.raises(SifmigrateError, match=f"x.yaml: byte {byte} is no text"):
+        profiles.target(str(tmp_path / "x.yaml"))
+
+
+def test_a_site_where_a_target_is_wanted_is_told_as_a_site() -> None:
+    with pytest.raises(SifmigrateError, match="no target `taiwania2`; it is a site: `--site taiwania2`"):
+        profiles.target("taiwania2")
+    with pytest.raises(SifmigrateError, match="no site `slinky`; it is a target: `--target slinky`"):
+        profiles.site("slinky")
+
+
 @pytest.mark.parametrize(("name", "right"), [("fir.yaml", "`fir.yaml`"), ("fir", "`./fir`")])
 def test_a_file_that_is_named_like_a_shipped_target_is_told_as_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, right: str

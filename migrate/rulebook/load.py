@@ -64,6 +64,8 @@ def _parse(path: Path, raw: bytes) -> Any:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        if (position := getattr(error, "position", None)) is not None:
+            raise SifmigrateError(f"{path}: byte {position + 1} is no text (UTF-8, no control characters)") from error
         problem = str(getattr(error, "problem", None) or error).split("\n")[0]
         raise SifmigrateError(f"{path}{at}: not valid YAML: {problem}") from error
     except RecursionError as error:
