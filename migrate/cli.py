@@ -338,7 +338,10 @@ def recipe(
     beside = Path(f"{name}.dockerignore"), Path(name).parent / ".dockerignore"
     made = cook(data, name=name, arguments=_pairs(build_arg or []), dockerignore=any(map(os.path.isfile, beside)))
     if output:
-        files.write_atomic(output, made.text.encode(), 0o644)
+        try:
+            files.write_atomic(output, made.text.encode(), 0o644)
+        except OSError as error:
+            raise SifmigrateError(files.unwritten(str(output), error).message) from error
     else:
         sys.stdout.write(made.text)
     for note in made.notes:

@@ -244,6 +244,12 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "image.def").read_text() != "mine"
 
 
+def test_a_file_that_cannot_be_written_is_told_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM debian:12\n")
+    code, _, err = sifmigrate(tmp_path, "recipe", "Dockerfile", "-o", "/proc/x.def")
+    assert (code, err.startswith("sifmigrate: /proc/x.def: could not be written")) == (2, True)
+
+
 def test_a_dockerignore_beside_it_is_told(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM debian:12\nCOPY . /x\n")
     assert sifmigrate(tmp_path, "recipe", "Dockerfile")[0] == 0
