@@ -74,8 +74,12 @@ def _of_project(file: Path) -> Any:
     """What a project's file says of this program, as its schema may or may not have it; None where it says nothing."""
     try:
         tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool")
+    except UnicodeDecodeError as error:
+        raise SifmigrateError(f"{file}: byte {error.start + 1} is no text (UTF-8)") from error
     except (OSError, ValueError) as error:
-        raise SifmigrateError(f"{file}: not valid TOML: {error}") from error
+        what, _, at = str(error).partition(" (at ")
+        numbers = ":".join(re.findall(r"\d+", at))  # line 2, column 10
+        raise SifmigrateError(f"{file}{numbers and ':'}{numbers}: not valid TOML: {what}") from error
     return tool.get("sifmigrate") if isinstance(tool, dict) else None
 
 

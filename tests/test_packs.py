@@ -569,6 +569,7 @@ def test_a_project_that_only_names_the_program_does_not_hide_the_settings_above(
     [
         ("sifmigrate.yaml", "out: ''\n", "1:1", "nothing is said here; wanted: Folder"),
         ("pyproject.toml", "[tool]\nsifmigrate = 'slinky'\n", "1:1", "must be a mapping"),
+        ("pyproject.toml", "[tool.sifmigrate]\ntarget = slinky\n", "2:10", "not valid TOML"),
         ("sifmigrate.yaml", "target: slinky\nannotat: true\n", "2:1", "did you mean `annotate`?"),
         ("sifmigrate.yaml", "jobs: many\n", "1:1", "`many` does not fit; wanted: a whole number"),
         (
