@@ -254,6 +254,8 @@ def contradictions(path: Path, found: Target) -> Iterator[str]:
     yield from _overlapping_mounts(path, found)
     for old, new in found.answers.get("partition", {}).items():
         where = place(path, ["answers", "partition", old])
+        if "," in old:
+            yield f"{where}: `{old}` is a list of partitions: answer each of its names"
         if new not in found.partitions:
             yield f"{where}: the answer for `{old}` is `{new}`, which is no partition{nearest(new, names)}"
         if old in found.partitions and new != old:
