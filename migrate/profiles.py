@@ -302,6 +302,8 @@ def _at_odds(found: Target) -> Iterator[tuple[list[str | int], str]]:
     yield from _impossible_fabric(found)
     if found.qos is not None and found.accounting == "none":
         yield ["qos"], "Slurm looks at a job's QOS only where `accounting` is slurmdbd"
+    if found.provides and found.modules == "none":
+        yield ["provides"], "modules, and `modules` is none, so no job could load them: lmod or environment-modules?"
     if found.image_files is not None and not found.image_folder:
         yield ["images", "files"], "the files of which folder? Say `folder` too"
     for partition in found.partitions.values():

@@ -226,6 +226,7 @@ def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, pla
         ("mounts:\n  /home: {mode: ro}\n", "4:3", "`home` (/home/%u) is there"),
         ("mounts:\n  /data: {mode: ro}\nlocal_scratch: /data/x\n", "4:3", "`local_scratch` (/data/x) is there"),
         ("mounts:\n  /data: {mod: ro}\n", "4:11", "did you mean `mode`?"),
+        ("provides: [gcc/12]\n", "3:1", "`modules` is none"),
         ("qos: [high]\n", "3:1", "only where `accounting` is slurmdbd"),
         ("fabric: infiniband\n", "3:1", "none of: unknown, none, {kind, interfaces, devices, gid_index}"),
         ("fabric: {kind: none, devices: [mlx5_0]}\n", "3:22", "the ordinary pod network has no RDMA devices (mlx5_0)"),
