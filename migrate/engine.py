@@ -105,7 +105,7 @@ def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> 
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         asked.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in asked for finding in rule.findings(contexts[scope])]
-    return obey(source, found, plan.known_rules)
+    return obey(source, found, plan.known_rules, (r.id for r in plan.rulebook.rules))
 
 
 def _is_half(outcome: Outcome) -> bool:

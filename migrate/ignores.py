@@ -49,8 +49,11 @@ def _ignore(source: Source, match: re.Match[bytes]) -> Ignore:
     return Ignore(match.start(), names, None if said["file"] else line, reason)
 
 
-def obey(source: Source, findings: Sequence[Finding], known: Iterable[str]) -> list[Finding]:
-    """The findings with those kept that a comment silences, and one for each comment that silences nothing."""
+def obey(source: Source, findings: Sequence[Finding], known: Iterable[str], asked: Iterable[str]) -> list[Finding]:
+    """The findings with those kept that a comment silences, and one for each comment that silences nothing.
+
+    A comment about a rule that is `known` and was not `asked` in this run may serve in another.
+    """
     ignores = read_ignores(source)
     if not ignores:
         return list(findings)
@@ -66,7 +69,8 @@ def obey(source: Source, findings: Sequence[Finding], known: Iterable[str]) -> l
             continue
         used.add((ignore.offset, finding.rule))
         obeyed.append(_silenced(finding, ignore))
-    idle = [(i, rule) for i in ignores for rule in i.rules if (i.offset, rule) not in used]
+    elsewhere = set(known) - set(asked)
+    idle = [(i, rule) for i in ignores for rule in i.rules if (i.offset, rule) not in used and rule not in elsewhere]
     unread = [_unread(source, ignore) for ignore in ignores if not ignore.rules]
     return obeyed + unread + [_unused(source, ignore, rule, list(known)) for ignore, rule in idle]
 

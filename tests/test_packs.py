@@ -673,6 +673,14 @@ def test_a_comment_keeps_a_fix_from_being_made() -> None:
     assert run(Source("job.sh", script), make_plan("slinky")).output == script
 
 
+def test_a_comment_about_a_rule_that_this_run_does_not_ask_is_not_called_useless() -> None:
+    script = b"#!/bin/bash\n#SBATCH -p gtest -t 5 # sifmigrate: ignore[note-account] later\n"
+    told = {o.finding.rule for o in run(Source("job.sh", script), make_plan("slinky")).outcomes}
+    elsewhere = run(Source("job.sh", script), make_plan("slinky", select=("rewrite-partition",)))
+    assert told == {"rewrite-partition", "unused-ignore"}
+    assert [o.finding.rule for o in elsewhere.outcomes] == ["rewrite-partition"]
+
+
 def test_a_note_of_an_earlier_run_is_no_ignore_comment() -> None:
     script = b"#!/bin/bash\n# sifmigrate: [note-account] told before\n#sifmigrate is good\nhostname\n"
     assert run(Source("job.sh", script), make_plan("slinky")).outcomes == ()

@@ -178,6 +178,13 @@ def _header(c: Context) -> str | None:
     return "yes" if c.job.insert_at is not None else None
 
 
+def _byte_order_mark(c: Context) -> str | None:
+    return "yes" if c.source.data.startswith(_MARK) and not c.job.text.at(0) else None
+
+
+_MARK = "\ufeff".encode()
+
+
 def _newlines(c: Context) -> str:
     return "dos" if b"\r\n" in c.job.text.data else "unix"
 
@@ -210,6 +217,7 @@ FACTS: dict[str, Fact] = {
     "ignore_pbs": lambda c: asked(c, "--ignore-pbs"),
     "shm": _shared_memory,
     "newlines": once(_newlines),
+    "byte_order_mark": once(_byte_order_mark),
     "dialect": once(lambda c: c.job.dialect),
     "shell": once(lambda c: c.job.shell or None),
     "header": once(_header),
