@@ -143,6 +143,16 @@ def test_sbatch_refuses_a_header_that_we_call_blocked(name: str, judge: Cluster)
     assert HEADERS["refused"][name]["says"] in done.stderr
 
 
+def test_a_byte_order_mark_alone_makes_sbatch_refuse_a_script(judge: Cluster) -> None:
+    script = b"#!/bin/bash\n#SBATCH --partition=slinky\nhostname\n"
+    result = run(Source("job.sh", "\ufeff".encode() + script), plan())
+    assert result.readiness == "blocked"
+    assert judge.test(put("unmarked", script)).returncode == 0
+    done = judge.test(put("marked", result.output))
+    assert done.returncode != 0
+    assert "This does not look like a batch script" in done.stderr
+
+
 @every_job_script
 def test_slurm_reads_the_numbers_that_the_old_site_gave(name: str, judge: Cluster) -> None:
     expected = {"partition": "slinky", **EXPECTED[name]["job"]}
