@@ -12,7 +12,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
@@ -60,6 +60,7 @@ class Found:
     path: str
     root: Path | None
     named: bool
+    seen: tuple[bytes, os.stat_result] | None = field(default=None, compare=False, repr=False)  # when it was looked for
 
 
 class RealPaths:
@@ -132,7 +133,7 @@ def discover(
 def _argument(argument: str, excluded: str | None, tables: Tables, *, only_scripts: bool) -> Iterator[Found | Fault]:
     try:
         mode = os.stat(argument).st_mode  # noqa: PTH116 - Path("") would be the current folder
-        if only_scripts and not stat.S_ISDIR(mode) and not _is_script(Path(argument), tables):
+        if only_scripts and not stat.S_ISDIR(mode) and not _seen_script(Path(argument), tables):
             return
     except OSError as error:
         absent = error.errno == errno.ENOENT and not os.path.islink(argument)  # noqa: PTH114
@@ -164,8 +165,8 @@ def _walk(folder: str, excluded: str | None, tables: Tables) -> Iterator[Found |
         try:
             if isinstance(entry, str) or _is_folder(entry, excluded):
                 pending += _entries(entry)
-            elif _is_script(entry, tables):
-                yield Found(path, root, named=False)
+            elif seen := _seen_script(entry, tables):
+                yield Found(path, root, named=False, seen=seen)
         except OSError as error:
             yield _fault(path, _why(path, error))
 
@@ -197,12 +198,13 @@ def _is_ours(folder: Path) -> bool:
 def is_script(path: Path, tables: Tables) -> bool:
     """Return whether a file that is there would be taken for a job script."""
     try:
-        return _is_script(path, tables)
+        return _seen_script(path, tables) is not None
     except OSError:
         return False
 
 
-def _is_script(entry: os.DirEntry[str] | Path, tables: Tables) -> bool:
+def _seen_script(entry: os.DirEntry[str] | Path, tables: Tables) -> tuple[bytes, os.stat_result] | None:
+    """The beginning of a file that is to be taken for a script; None where it is not."""
     from migrate.inventory import reads_otherwise  # noqa: PLC0415 - the readers, which `revert` need not load
     from migrate.inventory.parameters import sets_known  # noqa: PLC0415
 
@@ -211,13 +213,13 @@ def _is_script(entry: os.DirEntry[str] | Path, tables: Tables) -> bool:
     other = suffix in RECIPES or entry.name.startswith("Singularity.") or entry.name in tables.parameter_files
     variables = VARIABLES in {suffix, entry.name}
     if not (other or variables or suffix in SUFFIXES) or not stat.S_ISREG(entry.stat().st_mode):
-        return False
-    head, _ = _load(entry, HEAD_SIZE)
+        return None
+    head, info = _load(entry, HEAD_SIZE)
     if not head or b"\0" in head:
-        return False
-    if reads_otherwise(os.fspath(entry), head, tables) or (variables and sets_known(head, tables)):
-        return True
-    return not other and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
+        return None
+    script = not other and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
+    wanted = script or reads_otherwise(os.fspath(entry), head, tables) or (variables and sets_known(head, tables))
+    return (head, info) if wanted else None
 
 
 def _is_shell(head: bytes) -> bool:
@@ -236,7 +238,7 @@ def _is_shell(head: bytes) -> bool:
 def read(found: Found) -> Source | Fault:
     """Return the file's bytes and mode; a Fault when it is no text, empty, over 4 MiB or cannot be read."""
     try:
-        data, info = _load(found.path, MAX_SIZE + 1)
+        data, info = _unchanged(found) or _load(found.path, MAX_SIZE + 1)
     except _IrregularError as error:
         return _fault(found.path, f"is {error.strerror}, not a file; passed over")
     except OSError as error:
@@ -247,6 +249,20 @@ def read(found: Found) -> Source | Fault:
     if len(data) != info.st_size:
         return _fault(found.path, "changed while it was read; passed over, run again")
     return Source(found.path, data, stat.S_IMODE(info.st_mode))
+
+
+def _unchanged(found: Found) -> tuple[bytes, os.stat_result] | None:
+    """What was seen of a file when it was looked for, where that was all and is so still: to open it takes longer."""
+    if found.seen is None:
+        return None
+    data, before = found.seen
+    now = os.stat(found.path)  # noqa: PTH116 - a str from scandir
+    same = _stamp(now) == _stamp(before)
+    return (data, now) if same and len(data) == now.st_size else None
+
+
+def _stamp(info: os.stat_result) -> tuple[int, ...]:
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_mode
 
 
 def unfit(data: bytes) -> str:

@@ -547,6 +547,13 @@ class Tables:
         return re.compile("|".join(map(re.escape, by_prefix))), by_prefix
 
     @cached_property
+    def starters(self) -> Mapping[str, frozenset[bytes]]:
+        """By dialect (empty for none) the programs that start containers, jobs or processes."""
+        tables = {"": self.commands, **self.dialect_commands}
+        kinds = {"container", "scheduler", "launcher"}
+        return {d: frozenset(n.encode() for n, t in known.items() if t.kind in kinds) for d, known in tables.items()}
+
+    @cached_property
     def set_by_schedulers(self) -> frozenset[str]:
         """The variables that a scheduler sets in every job or in some."""
         return frozenset(name for table in self.schedulers.values() for name in table.variables)

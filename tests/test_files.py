@@ -408,6 +408,18 @@ def test_a_file_that_vanished_is_a_fault() -> None:
     assert read(found) == Fault("a.sh", "a.sh: has vanished since it was found; passed over")
 
 
+def test_a_file_that_changed_since_it_was_found_is_read_as_it_is_now() -> None:
+    path = put("a.sh")
+    [found], _ = discover(["."])
+    assert found.seen is not None
+    new = b"#!/bin/bash\n" + b"#" * (len(found.seen[0]) - len(b"#!/bin/bash\n"))
+    path.write_bytes(new)
+    os.utime(path, ns=(0, 0))  # a clock may be too coarse to tell two writes apart
+    source = read(found)
+    assert isinstance(source, Source)
+    assert source.data == new
+
+
 def test_a_file_that_vanishes_while_it_is_read_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     path = put("a.sh")
     real = os.open

@@ -44,18 +44,15 @@ def part_of(word: Word, start: int, stop: int | None = None, *, quoted: bool | N
     stop = len(word.text) if stop is None else stop
     text = word.text[start:stop]
     constant = word.constant or not _CHANGING.search(text)
-    if word.offsets is None and text == word.text and constant == word.constant and quoted in {None, word.quoted}:
-        return word
+    quoted = word.quoted if quoted is None else quoted
+    if word.offsets is None:
+        if text == word.text and constant == word.constant and quoted == word.quoted:
+            return word
+        at = word.span.start
+        return Word(Span(at + start, at + stop), text, constant, quoted, word.editable)
     span = word.part(start, stop)
-    contiguous = span.end - span.start == len(text)
-    return Word(
-        span,
-        text,
-        constant=constant,
-        editable=word.editable and contiguous,
-        offsets=None if word.offsets is None else word.offsets[start:stop],
-        quoted=word.quoted if quoted is None else quoted,
-    )
+    editable = word.editable and span.end - span.start == len(text)
+    return Word(span, text, constant, quoted, editable, word.offsets[start:stop])
 
 
 def module_at(texts: Sequence[str]) -> int:

@@ -43,6 +43,11 @@ class Collector:
         """The tables by which its commands are read."""
         return self.tables.dialect_commands.get(self.dialect, self.tables.commands)
 
+    @property
+    def starters_known(self) -> frozenset[bytes]:
+        """The names of those that start containers, jobs or processes."""
+        return self.tables.starters[self.dialect if self.dialect in self.tables.dialect_commands else ""]
+
     def add(self, item: Item) -> None:
         if self.frozen and item.editable:
             item = replace(item, editable=False)

@@ -21,17 +21,12 @@ _OPTION_KINDS: Mapping[str, Kind] = {
 
 def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
     """Programs that matter, started by one that no table describes (`find -exec sbatch`): said, since not read."""
-    if program in c.tables.speakers:
+    words = c.text.data[start:end].split()
+    if c.starters_known.isdisjoint(words[1:]) or program in c.tables.speakers:
         return
-    for word in c.text.data[start:end].split()[1:]:
-        if not word[:1].isalpha():
-            continue  # no program's name: an option, an expansion, something in quotes
-        table = c.commands_known.get(word.decode("latin-1"))
-        if table is not None and table.kind in {"container", "scheduler", "launcher"}:
-            name = word.decode("latin-1")
-            reason = f"`{name}` stands in a `{decoded(program)}` command, whose words no table tells apart"
-            c.gaps.append(Gap(c.text.span(start, end), reason))
-            return
+    name = next(w for w in words[1:] if w in c.starters_known).decode("latin-1")
+    reason = f"`{name}` stands in a `{decoded(program)}` command, whose words no table tells apart"
+    c.gaps.append(Gap(c.text.span(start, end), reason))
 
 
 def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:

@@ -39,7 +39,7 @@ class Section:
 
 def is_definition(data: bytes) -> bool:
     """Whether the first line that says anything is `Bootstrap: …`."""
-    return _DEFINITION.match(data) is not None
+    return b"bootstrap" in data.lower() and _DEFINITION.match(data) is not None
 
 
 def sections(data: bytes) -> Iterator[Section]:

@@ -75,6 +75,8 @@ class Layout:
         self._over_heredocs = {n.parent.id for n in self._captures.get("heredoc", ()) if n.parent}
         self.comments = self._ranges("comment")
         self.raw_strings = self._ranges("raw")
+        self._all_holes = self._ranges("hole")
+        self.holes = _outermost(self._all_holes)  # expansions and substitutions, in order
         self.twins = self._find_twins()
         self.damaged = self._find_damaged()
         self._asked: tuple[Range, list[Range]] = (-1, -1), []
@@ -88,15 +90,6 @@ class Layout:
     def _ranges(self, name: str) -> list[Range]:
         """The same as ranges, of what begins with a sign of its own, so that no two begin at one place."""
         return sorted([node.byte_range for node in self._captures.get(name, ())])
-
-    @cached_property
-    def _all_holes(self) -> list[Range]:
-        return self._ranges("hole")
-
-    @cached_property
-    def holes(self) -> list[Range]:
-        """Outermost expansions and substitutions, in order."""
-        return _outermost(self._all_holes)
 
     def holes_in(self, start: int, end: int) -> list[Range]:
         """The outermost expansions within start..end, also where that lies inside a larger one."""

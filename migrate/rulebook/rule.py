@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -77,12 +77,16 @@ class Rule:
     job_facts: tuple[tuple[Fact, Test], ...]  # those that ask about no item: see index.py
     facts: tuple[tuple[Fact, Test], ...]
     fix: Mapping[str, str]
-    examples: tuple[Example, ...]
+    written_examples: Sequence[Mapping[str, Any]]
     path: Path
 
     @property
     def has_fix(self) -> bool:
-        return any(e.after is not None for e in self.examples)
+        return any("after" in raw for raw in self.written_examples)
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        return tuple(map(_example, self.written_examples))  # of which a migration needs none
 
     @property
     def text(self) -> RuleText:
@@ -267,6 +271,7 @@ def read_rule(path: Path) -> Rule:
             _check_placeholders(path, ["fix", action], text)
     match = data["match"]
     _check_fix(path, data)
+    _check_examples(path, data["examples"])
     tests = [(k, _test(path, ["match", k], v)) for k, v in match.items() if k not in {"item", "job"}]
     if tests and "item" not in match:
         raise SifmigrateError(f"{place(path, ['match'])}: `{tests[0][0]}` asks about an item, but `item` is missing")
@@ -296,7 +301,7 @@ def read_rule(path: Path) -> Rule:
         job_facts=tuple((fact, test) for fact, test in facts if fact in OF_JOB),
         facts=tuple((fact, test) for fact, test in facts if fact not in OF_JOB),
         fix=data.get("fix", {}),
-        examples=_examples(path, data),
+        written_examples=data["examples"],
         path=path,
     )
 
@@ -415,25 +420,22 @@ def _not_in(names: tuple[str, ...], context: Context, text: str | None) -> bool:
     return text is not None and any(all(part not in known for known in tables) for part in text.split(","))
 
 
-def _examples(path: Path, data: Mapping[str, Any]) -> tuple[Example, ...]:
-    examples = []
-    for raw in data["examples"]:
-        script = raw.get("before", raw.get("reported", raw.get("unchanged")))
-        examples.append(
-            Example(
-                raw["name"],
-                script,
-                raw.get("after"),
-                "reported" in raw,
-                raw.get("site", "taiwania2"),
-                raw.get("target", "slinky"),
-                raw.get("set", {}),
-                raw.get("site_set", {}),
-            )
-        )
-    kinds = {("after" if e.after is not None else "reported" if e.reported else "unchanged") for e in examples}
+def _check_examples(path: Path, examples: Sequence[Mapping[str, Any]]) -> None:
+    kinds = {kind for raw in examples for kind in ("before", "reported", "unchanged") if kind in raw}
     if "unchanged" not in kinds or len(kinds) == 1:
         raise SifmigrateError(
             f"{place(path, ['examples'])}: a rule needs an `unchanged` example and one that it reports or changes"
         )
-    return tuple(examples)
+
+
+def _example(raw: Mapping[str, Any]) -> Example:
+    return Example(
+        raw["name"],
+        raw.get("before", raw.get("reported", raw.get("unchanged"))),
+        raw.get("after"),
+        "reported" in raw,
+        raw.get("site", "taiwania2"),
+        raw.get("target", "slinky"),
+        raw.get("set", {}),
+        raw.get("site_set", {}),
+    )

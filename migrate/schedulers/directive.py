@@ -69,9 +69,9 @@ def plain_words(text: Text, start: int, end: int) -> list[Word]:
     """The words of a line without quotes and escapes: blanks alone part them."""
     found = []
     for match in _WORD.finditer(text.data, start, end):
+        begin, stop = match.span()
         value = match[0].decode("latin-1")
-        editable = text.exact or text.contiguous(*match.span())
-        found.append(Word(text.span(*match.span()), value, constant="$" not in value, editable=editable))
+        found.append(Word(text.span(begin, stop), value, "$" not in value, False, text.contiguous(begin, stop)))
     return found
 
 
