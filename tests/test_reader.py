@@ -45,6 +45,32 @@ def test_what_is_not_understood_is_told_and_left_alone(slinky: Plan, script: byt
     assert script[script.find(b"\n") + 1 :] in result.output
 
 
+def test_a_command_that_swallows_the_lines_below_is_a_gap_and_no_program(slinky: Plan) -> None:
+    script = (
+        b"#!/bin/bash\n#SBATCH -n 1\nif [ $A -lt $SLURM_ARRAY_TASK_COUNT ]\nthen\n    exit\nfi\n"
+        b"date >> log\nif [ $SLURM_ARRAY_TASK_ID -eq 3 ]\nthen\n    E=$?\nfi\n"
+    )
+    result = run(Source("job.sh", script), slinky)
+    assert [g.span.start for g in result.gaps] == [script.index(b"if [")]
+    assert not [o for o in result.outcomes if o.finding.decision.startswith("environment:")]
+
+
+@pytest.mark.parametrize(
+    ("value", "programs"),
+    [
+        (b"$((A * $(( B > 0 ? B : 1 ))))", []),
+        (b"$((A * $(tool | wc -l)))", ["tool"]),
+        (b"$( (cd /tmp; tool) )", ["tool"]),
+        (b"$(( $(tool) + $(( 1 + 2 )) ))", ["tool"]),
+    ],
+)
+def test_a_sum_in_a_sum_starts_no_program(slinky: Plan, value: bytes, programs: list[str]) -> None:
+    result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -n 1\nn=" + value + b"\n"), slinky)
+    assert result.gaps == ()
+    told = " ".join(o.finding.decision for o in result.outcomes if o.finding.decision.startswith("environment:"))
+    assert told.removeprefix("environment:").split() == programs
+
+
 def test_no_bytes_make_the_reader_fail(slinky: Plan) -> None:
     for data in (
         b"",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,7 @@ _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_co
 
 
 _OPERATOR = re.compile(rb"\+?=")
+_BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)*")  # the words of a command
 _NAMED = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _BLANKS = frozenset({b"", b" ", b"\t", b"\n", b"\r", b";"})
 _START, _END = attrgetter("start_byte"), attrgetter("end_byte")
@@ -78,6 +80,7 @@ class Layout:
         self._all_holes = self._ranges("hole")
         self.holes = _outermost(self._all_holes)  # expansions and substitutions, in order
         self.twins = self._find_twins()
+        self._runaways = [n for n in self._captures.get("command", ()) if self._runs_away(n)]
         self.damaged = self._find_damaged()
         self._asked: tuple[Range, list[Range]] = (-1, -1), []
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
@@ -133,14 +136,30 @@ class Layout:
     def _find_damaged(self) -> list[Range]:
         """Top-level statements in which tree-sitter met something that it could not read, whole lines each."""
         found = [] if self.twins is None else [self.twins]
-        if not self.root.has_error:
+        if not self.root.has_error and not self._runaways:
             return found
         for node in self.root.children:
-            if node.has_error:
+            if node.has_error or any(_holds(node, n) for n in self._runaways):
                 start = self.data.rfind(b"\n", 0, node.start_byte) + 1
                 end = self.data.find(b"\n", node.end_byte)
                 found.append((start, len(self.data) if end < 0 else end))
         return found or [(0, len(self.data))]
+
+    def _runs_away(self, node: Node) -> bool:
+        """Whether a command runs over the end of a line that nothing continues, as after `[ $# -lt 2 ]` at times."""
+        start, end = node.byte_range
+        if b"\n" not in self.data[start:end]:
+            return False
+        pieces = [child.byte_range for child in node.children]
+        between = ((one[1], other[0]) for one, other in itertools.pairwise(pieces) if one[1] < other[0])
+        return any(not _BETWEEN.fullmatch(self.data, a, b) for a, b in between)
+
+    @cached_property
+    def _sums(self) -> list[Range]:
+        """What tree-sitter takes for commands in a sum, and bash for a sum in it (`$((A * $(( B > 0 ? B : 1 ))))`)."""
+        holes = self._captures.get("hole", ()) if self.data.count(b"$((") > 1 else ()
+        inner = [n for n in holes if n.type == "command_substitution" and self.data.startswith(b"$((", n.start_byte)]
+        return [n.byte_range for n in inner if [c.type for c in n.children] == ["$(", "subshell", ")"]]
 
     def is_damaged(self, start: int, end: int) -> bool:
         return bool(self.damaged) and any(a < end and start < b for a, b in self.damaged)
@@ -186,7 +205,11 @@ class Layout:
 
     def commands(self) -> list[Node]:
         """Each simple command, outer before inner."""
-        return self._nodes("command")
+        found = self._nodes("command")
+        if not self._runaways and not self._sums:
+            return found
+        nowhere = {n.id for n in self._runaways}
+        return [n for n in found if n.id not in nowhere and not any(s <= n.start_byte < e for s, e in self._sums)]
 
     def plain_name(self, node: Node) -> Word | None:
         """The first word of a command, where that can be told without the others; None where `pieces` must tell."""

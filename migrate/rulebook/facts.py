@@ -81,7 +81,27 @@ def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
 
 
 # a variable's value may be shell text (`CMD="if …"; bash -c "$CMD"`), which begins with none of its programs
-_RESERVED = frozenset({"if", "for", "while", "until", "case", "select", "{", "(", "[[", "!"})
+_RESERVED = frozenset(
+    {
+        *(
+            "if",
+            "then",
+            "elif",
+            "else",
+            "fi",
+            "for",
+            "while",
+            "until",
+            "do",
+            "done",
+            "case",
+            "esac",
+            "select",
+            "function",
+        ),
+        *("{", "}", "(", ")", "[[", "]]", "!"),
+    }
+)
 
 
 def _speaks_shell(inner: Invocation) -> bool:
