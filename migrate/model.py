@@ -162,10 +162,12 @@ class Word:
 
     def part(self, start: int, stop: int | None = None) -> Span:
         """Where characters start..stop of `text` stand in the file."""
-        stop = len(self.text) if stop is None else stop
         if self.offsets is None:
-            at = self.span.start
+            if not start and stop is None:
+                return self.span
+            at, stop = self.span.start, len(self.text) if stop is None else stop
             return new_tuple(Span, (at + start, at + stop))
+        stop = len(self.text) if stop is None else stop
         if stop > start:
             return Span(self.offsets[start], self.offsets[stop - 1] + 1)
         # nothing: a place between characters, or between the quotes of an empty word
