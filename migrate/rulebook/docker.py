@@ -107,7 +107,7 @@ def _moved_places(c: Context) -> list[Span]:
 @once
 def _pyxis(c: Context) -> str | None:
     """Whether any command of the job has options of pyxis."""
-    return "yes" if any(OPTION.match(name) for name in c.job.names.get("directive", ())) else None
+    return "yes" if any(OPTION.match(n) for n in c.job.names.get("directive", ()) if "container-" in n) else None
 
 
 def _what_to_write(c: Context) -> str | None:

@@ -67,7 +67,11 @@ def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
         for inner in reading.chain():
             if inner.program_word.span.start in replaced:
                 continue
-            kind = inner.kind
+            if inner.table is None:
+                if inner.program not in own and not inside(inner.program_word.span.start, idioms):
+                    yield inner.program if inner.program_word.constant else inner.program_word.text
+                continue
+            kind = inner.table.kind
             if inner.contains or _speaks_shell(inner):
                 break
             if kind == "launcher" or (kind == "prefix" and inner.program == "ssh"):  # whatever they start
@@ -76,31 +80,11 @@ def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
                 yield script
             if kind == "source" and inner.operands and not _is_settled(job, inner):
                 yield f"source {inner.operands[0].text}"
-            if not kind and inner.program not in own and not inside(inner.program_word.span.start, idioms):
-                yield inner.program if inner.program_word.constant else inner.program_word.text
 
 
 # a variable's value may be shell text (`CMD="if …"; bash -c "$CMD"`), which begins with none of its programs
 _RESERVED = frozenset(
-    {
-        *(
-            "if",
-            "then",
-            "elif",
-            "else",
-            "fi",
-            "for",
-            "while",
-            "until",
-            "do",
-            "done",
-            "case",
-            "esac",
-            "select",
-            "function",
-        ),
-        *("{", "}", "(", ")", "[[", "]]", "!"),
-    }
+    "if then elif else fi for while until do done case esac select function { } ( ) [[ ]] !".split()  # noqa: SIM905
 )
 
 
@@ -136,7 +120,7 @@ def _payloads(c: Context) -> str:
 
 def _modules(c: Context) -> str | None:
     """`removable` where no payload needs them, `undecided` where one may; None without a module line."""
-    if not any(i.kind == "module" and i.name != "container-runtime" for i in c.job.all_items()):
+    if c.job.names.get("module", frozenset()) <= {"container-runtime"}:
         return None
     return "removable" if FACTS["payloads"](c) != "host" else "undecided"
 
@@ -206,7 +190,8 @@ _MARK = "\ufeff".encode()
 
 
 def _newlines(c: Context) -> str:
-    return "dos" if b"\r\n" in c.job.text.data else "unix"
+    data = c.job.text.data
+    return "dos" if b"\r" in data and b"\r\n" in data else "unix"
 
 
 FACTS: dict[str, Fact] = {

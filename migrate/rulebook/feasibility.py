@@ -302,6 +302,8 @@ def gpu_types(c: Context) -> list[str]:
 @once
 def _gpu_types(c: Context) -> str | None:
     """The types of GPU that the job may get; while its partition is not known those of all partitions."""
+    if not any(p.gpu_type or p.gpus == 0 for p in c.target.partitions.values()):
+        return None
     everywhere = () if partitions_of(c) else c.target.partitions.values()
     return ", ".join(gpu_types(c) or dict.fromkeys(p.gpu_type for p in everywhere if p.gpu_type)) or None
 

@@ -84,7 +84,8 @@ def _other_architecture(c: Context) -> str | None:
 
 def _less_gpu_memory(c: Context) -> str | None:
     """How much less memory the GPUs of the job's new partition have than those of the old cluster."""
-    old = _old_gpu_memory(c)
+    stated = any(p.gpu_memory is not None for p in c.target.partitions.values())
+    old = _old_gpu_memory(c) if stated else None
     for new in partitions_of(c) if old is not None else ():
         if old is not None and new.gpu_memory is not None and new.gpu_memory < old:
             return f"a GPU of {c.site.id} has {memory(old)}, one of partition `{new.name}` has {memory(new.gpu_memory)}"
