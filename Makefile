@@ -30,8 +30,10 @@ test-cluster: $(STAMP)
 	bash tests/cluster/up.sh
 	$(BIN)/python -m pytest tests/cluster
 
-# Against shellcheck and ast-grep on the same generated scripts, in the same run.
+# Against shellcheck and ast-grep on the same generated scripts, in the same run. A Python that was built without
+# profile-guided optimisation is slower: `make bench VENV=.venv-bench PYTHON=/usr/bin/python3` takes another.
 bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python bench/run.py
 
 lint: $(STAMP)
