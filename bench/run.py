@@ -176,6 +176,7 @@ def main() -> None:
         folder, report = Path(temporary) / "scripts", Path(temporary) / "report.json"
         files = generate(folder, arguments.scripts)
         os.environ["XDG_CACHE_HOME"] = str(Path(temporary) / "cache")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it a checkout is compiled anew at each start
         every = programs(folder, files, report)
         found = [program for program in every if _installed(program)]
         if not found or found[0].name != "sifmigrate":
