@@ -399,8 +399,11 @@ def test_another_process_with_another_hash_seed_says_the_same(slinky: Plan) -> N
         samples.append(data)
 
     collect()
+    samples.append(
+        b"#!/bin/bash\nwhile read f; do\n  docker run --rm --entrypoint /bin/tool ubuntu:22.04\ndone < list\n"
+    )
     here = [fingerprint(data, slinky) for data in samples]
-    for seed in ("1", "4711"):
+    for seed in ("1", "2", "4711"):
         done = subprocess.run(
             [sys.executable, "-c", _OTHER_PROCESS, json.dumps(sys.path)],
             input="\n".join(data.hex() for data in samples),

@@ -560,6 +560,16 @@ def test_secrets_are_cut(text: str, shown: str) -> None:
     assert masked(shown) == shown
 
 
+NAMES = st.sampled_from(["token=", "PASSWD=", "Password=", "--password ", "secret=", "_key=", "-KEY=", "://u:", "@h"])
+VALUES = st.sampled_from(["abcdefgh1", "0123456789abcdef0", "hf_abcdefgh1", "x", '"a b c d"', " ", "=", "--"])
+
+
+@given(st.lists(NAMES | VALUES, max_size=6).map("".join))
+def test_a_text_is_looked_through_wherever_it_may_hold_a_secret(text: str) -> None:
+    thorough = "://@" + " " * 20 + "\n"  # with it no text is passed over as one that cannot hold any
+    assert masked(thorough + text) == thorough + masked(text)
+
+
 def test_a_secret_is_cut_wherever_its_item_is_told() -> None:
     assert masked("value abcdefgh1 is kept", "X_TOKEN=abcdefgh1") == "value abcd… is kept"
 

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from migrate.containers.command import Key, Moving, Piece
+from migrate.containers.command import Key, Moving, Piece, in_order
 from migrate.containers.enroot import move_enroot
 from migrate.containers.forms import FORMS
 from migrate.containers.header import move_header
@@ -67,9 +67,8 @@ def _placed(piece: Piece, target: Target) -> Piece:
 
 def _joined(one: Piece, other: Piece) -> Piece:
     """A word that several commands share (`$RUN a; $RUN b`), with what each of them changes beside it."""
-    edits = tuple(sorted({*one.edits, *other.edits}, key=lambda e: (e.start, e.end, e.after)))
     worse = other if other.outcome == "look" and one.outcome == "done" else one
-    return replace(worse, edits=edits)
+    return replace(worse, edits=in_order(one.edits, other.edits))
 
 
 def _readings(part: Job, *, apptainer: bool) -> Iterator[tuple[tuple[Invocation, ...], Invocation]]:
@@ -213,7 +212,7 @@ def _suggestion(moving: Moving) -> str:
     if moving.instead:
         return moving.instead
     span = moving.reading.command.span
-    edits = sorted({e for p in moving.pieces.values() for e in p.edits}, key=lambda e: (e.start, e.end))
+    edits = list(in_order(*(p.edits for p in moving.pieces.values())))
     gone = [key[0] for key, p in moving.pieces.items() if p.removes]
     edits += [Edit(s.start, moving.source.data[s.start : s.end], b"") for s in gone]
     edits.sort(key=lambda e: (e.start, e.end))

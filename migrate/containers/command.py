@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
 from migrate.containers.images import Images
@@ -106,7 +107,7 @@ class Moving:
         self.pieces[self.key] = Piece(
             "look" if looks else "done",
             f"{said}; {looks}" if looks else said,
-            tuple(sorted({*(known.edits if known else ()), *edits}, key=lambda e: (e.start, e.end))),
+            in_order(known.edits if known else (), edits),
         )
 
     @property
@@ -314,6 +315,11 @@ _NEAR = 40  # bytes in which `sudo` and its letters stand
 _QUOTES = frozenset({b'"', b"'"})
 _BLANK = frozenset({b" ", b"\t", b"\n", b"\r"})
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+
+
+def in_order(*edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """Each edit once, in the order of the bytes; what is written at one place as it was given."""
+    return tuple(sorted(dict.fromkeys(chain.from_iterable(edits)), key=lambda e: (e.start, e.end)))
 
 
 def is_plain(text: str) -> bool:

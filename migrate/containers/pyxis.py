@@ -133,8 +133,8 @@ def _whichever(m: Moving, option: Option, address: str) -> str:
     if address == f"docker://{m.value(option.value)}":
         return f"docker://{m.written(option)}"
     m.obstacles.append(
-        f"{m.written(option)} may be one of several images, of which {address} has another name for Apptainer: "
-        "let the variable hold names for Apptainer"
+        f"{m.written(option)} may be one of several images, and one of them is {address} for Apptainer: "
+        "let the variable hold what stands there behind docker://"
     )
     return ""
 
