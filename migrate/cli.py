@@ -143,8 +143,8 @@ def scan(  # noqa: PLR0913 - one parameter an option
     runs.check_outputs(outcome, shown)
     if outcome.results:
         runs.publish(outcome, shown)
-    if outcome.faults or not outcome.results:
-        return runs.complain(outcome, say)
+    if wrong := runs.complain(outcome, say):
+        return wrong
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
 
 
@@ -283,10 +283,8 @@ def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
 def _rewrite_code(mode: str, outcome: Outcome) -> int:
     from migrate import runs  # noqa: PLC0415 - as in scan
 
-    if outcome.faults or not outcome.results:
-        return runs.complain(outcome, say)
-    if any(r.fault for r in outcome.results):
-        return BUG
+    if wrong := runs.complain(outcome, say):
+        return wrong
     if mode in {"--check", "--diff"}:
         return POINTS if any(r.changed or r.readiness == "blocked" for r in outcome.results) else OK
     return POINTS if any(r.readiness in {"review", "blocked"} for r in outcome.results) else OK
@@ -308,8 +306,8 @@ def verify(
     settings = _settings(_config(), target, site, rules, None, None, None, no_cache)
     outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
     refused = runs.tell_judgement(outcome, say)
-    if outcome.faults or not outcome.results:
-        return runs.complain(outcome, say)
+    if wrong := runs.complain(outcome, say):
+        return wrong
     from migrate.reports.summary import counted  # noqa: PLC0415 - as in scan
 
     sys.stdout.write(f"{counted(len(outcome.results), 'script')}, {refused} with an objection\n")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
+from pathlib import Path
 
 from migrate.annotate import notes
 from migrate.detection import Witnesses
@@ -13,11 +15,14 @@ from migrate.edits import apply, in_order, realize, select
 from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
-from migrate.model import Finding, Job, Outcome, Result, Site, Source, Submission, Target
+from migrate.model import Finding, Gap, Job, Outcome, Result, SifmigrateError, Site, Source, Submission, Target, Text
+from migrate.profiles import GENERIC
 from migrate.rulebook import Rulebook
 from migrate.rulebook.context import Context
 from migrate.rulebook.index import Index
 from migrate.submission import submission
+
+_LONGEST = 300  # characters of what an exception says
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,18 @@ class Plan:
 def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     """The script migrated and accounted for; where the output would break a promise, it is the input and a fault.
 
-    `refuse` is such a fault that somebody else has found.
+    `refuse` is such a fault that somebody else has found. Whatever is raised on the way is a fault of this one script
+    as well: a run goes on with the others.
     """
+    try:
+        return _run(source, plan, refuse)
+    except SifmigrateError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug, of whichever kind
+        return _untouched(source, plan, _bug(error))
+
+
+def _run(source: Source, plan: Plan, refuse: str) -> Result:
     result = _once(source, plan)
     result = replace(result, submission=_submission(result, plan))
     fault = refuse or broken_promise(result, plan)
@@ -63,6 +78,24 @@ def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
         return result
     refused = _once(source, plan, refuse=fault)
     return replace(refused, readiness="blocked", fault=fault, submission=result.submission)
+
+
+def _untouched(source: Source, plan: Plan, fault: str) -> Result:
+    """The script as it is, all of it one gap: nothing is known of it."""
+    text = Text(source.data)
+    gap = Gap(text.span(0, len(source.data)), "this script could not be analysed; nothing in it is edited")
+    job = Job(text, "", None, (), (), (gap,), (), None)
+    site = plan.site or GENERIC
+    evidence = "named on the command line" if plan.site else "the script could not be analysed"
+    return Result(source, job, site, evidence, (), (), (gap,), source.data, "blocked", fault=fault)
+
+
+def _bug(error: Exception) -> str:
+    """What was raised and where in this program, so that it can be mended by whoever gets the report."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "migrate" in Path(f.filename).parts]
+    where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    what = f"{type(error).__name__}: {error}"[:_LONGEST].encode("unicode_escape").decode("ascii")
+    return f"a bug of sifmigrate ({what}{where}); please report it with this script and `sifmigrate --version`"
 
 
 def _submission(result: Result, plan: Plan) -> Submission | None:

@@ -124,11 +124,7 @@ def migrate(
     taken: list[files.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
     if processes > 1 and len(found) >= _MANY:
-        from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 12 ms that few scripts need not pay
-
-        processes = min(processes, -(-len(found) // _CHUNK))
-        with ProcessPoolExecutor(processes, initializer=_start, initargs=(settings,)) as pool:
-            answers = list(pool.map(_one, found, chunksize=_CHUNK))
+        answers = _shared_out(found, settings, min(processes, -(-len(found) // _CHUNK)))
     else:
         answers = [_read_and_run(f, plan) for f in found]
     save_answers()
@@ -139,6 +135,26 @@ def migrate(
             results.append(answer)
             taken.append(script)
     return Outcome(plan, tuple(taken), tuple(results), tuple(faults))
+
+
+def _shared_out(found: Sequence[files.Found], settings: Settings, processes: int) -> list[Result | Fault]:
+    """What `processes` make of the files; a file over which a process dies is a fault, and the rest goes on."""
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 12 ms that few scripts need not pay
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
+
+    answers: list[Result | Fault] = []
+    try:
+        with ProcessPoolExecutor(processes, initializer=_start, initargs=(settings,)) as pool:
+            answers.extend(pool.map(_one, found, chunksize=_CHUNK if processes > 1 else 1))
+    except BrokenProcessPool:
+        if processes == 1:  # it takes one file after the other: it died over the first without an answer
+            path = found[len(answers)].path
+            answers.append(Fault(path, f"{files.shown(path)}: {_DIED}"))
+        answers += _shared_out(found[len(answers) :], settings, 1) if len(answers) < len(found) else []
+    return answers
+
+
+_DIED = "the process that read it was ended (out of memory, or a bug of sifmigrate); passed over, run it alone"
 
 
 def _start(settings: Settings) -> None:
@@ -299,12 +315,15 @@ def keep(outcome: Outcome) -> None:
 
 
 def complain(outcome: Outcome, say: Callable[[str], None]) -> int:
-    """The faults, a line each, and the exit code for them."""
+    """What went wrong, a line each, and the exit code for it: 3 for a bug, 2 for a file left, 0 for nothing."""
     for fault in outcome.faults:
         say(f"sifmigrate: {fault.message}")
+    bugs = [r for r in outcome.results if r.fault]
+    for result in bugs:
+        say(f"sifmigrate: {files.shown(result.source.path)}: left as it was: {result.fault}")
     if not outcome.results and not outcome.faults:
         say("sifmigrate: no job script found; name one, or a folder that holds some")
-    return 2
+    return 3 if bugs else 0 if outcome.results and not outcome.faults else 2
 
 
 def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
