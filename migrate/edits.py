@@ -7,6 +7,7 @@ is told with its reason. Touching edits and insertions at one place stand in ord
 from __future__ import annotations
 
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Source
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
 _BLANK = frozenset({b" ", b"\t"})
+_BLANKS = re.compile(rb"[ \t]*")
+_TABS = re.compile(rb"\t*")
 _REST_OF_LINE = re.compile(rb"[ \t]*\\\r?\n")
 _CONTINUED = (b"\\\n", b"\\\r\n")
 _OPENING = frozenset({b"(", b'"', b"'"})
@@ -35,7 +38,7 @@ class Owned:
 
 def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
     """Each finding with the word whether its fix is made, in the order given; `refuse` says why none may be."""
-    claimed: list[tuple[Span, str]] = []
+    claims = _Claims(len(scopes[0].text.data))
     removed: set[int] = set()
     made: set[Edit] = set()
     outcomes = []
@@ -46,9 +49,10 @@ def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: boo
         if finding.fix is not None and id(finding.item) in removed:
             continue  # nothing is left that could be changed
         twin = finding.fix is not None and bool(finding.fix.edits) and made.issuperset(finding.fix.edits)
-        reason = refuse or (None if twin else _refusal(finding, scopes, claimed, safe_only=safe_only))
+        reason = refuse or (None if twin else _refusal(finding, scopes, claims, safe_only=safe_only))
         if reason is None:
-            claimed += [(span, finding.rule) for span in _claims(finding)]
+            for span in _claims(finding):
+                claims.add(span, finding.rule)
             removed |= removes
             made.update(finding.fix.edits if finding.fix else ())
         outcomes.append(
@@ -59,9 +63,30 @@ def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: boo
     return outcomes
 
 
-def _refusal(
-    finding: Finding, scopes: Sequence[Job], claimed: list[tuple[Span, str]], *, safe_only: bool
-) -> str | None:
+class _Claims:
+    """Which rule each byte of a file belongs to: asked once a finding, however many there are."""
+
+    def __init__(self, size: int) -> None:
+        self._owners = array("I", bytes(4 * size))  # by byte, the number of the first claim on it
+        self._rules: list[str] = []
+
+    def add(self, span: Span, rule: str) -> None:
+        self._rules.append(rule)
+        number = len(self._rules)
+        self._owners[span.start : span.end] = array("I", [o or number for o in self._owners[span.start : span.end]])
+
+    def first(self, span: Span) -> str | None:
+        """The rule of the first claim that overlaps this one; a place between two claims overlaps neither."""
+        start, end = span
+        if start == end:
+            around = self._owners[max(start - 1, 0) : start + 1]
+            number = around[0] if len(set(around)) == 1 else 0
+        else:
+            number = min(filter(None, self._owners[start:end]), default=0)
+        return self._rules[number - 1] if number else None
+
+
+def _refusal(finding: Finding, scopes: Sequence[Job], claims: _Claims, *, safe_only: bool) -> str | None:
     fix = finding.fix
     if fix is None:
         return None
@@ -71,11 +96,8 @@ def _refusal(
         return "these words are not certain, so they are not edited"
     if nowhere := _nowhere(fix, scopes[finding.scope]):
         return nowhere
-    for span in _claims(finding):
-        for other, rule in claimed:
-            if span.start < other.end and other.start < span.end:
-                return f"rule {rule} changes the same words"
-    return None
+    taken = next(filter(None, map(claims.first, _claims(finding))), None)
+    return f"rule {taken} changes the same words" if taken else None
 
 
 def _nowhere(fix: Fix, job: Job) -> str:
@@ -160,7 +182,7 @@ def _first_line(source: Source, script: Text, line: str) -> Edit:
     """The `#!` line of a script replaced, or put before all else where there is none."""
     start = script.at(0)
     if not script.data.startswith(b"#!"):
-        begin = source.data.rfind(b"\n", 0, start) + 1  # tabs that were taken from it included
+        begin = source.line_start(start)  # tabs that were taken from it included
         return _insertion(source, start if source.data[begin:start].strip(b"\t") else begin, [line], script)
     end = len(script.data.split(b"\n", 1)[0].rstrip(b"\r"))
     return Edit(start, source.data[start : start + end], line.encode())
@@ -171,13 +193,14 @@ def _directive_lines(source: Source, scopes: Sequence[Job], becoming: _Becoming)
 
     One that stood below the first command goes to the header, since sbatch reads no further.
     """
+    held = _held_by(becoming, scopes)
     for holder, found in becoming.items():
         assert holder is not None
-        job = scopes[found[0][0].scope]
+        scope = found[0][0].scope
+        job, items = scopes[scope], sorted(held[scope, holder], key=lambda i: i.span)
         mine = {id(f.item): (f, n) for f, n in found}
-        items = sorted((i for i in job.all_items() if i.holder == holder), key=lambda i: i.span)
         at, emitted = holder.erase.start, False
-        line = source.data.rfind(b"\n", 0, at) + 1
+        line = source.line_start(at)
         indent = source.data[line:at] if not source.data[line:at].strip(b"\t") else b""
         newline = source.newline + indent
         owned: list[Owned] = []
@@ -205,9 +228,20 @@ def _directive_lines(source: Source, scopes: Sequence[Job], becoming: _Becoming)
         yield from (o for o in owned if o.edit.before or o.edit.after)
 
 
+def _held_by(holders: Iterable[Holder | None], scopes: Sequence[Job]) -> dict[tuple[int, Holder], list[Item]]:
+    """The items of each of these holders, by the scope in which they stand."""
+    wanted = set(holders)
+    held: dict[tuple[int, Holder], list[Item]] = defaultdict(list)
+    for scope, job in enumerate(scopes) if wanted else ():
+        for item in job.all_items():
+            if item.holder is not None and item.holder in wanted:
+                held[scope, item.holder].append(item)
+    return held
+
+
 def _tabs_of_next_line(source: Source, end: int) -> int:
-    above = source.data[:end].rstrip(b"\t")
-    return end - len(above) if above.endswith(b"\n") else 0
+    line = source.line_start(end)
+    return end - line if line and _TABS.fullmatch(source.data, line, end) else 0
 
 
 def _lines_of(source: Source, item: Item, finding: Finding | None) -> list[str]:
@@ -219,8 +253,8 @@ def _lines_of(source: Source, item: Item, finding: Finding | None) -> list[str]:
 
 def _insertion(source: Source, at: int, lines: Sequence[str], script: Text) -> Edit:
     """New lines that begin at `at`; in a here-document that began `<<-` indented as the line above is, by tabs."""
-    above = source.data[source.data.rfind(b"\n", 0, max(at - 1, 0)) + 1 : at]
-    indent = b"" if script.exact or not at else above[: len(above) - len(above.lstrip(b"\t"))]
+    above = None if script.exact or not at else _TABS.match(source.data, source.line_start(at - 1), at)
+    indent = above[0] if above else b""
     text = source.newline.join(indent + line.encode() for line in lines)
     if at and source.data[at - 1 : at] != b"\n":
         return Edit(at, b"", source.newline + text)
@@ -256,7 +290,7 @@ def _apart(source: Source, owned: Iterable[Owned]) -> Iterator[Owned]:
         edit = each.edit
         if edit.start < end < edit.end:
             # where the earlier took its whole line, so does the later
-            below = _REST_OF_LINE.match(source.data, edit.end) if source.data[:end].endswith(_CONTINUED) else None
+            below = _REST_OF_LINE.match(source.data, edit.end) if source.data.endswith(_CONTINUED, 0, end) else None
             edit = _erase(source, Span(end, below.end() if below else edit.end), edit.after)
         end = max(end, edit.end)
         yield Owned(edit, each.owner)
@@ -268,9 +302,9 @@ def _with_blanks(source: Source, span: Span) -> Span:
     One that has a continued line for itself takes the line along.
     """
     start, end = span
-    line = source.data.rfind(b"\n", 0, start) + 1
+    line = source.line_start(start)
     below = _REST_OF_LINE.match(source.data, end)
-    if below and source.data[:line].endswith(_CONTINUED) and not source.data[line:start].strip(b" \t"):
+    if below and source.data.endswith(_CONTINUED, 0, line) and _BLANKS.fullmatch(source.data, line, start):
         return Span(line, below.end())
     while start and source.data[start - 1 : start] in _BLANK:
         start -= 1

@@ -103,10 +103,15 @@ class Source:
         start, end = span
         return bisect_right(self._lines, end - 1 if end > start else start)
 
+    def line_start(self, offset: int) -> int:
+        """Start of the line in which a byte offset stands; the end of a line belongs to it."""
+        lines = self._lines
+        return lines[bisect_right(lines, offset) - 1]
+
     def text(self, span: Span) -> str:
         return self.data[span.start : span.end].decode("utf-8", "replace")
 
-    @property
+    @cached_property
     def newline(self) -> bytes:
         """The line ending that the first line uses."""
         end = self.data.find(b"\n")

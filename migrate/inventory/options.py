@@ -62,7 +62,7 @@ def inert_line(source: Source, item: Item) -> str:
     option, _, part = item.name.partition(" ")
     if not text.startswith("-"):
         text = f"{option} {text}" if part else text
-    glued = source.data[: item.span.start].endswith(PREFIXES[item.dialect].encode())
+    glued = source.data.endswith(PREFIXES[item.dialect].encode(), 0, item.span.start)
     return f"#{PREFIXES[item.dialect]}{text if glued and not option.startswith('-') else f' {text}'}"
 
 
