@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-cluster bench lint types format clean
+.PHONY: demo test test-cluster attack bench lint types format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,11 @@ test: lint types $(STAMP)
 test-cluster: $(STAMP)
 	bash tests/cluster/up.sh
 	$(BIN)/python -m pytest tests/cluster
+
+# Hostile inputs of every sort; `make attack ATTACK="--count 15000 --log done.json"` tries more and goes on where it
+# was stopped. SIFMIGRATE_FOREIGN names a folder of other people's scripts.
+attack: $(STAMP)
+	$(BIN)/python -m tests.attack $(ATTACK)
 
 # Against shellcheck and ast-grep on the same generated scripts, in the same run. A Python that was built without
 # profile-guided optimisation is slower: `make bench VENV=.venv-bench PYTHON=/usr/bin/python3` takes another.

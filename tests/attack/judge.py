@@ -1,0 +1,243 @@
+"""What must hold of every input, stated once."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from types import FrameType
+
+from migrate import engine
+from migrate.model import FATES, Edit, Entry, Result, Source
+
+from .case import Case, Failure, plan
+
+SECONDS = 20  # of processor time; what takes longer is told as slow
+_SHELLS = frozenset({"bash", "sh", ""})
+_BASH = shutil.which("bash") or "/bin/bash"
+_INERT = re.compile(rb"(?:\n?\t*##(?:\$|PBS|SBATCH)[^\n]*\n?)?")
+_ELSEWHERE = "changed where its value stands"
+_PACKAGE = Path(engine.__file__).parent
+_ACTS = ("subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "socket.", "urllib.")
+_acts: list[str] = []
+_hooked: list[bool] = []
+
+
+class TooSlowError(BaseException):
+    """Raised where an input takes more than SECONDS; nothing that catches faults of a script may catch it."""
+
+
+def failures(case: Case) -> list[Failure]:
+    """Every promise that the program breaks on this input."""
+    return guarded(lambda: list(_judged(case)))
+
+
+def guarded(judge: Callable[[], list[Failure]]) -> list[Failure]:
+    """What a judge finds; an exception, a program that was started and too much time are failures of their own."""
+    try:
+        with _watched() as acts:
+            found = judge()
+    except TooSlowError as slow:
+        return [Failure("slow", _where(slow))]
+    except Exception as error:  # noqa: BLE001 - that none gets here is what is tested
+        return [Failure("exception", f"{type(error).__name__} {_shape(str(error))} {_where(error)}")]
+    return found + [Failure("executed", act) for act in acts]
+
+
+def _judged(case: Case) -> Iterator[Failure]:
+    source, chosen = Source(case.path, case.data), plan(case.setting)
+    result = engine.run(source, chosen)
+    if result.fault:
+        yield _faulted(result, case)
+    yield from _ledger(result)
+    if result.changed and result.job.shell in _SHELLS and case.path.endswith(".sh"):
+        yield from _invalid(case.data, result.output)
+    if case.plain is not None:
+        yield from _words(case, result)
+
+
+# ------------------------------------------------------------------------------------- promises of a rewrite
+
+
+def _faulted(result: Result, case: Case) -> Failure:
+    """A fault that the program found itself, by kind; of a second rewrite the rules that would speak again."""
+    if "second rewrite" not in result.fault:
+        kind = "gap" if "can no longer be read" in result.fault else "exception"
+        return Failure(kind, _shape(result.fault))
+    unchecked = replace(plan(case.setting), rehearse=False)
+    once = engine.run(result.source, unchecked)
+    again = engine.run(replace(result.source, data=once.output), unchecked) if once.changed else once
+    rules = sorted({entry.rule for entry in again.entries if entry.edits})
+    return Failure("second rewrite", ", ".join(rules) or "a part of it was not read")
+
+
+def _ledger(result: Result) -> Iterator[Failure]:
+    """Each item has one entry, with a fate and a reason, and the output is the input with the edits of the ledger."""
+    items = Counter(id(item) for job in result.job.walk() for item in job.items)
+    if items != Counter(id(entry.item) for entry in result.entries if entry.item is not None):
+        yield Failure("ledger", "items and entries are not the same")
+    for entry in result.entries:
+        if wrong := _wrong(entry):
+            yield Failure("ledger", f"{wrong}: {entry.kind} {entry.rule}")
+    edits = sorted((e for entry in result.entries for e in entry.edits), key=lambda e: (e.start, e.end))
+    if not _is_made_by(edits, result.source.data, result.output):
+        yield Failure("ledger", "the output is not the input with the edits of the ledger")
+
+
+def _wrong(entry: Entry) -> str:
+    if entry.fate not in FATES or (entry.item is None) != (entry.fate == "added"):
+        return f"fate {entry.fate}"
+    if not entry.reason.strip():
+        return "no reason"
+    if entry.fate == "rewritten" and not entry.edits and _ELSEWHERE not in entry.reason:
+        return "rewritten without an edit"
+    if entry.fate == "kept" and entry.edits:
+        return "kept, and edited"
+    if entry.fate == "review" and not all(_INERT.fullmatch(edit.after) for edit in entry.edits):
+        return "left for a person, and edited"
+    return ""
+
+
+def _is_made_by(edits: Sequence[Edit], data: bytes, output: bytes) -> bool:
+    """Whether the edits make the output of the data; what is put in at one place may stand in any order."""
+    at = written = 0
+    for (start, end), group in groupby(edits, key=lambda e: (e.start, e.end)):
+        texts = [edit.after for edit in group if data[start:end] == edit.before]
+        kept, length = data[at:start], sum(map(len, texts))
+        if start < at or not output.startswith(kept, written) or (len(texts) != 1 and start != end):
+            return False
+        written += len(kept)
+        if not _is_some_order(texts, output[written : written + length]):
+            return False
+        at, written = end, written + length
+    return output[written:] == data[at:]
+
+
+def _is_some_order(texts: list[bytes], whole: bytes) -> bool:
+    if not texts:
+        return not whole
+    # where one text begins like another the longer is tried first; equal ones are tried once
+    heads = sorted({t for t in texts if whole.startswith(t)}, key=len, reverse=True)
+    for head in heads:
+        left = list(texts)
+        left.remove(head)
+        if _is_some_order(left, whole[len(head) :]):
+            return True
+    return False
+
+
+def _invalid(before: bytes, after: bytes) -> Iterator[Failure]:
+    """What bash has against the output, where it had nothing against the input."""
+    if (complaint := bash_says(after)) and not bash_says(before):
+        yield Failure("invalid", _shape(complaint))
+
+
+def bash_says(script: bytes) -> str:
+    """What `bash -n` has against a script, empty for nothing; -n reads, and runs nothing."""
+    with _unwatched():
+        done = subprocess.run([_BASH, "-n"], input=script, capture_output=True, check=False, env={"LC_ALL": "C"})
+    said = done.stderr.decode("utf-8", "replace")
+    return said or (f"exit code {done.returncode}" if done.returncode else "")
+
+
+# ------------------------------------------------------------------------------------------------- words
+
+
+def _words(case: Case, result: Result) -> Iterator[Failure]:
+    """How a word is quoted decides nothing: each word becomes what it becomes unquoted, or stays."""
+    assert case.plain is not None
+    told = engine.run(Source(case.path, case.plain), plan(case.setting))
+    old, new, got = (words_of(text) for text in (case.plain, told.output, result.output))
+    if got in (old, new):
+        return
+    together = len(old) == len(new) == len(got) and all(g in {o, n} for o, n, g in zip(old, new, got, strict=True))
+    if not together:
+        rules = sorted({e.rule for e in (*result.entries, *told.entries) if e.edits})
+        yield Failure("words", f"quoting changes what is written: {', '.join(rules)}")
+
+
+def words_of(script: bytes) -> list[bytes]:
+    """The words of a script's lines as bash sees them, each line told with its number of words.
+
+    Only for lines of constant words: bash is asked to print them, in an environment without any command.
+    """
+    lines = [line for line in script.replace(b"\\\n", b"").split(b"\n") if line and not line.startswith(b"#")]
+    asked = b"".join(b"words " + line + b"\n" for line in lines)
+    with _unwatched():
+        done = subprocess.run(
+            [_BASH, "--norc", "-r", "-f", "-s"],
+            input=b"words() { printf '%s\\0' $# \"$@\"; }\n" + asked,
+            capture_output=True,
+            check=False,
+            env={"PATH": "/nonexistent", "LC_ALL": "C"},
+        )
+    return done.stdout.split(b"\0") if not done.stderr else [b"bash complains", done.stderr]
+
+
+# --------------------------------------------------------------------------------------------- watching
+
+
+@contextmanager
+def _watched() -> Iterator[list[str]]:
+    """Whatever the interpreter starts or connects to meanwhile; stops what takes too long."""
+    if not _hooked:
+        sys.addaudithook(_note)
+        _hooked.append(True)
+    _acts.clear()
+    before = signal.signal(signal.SIGPROF, _stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    _watching.append(True)
+    try:
+        yield _acts
+    finally:
+        _watching.pop()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+@contextmanager
+def _unwatched() -> Iterator[None]:
+    """While the judge itself asks bash."""
+    _watching.append(False)
+    try:
+        yield
+    finally:
+        _watching.pop()
+
+
+_watching: list[bool] = []
+
+
+def _note(event: str, _: tuple[object, ...]) -> None:
+    if _watching and _watching[-1] and event.startswith(_ACTS):
+        _acts.append(event)
+
+
+def _stop(_: int, _frame: FrameType | None) -> None:
+    raise TooSlowError
+
+
+def _where(error: BaseException) -> str:
+    """The innermost place of ours in a traceback, and the function: what tells one fault from another."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).is_relative_to(_PACKAGE)]
+    if not frames:
+        return ""
+    last = frames[-1]
+    return f"in {Path(last.filename).relative_to(_PACKAGE)}:{last.name}"
+
+
+def _shape(message: str) -> str:
+    """A message without what differs from input to input."""
+    line = message.strip().split("\n")[0]
+    line = re.sub(r"(/tmp/[^\s:']+|^\S+: line \d+: )", "", line)
+    line = re.sub(r"(?<=wanted `)[^']*(?=')", "_", line)
+    return re.sub(r"\d+", "N", line)[:160]

@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -A MST112233
+hostname

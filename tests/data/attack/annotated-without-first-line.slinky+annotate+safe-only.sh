@@ -1,0 +1,3 @@
+#SBATCH -p gtest
+module load gcc
+python x.py

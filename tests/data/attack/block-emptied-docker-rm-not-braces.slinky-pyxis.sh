@@ -1,0 +1,6 @@
+#!/bin/bash
+if ! {
+docker rm c
+}; then
+  echo a
+fi

@@ -1,0 +1,4 @@
+#!/bin/bash
+! if true; then
+docker rm c
+fi

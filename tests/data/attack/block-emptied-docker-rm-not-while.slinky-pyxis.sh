@@ -1,0 +1,4 @@
+#!/bin/bash
+! while false; do
+docker rm c
+done

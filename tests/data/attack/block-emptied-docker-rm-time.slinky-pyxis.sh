@@ -1,0 +1,4 @@
+#!/bin/bash
+time {
+docker rm c
+}

@@ -1,0 +1,4 @@
+#!/bin/bash
+coproc N {
+module load singularity
+}

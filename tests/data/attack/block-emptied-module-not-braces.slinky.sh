@@ -1,0 +1,6 @@
+#!/bin/bash
+if ! {
+module load singularity
+}; then
+  echo a
+fi

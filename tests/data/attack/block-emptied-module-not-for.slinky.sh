@@ -1,0 +1,4 @@
+#!/bin/bash
+! for i in a; do
+module load singularity
+done

@@ -1,0 +1,4 @@
+#!/bin/bash
+coproc N {
+singularity pull a.sif docker://u
+}

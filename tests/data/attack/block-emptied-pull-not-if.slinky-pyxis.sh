@@ -1,0 +1,4 @@
+#!/bin/bash
+! if true; then
+singularity pull a.sif docker://u
+fi

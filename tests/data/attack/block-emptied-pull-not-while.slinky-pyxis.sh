@@ -1,0 +1,4 @@
+#!/bin/bash
+! while false; do
+singularity pull a.sif docker://u
+done

@@ -1,0 +1,4 @@
+#!/bin/bash
+time {
+singularity pull a.sif docker://u
+}

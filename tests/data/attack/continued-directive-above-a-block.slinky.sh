@@ -1,0 +1,5 @@
+#!/bin/bash
+#PBS -l select=1 \
+if true; then
+  echo a
+fi

@@ -1,0 +1,2 @@
+#!/bin/bash
+docker run -e A=$(docker run u "a") u ls

@@ -1,0 +1,2 @@
+#!/bin/bash
+module load x 2> /work/u/err.log

@@ -1,0 +1,3 @@
+#!/bin/bash
+#PBS -N x
+docker rm c_$PBS_JOBID

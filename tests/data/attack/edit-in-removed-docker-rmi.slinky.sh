@@ -1,0 +1,3 @@
+#!/bin/bash
+#PBS -N x
+docker rmi u > $PBS_JOBID.log

@@ -1,0 +1,3 @@
+#!/bin/bash
+#PBS -N x
+module list 2> $PBS_JOBID.log

@@ -1,0 +1,2 @@
+#!/bin/bash
+singularity pull /work/u/a.sif docker://ubuntu

@@ -1,0 +1,3 @@
+#!/bin/bash
+#$ -N x
+module load $SGE_TASK_ID

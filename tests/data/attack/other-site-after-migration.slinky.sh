@@ -1,0 +1,4 @@
+#!/bin/bash
+#$ -cwd
+#$ -l h_rt=90
+sbatch -p gtest next.sh

@@ -1,0 +1,2 @@
+#!/bin/bash
+sbatch -A MST"112233" a.sh

@@ -1,0 +1,2 @@
+#!/bin/bash
+export SBATCH_PARTITION=g"test"

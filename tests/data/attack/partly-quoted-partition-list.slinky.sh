@@ -1,0 +1,2 @@
+#!/bin/bash
+sbatch -p "gp1d",gp2d a.sh

@@ -1,0 +1,2 @@
+#!/bin/bash
+srun -p "gt"est ./a

@@ -1,0 +1,3 @@
+#!/bin/bash
+sbatch -p g"test" a.sh
+sbatch -p g"test" a.sh

@@ -1,0 +1,2 @@
+#!/bin/bash
+singul"arity" exec a.sif ls

@@ -1,0 +1,501 @@
+#!/bin/bash
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
+cat <<A <<B
+a
+A
+b
+B
