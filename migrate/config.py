@@ -76,6 +76,8 @@ def _of_project(file: Path) -> Any:
         tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool")
     except UnicodeDecodeError as error:
         raise SifmigrateError(f"{file}: byte {error.start + 1} is no text (UTF-8)") from error
+    except RecursionError as error:
+        raise SifmigrateError(f"{file}: not valid TOML: nested too deep") from error
     except (OSError, ValueError) as error:
         what, _, at = str(error).partition(" (at ")
         numbers = ":".join(re.findall(r"\d+", at))  # line 2, column 10

@@ -18,6 +18,7 @@ GENERIC = Site(id="generic", title="a Slurm site that no site file describes", s
 
 # Lists that a file adds to when it extends another; every other list it replaces.
 _ADDED = frozenset({"host_programs", "provides", "evidence"})
+_LONGEST_CHAIN = 20  # files that extend each other
 
 
 def profiles(kind: str) -> Mapping[str, Path]:
@@ -193,7 +194,7 @@ def _instead(kind: str, name: str) -> str:
     if name in profiles(f"{option}s"):
         return f"; it is a {option}: `--{option} {name}`"
     for file in (f"{name}.yaml", f"{name}.yml", f"./{name}"):
-        if Path(file).is_file():
+        if _is_file(Path(file)):
             return f"; a file is named with its suffix or folder: `{file}`"
     return nearest(name, [*profiles(kind), *_extra(kind)])
 
@@ -206,12 +207,21 @@ def _extended(kind: str, path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
     known = profiles(kind)
     parent = known.get(base) or path.parent / base
     where = place(path, ["extends"])
-    if base not in known and not parent.is_file():
+    if base not in known and not _is_file(parent):
         raise SifmigrateError(f"{where}: no {kind[:-1]} `{base}`, and no such file{nearest(base, list(known))}")
     if parent.resolve() in {p.resolve() for p in (*chain, path)}:
         names = " extends ".join(p.name for p in (*chain, path, parent))
         raise SifmigrateError(f"{where}: a file may not extend itself: {names}")
+    if len(chain) == _LONGEST_CHAIN:
+        raise SifmigrateError(f"{where}: extends what extends what … {_LONGEST_CHAIN} times: bring them together")
     return merged(_extended(kind, parent, (*chain, path)), data)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is longer than any may be
+        return False
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""YAML in, plain checked data out, faults as `file:line:column`; the one place that knows ruamel.yaml."""
+"""YAML in, plain checked data out, faults as `file:line:column`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from typing import Any
 from migrate import __version__
 from migrate.cache import recall, remember
 from migrate.model import SifmigrateError
+from migrate.rulebook import document
+
+_READING = 2  # counted up when the same YAML gives other data
+_LONGEST = 80  # characters of a value that a message quotes
 
 
 def rules_folder() -> Path:
@@ -24,16 +28,15 @@ def rules_folder() -> Path:
 
 def load(path: Path, schema: str) -> Any:
     """The data of a YAML file that fits `schema`; raises SifmigrateError with its place otherwise."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise SifmigrateError(f"{path}: cannot be read: {error.strerror}") from error
+    raw = document.read(path)
     name = _name_in_cache(raw, schema)
     plain = recall(name)
     if plain is None:
-        data = _parse(path, raw)
-        _validate(path, data, schema)
-        plain = _plain(data)
+        node = document.parsed(path, raw)
+        plain = document.plain(node)
+        if (wrong := fault(plain, schema)) is not None:
+            keys, message = wrong
+            raise SifmigrateError(f"{document.position(path, node, keys)}: {message}")
         remember(name, plain)
     return plain
 
@@ -41,54 +44,26 @@ def load(path: Path, schema: str) -> Any:
 def place(path: Path, keys: Sequence[str | int]) -> str:
     """`file:line:column` of the value (or of the nearest key above it) that `keys` lead to."""
     try:
-        data = _parse(path, path.read_bytes())
-    except (OSError, SifmigrateError):
+        return document.position(path, document.parsed(path, document.read(path)), keys)
+    except SifmigrateError:
         return str(path)
-    return _at(path, data, keys)
 
 
 def nearest(word: str, known: Sequence[str], listed: str = "") -> str:
     """` (did you mean …?)`, or the known words where none is near; of many, the command that has them `listed`."""
-    close = difflib.get_close_matches(word, list(known), 1)
+    close = difflib.get_close_matches(word[:_LONGEST], list(known), 1)
     if close:
         return f" (did you mean `{close[0]}`?)"
     return f"; known: {listed or ', '.join(sorted(known)) or 'none'}"
 
 
-def _parse(path: Path, raw: bytes) -> Any:
-    from ruamel.yaml import YAML  # noqa: PLC0415 - 50 ms that a warm cache saves
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
-
-    try:
-        return YAML().load(raw)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        at = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        if (position := getattr(error, "position", None)) is not None:
-            raise SifmigrateError(f"{path}: byte {position + 1} is no text (UTF-8, no control characters)") from error
-        problem = str(getattr(error, "problem", None) or error).split("\n")[0]
-        raise SifmigrateError(f"{path}{at}: not valid YAML: {problem}") from error
-    except RecursionError as error:
-        raise SifmigrateError(f"{path}: nested too deeply to be read") from error
-    except UnicodeDecodeError as error:
-        raise SifmigrateError(f"{path}: not valid UTF-8 at byte {error.start}") from error
-
-
-def _validate(path: Path, data: Any, schema: str) -> None:
-    wrong = fault(_plain(data), schema)
-    if wrong is not None:
-        keys, message = wrong
-        raise SifmigrateError(f"{_at(path, data, keys)}: {message}")
-
-
 def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
     """Where plain data does not fit a schema, as the keys that lead there, and what is wrong; None where it fits."""
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 120 ms that a warm cache saves
-    from jsonschema.exceptions import best_match  # noqa: PLC0415
+    from jsonschema.exceptions import best_match  # noqa: PLC0415 - 120 ms that a warm cache saves
 
     if not isinstance(data, dict):
         return [], "the file is empty" if data is None else "the file must be a mapping of keys to values"
-    validator = Draft202012Validator(_schemas()[schema], registry=_registry())
+    validator = _validator()(_schemas()[schema], registry=_registry())
     errors = list(validator.iter_errors(data))
     error = best_match(errors)
     if error is None:
@@ -102,6 +77,16 @@ def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
     elif "propertyNames" in error.schema_path:
         keys.append(error.instance)
     return keys, _in_words(error)
+
+
+@cache
+def _validator() -> Any:
+    """The validator for which `8.0` is no whole number: it would be written into scripts as it stands."""
+    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 - as in `fault`
+
+    types = Draft202012Validator.TYPE_CHECKER
+    whole = types.redefine("integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool))
+    return validators.extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
 
 
 def _in_branch(error: Any) -> Any:
@@ -120,7 +105,7 @@ def _in_words(error: Any) -> str:  # noqa: PLR0911 - one for each keyword of the
         case "additionalProperties":
             known = list(error.schema.get("properties", {}))
             unknown = str(next(k for k in value if k not in known))
-            return f"unknown key `{unknown}`{nearest(unknown, known)}"
+            return f"unknown key `{_clipped(unknown)}`{nearest(unknown, known)}"
         case "required":
             missing = [f"`{key}`" for key in wanted if key not in value]
             other = "; or `extends` a file that has them" if "then" in error.schema_path else ""
@@ -155,7 +140,11 @@ _PATTERNS = {"^/": "an absolute path, such as /work"}
 def _shown(value: Any) -> str:
     """A value as the file has it: text that would be a number or a truth value without its quotes keeps them."""
     plain = isinstance(value, str) and value not in {"true", "false"} and not re.fullmatch(r"-?\d+(\.\d+)?", value)
-    return str(value) if plain else json.dumps(value, ensure_ascii=False)
+    return _clipped(str(value) if plain else json.dumps(value, ensure_ascii=False))
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 _KINDS = {"integer": "a whole number", "boolean": "true or false", "array": "a list, such as [a, b]"}
@@ -168,7 +157,7 @@ def _kind_of(schema: Mapping[str, Any]) -> str:
 
 
 def _none_of(value: Any, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(str(value), known, 1)
+    close = difflib.get_close_matches(str(value)[:_LONGEST], known, 1)
     return f"`{_shown(value)}` is none of: {', '.join(known)}" + (f" (did you mean `{close[0]}`?)" if close else "")
 
 
@@ -210,36 +199,6 @@ def _registry() -> Any:
     return Registry().with_resources((s["$id"], Resource.from_contents(s)) for s in _schemas().values())
 
 
-def _at(path: Path, data: Any, keys: Sequence[str | int]) -> str:
-    line, column = 0, 0
-    node = data
-    for key in keys:
-        marks = getattr(node, "lc", None)
-        if marks is None:
-            break
-        try:
-            line, column = marks.key(key) if isinstance(node, dict) else marks.item(key)
-        except (KeyError, TypeError):
-            break
-        node = node[key] if not isinstance(node, dict) or key in node else None
-    return f"{path}:{line + 1}:{column + 1}"
-
-
-def _plain(data: Any) -> Any:
-    """Round-trip containers and scalars as the plain ones that they stand for."""
-    if isinstance(data, dict):
-        return {str(k): _plain(v) for k, v in data.items()}
-    if isinstance(data, list):
-        return [_plain(v) for v in data]
-    if isinstance(data, str):
-        return str(data)
-    if isinstance(data, bool) or data is None:
-        return data
-    if isinstance(data, int):
-        return int(data)
-    return float(data) if isinstance(data, float) else str(data)
-
-
 def _name_in_cache(raw: bytes, schema: str) -> str:
     """The name under which checked YAML is remembered: another for other text, schemas or version of the program."""
     digest = hashlib.sha256(raw)
@@ -249,7 +208,7 @@ def _name_in_cache(raw: bytes, schema: str) -> str:
 
 @cache
 def _state_of_schemas() -> bytes:
-    digest = hashlib.sha256(__version__.encode())
+    digest = hashlib.sha256(f"{__version__} {_READING}".encode())
     for path in _schema_files():
         digest.update(path.read_bytes())
     return digest.digest()
