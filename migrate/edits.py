@@ -32,7 +32,7 @@ class Owned:
 
     edit: Edit
     owner: int
-    note: bool = False  # a comment for a person, which stands for itself in the ledger
+    note: Finding | None = None  # what it tells a person in a comment, which stands for itself in the ledger
     rank: int = 2  # of insertions at one place: first line, notes on the script, header, body, notes on a statement
 
 

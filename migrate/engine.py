@@ -9,9 +9,9 @@ from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 
-from migrate.annotate import notes
+from migrate.annotate import later_notes, notes
 from migrate.detection import Witnesses
-from migrate.edits import apply, in_order, realize, select
+from migrate.edits import Owned, apply, in_order, realize, select
 from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
@@ -106,7 +106,31 @@ def _submission(result: Result, plan: Plan) -> Submission | None:
     return submission(result.source, result.job, result.site, plan.target, rewrite)
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """What is to be done with a script, before anybody is told of it in the script itself."""
+
+    job: Job
+    site: Site
+    evidence: str
+    outcomes: Sequence[Outcome]
+    owned: Sequence[Owned]
+    refused: bool  # nothing is edited
+
+
 def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
+    draft = _draft(source, plan, refuse)
+    job, outcomes = draft.job, draft.outcomes
+    owned = _annotated(source, draft, plan) if plan.annotate else draft.owned
+    output = apply(source.data, [o.edit for o in owned])
+    entries = write_ledger(source, job, outcomes, owned)
+    assert_closed(job, entries, owned)
+    gaps = _gaps(job)
+    readiness = judge(entries, outcomes, gaps, changed=output != source.data)
+    return Result(source, job, draft.site, draft.evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
+
+
+def _draft(source: Source, plan: Plan, refuse: str = "") -> _Draft:
     job = take(source, plan.rulebook.tables)
     site, evidence = (plan.site, "named on the command line") if plan.site else plan.witnesses.detect(source, job)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
@@ -117,15 +141,26 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
         refuse = "headers and container commands change as a whole or not at all, and parts are for a person to look at"
         outcomes = select(findings, scopes, safe_only=True, refuse=refuse)
-    owned = realize(source, scopes, outcomes)
-    if plan.annotate and not refuse and job.shell != "parameters":  # whose readers know different comments, or none
-        owned = in_order([*owned, *notes(source, outcomes)])
-    output = apply(source.data, [o.edit for o in owned])
-    entries = write_ledger(source, job, outcomes, owned)
-    assert_closed(job, entries, owned)
-    gaps = tuple(gap for part in job.walk() for gap in part.gaps)
-    readiness = judge(entries, outcomes, gaps, changed=output != source.data)
-    return Result(source, job, site, evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
+    return _Draft(job, site, evidence, outcomes, realize(source, scopes, outcomes), bool(refuse))
+
+
+def _annotated(source: Source, draft: _Draft, plan: Plan) -> Sequence[Owned]:
+    """The edits with the notes for a person, those included that the next run would write.
+
+    None where they would have anything read otherwise: in what bash cannot read either, a comment may.
+    """
+    if draft.refused or draft.job.shell == "parameters":  # whose readers know different comments, or none
+        return draft.owned
+    owned = in_order([*draft.owned, *notes(source, draft.outcomes)])
+    output = replace(source, data=apply(source.data, [o.edit for o in owned]))
+    later = _draft(output, plan)
+    if later.owned or len(_gaps(later.job)) > len(_gaps(draft.job)):
+        return draft.owned
+    return in_order([*owned, *later_notes(source, owned, output, later.outcomes)])
+
+
+def _gaps(job: Job) -> tuple[Gap, ...]:
+    return tuple(gap for part in job.walk() for gap in part.gaps)
 
 
 def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> list[Finding]:

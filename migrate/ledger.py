@@ -130,7 +130,7 @@ def _added(source: Source, outcomes: Sequence[Outcome], owned: Sequence[Owned]) 
     """Lines that were not there: directives, and comments for a person."""
     entries: list[Entry] = []
     for o in owned:
-        finding = outcomes[o.owner].finding
+        finding = o.note or outcomes[o.owner].finding
         if not o.note and finding.fate != "added":
             continue
         line, _ = source.position(o.edit.start)

@@ -277,6 +277,19 @@ def contradictions(path: Path, found: Target) -> Iterator[str]:
         if old in found.mounts and new != old:
             where = place(path, ["answers", "path", old])
             yield f"{where}: `{old}` is mounted, so scripts may keep it; remove it from `mounts` or from the answers"
+    yield from _answered_twice(path, found)
+
+
+def _answered_twice(path: Path, found: Target) -> Iterator[str]:
+    """Answers that have answers: what one run writes the next would write anew."""
+    for kind in ("account", "path"):
+        answers = found.answers.get(kind, {})
+        for old, new in answers.items():
+            for other, newest in answers.items():
+                again = new == other or (kind == "path" and new.startswith(f"{other}/"))
+                if again and other not in {old, newest}:
+                    where, next_ = place(path, ["answers", kind, old]), f"and `{other}` goes to `{newest}`"
+                    yield f"{where}: `{old}` goes to `{new}`, {next_}: a second run would change it again"
 
 
 def _replaced_twice(path: Path, found: Target) -> Iterator[str]:

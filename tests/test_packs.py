@@ -158,6 +158,8 @@ def test_extending_merges_mappings_replaces_lists_and_takes_nulls_away() -> None
         ("id: x\nextends: slinky\ndefault_partition: slinki\n", "3:1", "did you mean `slinky`?"),
         ("id: x\nextends: slinky\npartition: {}\n", "3:1", "did you mean `partitions`?"),
         ("id: x\nextends: slinky\nanswers: {partition: {ct56: cpu}}\n", "3:23", "is no partition"),
+        ("id: x\nextends: slinky\nanswers: {account: {a: b, b: c}}\n", "3:21", "and `b` goes to `c`"),
+        ("id: x\nextends: slinky\nanswers: {path: {/a: /b/x, /b: /c}}\n", "3:18", "and `/b` goes to `/c`"),
         ("id: x\nextends: slinky\nanswers: {partition: {'a,b': slinky}}\n", "3:23", "`a,b` is a list of partitions"),
         ("id: x\nextends: slinky\nanswers: {path: {/work: /w}}\n", "3:18", "`/work` is mounted"),
         (

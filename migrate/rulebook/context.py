@@ -91,15 +91,21 @@ def replaced(context: Context) -> Mapping[str, str]:
 
 def _replaced(site: Site, target: Target) -> Mapping[str, str]:
     found = {old: p.name for p in target.partitions.values() for old in p.replaces.get(site.id, ())}
-    return found | dict(target.answers.get("partition", {}))
+    return _renamed(found | dict(target.answers.get("partition", {})))
+
+
+def _renamed(answers: Mapping[str, str]) -> Mapping[str, str]:
+    """The answers that change something."""
+    return {old: new for old, new in answers.items() if old != new}
 
 
 _TABLES: dict[str, Callable[[Site, Target], Mapping[str, str]]] = {
     "site.partitions": lambda site, _: dict.fromkeys(site.partitions, ""),
     "target.partitions": lambda _, target: dict.fromkeys(target.partitions, ""),
     "partitions.replaced": _replaced,
-    "answers.account": lambda _, target: target.answers.get("account", {}),
-    "answers.path": lambda _, target: target.answers.get("path", {}),
+    "answers.account": lambda _, target: _renamed(target.answers.get("account", {})),
+    "target.accounts": lambda _, target: dict.fromkeys(target.answers.get("account", {}).values(), ""),
+    "answers.path": lambda _, target: _renamed(target.answers.get("path", {})),
     "site.paths": lambda site, _: site.paths,
     "target.mounts": lambda _, target: dict.fromkeys(target.mounts, ""),
     "target.provides": lambda _, target: dict.fromkeys(target.provides, ""),

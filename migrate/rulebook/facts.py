@@ -23,6 +23,7 @@ from migrate.rulebook.nodes import NODES
 from migrate.rulebook.processes import PROCESSES
 from migrate.rulebook.servers import SERVERS
 from migrate.rulebook.steps import STEPS
+from migrate.translation.forms import is_in_new_place
 from migrate.values import memory
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
@@ -157,6 +158,11 @@ def _unmounted(c: Context) -> str | None:
     return None if any(prefix == m or prefix.startswith(f"{m}/") for m in known) else prefix
 
 
+def _in_new_place(c: Context) -> str | None:
+    """Whether the item's path is where an earlier run moved it."""
+    return "yes" if is_in_new_place(_value(c) or "", _name(c) or "", c.target) else None
+
+
 def _leftovers(c: Context) -> str | None:
     """Directive lines of LSF, which sbatch obeys all the same, wherever they stand (src/sbatch/xlate.c)."""
     if b"#BSUB" not in c.job.text.data:
@@ -215,6 +221,7 @@ FACTS: dict[str, Fact] = {
     "image_source": _image_source,
     "shared_folder": _shared_folder,
     "unmounted": _unmounted,
+    "in_new_place": _in_new_place,
     "directives": once(_directives),
     "reason": lambda c: c.item.reason if c.item else None,
     "components": once(_components),

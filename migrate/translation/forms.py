@@ -61,7 +61,20 @@ def with_new_paths(text: str, target: Target) -> str:
     """Text with the folders of the old cluster by the names that they have on the target."""
     moved = target.answers.get("path", {})
     known = "|".join(re.escape(old) for old in sorted(moved, key=len, reverse=True))
-    return re.sub(rf"(?<![\w./}}-])(?:{known})(?![\w.-])", lambda match: moved[match[0]], text) if known else text
+    if not known:
+        return text
+
+    def new(match: re.Match[str]) -> str:
+        old = match[0]
+        return old if is_in_new_place(text[match.start() :], old, target) else moved[old]
+
+    return re.sub(rf"(?<![\w./}}-])(?:{known})(?![\w.-])", new, text)
+
+
+def is_in_new_place(path: str, old: str, target: Target) -> bool:
+    """Whether a path is below where `old` went, which is itself below `old`: then an earlier run has moved it."""
+    new = target.answers.get("path", {}).get(old, "")
+    return new.startswith(f"{old}/") and re.match(rf"{re.escape(new)}(?![\w.-])", path) is not None
 
 
 def option(name: str, value: str, *, command: bool = False) -> str:

@@ -1,0 +1,122 @@
+"""A second rewrite finds nothing to do in the output of the first, whatever the script, the target and the flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from migrate import profiles
+from migrate.engine import Plan, run
+from migrate.model import Result, Source, Target
+from migrate.workshop import make_plan
+
+_ANSWERS = {
+    "path": {"/work": "/mnt/lustre/work", "/home": "/users"},
+    "account": {"MST112233": "bio-lab", "proj": "bio-lab", "gaa1": "bio-lab", "kept": "kept"},
+    "partition": {"ct56": "slinky", "fast": "slinky", "fast.q": "slinky", "rt_HF": "slinky"},
+    "image": {"*jcm:5000/dhub/pytorch:1.0*": "docker://pytorch/pytorch:1.0-cuda10.0-cudnn7-runtime"},
+}
+_SITES = (None, "taiwania1", "taiwania2", "abci2", "abci3", "generic")
+_FLAGS = {
+    "": {},
+    "annotated": {"annotate": True},
+    "safe only": {"safe_only": True},
+    "safe only, annotated": {"safe_only": True, "annotate": True},
+}
+
+
+def _answered(target: Target) -> Target:
+    return replace(target, command="apptainer", accounting="slurmdbd", shape="fit", answers=_ANSWERS, mpi="pmix")
+
+
+def _plans() -> dict[str, Plan]:
+    """Every shipped target, as it is and with everything answered; every site, asked for and looked for; every flag."""
+    shipped = {name: make_plan(name) for name in ("slinky", "slinky-pyxis")}
+    targets = shipped | {f"answered {n}": replace(p, target=_answered(p.target)) for n, p in shipped.items()}
+    return {
+        f"{name}, from {site or 'any site'}, {flag or 'plain'}": replace(
+            plan, site=profiles.site(site) if site else None, **changes
+        )
+        for name, plan in targets.items()
+        for site in _SITES
+        for flag, changes in _FLAGS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def plans() -> Mapping[str, Plan]:
+    return _plans()
+
+
+def twice(script: str | bytes, plan: Plan) -> tuple[Result, Result]:
+    """A script's result and that of its output."""
+    data = script.encode() if isinstance(script, str) else script
+    first = run(Source("job.sh", data), plan)
+    return first, run(Source("job.sh", first.output), plan)
+
+
+# ------------------------------------------------------------------------------------------------ inputs of old
+
+_HANDED = {
+    "an account that was answered": "#!/bin/bash\n#SBATCH -A MST112233\n#SBATCH -p ct56\nsrun ./a\n",
+    "an account of Grid Engine that was answered": "#!/bin/bash\n#$ -P proj\n#$ -q fast.q\n./a\n",
+    "an account that keeps its name": "#!/bin/bash\n#SBATCH -A kept\nsrun ./a\n",
+    "no interpreter line": "#$ -N x\n#$ -l rt_F=1\nmodule load gcc\npython a.py\n",
+    "no interpreter line, and a queue": "#PBS -q fast\nmodule load gcc\npython a.py\n",
+    "a here-document that begins with an empty line": "#!/bin/bash\n#PBS -N x\nssh n1 <<EOF\n\nqsub a.sh\nEOF\n",
+    "nothing but such a here-document": "ssh n1 <<EOF\n\nmodule load gcc\nEOF\n",
+    "an image of a library, PBS": "#!/bin/bash\n#PBS -q rt_HF\nsingularity exec library://a/b ls\n",
+    "an image of a library, Grid Engine": "#!/bin/bash\n#$ -l rt_F=1\nsingularity pull library://a/b\n",
+}
+
+
+@pytest.mark.parametrize("script", _HANDED.values(), ids=_HANDED)
+def test_a_second_rewrite_changes_nothing(plans: Mapping[str, Plan], script: str) -> None:
+    for name, plan in plans.items():
+        first, second = twice(script, plan)
+        assert first.fault == "", name
+        assert second.output == first.output, name
+
+
+# ------------------------------------------------------------------------------------------------------ notes
+
+
+def _annotated(plans: Mapping[str, Plan], script: str, plan: str = "slinky, from any site, annotated") -> list[str]:
+    return [line for line in twice(script, plans[plan])[0].output.decode().split("\n") if "# sifmigrate:" in line]
+
+
+def test_a_script_without_points_gets_no_note(plans: Mapping[str, Plan]) -> None:
+    assert _annotated(plans, "#!/bin/bash\n#SBATCH -N 1\nhostname\n") == []
+
+
+def test_a_statement_gets_its_notes_once(plans: Mapping[str, Plan]) -> None:
+    script = "#!/bin/bash\nmodule load gcc\n./a\nmodule load cuda\n./b\n"
+    assert sum("[module-undecided]" in line for line in _annotated(plans, script)) == 2
+
+
+def test_what_only_the_next_run_would_ask_is_noted_by_this_one(plans: Mapping[str, Plan]) -> None:
+    """Without ABCI's directives the image is no longer known as one of ABCI's library."""
+    script = "#!/bin/bash\n#PBS -q rt_HF\nsingularity exec library://a/b ls\n"
+    rules = [line.partition("[")[2].partition("]")[0] for line in _annotated(plans, script)]
+    assert {"abci-library-image", "library-image"} <= set(rules)
+
+
+def test_notes_of_the_next_run_are_in_the_ledger(plans: Mapping[str, Plan]) -> None:
+    script = "#!/bin/bash\n#PBS -q rt_HF\nsingularity exec library://a/b ls\n"
+    result, _ = twice(script, plans["slinky, from any site, annotated"])
+    written = [line for line in result.output.decode().split("\n") if "# sifmigrate:" in line]
+    assert [e.text for e in result.entries if e.item is None and "# sifmigrate:" in e.text] == written
+
+
+def test_an_account_that_an_answer_gave_is_not_asked_for_again(plans: Mapping[str, Plan]) -> None:
+    first, second = twice(_HANDED["an account that was answered"], plans["answered slinky, from any site, annotated"])
+    assert b"#SBATCH -A bio-lab" in first.output
+    assert not any(o.finding.rule == "unknown-account" for r in (first, second) for o in r.outcomes)
+
+
+def test_an_account_that_keeps_its_name_is_not_called_rewritten(plans: Mapping[str, Plan]) -> None:
+    first, _ = twice(_HANDED["an account that keeps its name"], plans["answered slinky, from any site, plain"])
+    assert not first.changed
+    assert [e.fate for e in first.entries if e.kind == "directive"] == ["kept"]
