@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 
-from migrate.model import Evidence, Item, Job, Site, Source
+from migrate.model import Evidence, Item, Job, Pattern, Site, Source
 from migrate.profiles import GENERIC
 
-Patterns = Sequence[re.Pattern[str]]
+Patterns = Sequence[Pattern]
 
 
 class Witnesses:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -626,6 +626,12 @@ class Partition:
     runtime: str | None = None  # what starts containers on its nodes, where that is not the target's
 
 
+class Pattern(Protocol):
+    """What is asked of a regular expression of a YAML file: whether it fits all of a text."""
+
+    def fullmatch(self, text: str, /) -> object | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Items that show that a script was written for a site.
@@ -634,8 +640,8 @@ class Evidence:
     """
 
     kind: Kind
-    name: tuple[re.Pattern[str], ...] | None = None
-    value: tuple[re.Pattern[str], ...] | None = None
+    name: tuple[Pattern, ...] | None = None
+    value: tuple[Pattern, ...] | None = None
 
 
 @dataclass(frozen=True)

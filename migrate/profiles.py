@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrate.model import Evidence, Partition, ResourceType, SifmigrateError, Site, Target
+from migrate.model import Evidence, Partition, Pattern, ResourceType, SifmigrateError, Site, Target
 from migrate.rulebook.load import load, nearest, place, rules_folder, yaml_files
+from migrate.rulebook.patterns import is_pattern, pattern
 from migrate.rulebook.tables import rows
 from migrate.values import mebibytes, memory, seconds
 
@@ -30,7 +31,7 @@ def site(name: str) -> Site:
     """The site of this name or file; raises SifmigrateError with what would be right."""
     if name == GENERIC.id:
         return GENERIC
-    _, data = _profile("sites", name)
+    path, data = _profile("sites", name)
     return Site(
         id=data["id"],
         title=data["title"],
@@ -40,7 +41,7 @@ def site(name: str) -> Site:
         gpu_memory=_size(data.get("gpu_memory")),
         paths=data.get("paths", {}),
         images=data.get("images", {}),
-        evidence=tuple(_evidence(e) for e in data.get("evidence", ())),
+        evidence=tuple(_evidence(path, n, e) for n, e in enumerate(data.get("evidence", ()))),
         default_time=data.get("default_time"),
         submit=data.get("submit", ""),
         home=data.get("home"),
@@ -52,18 +53,19 @@ def site(name: str) -> Site:
     )
 
 
-def _evidence(data: Mapping[str, Any]) -> Evidence:
-    return Evidence(data["item"], _patterns(data.get("name")), _patterns(data.get("value")))
+def _evidence(path: Path, number: int, data: Mapping[str, Any]) -> Evidence:
+    wanted = (_patterns(data.get(key), path, ["evidence", number, key]) for key in ("name", "value"))
+    return Evidence(data["item"], *wanted)
 
 
-def _patterns(wanted: Any) -> tuple[re.Pattern[str], ...] | None:
+def _patterns(wanted: Any, path: Path, keys: Sequence[str | int]) -> tuple[Pattern, ...] | None:
     """The texts that are listed as one pattern, and each /regular expression/; None where nothing is asked."""
     if wanted is None:
         return None
     texts = [str(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
-    slashed = [t for t in texts if len(t) > 1 and t.startswith("/") and t.endswith("/")]
-    plain = [re.escape(t) for t in texts if t not in slashed]
-    return tuple(re.compile(p) for p in [*(["|".join(plain)] if plain else []), *(t[1:-1] for t in slashed)])
+    plain = [re.escape(t) for t in texts if not is_pattern(t)]
+    slashed = [pattern(t, path, [*keys, n] if len(texts) > 1 else keys) for n, t in enumerate(texts) if is_pattern(t)]
+    return (*([re.compile("|".join(plain))] if plain else []), *slashed)
 
 
 def _resource_type(name: str, data: Mapping[str, Any]) -> ResourceType:
@@ -201,6 +203,8 @@ def _instead(kind: str, name: str) -> str:
 
 def _extended(kind: str, path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
     data: dict[str, Any] = load(path, kind[:-1])
+    for number, each in enumerate(data.get("evidence") or ()):
+        _evidence(path, number, each)  # told at its place, which is lost where files are merged
     base = data.pop("extends", None)
     if base is None:
         return data

@@ -31,6 +31,7 @@ DOORS = {
     "bashlex": {"reader/words.py"},
     "dockerfile": {"recipe/dockerfile.py"},
     "ruamel": {"rulebook/document.py"},
+    "re2": {"rulebook/patterns.py"},
     "jsonschema": {"rulebook/load.py"},
     "rich": {"reports/text.py"},
     "typer": {"cli.py"},

@@ -18,6 +18,7 @@ from migrate.model import (
     Fix,
     Item,
     Job,
+    Pattern,
     RuleText,
     SifmigrateError,
     Site,
@@ -29,6 +30,7 @@ from migrate.rulebook.docker import moved_words
 from migrate.rulebook.facts import FACTS
 from migrate.rulebook.foreign import more_edits
 from migrate.rulebook.load import load, nearest, place
+from migrate.rulebook.patterns import is_pattern, pattern
 from migrate.rulebook.steps import step_words
 
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
@@ -330,8 +332,8 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[Fact, Test]]:
-    for name, pattern in wanted.items():
-        yield _fact(path, ["match", "job", name], name), _test(path, ["match", "job", name], pattern)
+    for name, asked in wanted.items():
+        yield _fact(path, ["match", "job", name], name), _test(path, ["match", "job", name], asked)
 
 
 def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
@@ -346,32 +348,29 @@ def _check_placeholders(path: Path, keys: list[str | int], template: str) -> Non
             raise SifmigrateError(f"{place(path, keys)}: no fact `{{{name}}}`{nearest(name, list(FACTS))}")
 
 
-def _test(path: Path, keys: list[str | int], pattern: Any) -> Test:
-    """The test that a pattern stands for (see rule.schema.json); the same one for the same pattern."""
-    key = repr(pattern)
+def _test(path: Path, keys: list[str | int], wanted: Any) -> Test:
+    """The test that a pattern stands for (see rule.schema.json); the same one for the same pattern of one folder."""
+    key = (repr(wanted), path.parent)  # what a shipped rule may ask, a pack's may not
     if key not in _TESTS:
-        _TESTS[key] = _new_test(path, keys, pattern)
+        _TESTS[key] = _new_test(path, keys, wanted)
     return _TESTS[key]
 
 
-_TESTS: dict[str, Test] = {}
+_TESTS: dict[tuple[str, Path], Test] = {}
 
 
-def _new_test(path: Path, keys: list[str | int], pattern: Any) -> Test:
-    if isinstance(pattern, dict):
-        return _table_test(path, keys, pattern)
-    if isinstance(pattern, list):
-        if texts := _exact(pattern):
+def _new_test(path: Path, keys: list[str | int], wanted: Any) -> Test:
+    if isinstance(wanted, dict):
+        return _table_test(path, keys, wanted)
+    if isinstance(wanted, list):
+        if texts := _exact(wanted):
             return partial(_one_of, texts)
-        return partial(_any, tuple(_test(path, keys, p) for p in pattern))
-    if pattern in {"present", "absent"}:
-        return partial(_present, pattern == "present")
-    if isinstance(pattern, str) and len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
-        try:
-            return partial(_fullmatch, re.compile(pattern[1:-1]))
-        except re.error as error:
-            raise SifmigrateError(f"{place(path, keys)}: `{pattern}` is no regular expression: {error}") from error
-    return partial(_is, pattern)
+        return partial(_any, tuple(_test(path, keys, p) for p in wanted))
+    if wanted in {"present", "absent"}:
+        return partial(_present, wanted == "present")
+    if is_pattern(wanted):
+        return partial(_fullmatch, pattern(wanted, path, keys))
+    return partial(_is, wanted)
 
 
 def _table_test(path: Path, keys: list[str | int], pattern: Mapping[str, Any]) -> Test:
@@ -404,8 +403,8 @@ def _present(wanted: bool, _: Context, text: str | None) -> bool:  # noqa: FBT00
     return (text is not None) == wanted
 
 
-def _fullmatch(pattern: re.Pattern[str], _: Context, text: str | None) -> bool:
-    return text is not None and pattern.fullmatch(text) is not None
+def _fullmatch(wanted: Pattern, _: Context, text: str | None) -> bool:
+    return text is not None and wanted.fullmatch(text) is not None
 
 
 def _in(table: str, context: Context, text: str | None) -> bool:

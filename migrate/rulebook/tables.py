@@ -80,7 +80,7 @@ def _setting(row: Mapping[str, Any]) -> Setting:
         tuple(row.get("names", ())),
         row.get("separator", ""),
         row.get("picks", ""),
-        {role: re.compile(texts) for role, texts in row.get("says", {}).items()},
+        {role: re.compile(texts, re.DOTALL) for role, texts in row.get("says", {}).items()},
     )
 
 
