@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from migrate.inventory.options import inert_line
 from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Source, Span, Text
+from migrate.quoting import keeps_quotes
 
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
@@ -94,10 +95,17 @@ def _refusal(finding: Finding, scopes: Sequence[Job], claims: _Claims, *, safe_o
         return "only safe fixes are applied in this run"
     if finding.item is not None and not finding.item.editable:
         return "these words are not certain, so they are not edited"
-    if nowhere := _nowhere(fix, scopes[finding.scope]):
-        return nowhere
+    if unfit := fix.obstacle or _cut_quotes(fix) or _nowhere(fix, scopes[finding.scope]):
+        return unfit
     taken = next(filter(None, map(claims.first, _claims(finding))), None)
     return f"rule {taken} changes the same words" if taken else None
+
+
+def _cut_quotes(fix: Fix) -> str:
+    """Why a fix would leave what stands behind its words in other quotes; empty where it leaves them in theirs."""
+    if fix.shared or keeps_quotes(fix.edits):  # of a command that moves all edits are looked at together
+        return ""
+    return "quotes begin or end inside of it, so it is not edited in part"
 
 
 def _nowhere(fix: Fix, job: Job) -> str:

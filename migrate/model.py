@@ -179,6 +179,26 @@ class Word:
         at = self.offsets[start - 1] + 1 if start else self.span.start + (self.span.end - self.span.start) // 2
         return Span(at, at)
 
+    def begins_plainly(self, count: int) -> bool:
+        """Whether the first `count` characters of `text` stand at the word's very beginning just so."""
+        at = self.span.start
+        return self.offsets is None or list(self.offsets[:count]) == list(range(at, at + count))
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether the text stands just so, at most with one pair of quotes around all of it."""
+        if self.offsets is None or not self.offsets:
+            return self.offsets is None
+        first, last = self.offsets[0], self.offsets[-1]
+        margin = first - self.span.start
+        return last - first == len(self.text) - 1 and margin in {0, 1} and margin == self.span.end - 1 - last
+
+    @property
+    def extent(self) -> Span:
+        """What stands for the text in the file: its bytes where they stand just so, else the word with its quotes."""
+        inner = self.part(0)
+        return inner if inner.end - inner.start == len(self.text) else self.span
+
     @property
     def variable(self) -> str | None:
         """The name, when the word is nothing but one expansion of a variable (`$X`, `${X}`, `"${X[@]}"`)."""
@@ -256,6 +276,7 @@ class Option:
     row: OptionRow | None
     second: Word | None = None  # for options that take two words (`--mca KEY VALUE`)
     fault: str = ""  # why its table cannot read it
+    plain: bool = True  # no quote or escape stands in its name: it may be edited in part
 
 
 @dataclass(frozen=True, slots=True)
@@ -756,6 +777,7 @@ class Fix:
     top: str = ""  # the script's first line
     fate: Fate = "rewritten"
     shared: bool = False  # one of several that change one thing: all of them are made, or none
+    obstacle: str = ""  # why it cannot be made
 
 
 @dataclass(frozen=True, slots=True)

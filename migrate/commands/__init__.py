@@ -257,6 +257,30 @@ def read_option(
 ) -> Found:
     """The option (or cluster of short ones) at words[at]; an unknown one comes back with no row and no value."""
     word = words[at]
+    found = _read_option(words, at, rows, long_single_dash=long_single_dash, prefixes=prefixes, equals=equals)
+    if word.offsets is None or _is_plain(word, found):
+        return found
+    return found._replace(options=tuple([replace(o, plain=False) for o in found.options]))
+
+
+def _is_plain(word: Word, found: Found) -> bool:
+    """Whether no quote or escape stands in the names of options, but for one pair of quotes around a long one."""
+    glued = found.options[-1].value if found.options and found.used == 1 else None
+    if word.is_simple:
+        return word.text.startswith("--") or not word.quoted
+    return glued is not None and word.begins_plainly(len(word.text) - len(glued.text))
+
+
+def _read_option(
+    words: Sequence[Word],
+    at: int,
+    rows: Mapping[str, OptionRow],
+    *,
+    long_single_dash: bool,
+    prefixes: bool,
+    equals: bool,
+) -> Found:
+    word = words[at]
     text = word.text
     name, glue, _ = text.partition("=")
     if text.startswith("--") or (long_single_dash and (name in rows or len(name) > 2)):  # noqa: PLR2004 - `-x`

@@ -288,7 +288,8 @@ class Moving:
         start = option.span.start
         if self._bytes(Span(start, start + 1)) in _QUOTES:  # `"--volume=$X:/data"`
             start += 1
-        for name in (f"{option.spelled}=", option.spelled, option.spelled[1:2]):
+        letter = option.spelled[1:] if len(option.spelled) == len("-x") else option.spelled  # of a cluster: `-itv a:b`
+        for name in (f"{option.spelled}=", option.spelled, letter):
             if self.source.data.startswith(name.encode(), start):
                 return Span(start, start + len(name))
         return None
@@ -320,11 +321,6 @@ _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 def in_order(*edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """Each edit once, in the order of the bytes; what is written at one place as it was given."""
     return tuple(sorted(dict.fromkeys(chain.from_iterable(edits)), key=lambda e: (e.start, e.end)))
-
-
-def is_plain(text: str) -> bool:
-    """Whether a shell takes the text as it stands, so that it may be written without quotes."""
-    return re.fullmatch(r"[\w./:,@%+=-][\w./:,@%+=#-]*", text, re.ASCII) is not None
 
 
 def _erases(piece: Piece, span: Span) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from migrate.containers.command import Moving, Piece, is_plain
+from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.model import Edit, Invocation, Word
+from migrate.quoting import is_plain
 
 _MAKES = frozenset({"import", "create", "load"})
 

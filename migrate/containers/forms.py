@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from migrate.containers.command import Moving, is_plain
+from migrate.containers.command import Moving
 from migrate.model import Edit, Option
+from migrate.quoting import is_plain
 
 Form = Callable[[Moving, Option], None]
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.containers.command import Key, Moving, Piece, is_plain
+from migrate.containers.command import Key, Moving, Piece
 from migrate.containers.enroot import address_of
 from migrate.containers.images import Images
 from migrate.containers.pyxis import OPTION, image_of, start, take_options
@@ -25,6 +25,7 @@ from migrate.model import (
     Verb,
     Word,
 )
+from migrate.quoting import is_plain
 
 _CUT = re.compile(rb"#[\w./:@-]+")
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+)?(?P<words>\w+(?:[ \t]+[-\w]+)*)[ \t]*\r?\n")

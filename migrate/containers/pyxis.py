@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from migrate.containers.command import Moving, is_plain
+from migrate.containers.command import Moving
 from migrate.containers.enroot import address_of, registry_of
 from migrate.model import Edit, Option, Word
+from migrate.quoting import is_plain
 
 Form = Callable[[Moving, Option], None]
 

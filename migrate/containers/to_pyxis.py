@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from migrate.containers.command import Moving, Piece, is_plain
+from migrate.containers.command import Moving, Piece
 from migrate.model import Edit, Invocation, Job, Option, Word
+from migrate.quoting import is_plain
 
 _HOST = re.compile(r"(?P<host>[\w-]+(?:\.[\w-]+)+(?::\d+)?|[\w-]+:\d+|localhost)/(?P<path>.+)")
 _NAMED = re.compile(r"[\"']?(?P<name>[A-Za-z_]\w*)=")

@@ -134,7 +134,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     if place == "command" and not verbatim and (known := c.resolved(option.value)) is not option.value:
         option = replace(option, value=known)
     row, value, second = option.row, option.value, option.second
-    text, constant, editable = None, True, row is not None
+    text, constant, editable = None, True, row is not None and option.plain
     if value is not None:
         text, constant, editable = value.text, value.constant, editable and value.editable
     if second is not None:
@@ -150,7 +150,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     if place == "dead":
         fate, reason = "kept", f"{program} reads no directive below the first command: it never counted"
     if row is not None and row.holds and family and value is not None:
-        take_setting_word(c, value, value.part(0), program, "value")  # beside the option, which is translated
+        take_setting_word(c, value, value.extent, program, "value")  # beside the option, which is translated
     elif row is not None and (row.holds or row.sets) and look_into(c, option, program, place, contained=contained):
         return
     c.add(
@@ -159,7 +159,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             option.name,
             option.span,
             value=None if text is None else decoded(text),
-            value_span=None if value is None else value.part(0),
+            value_span=None if value is None else value.extent,
             place=place,
             program=program,
             verb="refused" if refused else verb,
@@ -259,7 +259,7 @@ def take_setting(  # noqa: PLR0913 - a setting is all of these
             decoded(name),
             span,
             value=text,
-            value_span=None if value is None else value.part(0),
+            value_span=None if value is None else value.extent,
             place=place,
             program=program,
             constant=value is None or value.constant,

@@ -25,6 +25,7 @@ from migrate.model import (
     Span,
     Target,
 )
+from migrate.quoting import is_escaped, is_plain, is_quoted
 from migrate.rulebook.context import OF_JOB, TABLES, Context, Fact, look_up
 from migrate.rulebook.docker import moved_words
 from migrate.rulebook.facts import FACTS
@@ -166,12 +167,8 @@ class Rule:
             return Fix(removes=(item,), fate="removed")
         if action in _WORKED_OUT:
             return _WORKED_OUT[action](context, item, text)
-        span = _SPANS.get(action, _value_span)(item)
-        if span is None:
-            return None
         new = _looked_up(text, context, item) if action == "map" else fill(text, context)
-        edit = _smallest(span, context.source.data[span.start : span.end], new.encode())
-        return Fix(edits=(edit, *(more_edits(context) if action == "text" else ())))
+        return _in_place(context, item, action, new)
 
 
 def meets(targets: Iterable[Mapping[str, str] | str], target: Target) -> bool:
@@ -189,6 +186,19 @@ def _hold(facts: tuple[tuple[Fact, Test], ...], context: Context) -> bool:
         if not test(context, fact(context)):
             return False
     return True
+
+
+def _in_place(context: Context, item: Item, action: str, new: str) -> Fix | None:
+    """The new text in the place of the item's value, of its name, or of all of it; None where it has none."""
+    span = _SPANS.get(action, _value_span)(item)
+    if span is None:
+        return None
+    before = context.source.data[span.start : span.end]
+    in_quotes = is_quoted(before) or is_escaped(context.source.data, span.start)
+    if action != "text" and in_quotes and not is_plain(new):
+        return Fix(obstacle=f"`{new}` would need quotes of its own among those that stand there")
+    edit = _smallest(span, before, new.encode())
+    return Fix(edits=(edit, *(more_edits(context) if action == "text" else ())))
 
 
 def _become(context: Context, item: Item, template: str) -> Fix:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from migrate.commands import part_of
 from migrate.inventory.options import MCA_PREFIXES
 from migrate.model import Edit, Fix, Invocation, Option, Span, Word
 from migrate.rulebook.context import Context, once_an_item
@@ -149,7 +150,14 @@ def _in_order(reading: Invocation) -> bool:
     values = [(o.span, w) for o in reading.options for w in (o.value, o.second) if w is not None]
     tight = all(s.start <= _here(w).start and _here(w).end <= s.end for s, w in values)
     editable = reading.program_word.editable and all(w.editable for _, w in values)
+    editable = editable and all(o.plain and _is_editable_setting(o) for o in reading.options)
     return tight and editable and all(a.end <= b.start for a, b in pairwise(spans))
+
+
+def _is_editable_setting(option: Option) -> bool:
+    """Whether the value of `-x NAME=value` stands just so, as rules that speak of it need it."""
+    word = option.value
+    return word is None or "=" not in word.text or part_of(word, word.text.index("=") + 1).editable
 
 
 def _has_no_form(c: Context, option: Option) -> bool:

@@ -1,0 +1,185 @@
+"""Words in any mix of quotes and escapes: bash itself says which words there were before a rewrite and after."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from migrate.engine import Plan, run
+from migrate.model import Source
+from migrate.workshop import make_plan, shipped_sites
+
+# Every command that a rewrite changes by its words, as a user of no quotes writes it.
+COMMANDS = {
+    "taiwania2": (
+        "sbatch -p gtest a.sh",
+        "sbatch -pgtest a.sh",
+        "sbatch --partition=gp1d,gp2d --account MST112233 a.sh",
+        "srun -p gtest hostname",
+        "srun --partition gtest -A MST112233 hostname",
+        "SBATCH_PARTITION=gtest",
+        "export SBATCH_PARTITION=gtest SALLOC_ACCOUNT=MST112233",
+        "module load singularity cuda/11.8",
+        "module purge",
+        "singularity exec --nv --wdir /tmp/w --noinit a.sif hostname",
+        "singularity exec --scratchdir=/s -B /work:/work a.sif hostname",
+        "singularity run -a tool --CONTAIN a.sif x",
+        "singularity pull a.sif docker://ubuntu:22.04",
+        "docker run --rm -v /work/d:/d --gpus all -e A=b ubuntu:22.04 ls -l /d",
+        "docker run -it --ipc=host --env=A=b --workdir /d -v=/a:/b:ro reg/x:1 tool a b",
+        "podman run --rm -u 0 --shm-size 8g ubuntu ls",
+        "docker pull ubuntu:22.04",
+        "docker exec c1 ls",
+        "docker rm -f c1",
+        "srun --container-image=ubuntu --container-mounts=/a:/b --container-workdir=/b ls -l",
+        "srun --container-image ubuntu:22.04 --no-container-mount-home tool x",
+        "enroot import docker://ubuntu",
+        "mpirun -np 4 -x UCX_NET_DEVICES=mlx5_0:1 --mca btl_tcp_if_include ib0 a.out",
+        "export UCX_NET_DEVICES=mlx5_0:1",
+        "NCCL_SOCKET_IFNAME=ib0 hostname",
+        "env NCCL_IB_HCA=mlx5_0 UCX_TLS=rc hostname",
+        "cp /work/u/a /work/u/b",
+        "export CUDA_VISIBLE_DEVICES=0,1",
+        "nohup sbatch -p gtest a.sh",
+        "sudo singularity exec a.sif ls",
+        "source /etc/profile.d/modules.sh",
+    ),
+    "abci2": (
+        "qsub -g gaa50000 -l rt_F=1 -l h_rt=1:00:00 a.sh",
+        "qsub -N name -cwd -o log.txt -j y a.sh x",
+        "qstat -u me",
+        "qdel 12",
+        "echo $JOB_ID $SGE_TASK_ID $NSLOTS",
+        "mpirun -np 4 -hostfile $PE_HOSTFILE a.out",
+        "singularity exec --nv a.sif tool $JOB_ID",
+    ),
+}
+ANSWERS = {
+    "account": {"MST112233": "lab"},
+    "image": {"ubuntu:22.04": "docker://lab/ubuntu:1", "reg/x:1": "/images/x.sif"},
+    "path": {"/work/u": "/data/u"},
+}
+ALL = [(site, command) for site, commands in COMMANDS.items() for command in commands]
+# Fences in the output of the one bash that runs all scripts; every command that it does not have prints its words.
+DRIVER = r"""
+PATH=/nowhere
+shown() { local v; for v in "${!UCX_@}" "${!NCCL_@}" "${!SBATCH_@}" "${!SALLOC_@}" "${!CUDA_@}" "${!OMPI_@}" A
+  do [[ -v $v ]] && printf '%s=%q ' "$v" "${!v}"; done; }
+command_not_found_handle() { printf '%q ' "$@"; shown; printf '\n'; }
+cd() { command_not_found_handle cd "$@"; }; source() { command_not_found_handle source "$@"; }
+kill() { command_not_found_handle kill "$@"; }; echo() { command_not_found_handle echo "$@"; }
+JOB_ID=41; SGE_TASK_ID=7; NSLOTS=4; PE_HOSTFILE=/pe/hosts; SLURM_JOB_ID=41; SLURM_ARRAY_TASK_ID=7; SLURM_NTASKS=4
+while IFS= read -r -d '' script; do
+  printf '\036'; ( eval "$script"; printf '\035'; shown ) 2>&1
+done
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """A command as it is written without quotes, and in another spelling of the same words."""
+
+    site: str
+    plain: str
+    quoted: str
+
+
+def _spellings(piece: str) -> Iterable[str]:
+    """What bash reads as this piece of a word."""
+    yield piece
+    yield f'"{piece}"'
+    if "$" not in piece:
+        yield f"'{piece}'"
+        yield "".join(f"\\{c}" for c in piece)
+        yield f"\\\n{piece}"
+
+
+def _word(chance: Random, plain: str) -> str:
+    """A word cut in up to three pieces, each in quotes of its own, with empty quotes between them at times."""
+    if chance.random() < 0.4:
+        return plain
+    # the name of an assignment is one only where it is plain, and an expansion stays whole
+    head, equals, rest = plain.partition("=") if plain[:1].isupper() else ("", "", plain)
+    places = () if "$" in rest else chance.sample(range(len(rest) + 1), chance.randint(0, min(2, len(rest))))
+    pieces = [rest[a:b] for a, b in pairwise([0, *sorted(places), len(rest)]) if b > a]
+    spelled = [chance.choice(list(_spellings(p))) for p in pieces]
+    spelled.insert(chance.randint(0, len(spelled)), chance.choice(["", "", "", '""', "''"]) if rest else "")
+    return head + equals + "".join(spelled)
+
+
+def spellings(seed: int, times: int) -> list[Spelled]:
+    """Each command as many times, each time in other quotes."""
+    chance = Random(seed)  # noqa: S311 - the same spellings each time
+    return [
+        Spelled(site, plain, " ".join(_word(chance, w) for w in plain.split(" ")))
+        for site, plain in ALL
+        for _ in range(times)
+    ]
+
+
+def said_by_bash(scripts: Sequence[bytes]) -> list[str]:
+    """What each script runs and sets, by bash: a line a command, its words quoted alike."""
+    fed = b"".join(script + b"\0" for script in scripts)
+    done = subprocess.run(["bash", "-c", DRIVER], input=fed, capture_output=True, check=True, timeout=60)
+    return done.stdout.decode("utf-8", "replace").split("\036")[1:]
+
+
+def _lines(said: str) -> list[list[str]]:
+    return [shlex.split(line) for line in said.replace("\035", "\n").splitlines()]
+
+
+def is_between(said: str, before: str, after: str) -> bool:
+    """Whether each word is one of before or of after, and none that both have is lost."""
+    ours, old, new = _lines(said), _lines(before), _lines(after)
+    if said in {before, after}:
+        return True
+    return len(ours) == len(old) == len(new) and all(
+        line in (a, b) or (set(line) <= {*a, *b} and set(a) & set(b) <= set(line))
+        for line, a, b in zip(ours, old, new, strict=True)
+    )
+
+
+@pytest.fixture(scope="module", params=["slinky", "slinky-pyxis"])
+def plans(request: pytest.FixtureRequest) -> dict[str, Plan]:
+    def plan(site: str) -> Plan:
+        made = make_plan(request.param)
+        target = replace(made.target, answers={**made.target.answers, **ANSWERS}, mpi="pmix")
+        return replace(made, target=target, site=shipped_sites()[site])
+
+    return {site: plan(site) for site in COMMANDS}
+
+
+def _script(command: str) -> bytes:
+    return f"#!/bin/bash\n#SBATCH --time=1:00:00\n#SBATCH --nodes=2\n{command}\n".encode()
+
+
+def test_the_plain_commands_are_changed(plans: dict[str, Plan]) -> None:
+    """Else nothing would be tried here."""
+    changed = [command for site, command in ALL if run(Source("a.sh", _script(command)), plans[site]).changed]
+    assert len(changed) > len(ALL) // 2, set(map(str, (c for _, c in ALL))) - set(changed)
+
+
+def test_only_the_meant_words_differ_after_a_rewrite(plans: dict[str, Plan]) -> None:
+    spelled = spellings(seed=14, times=int(os.environ.get("SIFMIGRATE_SPELLINGS", "6")))
+    wrong: list[str] = []
+    scripts: list[bytes] = []
+    for each in spelled:
+        plain, quoted = _script(each.plain), _script(each.quoted)
+        result = run(Source("a.sh", quoted), plans[each.site])
+        wrong += [f"{each.quoted}\n  is a fault: {result.fault}"] if result.fault else []
+        scripts += [plain, run(Source("a.sh", plain), plans[each.site]).output, quoted, result.output]
+    said = said_by_bash(scripts)
+    for number, each in enumerate(spelled):
+        before, after, again, ours = said[number * 4 : number * 4 + 4]
+        assert before == again, f"no spelling of the same words: {each}"
+        if not is_between(ours, before, after):
+            wrong.append(f"{each.quoted}\n  became\n{scripts[number * 4 + 3].decode()}")
+    assert not wrong, f"{len(wrong)} of {len(spelled)}:\n" + "\n".join(wrong)
