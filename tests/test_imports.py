@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 
 # Lower layers first; a module may import its own layer and those before it.
 LAYERS = [
-    ["model", "cache", "__init__"],
+    ["ranges", "model", "cache", "__init__"],
     ["values", "quoting", "reader", "recipe"],
     ["commands", "schedulers"],
     ["inventory"],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import islice
 from operator import attrgetter
 from typing import Literal
 
@@ -15,6 +17,7 @@ from tree_sitter import Language, Node, Parser, Query, QueryCursor
 from tree_sitter_bash import language
 
 from migrate.model import Assignment, Gap, Holder, ShellCommand, Span, Statement, Text, Word
+from migrate.ranges import Ranges
 from migrate.reader.words import Range, agreed, read_plain_word, read_word, read_words, undo_heredoc
 
 _QUERY = """
@@ -29,6 +32,7 @@ _QUERY = """
 (function_definition name: (word) @function)
 """
 _TRAILING = re.compile(rb"\\(?=(?:\n\s*)?\Z)")
+_DECLARATIONS = frozenset({"declaration_command", "variable_assignments"})
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
 _WRAPPERS = frozenset({"redirected_statement", "negated_command", "list", "pipeline"})
 _BLOCKS = frozenset({"program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause"})
@@ -41,7 +45,13 @@ _OTHER_BLOCKS = frozenset({"elif_clause", "else_clause", "do_group"})
 _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_content"})
 
 
+_NESTED = 200  # levels of the tree, of which `$(` takes three: deeper ones take tree-sitter time by their square
+_TWINS = 10  # lines that open two here-documents: from each on tree-sitter has one more in mind at every word
 _OPERATOR = re.compile(rb"\+?=")
+_NEWLINE = re.compile(rb"\n")
+_NO_NEWLINE = re.compile(rb"[^\n]")
+_BLANK = re.compile(rb"[ \t]*")
+_REST = re.compile(rb"[ \t\r]*(;?)[ \t\r]*(#?)")
 _BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)*")  # the words of a command
 _NAMED = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _BLANKS = frozenset({b"", b" ", b"\t", b"\n", b"\r", b";"})
@@ -72,16 +82,26 @@ class Layout:
         self.above = above  # one command must stay above this place
         self.data = text.data
         parser, query = _parser()
-        self.root = parser.parse(_trailing_backslash_hidden(_joined(text, headers))).root_node
+        self.twins, self.tangled = _find_twins(self.data)
+        script = _trailing_backslash_hidden(_joined(text, headers))[: self.tangled]
+        self.root = parser.parse(script).root_node
+        self._tops = self.root.children
+        self._deep = [top.byte_range for top in self._tops if _is_deep(top)]
+        if self._deep:
+            self.root = parser.parse(_blanked(script, self._deep)).root_node
+            self._tops = self.root.children
+        self._parents: dict[int, Node] = {}
+        self._siblings: dict[int, list[Node]] = {}
+        self._wholes: dict[int, tuple[Node, bool]] = {}
         self._captures = QueryCursor(query).captures(self.root)
-        self._over_heredocs = {n.parent.id for n in self._captures.get("heredoc", ()) if n.parent}
+        self._over_heredocs = {p.id for n in self._captures.get("heredoc", ()) if (p := self.parent(n))}
         self.comments = self._ranges("comment")
         self.raw_strings = self._ranges("raw")
         self._all_holes = self._ranges("hole")
         self.holes = _outermost(self._all_holes)  # expansions and substitutions, in order
-        self.twins = self._find_twins()
         self._runaways = [n for n in self._captures.get("command", ()) if self._runs_away(n)]
         self.damaged = self._find_damaged()
+        self._damage = Ranges(self.damaged)
         self._asked: tuple[Range, list[Range]] = (-1, -1), []
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
 
@@ -108,47 +128,74 @@ class Layout:
             found = [hole for hole in holes[low : bisect_left(holes, (end, 0), low)] if hole[1] <= end]
         if found or low == 0 or holes[low - 1][1] < end:
             return found
-        return _outermost(hole for hole in self._all_holes if hole[0] >= start and hole[1] <= end)
+        inner = self._all_holes
+        low = bisect_left(inner, (start, 0))
+        return _outermost(hole for hole in inner[low : bisect_left(inner, (end, 0), low)] if hole[1] <= end)
 
     @cached_property
     def functions(self) -> list[tuple[str, Range]]:
         """Names of the functions defined here, with the span of each definition."""
         return [
-            (self.data[n.start_byte : n.end_byte].decode("latin-1"), (n.parent.start_byte, n.parent.end_byte))
+            (self.data[n.start_byte : n.end_byte].decode("latin-1"), p.byte_range)
             for n in self._nodes("function")
-            if n.parent
+            if (p := self.parent(n))
         ]
 
-    def _find_twins(self) -> Range | None:
-        """A line that opens two here-documents, and both: tree-sitter takes the second one's text for commands."""
-        match = _TWO_HEREDOCS.search(self.data) if self.data.count(b"<<") > 1 else None
-        if match is None:
+    @cached_property
+    def _lines(self) -> list[int]:
+        return [0, *(match.end() for match in _NEWLINE.finditer(self.data))]
+
+    def line_start(self, offset: int) -> int:
+        """Start of the line in which an offset stands."""
+        return self._lines[bisect_right(self._lines, offset) - 1]
+
+    def line_end(self, offset: int) -> int:
+        """Where that line's newline is, or the text ends."""
+        number = bisect_right(self._lines, offset)
+        return self._lines[number] - 1 if number < len(self._lines) else len(self.data)
+
+    def parent(self, node: Node) -> Node | None:
+        """The node around a node: tree-sitter would look for it from the root down, past all that stands before."""
+        if node == self.root:
             return None
-        last = re.compile(rb"^\t*" + re.escape(match["last"]) + rb"\r?$", re.MULTILINE).search(self.data, match.end())
-        return match.start(), last.end() if last else len(self.data)
+        if node.id not in self._parents:
+            top = self._tops[bisect_right(self._tops, node.start_byte, key=_START) - 1]
+            self._parents[top.id] = self.root
+            below = [top]
+            while below:
+                outer = below.pop()
+                children = outer.children
+                self._parents.update(dict.fromkeys([c.id for c in children], outer))
+                below += children
+        return self._parents.get(node.id) or node.parent
 
     def in_twins(self, offset: int) -> bool:
         """Whether a place is the text of two such here-documents, and no command whatever tree-sitter says."""
         if self.twins is None or not self.twins[0] <= offset < self.twins[1]:
             return False
-        return b"\n" in self.data[self.twins[0] : offset]
+        return self.line_end(self.twins[0]) < offset
 
     def _find_damaged(self) -> list[Range]:
         """Top-level statements in which tree-sitter met something that it could not read, whole lines each."""
         found = [] if self.twins is None else [self.twins]
+        found += [(self.line_start(start), self.line_end(end)) for start, end in self._deep]
+        if self.tangled is not None:
+            found.append((self.tangled, len(self.data)))
         if not self.root.has_error and not self._runaways:
             return found
-        for node in self.root.children:
-            if node.has_error or any(_holds(node, n) for n in self._runaways):
-                start = self.data.rfind(b"\n", 0, node.start_byte) + 1
-                end = self.data.find(b"\n", node.end_byte)
-                found.append((start, len(self.data) if end < 0 else end))
+        lost = sorted(n.byte_range for n in self._runaways)
+        for node in self._tops:
+            start, end = node.byte_range
+            at = bisect_left(lost, (start, 0))
+            held = [each for each in lost[at : at + 2] if each[1] <= end and each != (start, end)]
+            if node.has_error or held:
+                found.append((self.line_start(start), self.line_end(end)))
         return found or [(0, len(self.data))]
 
     def _runs_away(self, node: Node) -> bool:
         """Whether a command runs over the end of a line that nothing continues, as after `[ $# -lt 2 ]` at times."""
         start, end = node.byte_range
-        if b"\n" not in self.data[start:end]:
+        if self.data.find(b"\n", start, end) < 0:
             return False
         pieces = [child.byte_range for child in node.children]
         between = ((one[1], other[0]) for one, other in itertools.pairwise(pieces) if one[1] < other[0])
@@ -162,37 +209,43 @@ class Layout:
         return [n.byte_range for n in inner if [c.type for c in n.children] == ["$(", "subshell", ")"]]
 
     def is_damaged(self, start: int, end: int) -> bool:
-        return bool(self.damaged) and any(a < end and start < b for a, b in self.damaged)
+        return self._damage.meet(start, end)
 
     @cached_property
     def gaps(self) -> list[Gap]:
         """Where tree-sitter gave up, one gap a damaged statement, at the place of the damage itself."""
         if not self.damaged:
             return []
-        errors = self._nodes("error")
         reason = "bash syntax that could not be read; nothing is edited in this statement"
-        spans = [(n.start_byte, n.end_byte) for n in errors if not any(o is not n and _holds(o, n) for o in errors)]
+        spans: list[Range] = []
+        for node in self._nodes("error"):
+            if not spans or node.end_byte > spans[-1][1]:
+                spans.append(node.byte_range)
         if self.twins is not None:
             reason = "two here-documents begin on one line; nothing is edited there"
             spans = [self.twins]
-        spans += [d for d in self.damaged if not any(d[0] <= s < d[1] for s, _ in spans)]
-        return [Gap(self.text.span(start, end), reason) for start, end in sorted(spans)]
+        told = sorted(start for start, _ in [*spans, *self._deep])
+        spans += [(a, b) for a, b in self.damaged if bisect_left(told, a) == bisect_left(told, b)]
+        deep = f"more than {_NESTED} levels stand in each other; nothing is read or edited in this statement"
+        gaps = [(*each, reason) for each in spans] + [(*each, deep) for each in self._deep]
+        return [Gap(self.text.span(start, end), why) for start, end, why in sorted(gaps)]
 
     # -------------------------------------------------------------------------------------- here-documents
 
     @cached_property
     def heredocs(self) -> list[HereDocument]:
         found = []
+        of_one = Counter(p.id for n in self._captures.get("heredoc", ()) if (p := self.parent(n)))
         for node in self._nodes("heredoc"):
             body = next((c for c in node.children if c.type == "heredoc_body"), None)
             start = next((c for c in node.children if c.type == "heredoc_start"), None)
-            owner = node.parent.child_by_field_name("body") if node.parent else None
-            twins = [c for c in node.parent.children if c.type == "heredoc_redirect"] if node.parent else []
-            if body is None or start is None or len(twins) > 1:
+            parent = self.parent(node)
+            owner = parent.child_by_field_name("body") if parent else None
+            if body is None or start is None or (parent and of_one[parent.id] > 1):
                 continue
             quoted = any(c in b"'\"\\" for c in self.data[start.start_byte : start.end_byte])
             # tree-sitter begins the body at its first word, which may stand below blanks and empty lines
-            begin, end = self.data.find(b"\n", len(self.data[: body.start_byte].rstrip())) + 1, body.end_byte
+            begin, end = self.data.find(b"\n", self._end_of_ink(body.start_byte)) + 1, body.end_byte
             dash = self.data[node.start_byte : node.start_byte + 3] == b"<<-"
             text = undo_heredoc(self.text, begin, end, quoted=quoted, tabs=dash)
             while owner is not None and owner.type in {"list", "pipeline"}:
@@ -201,6 +254,17 @@ class Layout:
             found.append(HereDocument(text, (owner.start_byte, owner.end_byte) if owner and is_command else None))
         return found
 
+    def _end_of_ink(self, at: int) -> int:
+        """Where the blanks and empty lines that end at a place begin."""
+        while at and self.data[at - 1 : at].isspace():
+            at -= 1
+        return at
+
+    @cached_property
+    def _fed(self) -> dict[Range, Text]:
+        """The first here-document of each command, by its range."""
+        return {h.command: h.text for h in reversed(self.heredocs) if h.command}
+
     # -------------------------------------------------------------------------------------------- commands
 
     def commands(self) -> list[Node]:
@@ -208,8 +272,8 @@ class Layout:
         found = self._nodes("command")
         if not self._runaways and not self._sums:
             return found
-        nowhere = {n.id for n in self._runaways}
-        return [n for n in found if n.id not in nowhere and not any(s <= n.start_byte < e for s, e in self._sums)]
+        nowhere, sums = {n.id for n in self._runaways}, Ranges(self._sums)
+        return [n for n in found if n.id not in nowhere and not sums.hold(n.start_byte)]
 
     def plain_name(self, node: Node) -> Word | None:
         """The first word of a command, where that can be told without the others; None where `pieces` must tell."""
@@ -227,7 +291,7 @@ class Layout:
         ranges: list[Range] = []
         assignments: list[Node] = []
         end_of_assignment = -1
-        children, parent = node.children, node.parent
+        children, parent = node.children, self.parent(node)
         if parent is not None and parent.type == "redirected_statement" and parent.children[0] == node:
             # tree-sitter takes every word after a redirection for one more destination of it
             for redirect in parent.children[1:]:
@@ -235,7 +299,7 @@ class Layout:
                 cut = next(
                     (n for n, t in enumerate(targets[1:], 1) if t.start_byte != targets[n - 1].end_byte), len(targets)
                 )
-                children = [*children, *targets[cut:]]
+                children += targets[cut:]
         for child in children:
             start, end = child.byte_range
             kind = child.type
@@ -257,14 +321,35 @@ class Layout:
         end = node.end_byte
         if self.data[end : end + 1] in _BLANKS:
             return end
-        sibling = node.next_sibling
-        while sibling is not None and sibling.start_byte == end and sibling.is_named:
-            end, sibling = sibling.end_byte, sibling.next_sibling
+        sibling = self._next(node, end)
+        while sibling is not None and sibling.start_byte == end and sibling.is_named and sibling.end_byte > end:
+            end = sibling.end_byte
+            sibling = self._next(node, end)
         return end
+
+    def _next(self, node: Node, at: int) -> Node | None:
+        """The first sibling of a node that begins at or behind a place."""
+        parent = self.parent(node)
+        if parent is None:
+            return None
+        if parent.id not in self._siblings:
+            self._siblings[parent.id] = parent.children
+        siblings = self._siblings[parent.id]
+        number = bisect_left(siblings, at, key=_START)
+        return siblings[number] if number < len(siblings) else None
+
+    @cached_property
+    def _members(self) -> Counter[int]:
+        """How many assignments and names each declaration has."""
+        found: Counter[int] = Counter()
+        declared = (self.parent(node) for node in self._captures.get("assignment", ()))
+        for parent in {p.id: p for p in declared if p and p.type in _DECLARATIONS}.values():
+            found[parent.id] = sum(1 for child in parent.named_children if child.type != "word")  # flags are words
+        return found
 
     def command_end(self, node: Node) -> int:
         """The end of a command with its redirections, before any here-document."""
-        parent = node.parent
+        parent = self.parent(node)
         if parent is None or parent.type != "redirected_statement" or parent.children[0] != node:
             return node.end_byte
         ends = [c.end_byte for c in parent.children[1:] if c.type in {"file_redirect", "herestring_redirect"}]
@@ -273,7 +358,7 @@ class Layout:
     def agrees(self, node: Node, ranges: list[Range], assignments: list[Node]) -> bool:
         """Whether bashlex reads the same words here."""
         start, end = node.start_byte, self.command_end(node)
-        if self._has_heredoc(node.parent):
+        if self._has_heredoc(self.parent(node)):
             end = node.end_byte
         if assignments:
             ranges = sorted(ranges + [(a.start_byte, self.value_end(a)) for a in assignments])
@@ -305,7 +390,7 @@ class Layout:
         if not editable:
             words = tuple(Word(w.span, w.text, w.constant, w.quoted, False, w.offsets) for w in words)
         whole = node.byte_range
-        doc = next((h.text for h in self.heredocs if h.command == whole), None) if self.heredocs else None
+        doc = self._fed.get(whole)
         span = self.text.span(*whole)
         statement = self._statement(node) if removable else NOWHERE
         return ShellCommand(span, words, self.prefix_assignments(node), statement, doc)
@@ -318,16 +403,15 @@ class Layout:
 
     def removal(self, node: Node) -> Holder | Span | None:
         """What holds an assignment, or what goes with it where it stands before a command; None: it cannot go."""
-        parent = node.parent
+        parent = self.parent(node)
         if parent is None or self.value_end(node) != node.end_byte or not self.text.exact:
             return None
         if parent.type == "command":
-            after = [child.start_byte for child in parent.children if child.start_byte >= node.end_byte]
-            return self.text.span(node.start_byte, after[0]) if after else None
+            after = self._next(node, node.end_byte)
+            return self.text.span(node.start_byte, after.start_byte) if after else None
         statement, members = node, 1
-        if parent.type in {"declaration_command", "variable_assignments"}:
-            statement = parent
-            members = sum(1 for child in parent.named_children if child.type != "word")  # flags are words
+        if parent.type in _DECLARATIONS:
+            statement, members = parent, self._members[parent.id]
         found = self._statement(statement)
         span = self.text.span(statement.start_byte, statement.end_byte)
         return Holder(span, members, found.erase, found.leave, found.block, found.block_size)
@@ -338,7 +422,7 @@ class Layout:
         return tuple(self._assignment(c) for c in node.children if c.type == "variable_assignment")
 
     def _assignment(self, node: Node) -> Assignment:
-        data, parent, end = self.data, node.parent, self.value_end(node)
+        data, parent, end = self.data, self.parent(node), self.value_end(node)
         start = node.start_byte
         if named := _NAMED.match(data, start, end):
             name, append, begin = named[1], bool(named[2]), named.end()
@@ -373,51 +457,80 @@ class Layout:
 
     def statement_line(self, offset: int) -> int:
         """Start of the line above which a comment may stand: that of the statement around `offset`."""
-        node: Node | None = self.root.descendant_for_byte_range(offset, offset)
-        while node is not None and node.parent is not None:
-            line = self.data.rfind(b"\n", 0, node.start_byte) + 1
-            starts_line = not self.data[line : node.start_byte].strip(b" \t")
-            if starts_line and node.parent.type in _BLOCKS:
-                return line
-            node = node.parent
-        return self.data.rfind(b"\n", 0, offset) + 1
+        starts, lines = self._statement_lines
+        line = lines[bisect_right(starts, offset) - 1]
+        return self.line_start(offset) if line is None else line
+
+    @cached_property
+    def _statement_lines(self) -> tuple[list[int], list[int | None]]:
+        """Places in order, and for what stands from each to the next the line of the innermost statement around it."""
+        found: dict[int, int | None] = {0: None}
+        below: list[tuple[Node, int | None, str]] = [(n, None, self.root.type) for n in reversed(self._tops)]
+        ends: list[tuple[int, int | None]] = []
+        while below:
+            node, line, around = below.pop()
+            start, end = node.byte_range
+            while ends and ends[-1][0] <= start:
+                found.__setitem__(*ends.pop())
+            begin = self.line_start(start)
+            if around in _BLOCKS and end > start and _BLANK.fullmatch(self.data, begin, start):
+                ends.append((end, line))
+                line = found[start] = begin
+            below += [(child, line, node.type) for child in reversed(node.children)]
+        found.update(reversed(ends))
+        places = sorted(found)
+        return places, [found[place] for place in places]
 
     def _block(self, node: Node) -> tuple[int, int, bool]:
         """Start of the block in which a statement stands, how many statements it has, and whether it needs one."""
-        parent = node.parent
+        parent = self.parent(node)
         if parent is None:
             return node.start_byte, 1, False
         if parent.id not in self._blocks:
             self._blocks[parent.id] = _runs(parent.children)
         return *self._blocks[parent.id][node.id], parent.type != "program"
 
+    def _whole(self, node: Node) -> tuple[Node, bool]:
+        """The statement that a command belongs to, and whether anything else does."""
+        path: list[Node] = []
+        joined = False
+        while node.id not in self._wholes:
+            parent = self.parent(node)
+            path.append(node)
+            if parent is None or parent.type not in _WRAPPERS:
+                self._wholes[node.id] = node, False
+                break
+            node = parent
+        node, joined = self._wholes[node.id]
+        for inner in reversed(path):
+            outer = self.parent(inner)
+            joined = joined or (inner != node and outer is not None and outer.type != "redirected_statement")
+            self._wholes[inner.id] = node, joined
+        return node, joined
+
+    @cached_property
+    def _block_above(self) -> Range:
+        """Start and number of the statements above the place above which one must stay."""
+        tops = [n for n in self._tops if n.is_named and n.type not in _NO_STATEMENT and n.end_byte <= self.above]
+        return tops[0].start_byte, len(tops)
+
     def _statement(self, node: Node) -> Statement:
         """What to erase so that this command is gone, and what must stay behind so that the rest is valid."""
-        whole, joined = node, False
-        while whole.parent is not None and whole.parent.type in _WRAPPERS:
-            joined = joined or whole.parent.type != "redirected_statement"
-            whole = whole.parent
+        whole, joined = self._whole(node)
         block, size, nested = self._block(whole)
         if not nested and whole.end_byte <= self.above:
-            tops = [n for n in self.root.named_children if n.type not in _NO_STATEMENT and n.end_byte <= self.above]
-            block, size, nested = tops[0].start_byte, len(tops), True
+            (block, size), nested = self._block_above, True
         nested = nested or self.inner
         start, end = whole.start_byte, whole.end_byte
-        line = self.data.rfind(b"\n", 0, start) + 1
-        stop = self.data.find(b"\n", end)
-        stop = len(self.data) if stop < 0 else stop
-        rest = self.data[end:stop].strip(b" \t\r")
-        if rest == b";":
-            end, rest = stop, b""
-        if (
-            joined
-            or self._has_heredoc(whole)
-            or self.data[line:start].strip(b" \t")
-            or (rest and not rest.startswith(b"#"))
-        ):
+        line, stop = self.line_start(start), self.line_end(end)
+        rest = _REST.match(self.data, end, stop)
+        assert rest is not None
+        alone = rest.end() == stop and not rest[2]
+        comment = bool(rest[2]) and not rest[1]
+        if joined or self._has_heredoc(whole) or not _BLANK.fullmatch(self.data, line, start) or not (alone or comment):
             return Statement(self.text.span(node.start_byte, node.end_byte), b":", None, 0)
-        if rest:  # a comment stands behind it, and stays
-            end += self.data[end:stop].index(b"#")
+        if comment:  # it stands behind the command, and stays
+            end = rest.start(2)
             return Statement(self.text.span(start, end), b"", block if nested else None, size)
         erase = self.text.span(line, min(stop + 1, len(self.data)))
         return Statement(erase, b"", self.text.at(block) if nested else None, size)
@@ -432,25 +545,58 @@ def lay_out(text: Text, *, inner: bool = False, above: int = 0, headers: Sequenc
     return Layout(text, inner=inner, above=above, headers=headers)
 
 
+def _find_twins(data: bytes) -> tuple[Range | None, int | None]:
+    """The first line that opens two here-documents with both of them, and where there are too many such lines.
+
+    tree-sitter takes the second one's text for commands.
+    """
+    found = list(islice(_TWO_HEREDOCS.finditer(data), _TWINS + 1)) if data.count(b"<<") > 1 else []
+    if not found:
+        return None, None
+    first = found[0]
+    last = re.compile(rb"^\t*" + re.escape(first["last"]) + rb"\r?$", re.MULTILINE).search(data, first.end())
+    tangled = found[_TWINS].start() if len(found) > _TWINS else None
+    return (first.start(), last.end() if last else len(data)), tangled
+
+
+def _is_deep(node: Node) -> bool:
+    """Whether more levels of the tree are below a node than may be read."""
+    if node.descendant_count <= _NESTED:
+        return False
+    cursor, depth = node.walk(), 0
+    while depth <= _NESTED:
+        if cursor.goto_first_child():
+            depth += 1
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return False
+            depth -= 1
+    return True
+
+
+def _blanked(data: bytes, ranges: Sequence[Range]) -> bytes:
+    """The same text with nothing but the ends of lines in these ranges."""
+    out = bytearray(data)
+    for start, end in ranges:
+        out[start:end] = _NO_NEWLINE.sub(b" ", data[start:end])
+    return bytes(out)
+
+
 def _joined(text: Text, headers: Sequence[Span]) -> bytes:
     """The text with each directive on one line, as PBS's qsub copies it: what it goes on with is no command."""
-    data = text.data
+    data = bytearray(text.data)
     for start, end in headers if text.exact else ():
         first, last = start - text.at(0), end - text.at(0)
         if b"\n" in data[first:last]:
-            line = data[first:last].replace(b"\\\r\n", b"   ").replace(b"\\\n", b"  ")
-            data = data[:first] + line + data[last:]
-    return data
+            data[first:last] = data[first:last].replace(b"\\\r\n", b"   ").replace(b"\\\n", b"  ")
+    return bytes(data)
 
 
 def _trailing_backslash_hidden(data: bytes) -> bytes:
     """A continuation into the end of the file means nothing to bash, and an error to tree-sitter."""
     match = _TRAILING.search(data)
     return data if match is None else data[: match.start()] + b" " * len(match[0]) + data[match.end() :]
-
-
-def _holds(outer: Node, inner: Node) -> bool:
-    return outer.start_byte <= inner.start_byte and inner.end_byte <= outer.end_byte and outer != inner
 
 
 def _join(ranges: list[Range]) -> list[Range]:

@@ -16,11 +16,13 @@ Range = tuple[int, int]
 # Blanks split these, whatever else bash does (proved against bashlex by a property test).
 _PLAIN = re.compile(rb"[A-Za-z0-9_./:,+@%^ \t=-]*")
 _WORD = re.compile(rb"[^ \t]+")
-_HOLE = rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})"
+# A name ends where no character of names follows: what could also end earlier would be tried in every way, for each
+# name of a word, before the word is found to be none (2^n ways).
+_HOLE = rb"\$(?:[A-Za-z_][A-Za-z0-9_]*(?![A-Za-z0-9_])|\{[A-Za-z_][A-Za-z0-9_]*\})"
 _NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-z0-9_]*\})")
 _QUOTED_WORD = re.compile(rb"\"[^\\\"$`]*(?:" + _HOLE + rb"[^\\\"$`]*)*\"")
 _PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*")
-_BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
+_BRACES = re.compile(r"\{(?=[^{}]*\})[^{}]*?(?:,|\.\.)")
 # What may be taken in one piece, by the quote that is open; an expansion's first byte never is.
 _RUNS = {
     b"": re.compile(rb"[^\\'\"$`*?\[~<>(]+"),
