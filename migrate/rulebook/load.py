@@ -81,12 +81,22 @@ def fault(data: Any, schema: str) -> tuple[list[str | int], str] | None:
 
 @cache
 def _validator() -> Any:
-    """The validator for which `8.0` is no whole number: it would be written into scripts as it stands."""
-    from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 - as in `fault`
+    """The validator for which `8.0` is no whole number, and a line's end is no part of what fits a pattern.
+
+    Both would be written into scripts as they stand.
+    """
+    from jsonschema import Draft202012Validator, ValidationError, validators  # noqa: PLC0415 - as in `fault`
+
+    def fits(_: Any, wanted: str, value: Any, __: Any) -> Iterator[Any]:
+        text = f"{wanted[:-1]}\\Z" if wanted.endswith("$") else wanted
+        if isinstance(value, str) and not re.search(text, value):
+            yield ValidationError(f"{value!r} does not match {wanted!r}")
 
     types = Draft202012Validator.TYPE_CHECKER
     whole = types.redefine("integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool))
-    return validators.extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
+    return validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, validators={"pattern": fits}, type_checker=whole
+    )
 
 
 def _in_branch(error: Any) -> Any:

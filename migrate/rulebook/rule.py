@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -134,7 +135,7 @@ class Rule:
 
     def _finding(self, context: Context) -> Finding:
         item = context.item
-        fix = self._fix(context) if self.fix else None
+        fix = self._fix(context) if self.fix and self._can_hold(context) else None
         start = item.span.start if item else context.job.text.at(0)
         return Finding(
             rule=self.id,
@@ -155,6 +156,11 @@ class Rule:
     def _fits(self, context: Context) -> tuple[str, ...] | None:
         listed = self.fits(context) if self.fits else None
         return None if listed is None else tuple(filter(None, listed.split(",")))
+
+    def _can_hold(self, context: Context) -> bool:
+        """Whether the script's own words that the fix takes up are words; in the script's quotes they need not be."""
+        names = _SCRIPTS_OWN.intersection(*map(_names_in, self.fix.values()))
+        return all(_WORD.fullmatch(FACTS[name](context) or "") for name in names)
 
     def _fix(self, context: Context) -> Fix | None:
         (action, text), item = next(iter(self.fix.items())), context.item
@@ -239,6 +245,7 @@ _WORKED_OUT: Mapping[str, Callable[[Context, Item, str], Fix | None]] = {
     "move": lambda context, *_: moved_words(context),
     "step": lambda context, *_: step_words(context),
 }
+_SCRIPTS_OWN = frozenset({"value", "name", "program"})
 _ADDED = {"add": "adds", "begin": "begins", "top": "top"}
 
 
@@ -266,6 +273,10 @@ def _texts_and_names(template: str) -> list[str]:
     return _PLACEHOLDER.split(template)
 
 
+def _names_in(template: str) -> list[str]:
+    return _texts_and_names(template)[1::2] if "{" in template else []
+
+
 # ---------------------------------------------------------------------------------------------- compiling
 
 
@@ -281,6 +292,7 @@ def read_rule(path: Path) -> Rule:
             raise SifmigrateError(f"{place(path, ['fix', action])}: no table `{text}`{nearest(text, TABLES)}")
         if action != "map":
             _check_placeholders(path, ["fix", action], text)
+            _check_words(path, action, text)
     match = data["match"]
     _check_fix(path, data)
     _check_examples(path, data["examples"])
@@ -356,6 +368,40 @@ def _check_placeholders(path: Path, keys: list[str | int], template: str) -> Non
     for name in _PLACEHOLDER.findall(template):
         if name not in FACTS:
             raise SifmigrateError(f"{place(path, keys)}: no fact `{{{name}}}`{nearest(name, list(FACTS))}")
+
+
+def _check_words(path: Path, action: str, template: str) -> None:
+    """Raise SifmigrateError where what a fix writes could not stand where it goes, whatever its placeholders are."""
+    text = _PLACEHOLDER.sub("x", template)
+    wanted = ""
+    if action in _ONE_WORD and not _WORD.fullmatch(text):
+        wanted = "one word for the shell, without quotes; a variable or `$(…)` may stand in it"
+    elif action in {"add", "become"} and not all(map(_LINE.fullmatch, text.split("\n"))):
+        wanted = "an option of sbatch, such as --time=01:00:00, or a placeholder"
+    elif action in {"begin", "text"} and not _is_shell(text):
+        wanted = "one line of shell in which each quote is closed"
+    elif action == "top" and not re.fullmatch(r"(#!/[ -~]+)?x?", text):
+        wanted = "a first line, such as #!/bin/bash"
+    if wanted:
+        raise SifmigrateError(
+            f"{place(path, ['fix', action])}: `{template}` cannot stand in a script; wanted: {wanted}"
+        )
+
+
+# a word that stays one and is not expanded by itself: no blanks, quotes, globs, braces, comments, ends of commands
+_PLAIN = r"[\w./:@%+=,^~-]"
+_EXPANDED = r"\$\{[^{}\s'\"`\\]*\}|\$\w|\$\([^()\n'\"`\\]*\)"
+_WORD = re.compile(rf"(?:{_PLAIN}|{_EXPANDED})(?:{_PLAIN}|#|{_EXPANDED})*")
+_LINE = re.compile(r"(-[^\n\r]*|x|comment)?")
+_ONE_WORD = frozenset({"value", "name", "insert"})
+
+
+def _is_shell(text: str) -> bool:
+    try:
+        shlex.split(text)
+    except ValueError:
+        return False
+    return text.isprintable() or not text.strip()
 
 
 def _test(path: Path, keys: list[str | int], wanted: Any) -> Test:
