@@ -227,7 +227,7 @@ def test_a_fix_does_not_carry_words_out_of_the_scripts_quotes(tmp_path: Path, va
     rule = GOOD.replace("item: module\n  value: thing", "item: environment\n  name: NCCL_DEBUG")
     rule = rule.replace("{remove: item}", '{begin: "echo {value}"}')
     (tmp_path / "drop-thing.yaml").write_text(rule)
-    script = f"#!/bin/bash\nexport NCCL_DEBUG={value}\nsrun true\n".encode()
+    script = f"#!/bin/bash\n#SBATCH -N 1\nexport NCCL_DEBUG={value}\nsrun true\n".encode()
     found = run(Source("job.sh", script), make_plan("slinky", rules=(tmp_path,)))
     assert (b"\necho a\n" in found.output) == added
     assert [o.applied for o in found.outcomes if o.finding.rule == "drop-thing"] == [added]
