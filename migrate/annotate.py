@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from migrate.edits import Owned
-from migrate.model import Edit, Finding, Outcome, Source, Span, Text
+from migrate.model import Edit, Finding, Outcome, Owned, Source, Span, Text
 from migrate.reader import Layout, lay_out
 
 _MARK = "# sifmigrate:"

@@ -1,4 +1,4 @@
-"""Edits: which fixes are made, what they do to the bytes, and the bytes that come out.
+"""Edits: which fixes are made, what they do to the bytes (what goes: removal.py), and the bytes that come out.
 
 Overlaps are decided here and nowhere else: rules speak in rulebook order; the first fix wins whole; a fix that lost
 is told with its reason. Touching edits and insertions at one place stand in order.
@@ -10,31 +10,16 @@ import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from migrate.inventory.options import inert_line
-from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Source, Span, Text
+from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Owned, Source, Span, Text
 from migrate.quoting import keeps_quotes
+from migrate.removal import is_foreign, removals, taken_out
 
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
-_BLANK = frozenset({b" ", b"\t"})
-_BLANKS = re.compile(rb"[ \t]*")
 _TABS = re.compile(rb"\t*")
-_REST_OF_LINE = re.compile(rb"[ \t]*\\\r?\n")
-_CONTINUED = (b"\\\n", b"\\\r\n")
-_OPENING = frozenset({b"(", b'"', b"'"})
 _Becoming = dict[Holder | None, list[tuple[Finding, int]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """An edit and the finding that it belongs to (by its place in the list of outcomes)."""
-
-    edit: Edit
-    owner: int
-    note: Finding | None = None  # what it tells a person in a comment, which stands for itself in the ledger
-    rank: int = 2  # of insertions at one place: first line, notes on the script, header, body, notes on a statement
 
 
 def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
@@ -123,7 +108,7 @@ def _claims(finding: Finding) -> list[Span]:
         return []
     # insertions claim nothing: those at one place stand in rulebook order
     items = [*fix.removes, *([finding.item] if fix.becomes and finding.item is not None else [])]
-    own = [i.span for i in items if not (_is_foreign(i) and _is_text(i.holder))]
+    own = [i.span for i in items if not (is_foreign(i) and _is_text(i.holder))]
     return own + [Span(e.start, e.end) for e in fix.edits if e.before]
 
 
@@ -131,7 +116,6 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
     """The edits of all fixes that are made, in the order of the bytes, each with its owner."""
     owned: list[Owned] = []
     made: set[Edit] = set()
-    removed: dict[Holder | None, list[tuple[Item, int]]] = defaultdict(list)
     becoming: _Becoming = defaultdict(list)
     begun: set[tuple[int, str]] = set()
     for number, outcome in enumerate(outcomes):
@@ -140,15 +124,12 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
             continue
         owned += [Owned(edit, number) for edit in fix.edits if edit not in made]
         made.update(fix.edits)
-        for item in fix.removes:
-            if _is_foreign(item):
-                becoming[item.holder].append((outcome.finding, number))
-            else:
-                removed[item.holder].append((item, number))
+        for item in filter(is_foreign, fix.removes):
+            becoming[item.holder].append((outcome.finding, number))
         if fix.becomes and outcome.finding.item is not None:
             becoming[outcome.finding.item.holder].append((outcome.finding, number))
         owned += _additions(source, scopes[outcome.finding.scope], outcome.finding, number, begun)
-    owned += _removals(source, removed)
+    owned += removals(source, taken_out(outcomes))
     owned += _directive_lines(source, scopes, becoming)
     return in_order(owned)
 
@@ -156,11 +137,6 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
 def in_order(owned: Iterable[Owned]) -> list[Owned]:
     """Edits in the order of the bytes; insertions at one place in that of the script's parts."""
     return sorted(owned, key=lambda o: (o.edit.start, o.edit.end, o.rank, o.owner))
-
-
-def _is_foreign(item: Item) -> bool:
-    """Whether an item is a directive of a scheduler that the target does not have."""
-    return item.kind == "directive" and item.dialect not in {"", "slurm"} and item.holder is not None
 
 
 def _is_text(holder: Holder | None) -> bool:
@@ -267,62 +243,6 @@ def _insertion(source: Source, at: int, lines: Sequence[str], script: Text) -> E
     if at and source.data[at - 1 : at] != b"\n":
         return Edit(at, b"", source.newline + text)
     return Edit(at, b"", text + source.newline)
-
-
-def _removals(source: Source, removed: dict[Holder | None, list[tuple[Item, int]]]) -> list[Owned]:
-    emptied: dict[int, list[tuple[Holder, int]]] = defaultdict(list)
-    owned = []
-    for holder, items in removed.items():
-        owner = items[0][1]
-        if holder is None or len({i.span for i, _ in items}) < holder.members:
-            spans = {item.remove or _with_blanks(source, item.span): number for item, number in items}
-            owned += [Owned(_erase(source, span), number) for span, number in spans.items()]
-        elif holder.block is None:
-            owned.append(Owned(_erase(source, holder.erase, holder.leave), owner))
-        else:
-            emptied[holder.block].append((holder, owner))
-    for holders in emptied.values():
-        keep_one = len(holders) >= holders[0][0].block_size
-        for number, (holder, owner) in enumerate(sorted(holders, key=lambda h: h[0].span)):
-            if keep_one and number == 0:
-                owned.append(Owned(_erase(source, holder.span, b":"), owner))
-            else:
-                owned.append(Owned(_erase(source, holder.erase, holder.leave), owner))
-    return list(_apart(source, owned))
-
-
-def _apart(source: Source, owned: Iterable[Owned]) -> Iterator[Owned]:
-    """Neighbours that would both take what stands between them: the earlier does, the later goes on behind it."""
-    end = 0
-    for each in sorted(owned, key=lambda o: (o.edit.start, o.edit.end)):
-        edit = each.edit
-        if edit.start < end < edit.end:
-            # where the earlier took its whole line, so does the later
-            below = _REST_OF_LINE.match(source.data, edit.end) if source.data.endswith(_CONTINUED, 0, end) else None
-            edit = _erase(source, Span(end, below.end() if below else edit.end), edit.after)
-        end = max(end, edit.end)
-        yield Owned(edit, each.owner)
-
-
-def _with_blanks(source: Source, span: Span) -> Span:
-    """A word of a command line with the blanks before it, or behind it where it is the first of a list.
-
-    One that has a continued line for itself takes the line along.
-    """
-    start, end = span
-    line = source.line_start(start)
-    below = _REST_OF_LINE.match(source.data, end)
-    if below and source.data.endswith(_CONTINUED, 0, line) and _BLANKS.fullmatch(source.data, line, start):
-        return Span(line, below.end())
-    while start and source.data[start - 1 : start] in _BLANK:
-        start -= 1
-    while start == span.start and source.data[start - 1 : start] in _OPENING and source.data[end : end + 1] in _BLANK:
-        end += 1
-    return Span(start, end)
-
-
-def _erase(source: Source, span: Span, leave: bytes = b"") -> Edit:
-    return Edit(span.start, source.data[span.start : span.end], leave)
 
 
 def apply(data: bytes, edits: Sequence[Edit]) -> bytes:

@@ -11,12 +11,26 @@ from pathlib import Path
 
 from migrate.annotate import later_notes, notes
 from migrate.detection import Witnesses
-from migrate.edits import Owned, apply, in_order, realize, select
+from migrate.edits import apply, in_order, realize, select
 from migrate.ignores import obey
 from migrate.inventory import take
 from migrate.ledger import assert_closed, judge, write_ledger
-from migrate.model import Finding, Gap, Job, Outcome, Result, SifmigrateError, Site, Source, Submission, Target, Text
+from migrate.model import (
+    Finding,
+    Gap,
+    Job,
+    Outcome,
+    Owned,
+    Result,
+    SifmigrateError,
+    Site,
+    Source,
+    Submission,
+    Target,
+    Text,
+)
 from migrate.profiles import GENERIC
+from migrate.removal import settle
 from migrate.rulebook import Rulebook
 from migrate.rulebook.context import Context
 from migrate.rulebook.index import Index
@@ -141,6 +155,7 @@ def _draft(source: Source, plan: Plan, refuse: str = "") -> _Draft:
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
         refuse = "headers and container commands change as a whole or not at all, and parts are for a person to look at"
         outcomes = select(findings, scopes, safe_only=True, refuse=refuse)
+    outcomes = settle(source, outcomes)
     return _Draft(job, site, evidence, outcomes, realize(source, scopes, outcomes), bool(refuse))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from operator import attrgetter
 
-from migrate.edits import Owned
 from migrate.model import (
     READINESS,
     Edit,
@@ -16,6 +16,7 @@ from migrate.model import (
     Item,
     Job,
     Outcome,
+    Owned,
     Readiness,
     Safety,
     Source,
@@ -44,30 +45,31 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
                 together.add(id(item))
     entries: list[Entry] = []
     items = sorted([i for part in job.walk() for i in part.items], key=_ORDER) if job.jobs else job.items
-    gone = [n for n, o in enumerate(outcomes) if o.applied and o.finding.fate == "removed" and o.finding.item]
+    gone = _Gone(outcomes, owned)
     for count, item in enumerate(items, 1):
-        numbers = about.get(id(item), ())
+        numbers: Sequence[int] = about.get(id(item), ())
         own: tuple[Edit, ...] = ()
         if numbers and id(item) not in together:
             own = tuple([e for n in numbers if outcomes[n].applied for e in edits.get(n, ())])
-        elif not numbers and gone and item.kind == "scheduler-variable":
-            numbers = _goes_with(item, outcomes, gone)
+        elif not numbers:
+            numbers = gone.along_with(item)
         spoken = [outcomes[n] for n in numbers] if numbers else ()
         entries.append(_entry(source, item, spoken, own, f"i{count}"))
     return entries + _added(source, outcomes, owned)
 
 
-def _goes_with(item: Item, outcomes: Sequence[Outcome], gone: Sequence[int]) -> list[int]:
-    """The finding by which a larger item is removed, and with it what stands in it (a variable in its value)."""
-    for number in gone:
-        outer = outcomes[number].finding.item
-        if (
-            outer is not None
-            and outer is not item
-            and outer.span.start <= item.span.start < item.span.end <= outer.span.end
-        ):
-            return [number]
-    return []
+class _Gone:
+    """What was taken out of a script, and by which finding: what stands in it went along."""
+
+    def __init__(self, outcomes: Sequence[Outcome], owned: Sequence[Owned]) -> None:
+        taken = [o for o in owned if o.edit.before and not o.note and outcomes[o.owner].finding.fate == "removed"]
+        self._owners = [o.owner for o in taken]
+        self._starts = [o.edit.start for o in taken]
+        self._ends = [o.edit.end for o in taken]
+
+    def along_with(self, item: Item) -> tuple[int, ...]:
+        at = bisect_right(self._starts, item.span.start) - 1
+        return (self._owners[at],) if at >= 0 and item.span.end <= self._ends[at] else ()
 
 
 def _entry(source: Source, item: Item, outcomes: Sequence[Outcome], edits: tuple[Edit, ...], name: str) -> Entry:

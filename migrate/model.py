@@ -809,6 +809,16 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Owned:
+    """An edit and the finding that it belongs to (by its place in the list of outcomes)."""
+
+    edit: Edit
+    owner: int
+    note: Finding | None = None  # what it tells a person in a comment, which stands for itself in the ledger
+    rank: int = 2  # of insertions at one place: first line, notes on the script, header, body, notes on a statement
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the ledger."""
 

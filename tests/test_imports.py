@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 # Lower layers first; a module may import its own layer and those before it.
 LAYERS = [
     ["ranges", "model", "cache", "__init__"],
-    ["values", "quoting", "reader", "recipe"],
+    ["values", "quoting", "removal", "reader", "recipe"],
     ["commands", "schedulers"],
     ["inventory"],
     ["translation", "containers"],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
-from migrate.inventory.collector import SHELLS, Collector, decoded
+from migrate.inventory.collector import SHELLS, Collector, decoded, overlap
 from migrate.inventory.definition import take_definition
 from migrate.inventory.mentions import submits
 from migrate.inventory.options import take_directive
@@ -101,7 +102,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         reason = f"a {shell} program: its directives were read, its body was not"
         collector.gaps.append(Gap(text.span(start, len(text.data)), reason))
     for directive in directives:
-        take_directive(collector, directive)
+        take_directive(collector, _of_text(collector, directive))
     below = _below_header(text, live) if live else None
     first = first_command(text, below or 0)
     return Job(
@@ -120,6 +121,13 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         constants=collector.constants if collector.moves else {},
         contained=contained,
     )
+
+
+def _of_text(c: Collector, directive: Directive) -> Directive:
+    """The directive, as text where it stands in a script inside this one, which has it as a line of its own."""
+    if not directive.live or directive.text_only:
+        return directive
+    return replace(directive, text_only=any(overlap(span, directive.span) for span in c.inner))
 
 
 def _without_continued(text: Text, live: Sequence[Directive]) -> Text:
