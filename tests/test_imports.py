@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 
 # Lower layers first; a module may import its own layer and those before it.
 LAYERS = [
-    ["ranges", "model", "cache", "__init__"],
+    ["ranges", "model", "atomic", "cache", "__init__"],
     ["values", "quoting", "removal", "reader", "recipe"],
     ["commands", "schedulers"],
     ["inventory"],
@@ -33,6 +33,7 @@ DOORS = {
     "ruamel": {"rulebook/document.py"},
     "re2": {"rulebook/patterns.py"},
     "jsonschema": {"rulebook/load.py"},
+    "platformdirs": {"cache.py"},
     "rich": {"reports/text.py"},
     "typer": {"cli.py"},
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from itertools import chain
+from typing import Any
 
 from migrate.cache import Answers
 from migrate.model import Span, Text, Word, new_tuple
@@ -171,7 +172,15 @@ def _answers() -> Answers:
     """What bashlex has said so far: few shapes are met, and to load it takes 0.2 s."""
     from importlib.metadata import version  # noqa: PLC0415 - `--version` must not pay for it
 
-    return Answers(f"bashlex-{version('bashlex')}")
+    return Answers(f"bashlex-{version('bashlex')}", _are_ranges)
+
+
+def _are_ranges(text: str, words: Any) -> bool:
+    """Whether this can be an answer: words of this text, or that it is not read."""
+    pairs = [] if words is None else words
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):  # noqa: PLR2004
+        return False
+    return all(type(end) is int and 0 <= end <= len(text) for pair in pairs for end in pair)
 
 
 def _ask_bashlex(text: str) -> list[Range] | None:

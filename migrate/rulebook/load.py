@@ -31,7 +31,7 @@ def load(path: Path, schema: str) -> Any:
     raw = document.read(path)
     name = _name_in_cache(raw, schema)
     plain = recall(name)
-    if plain is None:
+    if not isinstance(plain, dict):
         node = document.parsed(path, raw)
         plain = document.plain(node)
         if (wrong := fault(plain, schema)) is not None:
