@@ -327,6 +327,7 @@ def recipe(
 ) -> int:
     """Turn a Dockerfile into a definition file for Apptainer. Exit 1 when something is left for a person."""
     from migrate import files  # noqa: PLC0415 - as in scan
+    from migrate.atomic import write_atomic  # noqa: PLC0415
     from migrate.recipe import recipe as cook  # noqa: PLC0415
 
     if output and not force and os.path.lexists(output):
@@ -337,7 +338,7 @@ def recipe(
     made = cook(data, name=name, arguments=_pairs(build_arg or []), dockerignore=any(map(os.path.isfile, beside)))
     if output:
         try:
-            files.write_atomic(output, made.text.encode(), 0o644)
+            write_atomic(output, made.text.encode(), 0o644)
         except OSError as error:
             raise SifmigrateError(files.unwritten(str(output), error).message) from error
     else:

@@ -9,20 +9,21 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
+from migrate.atomic import sweep, sync_folder, write_atomic
 from migrate.model import Fault, SifmigrateError, Source, Tables
 
 MAX_SIZE = 4 * 1024 * 1024  # bytes
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
 JOURNALS = ".sifmigrate"
-TEMPORARY = ".sifmigrate-tmp"
 ALL_BITS = 0o7777
+OWNERS_BITS = 0o755
+LARGEST_JOURNAL = 1 << 28  # bytes, of about 300 for each file
 REPORTS = ("report.md", "report.json")
 
 # Shell files may be called by a job script: these are taken whatever they hold, the others by content.
@@ -384,6 +385,8 @@ def guard(out: Path, destinations: Iterable[Path]) -> list[str]:
     """
     if os.path.lexists(out) and not out.is_dir():
         return [f"{shown(out)}: is not a folder; choose another --out"]
+    if out.is_symlink():
+        return [f"{shown(out)}: is a symbolic link; name the folder itself: --out {shown(os.path.realpath(out))}"]
     earlier = _earlier(out)
     destinations = list(destinations)
     places = [_refusal(out, place, earlier or {}) for place in destinations]
@@ -420,57 +423,18 @@ def _digest_of(path: Path) -> str:
 # ------------------------------------------------------------------------------------------------ writing
 
 
-def write_atomic(path: Path, data: bytes, mode: int) -> None:
-    """Make a file hold `data`, durably, with mode bits `mode`; at any moment it is old or new, never half.
-
-    Missing folders are made. Where `path` is a link, the file that it points to is replaced. Raises OSError.
-    """
-    if path.is_symlink():
-        path = Path(os.path.realpath(path, strict=True))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=TEMPORARY, dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            _keep_owner(stream.fileno(), path)
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(path.parent)
+def mode_of_report(path: Path) -> int:
+    """Return the mode for a report: that of the file which is there, else what the user's umask leaves."""
+    with suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def unwritten(path: str, error: OSError) -> Fault:
     """Return the Fault for a file that `write_atomic` could not replace."""
     return _fault(path, f"could not be written ({error.strerror or error}); mend that and run again")
-
-
-def _keep_owner(descriptor: int, path: Path) -> None:
-    """When root migrates a user's scripts, they stay the user's."""
-    with suppress(FileNotFoundError, PermissionError):
-        old, new = path.stat(), os.fstat(descriptor)
-        if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, where the file system can (fsync(2): EINVAL where it cannot)."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:  # a folder that one may write to and not list
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
-    finally:
-        os.close(descriptor)
 
 
 # ------------------------------------------------------------------------------------------------ in place
@@ -493,9 +457,10 @@ class Journal:
         home = self._folder / JOURNALS
         try:
             self.run = _make_run(home)
+            sweep([home, *(path for path in home.iterdir() if RUN.match(path.name) and path.is_dir())])
             self._log = os.open(self.run / "journal.jsonl", _APPEND, 0o600)
             for folder in (self.run, home, self._folder):
-                _sync_folder(folder)
+                sync_folder(folder)
         except OSError as error:
             reason = error.strerror or error
             raise SifmigrateError(
@@ -511,6 +476,8 @@ class Journal:
         """
         assert self.run is not None, "begin() comes first"
         name = self._name(path)
+        if {".git", JOURNALS} & set(PurePath(name).parts):
+            raise SifmigrateError(f"{shown(path)}: is in a folder in which nothing is changed in place; use --out")
         original = f"{len(self._recorded) + 1}.orig"
         write_atomic(self.run / original, before_bytes, 0o600)
         self._append({
@@ -562,6 +529,8 @@ def _make_run(home: Path) -> Path:
     if home.is_symlink():
         raise OSError(errno.ENOTDIR, "it is a symbolic link")
     home.mkdir(mode=0o700, exist_ok=True)
+    if stranger := _stranger(home):
+        raise OSError(errno.EPERM, stranger)
     if not os.path.lexists(home / ".gitignore"):
         write_atomic(home / ".gitignore", b"*\n", 0o644)
     used = [RUN.match(entry.name) for entry in home.iterdir()]
@@ -582,20 +551,62 @@ def digest(data: bytes) -> str:
 def replace_in_place(journal: Journal, path: Path, source: Source, data: bytes) -> Fault | None:
     """Record a file and replace it; a Fault when it was left as it was, None when it holds `data`.
 
-    It is left when it no longer holds what was read, or when either step fails.
+    It is left when it no longer holds what was read, when something of it could not be kept, or when a step fails.
+    Where `path` is a link it stays, and the file that it points to is replaced.
     """
     if data == source.data:
         return None
     try:
-        if _load(path, len(source.data) + 1)[0] != source.data:
+        present, info = _load(path, len(source.data) + 1)
+        if present != source.data:
             return _fault(source.path, "has changed since it was read; left as it is, run again")
+        if lost := _lost(path, info):
+            return _fault(source.path, f"{lost}; left as it is")
         journal.record(path, source.data, data, source.mode)
-        write_atomic(path, data, source.mode)
+        write_atomic(Path(os.path.realpath(path, strict=True)), data, source.mode)
     except SifmigrateError as error:
         return Fault(source.path, str(error))
     except OSError as error:
         return unwritten(source.path, error)
     return None
+
+
+def behind_link(path: str) -> Fault:
+    """Return the Fault for a link that a folder holds, to a file that the run was not asked for."""
+    what = f"is a symbolic link to {shown(os.path.realpath(path))}, outside what was named; left as it is"
+    return _fault(path, f"{what}: name that file, or use --out")
+
+
+def folders_of(found: Iterable[Found]) -> list[Path]:
+    """Return the folders in which these files really are."""
+    real = RealPaths()
+    return list(dict.fromkeys(Path(real.of(each.path)).parent for each in found))
+
+
+def _lost(path: Path, info: os.stat_result) -> str:
+    """Return what of a file its replacement could not keep, and what to do; empty where it keeps all."""
+    if not (info.st_mode & 0o222 and os.access(path, os.W_OK)):
+        return f"is read-only (mode {stat.S_IMODE(info.st_mode):04o}): make it writable with chmod, or use --out"
+    if info.st_nlink > 1:
+        return f"has {info.st_nlink} names (hard links), of which only this one would change: copy it, or use --out"
+    if os.geteuid() not in {0, info.st_uid}:
+        return f"belongs to {_user(info.st_uid)}, and would belong to you: use --out"
+    return ""
+
+
+def _stranger(path: Path) -> str:
+    """Return whose a file or folder is, in words, where that is neither this user nor root; empty where it is."""
+    owner = path.lstat().st_uid
+    return "" if owner in {0, os.geteuid()} else f"it belongs to {_user(owner)}"
+
+
+def _user(number: int) -> str:
+    import pwd  # noqa: PLC0415 - only for messages
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 # ------------------------------------------------------------------------------------------------ reverting
@@ -620,41 +631,54 @@ def revert(folder: Path) -> tuple[list[str], list[Fault]]:
     none left.
     """
     folder = Path(os.path.realpath(folder))
-    run, lines = _newest(folder / JOURNALS)
+    home = folder / JOURNALS
+    sweep([home, *_runs(home)])
+    run, lines = _newest(home)
     outcomes = [_attempt(folder, run, number, line) for number, line in lines]
     restored = [outcome for outcome in outcomes if isinstance(outcome, str)]
-    faults = [outcome for outcome in outcomes if isinstance(outcome, Fault)]
-    faults += [_forgotten(run, name) for name in _unlisted(run, lines)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, _RefusedError)]
+    forgotten = [_forgotten(run, name) for name in _unlisted(run, lines)]
+    faults = [each.fault for each in refused] + forgotten
     if not faults:
         faults += _mark(run)
+    elif all(each.final for each in refused) and not forgotten:  # else the run keeps what a next revert restores
+        told = f"{faults[-1].message}, then delete {shown(PurePath(JOURNALS, run.name))}"
+        faults[-1] = replace(faults[-1], message=told)
     return restored, faults
 
 
-def _attempt(folder: Path, run: Path, number: int, line: bytes) -> str | Fault | None:
+def _attempt(folder: Path, run: Path, number: int, line: bytes) -> str | _RefusedError | None:
     try:
         return _undo(folder, run, line)
-    except _RefusedError as refused:
+    except _UnfitError as error:
         where = shown(PurePath(JOURNALS, run.name, f"journal.jsonl:{number}"))
-        return refused.fault or Fault(where, f"{where}: {refused}; nothing done for this line")
+        return _RefusedError(Fault(where, f"{where}: {error}; nothing done for this line"))
+    except _RefusedError as refused:
+        return refused
 
 
 def _mark(run: Path) -> list[Fault]:
     try:
         run.rename(run.with_name(run.name + REVERTED))
-        _sync_folder(run.parent)
+        sync_folder(run.parent)
     except OSError as error:
         name = str(PurePath(JOURNALS, run.name))
-        what = f"could not be marked as reverted ({error.strerror or error}); delete it before the next revert"
-        return [_fault(name, what)]
+        what = f"every file is restored, and it could not be marked as reverted ({error.strerror or error})"
+        return [_fault(name, f"{what}; rename it to {shown(run.name + REVERTED)} before the next revert")]
     return []
 
 
-class _RefusedError(Exception):
-    """Why a line was not undone: a fault of the line, or that of the file which it names."""
+class _UnfitError(Exception):
+    """Why a line of a journal cannot be trusted."""
 
-    def __init__(self, reason: str, fault: Fault | None = None) -> None:
-        super().__init__(reason)
+
+class _RefusedError(Exception):
+    """Why a file was not restored; `final` where another revert would say the same."""
+
+    def __init__(self, fault: Fault, *, final: bool = False) -> None:
+        super().__init__(fault.message)
         self.fault = fault
+        self.final = final
 
 
 def _newest(home: Path) -> tuple[Path, list[tuple[int, bytes]]]:
@@ -674,22 +698,28 @@ def _runs(home: Path) -> list[Path]:
     if home.is_symlink() or not home.is_dir():
         return []
     try:
-        runs = [path for path in home.iterdir() if RUN.fullmatch(path.name)]
+        runs = [path for path in home.iterdir() if RUN.fullmatch(path.name) and path.is_dir() and not path.is_symlink()]
+        stranger = next(filter(None, map(_stranger, [home, *runs])), "")
     except OSError as error:
         raise SifmigrateError(
             f"{shown(home)}: could not be read ({error.strerror or error}); nothing reverted"
         ) from error
+    if stranger:
+        raise SifmigrateError(f"{shown(home)}: {stranger}, whose journal is not obeyed; nothing reverted")
     return sorted(runs, key=lambda run: (int(run.name.partition("-")[0]), run.name), reverse=True)
 
 
 def _lines(run: Path) -> list[tuple[int, bytes]]:
     journal = run / "journal.jsonl"
     try:
-        *whole, last = _load(journal)[0].split(b"\n")
+        data, info = _load(journal, LARGEST_JOURNAL)
     except FileNotFoundError:  # killed between the folder and the journal
         return []
     except OSError as error:
         raise SifmigrateError(f"{shown(journal)}: could not be read ({error.strerror}); nothing reverted") from error
+    if info.st_size > len(data):
+        raise SifmigrateError(f"{shown(journal)}: is too large for a journal; nothing reverted")
+    *whole, last = data.split(b"\n")
     # A last line without its end was cut by a kill while it was written, before its file was touched.
     if last.rstrip().endswith(b"}"):
         whole.append(last)
@@ -709,24 +739,24 @@ def _unlisted(run: Path, lines: list[tuple[int, bytes]]) -> list[str]:
 
 def _forgotten(run: Path, name: str) -> Fault:
     where = PurePath(JOURNALS, run.name)
-    what = "no line of the journal says whose bytes these are; nothing done with them: look which file they belong to"
-    return _fault(str(where / name), f"{what}, then delete {shown(where)}")
+    what = "no line of the journal says whose bytes these are; nothing done with them"
+    return _fault(str(where / name), f"{what}: look which file they belong to, and keep {shown(where)} until then")
 
 
 def _record(line: bytes) -> _Record:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        raise _RefusedError("is no JSON") from None
+        raise _UnfitError("is no JSON") from None
     try:
         record = _Record(**value)
     except TypeError:
-        raise _RefusedError("does not have the keys path, orig, sha256_before, sha256_after, mode") from None
+        raise _UnfitError("does not have the keys path, orig, sha256_before, sha256_after, mode") from None
     texts = (record.path, record.orig, record.sha256_before, record.sha256_after)
     if not all(isinstance(text, str) for text in texts):
-        raise _RefusedError("path, orig, sha256_before and sha256_after must be strings")
+        raise _UnfitError("path, orig, sha256_before and sha256_after must be strings")
     if type(record.mode) is not int or not 0 <= record.mode <= ALL_BITS:  # a bool is no mode
-        raise _RefusedError("mode is no file mode")
+        raise _UnfitError("mode is no file mode")
     return record
 
 
@@ -734,47 +764,55 @@ def _undo(folder: Path, run: Path, line: bytes) -> str | None:
     """Restore the file of one line; None when it was never replaced."""
     record = _record(line)
     path = _place(folder, record)
+    sweep([path.parent])
     before = _original(run, record)
     orig = shown(PurePath(JOURNALS, run.name, record.orig))
     try:
-        present = digest(_load(path)[0])
+        data, info = _load(path)
+        present = digest(data)
         if present == record.sha256_before:
             return None
         if present == record.sha256_after:
-            write_atomic(path, before, record.mode)
+            # a journal makes no file run as its owner, nor lets others write to it
+            write_atomic(path, before, record.mode & (OWNERS_BITS | stat.S_IMODE(info.st_mode)))
             return record.path
         what = "has changed since the run"
     except FileNotFoundError:
         what = "has been removed since the run"
+    except _IrregularError as error:
+        what = f"is {error.strerror} now"
     except OSError as error:
-        what = f"could not be restored ({error.strerror or error})"
-    advice = f"take what you need from {orig}, then delete {shown(PurePath(JOURNALS, run.name))}"
-    raise _RefusedError(what, _fault(record.path, f"{what}; left as it is: {advice}"))
+        advice = f"{orig} keeps the original: mend that and run `sifmigrate revert` again"
+        what = f"could not be restored ({error.strerror or error}); left as it is: {advice}"
+        raise _RefusedError(_fault(record.path, what)) from error
+    raise _RefusedError(_fault(record.path, f"{what}; left as it is: take what you need from {orig}"), final=True)
 
 
 def _place(folder: Path, record: _Record) -> Path:
     """Find the file that a line names, which no `..`, absolute name or link may lead out of the folder."""
     relative = PurePath(record.path)
     if not relative.parts or relative.is_absolute() or ".." in relative.parts:
-        raise _RefusedError(f"path {shown(record.path)!r} is not below {shown(folder)}")
+        raise _UnfitError(f"path {shown(record.path)!r} is not below {shown(folder)}")
+    if {".git", JOURNALS} & set(relative.parts):
+        raise _UnfitError(f"path {shown(record.path)!r} is in a folder in which no run changes files")
     path = folder / relative
     try:
         same = os.path.realpath(path) == str(path)
     except ValueError:  # a NUL character
         same = False
     if not same:
-        raise _RefusedError(f"path {shown(record.path)!r} leads through a symbolic link")
+        raise _UnfitError(f"path {shown(record.path)!r} leads through a symbolic link")
     return path
 
 
 def _original(run: Path, record: _Record) -> bytes:
     """Read the bytes to restore, if they are those that the line names."""
     if not ORIGINAL.fullmatch(record.orig):
-        raise _RefusedError(f"orig {shown(record.orig)!r} is not a file of this run")
+        raise _UnfitError(f"orig {shown(record.orig)!r} is not a file of this run")
     try:
         data = _load(run / record.orig)[0]
     except OSError as error:
-        raise _RefusedError(f"orig {record.orig} could not be read ({error.strerror})") from None
+        raise _UnfitError(f"orig {record.orig} could not be read ({error.strerror})") from None
     if digest(data) != record.sha256_before:
-        raise _RefusedError(f"orig {record.orig} is not what was there before (sha256_before)")
+        raise _UnfitError(f"orig {record.orig} is not what was there before (sha256_before)")
     return data

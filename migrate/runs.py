@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from migrate import files, profiles
+from migrate.atomic import sweep, write_atomic
 from migrate.cache import save_answers, use_cache
 from migrate.engine import Plan, run
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
@@ -23,6 +25,9 @@ from migrate.verify import Complaint, absent, complaints
 from migrate.workshop import Choice, plan_for, run_example, shipped_sites
 
 _BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "diff"}
+# Names of what is open already; a report is added there, whatever it is.
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})|/dev/(stdout|stderr)")
+_STREAMS = {"stdout": 1, "stderr": 2}
 _CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
 _plan: Plan | None = None
@@ -210,6 +215,7 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
         raise SifmigrateError("; ".join(refused))
     if not outcome.results:
         return outcome
+    sweep([folder, *(place.parent for place in places)])
     pairs = list(zip(outcome.results, places, strict=True))
     written = {r.source.path: p.relative_to(folder).as_posix() for r, p in pairs}
     before = files.written_before(folder)
@@ -238,17 +244,21 @@ def _save(path: Path, text: str) -> None:
     """A report to its file (or device, as it is); raises SifmigrateError where it cannot be written."""
     data = text.encode("utf-8", "surrogateescape")
     try:
-        if path.exists() and not path.is_file():
+        if descriptor := _DESCRIPTOR.fullmatch(str(path)):
+            with os.fdopen(os.dup(int(descriptor[1] or _STREAMS[descriptor[2]])), "wb") as stream:
+                stream.write(data)
+        elif path.exists() and not path.is_file() and not path.is_symlink():
             path.write_bytes(data)
         else:
-            files.write_atomic(path, data, 0o644)
+            sweep([path.parent])
+            write_atomic(path, data, files.mode_of_report(path))
     except OSError as error:
         raise SifmigrateError(files.unwritten(str(path), error).message) from error
 
 
 def _write(place: Path, result: Result) -> Fault | None:
     try:
-        files.write_atomic(place, result.output, result.source.mode)
+        write_atomic(place, result.output, result.source.mode)
     except OSError as error:
         return files.unwritten(str(place), error)
     return None
@@ -256,13 +266,18 @@ def _write(place: Path, result: Result) -> Fault | None:
 
 def write_in_place(outcome: Outcome) -> Outcome:
     """The changed scripts replaced, each atomically, with a journal that `revert` reads."""
+    sweep([Path.cwd() / files.JOURNALS, *files.folders_of(outcome.found)])
     changed = [r for r in outcome.results if r.changed]
     if not changed:
         return outcome
     faults = list(outcome.faults)
     journal = files.Journal(Path.cwd())
     journal.begin()
+    linked = {f.path for f in outcome.found if not f.named and Path(f.path).is_symlink()}
     for result in changed:
+        if result.source.path in linked:
+            faults.append(files.behind_link(result.source.path))
+            continue
         fault = files.replace_in_place(journal, Path(result.source.path), result.source, result.output)
         if fault is not None:
             faults.append(fault)
@@ -297,8 +312,14 @@ def check_outputs(outcome: Outcome, output: Output) -> None:
     taken: set[str] = set()
     for _, place in output.pairs():
         path = Path(place)
-        if place == "-":
+        if place == "-" or _DESCRIPTOR.fullmatch(place):
             continue
+        if path.is_symlink():
+            raise SifmigrateError(
+                f"--output {files.shown(place)}: is a symbolic link; name the file itself, or another"
+            )
+        if path.is_file() and not os.access(path, os.W_OK):
+            raise SifmigrateError(f"--output {files.shown(place)}: is read-only; make it writable, or name another")
         if os.path.realpath(path) in taken:
             raise SifmigrateError(f"--output {files.shown(place)}: is named twice; choose another name for one report")
         if os.path.realpath(path) in scripts or files.is_script(path, outcome.plan.rulebook.tables):

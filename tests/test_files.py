@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate import files
+from migrate.atomic import TEMPORARY, sweep, write_atomic
 from migrate.files import (
     MAX_SIZE,
     Fault,
@@ -34,7 +36,6 @@ from migrate.files import (
     revert,
     shown,
     unwritten,
-    write_atomic,
     written_before,
 )
 from migrate.model import SifmigrateError, Source
@@ -55,6 +56,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def another_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """A function that makes this process another user, in a folder that all users may write to."""
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: only root may become another user")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        monkeypatch.chdir(folder)
+        yield lambda: os.seteuid(23456)
+        os.seteuid(0)
 
 
 def put(path: str | Path, data: bytes = SLURM, mode: int = 0o644) -> Path:
@@ -94,7 +107,7 @@ def source_of(path: str) -> Source:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    return list(folder.rglob(".*" + files.TEMPORARY))
+    return list(folder.rglob(".*" + TEMPORARY))
 
 
 # ------------------------------------------------------------------------------------------------ finding
@@ -639,22 +652,15 @@ def test_the_longest_name_can_be_written() -> None:
     assert Path("a" * 255).read_bytes() == SLURM
 
 
-def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
-    target = put(tmp_path / "real/a.sh")
+@pytest.mark.parametrize("target", ["real.sh", "nowhere", "link", "."])
+def test_nothing_is_written_through_a_link(here: Path, target: str) -> None:
+    real = put("real.sh")
     Path("link").symlink_to(target)
-    Path("link2").symlink_to("link")
-    write_atomic(Path("link2"), b"new", 0o700)
-    assert Path("link").is_symlink()
-    assert Path("link2").is_symlink()
-    assert target.read_bytes() == b"new"
-
-
-@pytest.mark.parametrize("target", ["nowhere", "link"])
-def test_a_link_to_nothing_is_not_written_through(here: Path, target: str) -> None:
-    Path("link").symlink_to(target)
-    with pytest.raises(OSError, match=r"No such file|Too many levels"):
+    with pytest.raises(OSError, match="symbolic link"):
         write_atomic(Path("link"), b"new", 0o644)
-    assert os.listdir(here) == ["link"]  # noqa: PTH208
+    assert sorted(os.listdir(here)) == ["link", "real.sh"]  # noqa: PTH208
+    assert Path("link").is_symlink()
+    assert real.read_bytes() == SLURM
 
 
 @pytest.mark.parametrize("step", ["fchmod", "fsync", "replace"])
@@ -701,6 +707,110 @@ def test_a_write_that_failed_is_told_in_one_line() -> None:
     fault = unwritten("a\n.sh", OSError(28, "No space left on device"))
     assert fault.path == "a\n.sh"
     assert fault.message == r"a\n.sh: could not be written (No space left on device); mend that and run again"
+
+
+def test_what_a_running_process_writes_stays_and_what_a_killed_one_left_goes(here: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from migrate import atomic
+def stop(*_):
+    print(flush=True)
+    sys.stdin.read()
+Path.replace = stop
+atomic.write_atomic(Path(sys.argv[1]), b"new", 0o444)
+"""
+    command = [sys.executable, "-c", program, "a.sh"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    with subprocess.Popen(command, cwd=here, env=environment, stdin=-1, stdout=-1) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        sweep([here])
+        assert len(leftovers(here)) == 1
+        process.kill()
+        process.wait()
+    sweep([here, here / "nowhere"])
+    assert leftovers(here) == []
+
+
+def test_only_files_that_are_ours_by_name_and_kind_are_removed(here: Path) -> None:
+    put("victim.sh")
+    kept = [".x" + TEMPORARY, "abcdefgh" + TEMPORARY, ".abcdefgh.sifmigrate-tmp2", ".ABCDEFGH" + TEMPORARY]
+    for name in kept:
+        put(name)
+    Path(".abcdefg1" + TEMPORARY).symlink_to("victim.sh")
+    os.mkfifo(".abcdefg2" + TEMPORARY)
+    Path(".abcdefg3" + TEMPORARY).mkdir()
+    before = sorted(os.listdir(here))  # noqa: PTH208
+    sweep([here])
+    assert sorted(os.listdir(here)) == before  # noqa: PTH208
+
+
+def test_files_of_another_user_are_not_removed(another_user: Callable[[], None]) -> None:
+    path = put(".abcdefgh" + TEMPORARY, mode=0o666)
+    os.chown(path, 12345, 12345)
+    another_user()
+    sweep([Path.cwd()])
+    assert path.exists()
+
+
+def with_attribute(path: Path, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(path, name, value)
+    except OSError:
+        pytest.skip(f"NOT TESTED: no {name} on this file system")
+
+
+def acl(*named: int) -> bytes:
+    """An access list as the kernel takes it: rw- for the owner and these users, nothing else."""
+    entries = [(1, 6, -1), *((2, 6, user) for user in named), (4, 4, -1), (16, 6, -1), (32, 0, -1)]
+    return b"\2\0\0\0" + b"".join(struct.pack("<HHi", *entry) for entry in entries)
+
+
+def test_attributes_and_access_lists_are_kept() -> None:
+    path = put("a.sh")
+    with_attribute(path, "user.note", b"mine")
+    with_attribute(path, "system.posix_acl_access", acl(12345))
+    mode = stat.S_IMODE(path.stat().st_mode)
+    write_atomic(path, b"new", mode)
+    assert os.getxattr(path, "user.note") == b"mine"
+    assert os.getxattr(path, "system.posix_acl_access") == acl(12345)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_replaced_file_takes_no_access_list_of_its_folder(here: Path) -> None:
+    path = put("a.sh", mode=0o640)
+    with_attribute(here, "system.posix_acl_default", acl(12345))
+    write_atomic(path, b"new", 0o640)
+    assert "system.posix_acl_access" not in os.listxattr(path)
+
+
+@pytest.mark.parametrize("step", ["fchown", "setxattr"])
+def test_what_cannot_be_kept_leaves_the_file(here: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    path = put("a.sh")
+    if step == "setxattr":
+        with_attribute(path, "user.note", b"mine")
+    else:
+        real = os.fstat
+        monkeypatch.setattr(os, "fstat", lambda fd: os.stat_result([*real(fd)[:4], 77, *real(fd)[5:]]))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, step, refuse)
+    with pytest.raises(OSError, match="cannot be kept"):
+        write_atomic(path, b"new", 0o644)
+    assert path.read_bytes() == SLURM
+    assert leftovers(here) == []
+
+
+def test_a_report_keeps_the_mode_of_the_one_that_is_there() -> None:
+    umask = os.umask(0o077)
+    try:
+        assert files.mode_of_report(Path("new.md")) == 0o600
+        assert files.mode_of_report(put("old.md", mode=0o640)) == 0o640
+    finally:
+        os.umask(umask)
 
 
 # ------------------------------------------------------------------------------------------------ in place
@@ -752,6 +862,43 @@ def test_a_file_that_could_not_be_reverted_is_left(tmp_path: Path) -> None:
         assert fault.path == name
         assert "is outside" in fault.message
     assert outside.read_bytes() == SLURM
+
+
+def left_in_place(path: str) -> str:
+    journal = Journal(Path.cwd())
+    journal.begin()
+    fault = replace_in_place(journal, Path(path), source_of(path), b"new")
+    journal.finish()
+    assert fault is not None
+    assert fault.path == path
+    assert Path(path).read_bytes() == SLURM
+    assert journal.run is not None
+    assert not journal.run.exists()
+    return fault.message
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o555, 0o400])
+def test_a_read_only_file_is_left_and_told(mode: int) -> None:
+    put("a.sh", mode=mode)
+    assert left_in_place("a.sh").startswith(f"a.sh: is read-only (mode {mode:04o}): ")
+
+
+def test_a_file_with_another_name_is_left_and_told() -> None:
+    os.link(put("a.sh"), "b.sh")
+    assert left_in_place("a.sh").startswith("a.sh: has 2 names (hard links)")
+    assert Path("a.sh").samefile("b.sh")
+
+
+def test_a_file_of_another_user_is_left_and_told(another_user: Callable[[], None]) -> None:
+    os.chown(put("a.sh", mode=0o666), 12345, 12345)
+    another_user()
+    assert "belongs to user 12345, and would belong to you" in left_in_place("a.sh")
+
+
+@pytest.mark.parametrize("name", [".git/hooks/pre-commit", ".sifmigrate/x.sh"])
+def test_gits_own_files_and_the_journals_are_not_changed_in_place(name: str) -> None:
+    put(name)
+    assert "nothing is changed in place" in left_in_place(name)
 
 
 def test_one_file_is_replaced_once_in_a_run() -> None:
@@ -1062,6 +1209,93 @@ def test_any_journal_is_refused_or_reverted_and_never_crashes(here: Path) -> Non
         put("a.sh", b"new")
 
 
+@pytest.mark.parametrize("special", [0o4000, 0o2000, 0o1000, 0o7000, 0o022, 0o002])
+def test_no_journal_gives_a_file_rights_that_it_does_not_have(here: Path, special: int) -> None:
+    put("a.sh", mode=0o755)
+    run = run_in_place({"a.sh": b"new"})
+    (run / "journal.jsonl").write_text(json.dumps({**line_of(run), "mode": 0o755 | special}) + "\n")
+    assert revert(here) == (["a.sh"], [])
+    assert stat.S_IMODE(Path("a.sh").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("name", [".git/config", "sub/.git/hooks/post-checkout", ".sifmigrate/.gitignore"])
+def test_no_journal_changes_what_no_run_changes(here: Path, name: str) -> None:
+    put(name, b"new")
+    put("a.sh")
+    run = run_in_place({"a.sh": b"new"})
+    (run / "journal.jsonl").write_text(json.dumps({**line_of(run), "path": name}) + "\n")
+    restored, [fault] = revert(here)
+    assert restored == []
+    assert "in which no run changes files" in fault.message
+    assert Path(name).read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root may give files away")
+@pytest.mark.parametrize("whose", [".sifmigrate", "run"])
+def test_a_journal_of_another_user_is_not_obeyed(here: Path, whose: str) -> None:
+    put("a.sh")
+    run = run_in_place({"a.sh": b"new"})
+    os.chown(run if whose == "run" else run.parent, 12345, 12345)
+    with pytest.raises(SifmigrateError, match="belongs to user 12345, whose journal is not obeyed"):
+        revert(here)
+    assert Path("a.sh").read_bytes() == b"new"
+    if whose != "run":
+        with pytest.raises(SifmigrateError, match="belongs to user 12345"):
+            Journal(here).begin()
+
+
+def test_a_journal_without_end_is_refused_in_one_line(here: Path) -> None:
+    put("a.sh")
+    run = run_in_place({"a.sh": b"new"})
+    os.truncate(run / "journal.jsonl", files.LARGEST_JOURNAL * 9)
+    with pytest.raises(SifmigrateError, match="is too large for a journal"):
+        revert(here)
+
+
+def test_a_run_that_is_a_link_is_passed_over(here: Path, tmp_path: Path) -> None:
+    put("a.sh")
+    run = run_in_place({"a.sh": b"new"})
+    run.rename(tmp_path / "elsewhere")
+    run.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SifmigrateError, match="nothing to revert"):
+        revert(here)
+
+
+def test_on_a_full_disk_revert_says_what_keeps_the_originals(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.sh", "b.sh", "c.sh"):
+        put(name)
+    run = run_in_place(dict.fromkeys(("a.sh", "b.sh", "c.sh"), b"new"))
+    put("c.sh", b"mine")
+
+    def full(path: Path, *_: object) -> None:
+        if path.name != "b.sh":
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_atomic", full)
+        _, faults = revert(here)
+    assert [fault.path for fault in faults] == ["a.sh", "c.sh"]
+    assert f".sifmigrate/{run.name}/1.orig keeps the original" in faults[0].message
+    assert not any("delete" in fault.message for fault in faults), "they are the only copy"
+    restored, [changed] = revert(here)
+    assert restored == ["a.sh", "b.sh"]
+    assert changed.message.endswith(
+        f"take what you need from .sifmigrate/{run.name}/3.orig, then delete .sifmigrate/{run.name}"
+    )
+
+
+def test_what_killed_runs_left_goes_with_the_next_run_or_revert(here: Path) -> None:
+    left = f".abcdefgh{TEMPORARY}"
+    for clean in (lambda: Journal(here).begin(), lambda: revert(here)):
+        put("sub/a.sh")
+        run = run_in_place({"sub/a.sh": b"new"})
+        put(run / left)
+        put(run.parent / left)
+        if clean is not None:
+            clean()
+        assert leftovers(here) == []
+
+
 # ------------------------------------------------------------------------------------------------ kill -9
 
 COUNT = 12
@@ -1088,14 +1322,14 @@ for version in itertools.count(1):
 STEPS = """
 import itertools, os, signal, sys
 from pathlib import Path
-from migrate import files
+from migrate import atomic, files
 
 def replace_two(step):
     left = step
 
     def trace(frame, event, _):
         nonlocal left
-        if frame.f_code.co_filename != files.__file__:
+        if frame.f_code.co_filename not in {files.__file__, atomic.__file__}:
             return None
         left -= event == "line"
         if left < 0:
@@ -1115,7 +1349,7 @@ def replace_two(step):
 for step in itertools.count():
     os.mkdir(str(step))
     for name in ("a.sh", "b.sh"):
-        files.write_atomic(Path(str(step), name), sys.argv[1].encode(), 0o750)
+        atomic.write_atomic(Path(str(step), name), sys.argv[1].encode(), 0o750)
     child = os.fork()
     if not child:
         replace_two(step)
