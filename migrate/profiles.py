@@ -46,11 +46,16 @@ def site(name: str) -> Site:
         submit=data.get("submit", ""),
         home=data.get("home"),
         resource_types={k: _resource_type(k, v) for k, v in data.get("resource_types", {}).items()},
-        resources=rows(data.get("resources", {}), "the site's file says so"),
+        resources=rows(_said(data.get("resources", {})), "the site's file says so"),
         parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
         default_queues=frozenset(data.get("default_queues", ())),
         mpi=data.get("mpi", ""),
     )
+
+
+def _said(rows: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of each; null takes away what a file that is extended says, and says nothing by itself."""
+    return {name: row for name, row in rows.items() if row is not None}
 
 
 def _evidence(path: Path, number: int, data: Mapping[str, Any]) -> Evidence:
