@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -57,9 +58,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             code = command(*args, **options)
             sys.stdout.flush()
         except SifmigrateError as error:
-            from migrate.files import shown  # noqa: PLC0415 - only for this line
-
-            say(f"sifmigrate: {shown(str(error))}")
+            say(f"sifmigrate: {_one_line(error)}")
             code = WRONG
         except KeyboardInterrupt:
             say("sifmigrate: interrupted; each file is old or new, and `sifmigrate revert` takes back an in-place run")
@@ -69,7 +68,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             code = OK
         except OSError as error:
             _drop_output()
-            say(f"sifmigrate: {error.filename or 'the output'}: {error.strerror}")
+            say(f"sifmigrate: {_one_line(error.filename or 'the output')}: {error.strerror}")
             code = WRONG
         except Exception:  # noqa: BLE001 - whatever it is, it is our bug, and the user must be told what to send
             import traceback  # noqa: PLC0415
@@ -88,9 +87,26 @@ def _drop_output() -> None:
 
 
 def say(message: str) -> None:
-    """One message on standard error."""
+    """One message on standard error, in which nothing steers the terminal."""
     if sys.stderr is not None:
-        sys.stderr.write(message.rstrip("\n") + "\n")
+        sys.stderr.write(_printable(message.rstrip("\n")) + "\n")
+
+
+def tell(text: str) -> None:
+    """An answer on standard output, in which nothing steers the terminal."""
+    sys.stdout.write(_printable(text))
+
+
+def _one_line(message: object) -> str:
+    from migrate.files import shown  # noqa: PLC0415 - as in say
+
+    return shown(os.fsdecode(message) if isinstance(message, bytes) else str(message))
+
+
+def _printable(text: str) -> str:
+    from migrate.files import shown  # noqa: PLC0415 - `--help` need not load it
+
+    return "".join(part if part in {"\n", "\t"} else shown(part) for part in re.split(r"([\n\t])", text))
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -135,11 +151,11 @@ def scan(  # noqa: PLR0913 - one parameter an option
     settings = _settings(
         config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
     )
+    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
     outcome = runs.migrate(
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
     runs.keep(outcome)
-    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
     runs.check_outputs(outcome, shown)
     if outcome.results:
         runs.publish(outcome, shown)
@@ -198,11 +214,11 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     )
     folder = out or Path(config["out"].value)
     exclude = folder if mode == "--out" else None
+    default = {"--diff": "diff", "--check": ""}.get(mode, "text")
+    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
     if only_scripts and not outcome.results and not outcome.faults:
         return OK
-    default = {"--diff": "diff", "--check": ""}.get(mode, "text")
-    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     runs.check_outputs(outcome, shown)
     if verify:
         outcome = runs.verified(outcome)
@@ -300,18 +316,20 @@ def verify(
     rules: RuleFolders = None,
     no_cache: NoCache = False,
 ) -> int:
-    """Let bash, sbatch and a second rewrite judge scripts as they are. Exit 1 when one objects."""
+    """Let bash, sbatch and a second rewrite judge scripts as they are. Exit 1 when one objects, or is blocked."""
     from migrate import runs  # noqa: PLC0415 - as in scan
 
     settings = _settings(_config(), target, site, rules, None, None, None, no_cache)
     outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
     refused = runs.tell_judgement(outcome, say)
+    blocked = runs.tell_blocked(outcome, say)
     if wrong := runs.complain(outcome, say):
         return wrong
     from migrate.reports.summary import counted  # noqa: PLC0415 - as in scan
 
-    sys.stdout.write(f"{counted(len(outcome.results), 'script')}, {refused} with an objection\n")
-    return POINTS if refused else OK
+    still = f", {blocked} still blocked" if blocked else ""
+    sys.stdout.write(f"{counted(len(outcome.results), 'script')}, {refused} with an objection{still}\n")
+    return POINTS if refused or blocked else OK
 
 
 @app.command()
@@ -381,7 +399,7 @@ def explain(
         form=output_format,
         width=_width(),
     )
-    sys.stdout.write(text)
+    tell(text)
     if complaint:
         say(complaint)
     return POINTS if complaint else OK
@@ -400,7 +418,7 @@ def revert() -> int:
 
     restored, faults = files.revert(Path.cwd())
     for path in restored:
-        sys.stdout.write(f"restored {files.shown(path)}\n")
+        tell(f"restored {files.shown(path)}\n")
     for fault in faults:
         say(f"sifmigrate: {fault.message}")
     return WRONG if faults else OK
@@ -412,7 +430,7 @@ def sites() -> int:
     """List the sites that scripts may come from."""
     from migrate.runs import list_profiles  # noqa: PLC0415
 
-    sys.stdout.write(list_profiles("sites"))
+    tell(list_profiles("sites"))
     return OK
 
 
@@ -422,7 +440,19 @@ def targets() -> int:
     """List the targets that scripts may go to."""
     from migrate.runs import list_profiles  # noqa: PLC0415
 
-    sys.stdout.write(list_profiles("targets"))
+    tell(list_profiles("targets"))
+    return OK
+
+
+@app.command()
+@guarded
+def schema(
+    kind: Annotated[str, typer.Argument(help="target, site, rule, config or report.", show_default=False)],
+) -> int:
+    """Print the JSON Schema of a kind of file, for editors."""
+    from migrate import describe  # noqa: PLC0415 - as in scan
+
+    sys.stdout.write(describe.schema(kind))
     return OK
 
 
@@ -435,7 +465,7 @@ def config() -> int:
     for name, setting in read_config(Path.cwd()).items():
         value = ", ".join(setting.value) if isinstance(setting.value, list) else setting.value
         shown = "-" if value in (None, "") else str(value).lower() if isinstance(value, bool) else value
-        sys.stdout.write(f"{name:10} {shown}  ({setting.place})\n")
+        tell(f"{name:10} {shown}  ({setting.place})\n")
     return OK
 
 
@@ -472,7 +502,8 @@ def target_init(  # noqa: PLR0913 - one parameter a question
         command=command or _answer("command", "Scripts call the runtime (singularity, apptainer)", "singularity"),
     )
     describe.write_target(file, answers)
-    say(f"Written: {file}. Look it through, then: sifmigrate target check {file}")
+    name = _one_line(file)
+    say(f"Written: {name}. Look it through, then: sifmigrate target check {name}")
     return OK
 
 
@@ -488,9 +519,9 @@ def target_check(
     for line in wrong:
         say(f"sifmigrate: {line}")
     for line in still_open:
-        sys.stdout.write(f"open: {line}\n")
+        tell(f"open: {line}\n")
     if not wrong:
-        sys.stdout.write(f"{file}: good\n")
+        tell(f"{_one_line(file)}: good\n")
     return POINTS if wrong else OK
 
 
@@ -524,7 +555,7 @@ def rules_list(rules: RuleFolders = None) -> int:
     """List the rules in the order in which they speak."""
     from migrate.runs import list_rules  # noqa: PLC0415
 
-    sys.stdout.write(list_rules(_folders(rules, _config())))
+    tell(list_rules(_folders(rules, _config())))
     return OK
 
 
@@ -536,7 +567,7 @@ def rules_show(
     """Show all that a rule says, and its examples."""
     from migrate.runs import show_rule  # noqa: PLC0415
 
-    sys.stdout.write(show_rule(rule, _folders(rules, _config()), _width()))
+    tell(show_rule(rule, _folders(rules, _config()), _width()))
     return OK
 
 
@@ -548,7 +579,7 @@ def rules_test(
     """Run the examples of the rules: the shipped ones, or those of PATH."""
     from migrate.runs import test_rules  # noqa: PLC0415
 
-    return POINTS if test_rules(path, sys.stdout.write) else OK
+    return POINTS if test_rules(path, tell) else OK
 
 
 def _stdin() -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from migrate import profiles
 from migrate.model import SifmigrateError
-from migrate.rulebook.load import rules_folder
+from migrate.rulebook.load import nearest, rules_folder
 from migrate.workshop import shipped_sites
 
 # What an answer looks like, and that in words.
@@ -45,7 +46,9 @@ def target_file(answers: Answers) -> str:
     _check(answers)
     base = profiles.target(answers.extends)
     lines = [
-        f"# yaml-language-server: $schema={(rules_folder() / 'schemas' / 'target.schema.json').as_uri()}",
+        "# Editors check this file as you write once the schema is beside it:",
+        "#   sifmigrate schema target > target.schema.json",
+        "# yaml-language-server: $schema=target.schema.json",
         "# A target of sifmigrate: the cluster to which job scripts go.",
         f"# It extends a shipped one: what is not said here is as in `{answers.extends}`.",
         f"id: {answers.id}",
@@ -148,6 +151,20 @@ def check_target(file: str) -> tuple[list[str], list[str]]:
     """What is contradictory in a target file, and what it leaves open; raises SifmigrateError where it is no target."""
     path, found = profiles.read_target(file)
     return list(profiles.contradictions(path, found)), list(profiles.missing(found, shipped_sites()))
+
+
+def schema(kind: str) -> str:
+    """The JSON Schema of a kind of file, all in one, for editors; raises SifmigrateError where there is none."""
+    if kind not in _WRITTEN:
+        raise SifmigrateError(f"no schema `{kind}`{nearest(kind, _WRITTEN)}")
+    folder = rules_folder() / "schemas"
+    shared = (folder / "common.schema.json").read_text(encoding="utf-8")
+    own = (folder / f"{kind}.schema.json").read_text(encoding="utf-8").replace("common.schema.json#", "#")
+    whole = json.loads(own)
+    return json.dumps({**whole, "$defs": {**json.loads(shared)["$defs"], **whole.get("$defs", {})}}, indent=2) + "\n"
+
+
+_WRITTEN = ("config", "report", "rule", "site", "target")
 
 
 def check_place(path: Path) -> None:

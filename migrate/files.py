@@ -396,6 +396,14 @@ def guard(out: Path, destinations: Iterable[Path]) -> list[str]:
     return [message for message in (*places, *reports, *taken) if message]
 
 
+def edited(out: Path, destinations: Iterable[Path]) -> dict[Path, Fault]:
+    """Return the places of earlier outputs that hold something else now, which stays, each with its Fault."""
+    earlier = written_before(out)
+    listed = [place for place in destinations if place.is_relative_to(out)]
+    refused = {p: _refusal(out, p, earlier) for p in listed if p.relative_to(out).as_posix() in earlier}
+    return {place: Fault(str(place), message) for place, message in refused.items() if message}
+
+
 def _refusal(out: Path, place: Path, listed: Mapping[str, str]) -> str:
     try:
         relative = place.relative_to(out)
@@ -408,6 +416,8 @@ def _refusal(out: Path, place: Path, listed: Mapping[str, str]) -> str:
             f"{shown(place)}: exists, and no earlier report in {shown(out)} lists it; "
             "move it away or choose another --out"
         )
+    if os.path.lexists(place) and not place.is_file():
+        return f"{shown(place)}: is no file any more; move it away or choose another --out"
     if os.path.lexists(place) and listed[relative.as_posix()] not in {"", _digest_of(place)}:
         return f"{shown(place)}: has been edited since it was written; move it away or choose another --out"
     return ""

@@ -175,8 +175,14 @@ def judge(entries: Sequence[Entry], outcomes: Sequence[Outcome], gaps: Sequence[
         found.add("review")
     if any(o.finding.safety == "review" if o.applied else o.lost or o.finding.fate == "review" for o in outcomes):
         found.add("review")
-    # what had to be rewritten and could not be keeps the job from running
-    lost = any(o.lost and o.finding.item is not None and o.finding.category == "mandatory" for o in outcomes)
-    if lost or any(o.finding.blocks and (not o.applied or o.finding.fate == "review") for o in outcomes):
+    if any(map(blocks, outcomes)):
         found.add("blocked")
     return max(found, key=READINESS.index)
+
+
+def blocks(outcome: Outcome) -> bool:
+    """Whether this keeps the job from running on the target."""
+    finding = outcome.finding
+    # what had to be rewritten and could not be
+    lost = outcome.lost and finding.item is not None and finding.category == "mandatory"
+    return bool(lost) or (finding.blocks and (not outcome.applied or finding.fate == "review"))

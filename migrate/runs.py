@@ -16,18 +16,20 @@ from migrate import files, profiles
 from migrate.atomic import sweep, write_atomic
 from migrate.cache import save_answers, use_cache
 from migrate.engine import Plan, run
+from migrate.ledger import blocks
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import FORMATS, Style, pages
-from migrate.reports.summary import counted
+from migrate.reports.summary import counted, masked
 from migrate.rulebook import open_rulebook, rule_files, rules_at
 from migrate.rulebook.examples import check
 from migrate.verify import Complaint, absent, complaints
 from migrate.workshop import Choice, plan_for, run_example, shipped_sites
 
-_BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "diff"}
+_BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "diff", ".txt": "text", "": "text"}
 # Names of what is open already; a report is added there, whatever it is.
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})|/dev/(stdout|stderr)")
 _STREAMS = {"stdout": 1, "stderr": 2}
+_TOLD = 20  # files that stop a run, in one message
 _CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
 _plan: Plan | None = None
@@ -90,6 +92,9 @@ class Output:
         for name in self.formats:
             if name not in FORMATS:
                 raise SifmigrateError(f"--output-format {name}: known formats are {', '.join(FORMATS)}")
+        if not self.formats:
+            for name in self.files:
+                _format_of(name)
         if len(self.files) > max(1, len(self.formats)):
             raise SifmigrateError("more --output than --output-format: they are taken in pairs")
 
@@ -101,10 +106,22 @@ class Output:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Each format with its file; `-` is standard output."""
-        formats = list(self.formats) or [_BY_SUFFIX.get(Path(f).suffix, "text") for f in self.files]
+        formats = list(self.formats) or list(map(_format_of, self.files))
         if not formats and self.default and not self.quiet:
             formats = [self.default]
         return [(f, self.files[i] if i < len(self.files) else "-") for i, f in enumerate(formats)]
+
+
+def _format_of(name: str) -> str:
+    """The format by a file's suffix; raises SifmigrateError where there is none for it."""
+    suffix = Path(name).suffix
+    if suffix.lower() not in _BY_SUFFIX:
+        known = " ".join(filter(None, _BY_SUFFIX))
+        raise SifmigrateError(
+            f"--output {files.shown(name)}: no format for {files.shown(suffix)}; the suffixes are {known}, "
+            f"or name one with --output-format: {', '.join(FORMATS)}"
+        )
+    return _BY_SUFFIX[suffix.lower()]
 
 
 def migrate(
@@ -207,22 +224,20 @@ def judge_scripts(outcome: Outcome) -> Outcome:
 
 
 def write_folder(outcome: Outcome, folder: Path) -> Outcome:
-    """Every script and the report into `folder`; raises before anything is written where names collide."""
-    cwd = Path.cwd()
-    places = [files.destination(f, folder, cwd) for f in outcome.found]
-    refused = files.collisions(list(zip(outcome.found, places, strict=True))) + files.guard(folder, places)
-    if refused:
-        raise SifmigrateError("; ".join(refused))
+    """Every script and the report into `folder`; raises before anything is written where names collide.
+
+    An earlier output that somebody has edited since stays as it is, and is a fault; the others are written.
+    """
+    pairs, faults = _placed(outcome, folder)
     if not outcome.results:
         return outcome
-    sweep([folder, *(place.parent for place in places)])
-    pairs = list(zip(outcome.results, places, strict=True))
+    sweep([folder, *(place.parent for _, place in pairs)])
     written = {r.source.path: p.relative_to(folder).as_posix() for r, p in pairs}
     before = files.written_before(folder)
     # first without digests: the files of a run that is killed are known as ours, whatever they hold by then
     outcome = replace(outcome, written=written, output_files=before | dict.fromkeys(written.values(), ""))
     _write_reports(outcome, folder)
-    faults = {r.source.path: fault for r, p in pairs if (fault := _write(p, r)) is not None}
+    faults |= {r.source.path: fault for r, p in pairs if (fault := _write(p, r)) is not None}
     kept = {path: place for path, place in written.items() if path not in faults}
     digests = {written[r.source.path]: files.digest(r.output) for r, _ in pairs if r.source.path in kept}
     outcome = replace(
@@ -233,6 +248,34 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
     )
     _write_reports(outcome, folder)
     return outcome
+
+
+def _placed(outcome: Outcome, folder: Path) -> tuple[list[tuple[Result, Path]], dict[str, Fault]]:
+    """Each script with its place in the folder, and the faults of those that can have none."""
+    cwd = Path.cwd()
+    places: dict[str, Path] = {}
+    faults: dict[str, Fault] = {}
+    for found in outcome.found:
+        place = _place(found, folder, cwd)
+        if isinstance(place, Fault):
+            faults[found.path] = place
+        else:
+            places[found.path] = place
+    refused = files.collisions([(f, places[f.path]) for f in outcome.found if f.path in places])
+    edited = files.edited(folder, places.values())
+    refused += files.guard(folder, [place for place in places.values() if place not in edited])
+    if refused:
+        more = f"; and {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
+        raise SifmigrateError("; ".join(refused[:_TOLD]) + more)
+    faults |= {path: edited[place] for path, place in places.items() if place in edited}
+    return [(r, places[r.source.path]) for r in outcome.results if r.source.path not in faults], faults
+
+
+def _place(found: files.Found, folder: Path, cwd: Path) -> Path | Fault:
+    try:
+        return files.destination(found, folder, cwd)
+    except SifmigrateError as error:
+        return Fault(found.path, str(error))
 
 
 def _write_reports(outcome: Outcome, folder: Path) -> None:
@@ -355,6 +398,20 @@ def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
         for each in found:
             say(f"{files.shown(path)}: {each.judge}: {each.message}")
     return sum(bool(found) for found in outcome.complaints.values())
+
+
+def tell_blocked(outcome: Outcome, say: Callable[[str], None]) -> int:
+    """Which scripts cannot run on the target yet, a line for each reason; the number of scripts."""
+    blocked = [r for r in outcome.results if r.readiness == "blocked"]
+    for result in blocked:
+        path = files.shown(result.source.path)
+        blocking = [o.finding for o in result.outcomes if blocks(o)]
+        reasons = dict.fromkeys((result.source.position(f.offset)[0], masked(f.message)) for f in blocking)
+        for line, reason in reasons:
+            say(f"{path}:{line}: blocked: {reason}")
+        if not reasons:
+            say(f"{path}: blocked: {masked(result.fault) or 'see `sifmigrate scan`'}")
+    return len(blocked)
 
 
 def target_names() -> list[str]:

@@ -924,13 +924,42 @@ def test_a_report_never_overwrites_a_script_of_the_run(sif: Command, words: tupl
     assert (sif.folder / "job.sh").read_bytes() == UNCHANGED
 
 
-def test_a_second_run_does_not_overwrite_what_a_person_has_edited_since(sif: Command) -> None:
-    sif.write(job=REVIEW)
+def _edit(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"# decided\n")
+
+
+def _to_link(path: Path) -> None:
+    path.rename(path.parent.parent / "moved.txt")
+    path.symlink_to("../moved.txt")
+
+
+def _to_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("change", [_edit, _to_link, _to_folder])
+def test_an_output_that_was_edited_stays_and_the_others_and_the_report_are_written(
+    sif: Command, change: Callable[[Path], None]
+) -> None:
+    sif.write(a=REVIEW, b=REVIEW, c=REVIEW)
+    made = sif.folder / "migrated"
     sif(*REWRITE)
-    edited = (sif.folder / "migrated" / "job.sh").read_bytes() + b"# decided\n"
-    (sif.folder / "migrated" / "job.sh").write_bytes(edited)
-    assert sif(*REWRITE).code == 2
-    assert (sif.folder / "migrated" / "job.sh").read_bytes() == edited
+    change(made / "b.sh")
+    held = tree(sif.folder)
+    sif.write(a=MIGRATED, b=MIGRATED, c=MIGRATED)
+    for _ in range(2):  # what was edited is still known as edited after a run that left it
+        ran = sif(*REWRITE, "a.sh", "b.sh", "c.sh")
+        assert ran.code == 2
+        assert len([line for line in ran.messages if "migrated/b.sh: " in line]) == 1
+        assert {n: d for n, d in tree(sif.folder).items() if "b.sh" in n or n == "moved.txt"}.items() >= {
+            (n, d) for n, d in held.items() if n in {"migrated/b.sh", "moved.txt"}
+        }
+        assert (made / "a.sh").read_bytes() != held["migrated/a.sh"][2]
+        assert (made / "c.sh").read_bytes() != held["migrated/c.sh"][2]
+        scripts = report_of(made)["scripts"]
+        assert isinstance(scripts, list)
+        assert [s.get("written") for s in scripts] == ["a.sh", None, "c.sh"]
 
 
 def test_a_run_for_other_scripts_does_not_forget_whose_the_first_ones_are(sif: Command) -> None:
@@ -1001,6 +1030,143 @@ def test_standard_input_is_refused_as_a_file_would_be(sif: Command, data: bytes)
     ran = sif(*REWRITE, "-q", "-", stdin=data)
     assert (ran.code, ran.out) == (2, b"")
     assert len(ran.messages) == 1
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.html", "r.sarif", "r.log", "r.md.gz"])
+def test_a_suffix_without_a_format_makes_2_before_anything_is_done(sif: Command, name: str) -> None:
+    sif.write(job=MIGRATED)
+    ran = sif(*REWRITE, "--output", name, "job.sh")
+    assert ran.code == 2
+    assert re.fullmatch(rf"sifmigrate: --output {name}: no format for \.\w+; the suffixes are .*\n", ran.err)
+    assert files_below(sif.folder) == {"job.sh"}
+    assert sif("scan", "--output-format", "text", "--output", name, "job.sh").code == 0
+
+
+@pytest.mark.parametrize("name", ["r", "r.txt", "r.JSON", "/dev/stdout", "/dev/fd/1", "/dev/null"])
+def test_text_goes_to_what_has_no_suffix(sif: Command, name: str) -> None:
+    sif.write(job=MIGRATED)
+    ran = sif("scan", "--output", name, "job.sh")
+    assert (ran.code, ran.err) == (0, "")
+    said = ran.text if name.startswith("/dev") else (sif.folder / name).read_text()
+    assert said.startswith({"/dev/null": "", "r.JSON": "{"}.get(name, "1 script for slinky"))
+    with (sif.folder / "stream").open("wb") as stream:
+        stream.write(b"before\n")
+        stream.flush()
+        sif.into(stream.fileno(), "scan", "--output", name, "job.sh")
+    kept = (sif.folder / "stream").read_text()
+    assert kept.startswith("before\n")
+
+
+@pytest.mark.parametrize("words", [("scan", "--output"), (*REWRITE, "--in-place", "--output"), ("recipe", "D", "-o")])
+@pytest.mark.parametrize("target", ["victim.md", "nowhere.md", "job.sh"])
+def test_no_output_goes_through_a_link(sif: Command, words: tuple[str, ...], target: str) -> None:
+    sif.write(job=MIGRATED)
+    (sif.folder / "victim.md").write_bytes(b"mine\n")
+    (sif.folder / "D").write_bytes(b"FROM ubuntu:22.04\n")
+    (sif.folder / "r.md").symlink_to(target)
+    more = ("--force",) if words[0] == "recipe" else ("job.sh",)
+    ran = sif(*words, "r.md", *more)
+    assert (ran.code, len(ran.messages)) == (2, 1)
+    assert "r.md: " in ran.err
+    assert "symbolic link" in ran.err
+    assert (sif.folder / "victim.md").read_bytes() == b"mine\n"
+    assert (sif.folder / "job.sh").read_bytes() == MIGRATED
+    assert not (sif.folder / "nowhere.md").exists()
+
+
+def test_an_output_folder_that_is_a_link_is_not_written_to(sif: Command) -> None:
+    sif.write(job=MIGRATED)
+    (sif.folder / "elsewhere").mkdir()
+    (sif.folder / "migrated").symlink_to("elsewhere")
+    ran = sif(*REWRITE)
+    assert (ran.code, len(ran.messages)) == (2, 1)
+    assert "migrated: is a symbolic link; name the folder itself: --out " in ran.err
+    assert list((sif.folder / "elsewhere").iterdir()) == []
+    assert sif(*REWRITE, "--out", "elsewhere").code == 0
+
+
+def test_in_place_leaves_what_a_link_of_a_folder_points_to(sif: Command) -> None:
+    (sif.folder / "jobs").mkdir()
+    sif.write(outside=MIGRATED)
+    (sif.folder / "jobs" / "link.sh").symlink_to("../outside.sh")
+    ran = sif(*REWRITE, "--in-place", "-q", "jobs")
+    assert (ran.code, len(ran.messages)) == (2, 1)
+    assert "jobs/link.sh: is a symbolic link to " in ran.err
+    assert (sif.folder / "outside.sh").read_bytes() == MIGRATED
+    assert sif(*REWRITE, "--in-place", "-q", "outside.sh").code == 0
+
+
+def test_reports_are_as_private_as_the_umask_says(sif: Command) -> None:
+    sif.write(job=MIGRATED)
+    old = os.umask(0o077)
+    try:
+        sif(*REWRITE, "--output", "r.json", "job.sh")
+    finally:
+        os.umask(old)
+    for name in ("migrated/report.md", "migrated/report.json", "r.json"):
+        assert stat.S_IMODE((sif.folder / name).stat().st_mode) == 0o600
+
+
+def test_what_a_killed_run_left_goes_with_the_next(sif: Command) -> None:
+    sif.write(job=MIGRATED)
+    sif(*REWRITE, "--output", "reports/r.md")
+    left = [f"{f}.abcdefgh.sifmigrate-tmp" for f in ("", "migrated/", "reports/")]
+    for name in left:
+        (sif.folder / name).write_bytes(b"half")
+    sif(*REWRITE, "--output", "reports/r.md")
+    sif(*REWRITE, "--in-place", "job.sh")
+    assert [name for name in left if (sif.folder / name).exists()] == []
+
+
+def test_verify_names_each_script_that_is_still_blocked(sif: Command) -> None:
+    sif.write(a=BLOCKED_ONLY, b=UNCHANGED, c=BLOCKED_ONLY)
+    ran = sif("verify", "--target", "slinky")
+    assert (ran.code, ran.text) == (1, "3 scripts, 0 with an objection, 2 still blocked\n")
+    said = [line for line in ran.messages if ": blocked: " in line]
+    assert [line.partition(": blocked: ")[0] for line in said] == ["a.sh:2", "c.sh:2"]
+    assert all("nosuch" in line for line in said)
+
+
+def test_a_written_target_names_no_path_of_this_machine_and_its_schema_is_printed(sif: Command) -> None:
+    assert sif("target", "init", "mine.yaml").code == 0
+    text = (sif.folder / "mine.yaml").read_text()
+    assert re.findall(r"\$schema=(\S+)", text) == ["target.schema.json"]
+    assert str(ROOT) not in text
+    assert "sifmigrate schema target > target.schema.json" in text
+    printed = json.loads(sif("schema", "target").out)
+    Draft202012Validator.check_schema(printed)
+    assert "common.schema.json#" not in json.dumps(printed)
+    assert list(Draft202012Validator(printed).iter_errors({"id": "a", "title": "a", "extends": "slinky"})) == []
+    assert list(Draft202012Validator(printed).iter_errors({"id": "A", "extends": "slinky"}))
+    assert sif("schema", "targets").code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("recipe", f"gone{HOSTILE}"),
+        ("recipe", f"D{HOSTILE}"),
+        ("recipe", f"D{HOSTILE}", "-o", f"D{HOSTILE}"),
+        ("target", "init", f"x{HOSTILE}.yaml"),
+        ("target", "check", f"gone{HOSTILE}.yaml"),
+        ("target", "check", f"good{HOSTILE}.yaml"),
+        ("rules", "test", f"gone{HOSTILE}"),
+        ("scan", "--rules", f"gone{HOSTILE}"),
+        ("scan", "--output", f"r{HOSTILE}.csv"),
+        ("scan", "--site", f"gone{HOSTILE}.yaml"),
+        ("explain", f"what {HOSTILE} is"),
+        ("config",),
+    ],
+    ids=" ".join,
+)
+def test_no_command_lets_a_name_steer_the_terminal(sif: Command, words: tuple[str, ...]) -> None:
+    (sif.folder / f"D{HOSTILE}").write_bytes(b"FROM ubuntu:22.04\nSTOPSIGNAL 9\n")
+    (sif.folder / f"good{HOSTILE}.yaml").write_text("id: good\ntitle: good\nextends: slinky\n")
+    (sif.folder / "sifmigrate.yaml").write_text('out: "a\\e[31mb"\n')
+    ran = sif(*words)
+    assert ran.code in {0, 1, 2}
+    assert ESCAPE not in ran.text + ran.err
+    assert "\x07" not in ran.text + ran.err
 
 
 # ------------------------------------------------------------------------------------- what does not hold yet
