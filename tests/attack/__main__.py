@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from . import runner
@@ -74,5 +75,6 @@ def _keep(sort: str, seed: int, number: int, failure: runner.Failure) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME", "")
-    sys.exit(main())
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["XDG_CACHE_HOME"] = cache  # what a user's runs remember is left alone
+        sys.exit(main())

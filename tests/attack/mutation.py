@@ -95,8 +95,13 @@ def make(rng: Random) -> Case:
     """A script with one to five changes."""
     data = rng.choice(corpus())
     for _ in range(rng.choice([1, 1, 2, 3, 5])):
-        data = rng.choice(_CHANGES)(rng, data)
+        data = damaged(rng, data)
     return Case(data, settings(rng))
+
+
+def damaged(rng: Random, data: bytes) -> bytes:
+    """The data with one change of some kind."""
+    return rng.choice(_CHANGES)(rng, data)
 
 
 def _cut(rng: Random, data: bytes) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from . import foreign, grammar, mutation, values, words
+from . import data, foreign, grammar, kills, mutation, values, words
 from .case import DATA, Case, Failure, random_for
 from .judge import failures
 from .minimise import minimised
@@ -25,7 +24,7 @@ SCRIPTS: dict[str, Callable[[Random], Case]] = {
     "values": values.make,
     "words": words.make,
 }
-OTHERS: dict[str, Callable[[Random], list[Failure]]] = {}
+OTHERS: dict[str, Callable[[Random], list[Failure]]] = {"data": data.attack, "kills": kills.attack}
 SORTS = (*SCRIPTS, "foreign", *OTHERS)
 KINDS = ("exception", "invalid", "ledger", "second rewrite", "slow")  # columns; all others are counted together
 
@@ -84,25 +83,31 @@ def tried(sort: str, seed: int, number: int) -> list[Failure]:
 
 def work(chunk: Chunk) -> Tally:
     """What came of a chunk's inputs; the same whichever process does it."""
-    tally, began = Tally(), time.process_time()
+    tally, began = Tally(), _processor_time()
     for number in range(chunk.start, chunk.start + chunk.count):
         for failure in tried(chunk.sort, chunk.seed, number):
             tally.counts[failure] += 1
             tally.first.setdefault(failure, number)
         tally.inputs += 1
-    tally.seconds = time.process_time() - began
+    tally.seconds = _processor_time() - began
     return tally
 
 
+def _processor_time() -> float:
+    """Of this process and of the children that it has waited for."""
+    return sum(os.times()[:4])
+
+
 def chunks(sorts: Sequence[str], seed: int, start: int, count: int) -> Iterator[Chunk]:
-    """The work of a run: `count` inputs of each sort; of foreign ones as many as there are, of kills a hundredth."""
+    """The work of a run: `count` inputs of each sort; fewer of those that take longer; of foreign ones all."""
     for sort in sorts:
         last = len(foreign.found()) if sort == "foreign" else start + max(1, count // SHARES.get(sort, 1))
-        for at in range(start, last, CHUNK):
-            yield Chunk(sort, seed, at, min(CHUNK, last - at))
+        size = max(1, CHUNK // SHARES.get(sort, 1))
+        for at in range(start, last, size):
+            yield Chunk(sort, seed, at, min(size, last - at))
 
 
-SHARES: dict[str, int] = {}
+SHARES = {"data": 10, "kills": 40}  # one of these takes as long as so many scripts
 
 
 def attack(todo: Sequence[Chunk], jobs: int, log: Path | None) -> Iterator[tuple[Chunk, Tally]]:
