@@ -18,7 +18,7 @@ _ANSWERS = {
     "partition": {"ct56": "slinky", "fast": "slinky", "fast.q": "slinky", "rt_HF": "slinky"},
     "image": {"*jcm:5000/dhub/pytorch:1.0*": "docker://pytorch/pytorch:1.0-cuda10.0-cudnn7-runtime"},
 }
-_SITES = (None, "taiwania1", "taiwania2", "abci2", "abci3", "generic")
+_SITES = (None, "taiwania2", "abci2", "generic")
 _FLAGS = {
     "": {},
     "annotated": {"annotate": True},
@@ -120,3 +120,40 @@ def test_an_account_that_keeps_its_name_is_not_called_rewritten(plans: Mapping[s
     first, _ = twice(_HANDED["an account that keeps its name"], plans["answered slinky, from any site, plain"])
     assert not first.changed
     assert [e.fate for e in first.entries if e.kind == "directive"] == ["kept"]
+
+
+# ----------------------------------------------------------------------------------------- what goes goes whole
+
+_GONE = {
+    "a variable in a module's name": "module use $PBS_O_WORKDIR/mods",
+    "a variable that is the name": "module load $PBS_JOBNAME",
+    "a variable behind a redirection": "module list 2> $PBS_JOBID.log",
+    "a path behind a redirection": "module load x 2> /work/u/err.log",
+    "a variable in a word of Docker": "docker rm c_$PBS_JOBID",
+    "a variable behind a redirection of Docker": "docker rmi u > $PBS_JOBID.log",
+    "a command in a module's name": 'module load cuda/$(docker run u "a")',
+    "a module line in a module's name": "module load a $(module load b)",
+    "a command of the old scheduler": "docker rm $(qsub -N x a.sh)",
+}
+_BLOCKS = ("@", "if true; then\n  @\nfi", "f() { @; }\nf", "for i in 1 2; do @; done", "( @ )", "true && @")
+
+
+@pytest.mark.parametrize("command", _GONE.values(), ids=_GONE)
+@pytest.mark.parametrize("block", _BLOCKS)
+def test_what_stands_in_a_removed_command_goes_with_it(plans: Mapping[str, Plan], command: str, block: str) -> None:
+    script = f"#!/bin/bash\n#PBS -N x\n{block.replace('@', command)}\nsingularity exec a.sif ls\n"
+    for target in ("slinky", "slinky-pyxis", "answered slinky-pyxis"):
+        first, second = twice(script, plans[f"{target}, from any site, plain"])
+        assert first.fault == ""
+        assert second.output == first.output
+        assert command.encode() not in first.output
+        start = script.index(command)
+        end = start + len(command.partition(">")[0]) - 1  # where `:` stays, so do the redirections
+        inside = [e for e in first.entries if e.item and start <= e.item.span.start < end]
+        assert {e.fate for e in inside} == {"removed"}
+
+
+def test_what_stands_in_a_command_that_stays_is_decided_by_itself(plans: Mapping[str, Plan]) -> None:
+    script = "#!/bin/bash\n#PBS -N x\nmodule load gcc $PBS_O_WORKDIR/mods 2> $PBS_JOBID.log\n./a\n"
+    first, _ = twice(script, plans["slinky, from any site, plain"])
+    assert b"module load gcc $SLURM_SUBMIT_DIR/mods 2> $SLURM_JOB_ID.log\n" in first.output
