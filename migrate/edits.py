@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -19,16 +20,22 @@ from migrate.removal import is_foreign, removals, taken_out
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
 _TABS = re.compile(rb"\t*")
+_IN_WORDS = frozenset({"scheduler-variable", "path"})  # found by their names in the text
 _Becoming = dict[Holder | None, list[tuple[Finding, int]]]
 
 
 def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: bool, refuse: str = "") -> list[Outcome]:
-    """Each finding with the word whether its fix is made, in the order given; `refuse` says why none may be."""
+    """Each finding with the word whether its fix is made, in the order given; `refuse` says why none may be.
+
+    What is in words that may go is decided once it is known whether they do.
+    """
     claims = _Claims(len(scopes[0].text.data))
     removed: set[int] = set()
     made: set[Edit] = set()
-    outcomes = []
-    for finding in findings:
+    outcomes: dict[int, Outcome] = {}
+    inner = _inside_of_removed(findings, safe_only=safe_only)
+    for number in [*(n for n in range(len(findings)) if n not in inner), *sorted(inner)]:
+        finding = findings[number]
         removes = {id(i) for i in finding.fix.removes} if finding.fix else set()
         if removes and removes <= removed:
             continue  # identical edits are made once, and the first rule has said why
@@ -41,12 +48,27 @@ def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: boo
                 claims.add(span, finding.rule)
             removed |= removes
             made.update(finding.fix.edits if finding.fix else ())
-        outcomes.append(
-            Outcome(
-                finding, applied=reason is None and finding.fix is not None, lost=(reason or "") if finding.fix else ""
-            )
-        )
-    return outcomes
+        applied = reason is None and finding.fix is not None
+        outcomes[number] = Outcome(finding, applied=applied, lost=(reason or "") if finding.fix else "")
+    return [outcomes[n] for n in sorted(outcomes)]
+
+
+def _inside_of_removed(findings: Sequence[Finding], *, safe_only: bool) -> set[int]:
+    """The findings about variables and paths in a word that another finding would take out."""
+    words = sorted({i.span for f in findings if f.safety == "safe" or not safe_only for i in _removed_words(f)})
+    starts = [span.start for span in words]
+    found = set()
+    for number, finding in enumerate(findings):
+        item = finding.item
+        at = bisect_right(starts, item.span.start) - 1 if item and item.kind in _IN_WORDS else -1
+        if item is not None and at >= 0 and item.span.end <= words[at].end:
+            found.add(number)
+    return found
+
+
+def _removed_words(finding: Finding) -> Iterator[Item]:
+    if finding.fix is not None and not finding.fix.edits:
+        yield from (i for i in finding.fix.removes if i.editable and not is_foreign(i))
 
 
 class _Claims:
