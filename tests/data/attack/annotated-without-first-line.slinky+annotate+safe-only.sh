@@ -1,3 +1,2 @@
-#SBATCH -p gtest
-module load gcc
-python x.py
+#$ -cwd
+hostname
