@@ -92,6 +92,23 @@ def test_an_input_is_made_again_from_its_name(sort: str) -> None:
     assert len({runner.case(sort, 3, n).data for n in range(20)}) > 10
 
 
+@pytest.mark.parametrize("sort", runner.SCRIPTS)
+def test_another_hash_seed_changes_nothing_of_what_is_said(sort: str) -> None:
+    asked = f"from attack import runner\nfor n in range(60): print(runner.told({sort!r}, 2, n))"
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", asked],
+            cwd=ROOT / "tests",
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(answers) == 1
+
+
 def test_what_a_log_has_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chunk, tally = runner.Chunk("grammar", 1, 0, 2), runner.Tally(2, 0.5, Counter([Failure("a", "b")]))
     tally.first[Failure("a", "b")] = 1

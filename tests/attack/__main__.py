@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from . import runner
-from .case import DATA
 
 
 def main() -> int:
@@ -32,8 +31,8 @@ def main() -> int:
         tally = tallies[sort]
         number = tally.first[failure]
         print(f"\n{tally.counts[failure]} x {failure.kind}: {failure.what}\n  --again {sort}:{options.seed}:{number}")
-        if options.keep and sort not in runner.OTHERS:
-            _keep(sort, options.seed, number, failure)
+        if (options.keep or options.smaller) and sort not in runner.OTHERS:
+            _smallest(sort, options.seed, number, failure, keep=options.keep)
     return 1 if failed else 0
 
 
@@ -45,9 +44,9 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=runner.SORTS, help="this sort; may be repeated")
     parser.add_argument("--jobs", type=int, default=runner.jobs_here())
     parser.add_argument("--log", type=Path, help="what is done is written here, and not done again in the next run")
-    parser.add_argument("--keep", action="store_true", help=f"keep the smallest input of each kind in {DATA.name}")
+    parser.add_argument("--keep", action="store_true", help="write the smallest inputs to tests/data/attack")
     parser.add_argument("--again", metavar="SORT:SEED:NUMBER", help="show one input, and what fails on it")
-    parser.add_argument("--smaller", action="store_true", help="with --again: the smallest input that fails so")
+    parser.add_argument("--smaller", action="store_true", help="show the smallest input that fails so")
     return parser.parse_args()
 
 
@@ -67,11 +66,14 @@ def _again(name: str, *, smaller: bool) -> int:
     return 1 if found else 0
 
 
-def _keep(sort: str, seed: int, number: int, failure: runner.Failure) -> None:
+def _smallest(sort: str, seed: int, number: int, failure: runner.Failure, *, keep: bool) -> None:
     case = runner.smallest(sort, seed, number, failure)
+    print(f"  {case.setting}: {case.data[:500]!r}")
+    if not keep:
+        return
     digest = hashlib.sha256(case.data).hexdigest()[:8]
     path = runner.keep(case, f"{failure.kind.replace(' ', '-')}-{digest}")
-    print(f"  {path}: {case.data[:300]!r}")
+    print(f"  {path}")
 
 
 if __name__ == "__main__":

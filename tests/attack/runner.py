@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+from migrate import engine
+from migrate.model import Source
+
 from . import data, foreign, grammar, kills, mutation, values, words
-from .case import DATA, Case, Failure, random_for
+from .case import DATA, Case, Failure, plan, random_for
 from .judge import failures
 from .minimise import minimised
 
@@ -79,6 +83,15 @@ def tried(sort: str, seed: int, number: int) -> list[Failure]:
     if sort in OTHERS:
         return OTHERS[sort](random_for(sort, seed, number))
     return failures(case(sort, seed, number))
+
+
+def told(sort: str, seed: int, number: int) -> str:
+    """Everything that a run says of an input, as a digest: the same in every process."""
+    script = case(sort, seed, number)
+    result = engine.run(Source(script.path, script.data), plan(script.setting))
+    entries = [replace(entry, item=None) for entry in result.entries]
+    said = repr((result.output, entries, result.gaps, result.site.id, result.evidence, result.readiness, result.fault))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def work(chunk: Chunk) -> Tally:

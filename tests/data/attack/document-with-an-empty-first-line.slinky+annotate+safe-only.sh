@@ -1,0 +1,5 @@
+#!/bin/bash
+ssh n1 <<EOF
+
+#$ -cwd
+EOF
