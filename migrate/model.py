@@ -10,6 +10,8 @@ from dataclasses import field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from migrate.ranges import FirstOf, Ranges
+
 if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
@@ -52,6 +54,7 @@ Kind = Literal[
 ]
 Arity = Literal["none", "required", "optional", "two"]
 
+_NO_SPAN = (0, 0)
 new_tuple = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
 _PYXIS = frozenset({"--container-image", "--container-name"})
 _NEWLINE = re.compile(rb"\n")
@@ -108,6 +111,12 @@ class Source:
         lines = self._lines
         return lines[bisect_right(lines, offset) - 1]
 
+    def blanks_before(self, offset: int) -> int:
+        """Where the blanks begin that end at a byte offset."""
+        while offset and self.data[offset - 1] in b" \t":
+            offset -= 1
+        return offset
+
     def text(self, span: Span) -> str:
         return self.data[span.start : span.end].decode("utf-8", "replace")
 
@@ -142,6 +151,11 @@ class Text:
         if isinstance(self.offsets, int):
             return self.offsets + offset
         return self.offsets[offset]
+
+    @property
+    def whole(self) -> Span:
+        """Where the text stands in the file."""
+        return Span(self.at(0), self.at(len(self.data)))
 
     def span(self, start: int, end: int) -> Span:
         at = self.offsets
@@ -324,7 +338,24 @@ class Invocation:
 
     def chain(self) -> tuple[Invocation, ...]:
         """This invocation and those that it starts, from the outside in."""
-        return (self, *(i for inner in self.payload for i in inner.chain())) if self.payload else (self,)
+        if not self.payload:
+            return (self,)
+        found: list[Invocation] = []
+        waiting = [self]
+        while waiting:
+            found.append(waiting.pop())
+            waiting += reversed(found[-1].payload)
+        return tuple(found)
+
+    def until(self, at: int) -> tuple[Invocation, ...]:
+        """The part of the chain that stands before a place of its command.
+
+        A program that a variable brought in stands elsewhere: it counts where one that stands here follows it.
+        """
+        chain, span = self.chain(), self.command.span
+        starts = [i.program_word.span.start for i in chain]
+        here = [n for n, start in enumerate(starts, 1) if span.start <= start < span.end and start < at]
+        return chain[: max(here, default=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,8 +408,10 @@ class Job:
 
     def parts(self) -> tuple[Job, ...]:
         """This job and the scripts inside it that run as part of it (those with a header are jobs of their own)."""
-        if not self.jobs:
-            return (self,)
+        return self._parts if self.jobs else (self,)
+
+    @cached_property
+    def _parts(self) -> tuple[Job, ...]:
         return (self, *(part for job in self.jobs if job.insert_at is None for part in job.parts()))
 
     def scopes(self) -> tuple[Job, ...]:
@@ -400,6 +433,28 @@ class Job:
         for item in self.all_items():
             found.setdefault(item.kind, []).append(item)
         return {kind: tuple(items) for kind, items in found.items()}
+
+    @cached_property
+    def by_group(self) -> Mapping[int, tuple[Item, ...]]:
+        """`all_items` of each command that has a table, by the place of its program's word."""
+        found: dict[int, list[Item]] = {}
+        for item in self.all_items():
+            if item.group is not None:
+                found.setdefault(item.group, []).append(item)
+        return {group: tuple(items) for group, items in found.items()}
+
+    @cached_property
+    def by_name(self) -> Mapping[tuple[str, str], tuple[Item, ...]]:
+        """`all_items` by kind and name."""
+        found: dict[tuple[str, str], list[Item]] = {}
+        for item in self.all_items():
+            found.setdefault((item.kind, item.name), []).append(item)
+        return {key: tuple(items) for key, items in found.items()}
+
+    @cached_property
+    def by_verb(self) -> frozenset[tuple[str, Span]]:
+        """The verbs of the job's own items, with their places."""
+        return frozenset([(i.verb, i.span) for i in self.items if i.verb])
 
     @cached_property
     def names(self) -> Mapping[str, frozenset[str]]:
@@ -428,6 +483,68 @@ class Job:
         for inner in self.invocations():
             found.setdefault(inner.program_word.span.start, []).append(inner)
         return {start: tuple(readings) for start, readings in found.items()}
+
+    @cached_property
+    def starting(self) -> Mapping[int, list[tuple[Invocation, ...]]]:
+        """What starts the program whose word begins at a place, from the outside in, for each line that runs it."""
+        found: dict[int, list[tuple[Invocation, ...]]] = {}
+        for reading in self.commands:
+            chain = reading.chain()
+            places: dict[int, int] = {}
+            for number, inner in enumerate(chain):
+                places.setdefault(inner.program_word.span.start, number)
+            for place, number in places.items():
+                found.setdefault(place, []).append(chain[:number])
+        for job in self.jobs:
+            outer = self.around(job.text.at(0)) if job.insert_at is None else ()
+            for place, lines in job.starting.items() if job.insert_at is None else ():
+                found.setdefault(place, []).extend([outer + line for line in lines])
+        return found
+
+    def around(self, at: int) -> tuple[Invocation, ...]:
+        """What stands before this place in the command there, and around the scripts in which that stands."""
+        number, of_script = self._commands_by_place.at(at), self._scripts_by_place.at(at)
+        before = () if number is None else self.commands[number // 2].until(at)
+        return before if of_script is None else before + self.jobs[of_script].around(at)
+
+    @cached_property
+    def _commands_by_place(self) -> FirstOf:
+        """Two stretches for each command: its own, and that of its here-document."""
+        spans = [(r.command.span, r.command.heredoc.whole if r.command.heredoc else _NO_SPAN) for r in self.commands]
+        return FirstOf([span for both in spans for span in both])
+
+    @cached_property
+    def _scripts_by_place(self) -> FirstOf:
+        whole = [job.text.whole for job in self.jobs]
+        parts = [job.insert_at is None for job in self.jobs]
+        return FirstOf([(s.start + 1, s.end) if part else _NO_SPAN for s, part in zip(whole, parts, strict=True)])
+
+    @cached_property
+    def _contained_parts(self) -> Ranges:
+        return Ranges(part.text.whole for part in self.parts() if part.contained and part is not self)
+
+    @cached_property
+    def contained_parts(self) -> list[tuple[int, int]]:
+        """Where the parts begin that run in a container, in order, each with its number among `parts`."""
+        return sorted((part.text.at(0), number) for number, part in enumerate(self.parts()) if part.contained)
+
+    @cached_property
+    def hidden_ids(self) -> frozenset[int]:
+        """The identities of all that the hidden commands start."""
+        return frozenset([id(inner) for hidden in self.hidden for inner in hidden.chain()])
+
+    @cached_property
+    def _parts_by_place(self) -> FirstOf:
+        return FirstOf([part.text.whole for part in self.parts()[1:]])
+
+    def part_at(self, at: int) -> Job | None:
+        """The first script inside this one, and run as part of it, that has this place of the file."""
+        number = self._parts_by_place.at(at)
+        return None if number is None else self.parts()[number + 1]
+
+    def in_contained_part(self, at: int) -> bool:
+        """Whether a place of the file is in a script inside this one that runs in a container."""
+        return self._contained_parts.hold(at)
 
     def item(self, name: str) -> Item | None:
         """The item that decides option `name` for this job: sbatch lets the last live line win."""

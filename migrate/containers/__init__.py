@@ -126,7 +126,7 @@ def _checked(moving: Moving, part: Job) -> Moving:
         part.text.expands
         or not part.text.exact
         or moving.source.data[max(start - 1, 0) : start] in {b'"', b"'"}
-        or any(moving.reading is inner for hidden in part.hidden for inner in hidden.chain())
+        or id(moving.reading) in part.hidden_ids
     )
     removed = [moving.source.data[key[0].start : key[0].end] for key, p in moving.pieces.items() if p.removes]
     edits = {e for p in moving.pieces.values() for e in p.edits}
@@ -168,18 +168,20 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
         if _contradict([m.pieces[key].edits for m in those if not m.obstacles]):
             for moving in those:
                 moving.obstacles.append("its words stand in a variable that another command reads in another way")
-    for moving in moved:
-        starter = next((m for m in moved if m.reading is moving.starter), None)
-        if starter is not None:
-            by_key[Span(-1, len(by_key)), "container-command", ""] = [moving, starter]
-    changed = True
-    while changed:
-        changed = False
-        for those in by_key.values():
-            if any(m.obstacles for m in those) and not all(m.obstacles for m in those):
-                changed = True
-                for moving in those:
-                    moving.obstacles = moving.obstacles or ["it shares words with a command that is left as it is"]
+    by_reading = {id(m.reading): m for m in reversed(moved)}
+    pairs = [[m, by_reading[id(m.starter)]] for m in moved if m.starter is not None and id(m.starter) in by_reading]
+    groups_of: dict[int, list[list[Moving]]] = defaultdict(list)
+    for those in (*by_key.values(), *pairs):
+        for moving in those:
+            groups_of[id(moving)].append(those)
+    left = [m for m in moved if m.obstacles]
+    while left:
+        for those in groups_of.pop(id(left.pop()), ()):
+            for moving in those:
+                if not moving.obstacles:
+                    moving.obstacles = ["it shares words with a command that is left as it is"]
+                    left.append(moving)
+            those.clear()
 
 
 def _contradict(edits_of_each: Sequence[Sequence[Edit]]) -> bool:

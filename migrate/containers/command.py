@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice, takewhile
 from typing import Literal
 
 from migrate.containers.images import Images
@@ -196,14 +196,13 @@ class Moving:
     def tidy(self) -> None:
         """Clusters of which nothing is left go with the blanks before them (`-it`)."""
         dropped = sorted((o.span, self.key_of(o)) for o in self.reading.options if self._is_erased(o))
-        for place, (span, key) in enumerate(dropped):
-            last = span
-            for following, _ in dropped[place + 1 :]:
-                last = following if following.start == last.end else last
-            before = self.source.data[: span.start].rstrip(b" \t")
-            begins, ends = before != self.source.data[: span.start], self.source.data[last.end : last.end + 1] in _BLANK
-            if begins and ends:
-                edit = Edit(len(before), self._bytes(Span(len(before), span.end)), b"")
+        last: dict[int, int] = {}  # where those end that follow each other from a place on
+        for span, _ in reversed(dropped):
+            last[span.start] = last.get(span.end, span.end)
+        for span, key in dropped:
+            before, end = self.source.blanks_before(span.start), last[span.start]
+            if before < span.start and self.source.data[end : end + 1] in _BLANK:
+                edit = Edit(before, self._bytes(Span(before, span.end)), b"")
                 self.pieces[key] = replace(self.pieces[key], edits=(edit,))
 
     def tidy_lines(self) -> None:
@@ -211,13 +210,13 @@ class Moving:
         gone = sorted((key[0], key) for key, p in self.pieces.items() if key != self.key and self._goes(p, key[0]))
         data, at = self.source.data, 0
         while at < len(gone):
-            start = data.rfind(b"\n", 0, gone[at][0].start) + 1
+            start = self.source.line_start(gone[at][0].start)
             line = data[start : (data.find(b"\n", start) + 1) or len(data)]
-            here = [each for each in gone[at:] if each[0].end <= start + len(line)]
+            here = list(takewhile(lambda each: each[0].end <= start + len(line), islice(gone, at, None)))  # noqa: B023
             left = bytearray(line)
             for span, _ in here:
                 left[span.start - start : span.end - start] = b" " * (span.end - span.start)
-            if here and left.strip() == b"\\" and data[:start].endswith(b"\\\n"):
+            if here and left.strip() == b"\\" and data.endswith(b"\\\n", 0, start):
                 for number, (span, key) in enumerate(here):
                     begin = start if number == 0 else here[number - 1][0].end
                     end = start + len(line) if number == len(here) - 1 else span.end

@@ -90,7 +90,7 @@ def _bind_with_comma(m: Moving, option: Option, texts: list[str], modes: list[st
 def _make_source(m: Moving, option: Option, source: str) -> None:
     """Docker makes the folder that it binds; in the policy that comes closest to Docker the script does."""
     command = m.reading.command
-    line = m.source.data[m.source.data.rfind(b"\n", 0, command.span.start) + 1 : command.span.start]
+    line = m.source.data[m.source.line_start(command.span.start) : command.span.start]
     there = _USUAL.match(source) or source in {".", "./", "~"} or "." in source.rsplit("/", 1)[-1].lstrip(".")
     if m.target.isolation != "compat" or there or line.strip() or not m.direct or option.value is None:
         return

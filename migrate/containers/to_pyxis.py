@@ -285,8 +285,8 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
         return
     start = program.span.start
     if not words:  # `srun docker run …`: nothing but the options is left of it
-        start -= len(data[:start]) - len(data[:start].rstrip(b" \t"))
-    verb = len(data[: named[0].span.start].rstrip(b" \t"))
+        start = m.source.blanks_before(start)
+    verb = m.source.blanks_before(named[0].span.start)
     m.notes.append("srun starts the step in the image")
     m.put(
         Edit(start, data[start : program.span.end], words.encode()),

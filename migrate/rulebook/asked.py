@@ -15,7 +15,7 @@ def asked(c: Context, *names: str) -> str | None:
     """The value that the job (or, for an item of a submit line, that line) gives to the first of these options."""
     group = c.item.group if c.item else None
     for name in names:
-        line = [i for i in c.job.all_items() if i.group == group and i.name == name] if group is not None else []
+        line = [i for i in c.job.by_group.get(group, ()) if i.name == name] if group is not None else []
         item = line[-1] if line else c.job.item(name) if group is None else None
         if item is not None:
             return item.value or ""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from migrate.inventory.definition import PREFIXES
 from migrate.model import Invocation, Option, OptionRow
 from migrate.reader.definition import HEADER, sections
-from migrate.rulebook.context import Context
+from migrate.rulebook.context import Context, once
 
 _TOOLS = frozenset({"singularity", "apptainer"})
 STARTING = frozenset({"exec", "run", "shell", "test", "instance start", "instance run", "instance.start"})
@@ -163,8 +163,12 @@ def _old_pull_name(c: Context) -> str | None:
     if match is None or any(len(r.operands) != 1 or has_option(r, "--name", "-n") for r in readings):
         return None
     names = [f"{match[1]}-{match[2] or 'latest'}.{end}" for end in ("simg", "img")]
-    used = {(i.value or "").rsplit("/", 1)[-1] for i in c.job.by_kind["image"]}
-    return next((n for n in names if n in used), None)
+    return next((n for n in names if n in _image_files(c)), None)
+
+
+@once
+def _image_files(c: Context) -> frozenset[str]:
+    return frozenset([(i.value or "").rsplit("/", 1)[-1] for i in c.job.by_kind.get("image", ())])
 
 
 _ADDRESS = re.compile(r"(?:docker|shub)://(?:[^/\s]+/)*([\w.-]+?)(?::([\w.-]+))?")
@@ -236,8 +240,8 @@ def _twin(c: Context) -> str | None:
     if item is None or not item.name.startswith("SINGULARITY"):
         return None
     name = item.name.replace("SINGULARITY", "APPTAINER", 1)
-    for other in c.job.by_kind["container-option"]:
-        if other.name == name and other.value != item.value and item.name not in (other.value or ""):
+    for other in c.job.by_name.get(("container-option", name), ()):
+        if other.value != item.value and item.name not in (other.value or ""):
             return None if name in (item.value or "") else name
     return None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from migrate.containers import Key, Piece, move
 from migrate.containers.header import is_of_header, shell_of
 from migrate.containers.pyxis import OPTION
 from migrate.model import Edit, Fate, Fix, Item, Span
+from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.foreign import new_name
 
@@ -27,7 +28,8 @@ def _moved(c: Context) -> Mapping[Key, Piece]:
     """What becomes of each word, with the variables of the old scheduler by their new names."""
     pieces = move(c.job, c.source, c.target)
     places = _places(pieces)
-    within = [i for i in c.job.by_kind.get("scheduler-variable", ()) if i.dialect and _covers(places, i)]
+    named = (i for i in c.job.by_kind.get("scheduler-variable", ()) if i.dialect)
+    within = [i for i in named if places.cover(*i.span)]
     names = {c.source.text(i.span): new for i in within if (new := new_name(c.about(i)))}
     if not names:
         return pieces
@@ -69,12 +71,22 @@ def moved_words(c: Context) -> Fix | None:
         return Fix(fate="rewritten", shared=True)
     if piece.removes:
         item = replace(c.item, holder=piece.holder) if piece.holder else c.item
-        others = [i for i in c.job.all_items() if (i.span, i.kind, i.name) in piece.takes]
+        by_key = _items_by_key(c)
+        others = [i for _, i in sorted((n, i) for key in piece.takes for n, i in by_key.get(key, ()))]
         return Fix(removes=(item, *others), begins=piece.begins, fate="removed", shared=True)
     if piece.outcome == "gone" or (piece.edits and not any(e.after for e in piece.edits)):
         return Fix(edits=piece.edits, fate="removed", shared=True)
     fate: Fate = "rewritten" if piece.edits else "kept"  # Apptainer may spell it alike
     return Fix(edits=piece.edits, fate=fate, shared=True)
+
+
+@once
+def _items_by_key(c: Context) -> Mapping[Key, list[tuple[int, Item]]]:
+    """The job's items with their numbers, by what pieces name them by."""
+    found: dict[Key, list[tuple[int, Item]]] = {}
+    for number, item in enumerate(c.job.all_items()):
+        found.setdefault((item.span, item.kind, item.name), []).append((number, item))
+    return found
 
 
 def _whole(name: str) -> str:
@@ -83,25 +95,21 @@ def _whole(name: str) -> str:
     return before + re.escape(name) + (r"(?!\w)" if not name.endswith("}") else "")
 
 
-def _places(pieces: Mapping[Key, Piece]) -> list[Span]:
+def _places(pieces: Mapping[Key, Piece]) -> Ranges:
     """Where words stand that go, or are written anew, so that no other fix reaches what is in them."""
     moved = [(key, piece) for key, piece in pieces.items() if piece.outcome != "open"]
     edited = [Span(e.start, e.end) for _, piece in moved for e in piece.edits]
-    return edited + [key[0] for key, piece in moved if piece.removes]
-
-
-def _covers(places: Iterable[Span], item: Item) -> bool:
-    return any(s.start <= item.span.start < item.span.end <= s.end for s in places)
+    return Ranges(edited + [key[0] for key, piece in moved if piece.removes])
 
 
 def _moves_along(c: Context) -> str | None:
     """Whether the item stands in words of a container command that go, or are written anew."""
-    return "yes" if c.item is not None and _covers(_moved_places(c), c.item) else None
+    return "yes" if c.item is not None and _moved_places(c).cover(*c.item.span) else None
 
 
 @once
-def _moved_places(c: Context) -> list[Span]:
-    return _places(_moved(c)) if "container-command" in c.job.by_kind or _pyxis(c) else []
+def _moved_places(c: Context) -> Ranges:
+    return _places(_moved(c) if "container-command" in c.job.by_kind or _pyxis(c) else {})
 
 
 @once

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from migrate.model import Item, Target
-from migrate.rulebook.context import Context, Fact
+from migrate.model import Item, Span, Target
+from migrate.rulebook.context import Context, Fact, once
 from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.steps import stands_in_the_way
 
@@ -32,8 +32,13 @@ def _decides_launcher(c: Context) -> bool:
     """Whether mpirun stays because of settings that go: without them a second run would make srun of it."""
     if c.item is None or c.item.place != "option":
         return False
-    items = c.job.by_kind.get("environment", ())
-    return stands_in_the_way(c, frozenset(i.span for i in items if _verdict(i, c.target) == "drop"))
+    return stands_in_the_way(c, _going(c))
+
+
+@once
+def _going(c: Context) -> frozenset[Span]:
+    """Where the settings stand that go."""
+    return frozenset(i.span for i in c.job.by_kind.get("environment", ()) if _verdict(i, c.target) == "drop")
 
 
 def _verdict(item: Item, target: Target) -> str | None:
@@ -92,11 +97,20 @@ def _means(entry: str, names: tuple[str, ...], *, exact: bool) -> bool:
     return bool(meant) and not any(entry[-1:].isdigit() and name[len(entry) :][:1].isdigit() for name in meant)
 
 
+def _goes_by_name(c: Context) -> bool:
+    """Whether the job itself sets the item's variable, and every such setting goes."""
+    assert c.item is not None
+    key = (_goes_by_name, c.item.name)
+    if key not in c.known:
+        own = [i for i in c.job.by_name.get(("environment", c.item.name), ()) if i.value is not None]
+        c.known[key] = bool(own) and all(_verdict(i, c.target) == "drop" for i in own)
+    found: bool = c.known[key]
+    return found
+
+
 def _passed_on(c: Context, item: Item) -> str | None:
     """`drop` for a name that is handed on (`-x NAME`) where the job's own settings of it all go."""
-    own = [i for i in c.job.by_kind.get("environment", ()) if i.name == item.name and i.value is not None]
-    gone = own and all(_verdict(i, c.target) == "drop" for i in own)
-    return "drop" if gone and item.place == "option" and item.program not in _DECLARING else None
+    return "drop" if _goes_by_name(c) and item.place == "option" and item.program not in _DECLARING else None
 
 
 def _new_names(c: Context) -> str | None:

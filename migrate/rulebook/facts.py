@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from migrate.containers.header import is_of_header
-from migrate.inventory.collector import inside
 from migrate.model import Invocation, Job, Target
+from migrate.ranges import Ranges
 from migrate.rulebook.asked import asked, gpus, old_memory_per_gpu, old_partition, old_time_limit
 from migrate.rulebook.containers import CONTAINERS
 from migrate.rulebook.context import Context, Fact, once
@@ -63,13 +63,13 @@ def host_payloads(job: Job, target: Target, replaced: frozenset[int] = frozenset
 
 def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
     own = job.functions | _RESERVED
-    idioms = [i.span for i in job.items if i.place == "idiom"]  # what stands in one is decided with it
+    idioms = Ranges(i.span for i in job.items if i.place == "idiom")  # what stands in one is decided with it
     for reading in job.commands:
         for inner in reading.chain():
             if inner.program_word.span.start in replaced:
                 continue
             if inner.table is None:
-                if inner.program not in own and not inside(inner.program_word.span.start, idioms):
+                if inner.program not in own and not idioms.hold(inner.program_word.span.start):
                     yield inner.program if inner.program_word.constant else inner.program_word.text
                 continue
             kind = inner.table.kind
@@ -96,8 +96,7 @@ def _speaks_shell(inner: Invocation) -> bool:
 
 def _is_settled(job: Job, inner: Invocation) -> bool:
     """Whether a sourced file is one that module rules decide, or a person's own start-up file."""
-    settled = {"init": inner.command.span, "startup": inner.operands[0].span}
-    return any(settled.get(i.verb) == i.span for i in job.items)
+    return ("init", inner.command.span) in job.by_verb or ("startup", inner.operands[0].span) in job.by_verb
 
 
 def _script(inner: Invocation) -> str:

@@ -22,7 +22,7 @@ _SUBMITTING = frozenset({"sbatch", "salloc", "srun"})
 
 def requests(c: Context) -> Iterator[Request]:
     """What the job asks for in its header, and what each submit line and each step in it asks for."""
-    if any(i.verb == "component" for i in c.job.items):
+    if _has_components(c):
         return  # each component has options of its own
     header = _header(c)
     if c.job.insert_at is not None and header:
@@ -33,6 +33,11 @@ def requests(c: Context) -> Iterator[Request]:
             lines.setdefault(item.group, {})[item.name] = Wish(item.name, item.value or "", item)
     for wishes in lines.values():
         yield _of_line(c, wishes, header)
+
+
+@once
+def _has_components(c: Context) -> bool:
+    return any(i.verb == "component" for i in c.job.items)
 
 
 @once
@@ -151,7 +156,7 @@ def _excess(kind: str, c: Context) -> str | None:
 
 def _fitting(c: Context) -> str | None:
     """The way out by another partition, for an item that asks for too much."""
-    fits = next((v[1] for (_, item), v in _verdicts(c).items() if c.item is not None and item == id(c.item)), "")
+    fits = _fits_by_item(c).get(id(c.item), "") if c.item is not None else ""
     if not fits:
         return None
     if fits == _NOWHERE:
@@ -166,6 +171,11 @@ def _fitting(c: Context) -> str | None:
     return said
 
 
+@once
+def _fits_by_item(c: Context) -> Mapping[int, str]:
+    return {item: fits for (_, item), (_, fits) in reversed(list(_verdicts(c).items()))}  # of several the first counts
+
+
 def _other_runtime(c: Context, partition: str) -> bool:
     """Whether the job's container commands, as they were migrated for its partition, fail in this one."""
     own = c.target.partitions[partition].runtime
@@ -173,7 +183,7 @@ def _other_runtime(c: Context, partition: str) -> bool:
     other = (
         own != c.target.runtime if own else c.target.runtime in special
     )  # `c.target` is as the job's partition has it
-    return other and any(i.kind == "container-command" for i in c.job.items)
+    return other and bool(c.job.by_kind.get("container-command"))
 
 
 # ------------------------------------------------------------------------------------------------ select/linear
@@ -224,9 +234,10 @@ def _proposal(c: Context) -> Proposal | None:
 def _wishes_beside(c: Context, item: Item) -> Mapping[str, Wish] | None:
     """All that is asked for where an item stands: in the header, or on a line that submits a job of its own."""
     if item.place == "header":
-        one = c.job.insert_at is not None and not any(i.verb == "component" for i in c.job.items)
+        one = c.job.insert_at is not None and not _has_components(c)
         return {name: wish for name, wish in _header(c).items() if name != "--partition"} if one else None
-    line = {i.name: Wish(i.name, i.value or "", i) for i in c.job.by_kind["directive"] if i.group == item.group}
+    beside = c.job.by_group.get(item.group, ()) if item.group is not None else ()
+    line = {i.name: Wish(i.name, i.value or "", i) for i in beside if i.kind == "directive"}
     alone = "--wrap" in line if item.program == "sbatch" else c.job.insert_at is None
     if item.place != "command" or item.group is None or item.program not in _SUBMITTING or not alone:
         return None  # a script has options of its own; a step of a job has the job's partition

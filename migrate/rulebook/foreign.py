@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from migrate.inventory import interpreter_of
 from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
+from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced
 from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
 
@@ -206,10 +207,13 @@ def new_name(c: Context) -> str | None:
 
 def _only_names_hosts(c: Context) -> bool:
     """Whether the variable stands in a launcher's host file option, which goes with it."""
+    return c.item is not None and _host_files(c).hold(c.item.span.start)
+
+
+@once
+def _host_files(c: Context) -> Ranges:
     options = c.job.by_kind.get("launcher-option", ())
-    return c.item is not None and any(
-        o.editable and is_old_host_file(o) and o.span.start <= c.item.span.start < o.span.end for o in options
-    )
+    return Ranges(o.span for o in options if o.editable and is_old_host_file(o))
 
 
 def is_old_host_file(item: Item) -> bool:
@@ -243,7 +247,7 @@ def _options_told(c: Context) -> Mapping[int, Told]:
     assert c.item is not None
     key = (translate_command, c.item.group)
     if key not in c.known:
-        mine = [i for i in c.job.all_items() if i.group == c.item.group and i.kind == "directive"]
+        mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
         c.known[key] = translate_command(mine, _between(c, c.item.dialect))
     found: Mapping[int, Told] = c.known[key]
     return found
@@ -331,11 +335,12 @@ _STARTERS = frozenset({"qrsh", "ssh"})  # of a command on another node of the jo
 def _told_by_option(c: Context) -> Iterator[tuple[Item, Told]]:
     told = _options_told(c)
     assert c.item is not None
-    for item in c.job.all_items():
-        if item.group == c.item.group and id(item) in told:
+    for item in c.job.by_group.get(c.item.group or 0, ()):
+        if id(item) in told:
             yield item, told[id(item)]
 
 
+_PIPE = re.compile(rb"[ \t]*\|")
 _PARTING = frozenset({b" ", b"\t", b"\n", b"'", b'"'})
 
 
@@ -379,8 +384,8 @@ def more_edits(c: Context) -> tuple[Edit, ...]:
 
 def _is_read(c: Context, reading: Invocation) -> bool:
     """Whether what the command prints is put into a variable or a pipe."""
-    data, start, end = c.source.data, reading.program_word.span.start, reading.command.span.end
-    return data[:start].rstrip(b" \t").endswith((b"$(", b"`")) or data[end:].lstrip(b" \t")[:1] == b"|"
+    data, start = c.source.data, c.source.blanks_before(reading.program_word.span.start)
+    return data.endswith((b"$(", b"`"), 0, start) or _PIPE.match(data, reading.command.span.end) is not None
 
 
 def _new_command(c: Context) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -76,11 +77,13 @@ def _started_in(reading: Invocation, job: Job) -> Iterator[Invocation]:
     for inner in reading.payload:
         yield from inner.chain()
     span, document = reading.command.span, reading.command.heredoc
-    for part in job.parts():
-        start = part.text.at(0)
-        if part.contained and (span.start <= start < span.end or (document and document.at(0) == start)):
-            for command in part.commands:
-                yield from command.chain()
+    places = job.contained_parts
+    found = [*range(bisect_left(places, (span.start,)), bisect_left(places, (span.end,)))]
+    if document is not None and not span.start <= document.at(0) < span.end:
+        found += range(bisect_left(places, (document.at(0),)), bisect_left(places, (document.at(0) + 1,)))
+    for number in sorted(places[each][1] for each in found):
+        for command in job.parts()[number].commands:
+            yield from command.chain()
 
 
 def _has_own_home(reading: Invocation) -> bool:

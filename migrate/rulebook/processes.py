@@ -11,7 +11,7 @@ from migrate.rulebook.context import Context
 from migrate.rulebook.foreign import translation
 from migrate.rulebook.launchers import starts, text_between
 from migrate.rulebook.load import load, rules_folder
-from migrate.rulebook.starters import is_launcher, nodes, stands_in, starters
+from migrate.rulebook.starters import is_launcher, nodes, starters
 
 
 def _starter_of_item(c: Context) -> Invocation | None:
@@ -28,9 +28,8 @@ def _step_variable(c: Context) -> str | None:
     if starter is None or c.item is None:
         return None
     if starter.program != "srun":
-        own = next(
-            (i for i in c.job.by_kind.get("launcher-command", ()) if i.group == starter.program_word.span.start), None
-        )
+        beside = c.job.by_group.get(starter.program_word.span.start, ())
+        own = next((i for i in beside if i.kind == "launcher-command"), None)
         if own is None or starts(c.about(own)) != "srun":
             return None
     return _step_variables().get(c.item.value or "")
@@ -50,7 +49,7 @@ def _each_task(c: Context) -> str | None:
     item = c.item
     if item is None:
         return None
-    part = next((p for p in c.job.parts() if p is not c.job and stands_in(p, item.span.start)), None)
+    part = c.job.part_at(item.span.start)
     literal = part is not None and c.source.data[part.text.at(0) - 1 : part.text.at(0)] == b"'"
     outermost = next((i for i in starters(c.job, item.span.start) if is_launcher(i)), None)
     if not literal or outermost is None:
@@ -86,7 +85,7 @@ def _gpus_by_hand(c: Context) -> str | None:
         return None
     if item.place in {"prefix", "option"} or _starter_of_item(c) is not None:
         return "each"
-    others = [i for i in c.job.by_kind["environment"] if i.name == item.name and i is not item]
+    others = any(i is not item for i in c.job.by_name.get(("environment", item.name), ()))
     asked = _asked_gpus(c)
     if others or asked is None:
         return "each" if others else "some"

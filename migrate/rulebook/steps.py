@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -10,10 +11,10 @@ from itertools import pairwise
 from migrate.commands import part_of
 from migrate.inventory.options import MCA_PREFIXES
 from migrate.model import Edit, Fix, Invocation, Option, Span, Word
-from migrate.rulebook.context import Context, once_an_item
+from migrate.rulebook.context import Context, once, once_an_item
 from migrate.rulebook.foreign import is_old_host_file
 from migrate.rulebook.hosts import is_host_list, names_hosts_of_job
-from migrate.rulebook.starters import is_contained, is_launcher, launchers_of, node_count, nodes, stands_in, starters
+from migrate.rulebook.starters import is_contained, is_launcher, launchers_of, node_count, nodes, starters
 
 MPI_TYPES = frozenset({"pmix", "pmi2"})
 
@@ -112,7 +113,7 @@ def _obstacle_in_name(c: Context, readings: tuple[Invocation, ...]) -> str:
     start = readings[0].program_word.span.start
     if any(r.program_word.origin is not None and r.program_word.origin.quoted for r in readings):
         return "its name is in a variable, which stands in quotes as one word"
-    if _is_bare_value(c, start) and any(p is not c.job and stands_in(p, start) for p in c.job.parts()):
+    if _is_bare_value(c, start) and c.job.part_at(start) is not None:
         return "its name is a value without quotes inside a string"
     return ""
 
@@ -222,9 +223,15 @@ def _may_move(c: Context, reading: Invocation, option: Option) -> bool:
     """Whether an option means the same elsewhere in its command, and no other rule may have a word about it."""
     whole, text = reading.command.span, c.source.data[option.span.start : option.span.end]
     here = all(whole.start <= s.start < whole.end for s in (option.span, reading.program_word.span))
-    others = (i for kind in ("path", "scheduler-variable") for i in c.job.by_kind.get(kind, ()))
-    spoken_of = any(option.span.start <= i.span.start < option.span.end for i in others)
+    places = _spoken_of(c)
+    spoken_of = bisect_left(places, option.span.start) < bisect_left(places, option.span.end)
     return not spoken_of and (here or not re.search(rb"[$`\"'\\]", text))
+
+
+@once
+def _spoken_of(c: Context) -> list[int]:
+    """Where items begin about which rules of other topics may have a word."""
+    return sorted(i.span.start for kind in ("path", "scheduler-variable") for i in c.job.by_kind.get(kind, ()))
 
 
 def _gone(*, moved: bool) -> Fix:
