@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import product, takewhile
+from operator import attrgetter
 from typing import NamedTuple
 
 from migrate.model import CommandTable, Invocation, Option, OptionRow, ShellCommand, Span, Verb, Word
+from migrate.ranges import Ranges
 
 Variables = Mapping[str, tuple[tuple[Word, ...], ...]]  # name -> the values it may have, each split in words
 
 _Known = dict[tuple[str, bool, int], list[tuple[Word, ...]]]
 
 _WANTED = {"none": 0, "optional": 0, "required": 1, "two": 2}  # words that an option takes
-_ALTERNATIVES = 8
-_WORDS = 1024  # of one command
+ALTERNATIVES = 8  # values of variables with which a command is read
+WORDS = 1024  # of one command that variables bring in
+STARTED = 32  # commands that start each other on one line
 _DEPTH = 6
 _NEAR = 256  # bytes of blanks and continuations between an option and its value
+_BEGINS = attrgetter("span.start")
 _UNKNOWN = "no table knows it"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CHANGING = re.compile(r"[$`*?~]")
@@ -75,7 +80,7 @@ def alternatives(words: Sequence[Word], variables: Variables) -> Iterator[tuple[
     known: _Known = {}
     choices = [_values(word, variables, _DEPTH, known) for word in words]
     for count, combination in enumerate(product(*choices)):
-        if count == _ALTERNATIVES:
+        if count == ALTERNATIVES:
             return
         yield tuple(word for words in combination for word in words)
 
@@ -108,11 +113,11 @@ def _written_out(
     found: list[tuple[Word, ...]] = []
     for value in values:
         parts = [_values(part, variables, depth, known) for part in value]
-        if sum(max(map(len, part)) for part in parts) > _WORDS:
+        if sum(max(map(len, part)) for part in parts) > WORDS:
             return []
         for combination in product(*parts):
             found.append(tuple(w for words in combination for w in words))
-            if len(found) == _ALTERNATIVES:
+            if len(found) == ALTERNATIVES:
                 return found
     return found
 
@@ -123,10 +128,19 @@ class _Reader:
 
     tables: Mapping[str, CommandTable]
     command: ShellCommand
+    depth: int = 0
 
     def invocation(self, words: tuple[Word, ...]) -> Invocation | None:
-        if not words:
+        """What the words run; of more than STARTED commands that start each other none but one too many."""
+        if not words or self.depth > STARTED:
             return None
+        self.depth += 1
+        try:
+            return self._invocation(words)
+        finally:
+            self.depth -= 1
+
+    def _invocation(self, words: tuple[Word, ...]) -> Invocation:
         program = words[0].text.rsplit("/", 1)[-1] if words[0].constant else words[0].text
         first, module, table = words[0], "", self.tables.get(program)
         if table is None and (at := module_at([w.text for w in words])):
@@ -149,12 +163,12 @@ class _Reader:
         if table.gathers:
             late = tuple(_late_options(table, table.verbs.get(verb), operands))
             options += late
-            taken = [o.span for o in late]
-            operands = tuple(w for w in operands if not any(t.start <= w.span.start < t.end for t in taken))
-        for segment in segments:  # `mpirun -n 1 a : -n 2 b`
-            further = self.invocation((words[0], *segment))
-            options += further.options if further else ()
-            inner += further.payload if further else ()
+            taken = Ranges(o.span for o in late)
+            operands = tuple(w for w in operands if not taken.hold(w.span.start))
+        if segments:  # `mpirun -n 1 a : -n 2 b`
+            further = [f for segment in segments if (f := self.invocation((words[0], *segment)))]
+            options = (*options, *(o for f in further for o in f.options))
+            inner = (*inner, *(i for f in further for i in f.payload))
         verb = verb or module
         return Invocation(program, verb, first, table, options, operands, (), inner, self.command, strays, named)
 
@@ -166,8 +180,11 @@ class _Reader:
         last = option.second or option.value
         if last is None or option.span.start <= last.span.start < option.span.end:
             return option
-        here = any(w.span.start == option.span.start for w in self.command.words)
-        own = last.origin or next((w for w in self.command.words if w.span.start >= option.span.end), None)
+        words = self.command.words
+        at = bisect_left(words, option.span.start, key=_BEGINS)
+        here = at < len(words) and words[at].span.start == option.span.start
+        at = bisect_left(words, option.span.end, key=_BEGINS)
+        own = last.origin or (words[at] if at < len(words) else None)
         if own is None or not here:
             return replace(option, row=None, fault="its value stands elsewhere")
         span = option.span._replace(end=own.span.end)
@@ -193,7 +210,7 @@ class _Reader:
         self, table: CommandTable, rows: Mapping[str, OptionRow], words: tuple[Word, ...]
     ) -> tuple[tuple[Option, ...], tuple[Word, ...]]:
         options: list[Option] = []
-        i = 0
+        i, certain = 0, True
         while i < len(words):
             text = words[i].text
             if text == "--":
@@ -203,7 +220,8 @@ class _Reader:
             found = _by_table(table, words, i, rows)
             options += found.options
             i += found.used
-            if any(o.row is None for o in found.options):
+            if certain and any(o.row is None for o in found.options):
+                certain = False
                 words = (*words[:i], *(replace(w, editable=False) for w in words[i:]))
         return tuple(options), words[i:]
 
@@ -213,9 +231,8 @@ class _Reader:
         """Named operands by the layout; `payload` is a command of its own, `arguments` are not looked into."""
         taken: list[Word] = []
         if table.assignments:
-            while words and _ASSIGNMENT.match(words[0].text):
-                taken.append(words[0])
-                words = words[1:]
+            taken += takewhile(lambda w: _ASSIGNMENT.match(w.text), words)
+            words = words[len(taken) :]
         for name in layout:
             if name == "payload":
                 inner = self.invocation(words)
@@ -344,7 +361,7 @@ def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow], *, e
         row = rows.get(letter)
         if row is None:
             return Found((*options, Option(letter, word.text, word.span, None, None, fault=_UNKNOWN)), 1)
-        rest = word.text[i + 1 :]
+        rest = word.text[i + 1 : i + 2]  # its first character
         span = word.part(0 if i == 1 else i, i + 1)
         if row.value == "none" or (row.value == "optional" and not rest):
             options.append(Option(row.name, letter, span if rest or i > 1 else word.span, None, row))

@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
-from migrate.inventory.collector import SHELLS, Collector, decoded, overlap
+from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.definition import take_definition
 from migrate.inventory.mentions import submits
 from migrate.inventory.options import take_directive
@@ -127,15 +127,13 @@ def _of_text(c: Collector, directive: Directive) -> Directive:
     """The directive, as text where it stands in a script inside this one, which has it as a line of its own."""
     if not directive.live or directive.text_only:
         return directive
-    return replace(directive, text_only=any(overlap(span, directive.span) for span in c.inner))
+    return replace(directive, text_only=c.inside.meet(*directive.span))
 
 
 def _without_continued(text: Text, live: Sequence[Directive]) -> Text:
     """The text as a shell gets it from PBS, which joins the lines of a directive: they are one comment."""
-    for directive in live:
-        if directive.dialect == "pbs":
-            text = joined(text, _offset(text, directive.span.start), _offset(text, directive.span.end))
-    return text
+    pbs = [d.span for d in live if d.dialect == "pbs"]
+    return joined(text, [(_offset(text, start), _offset(text, end)) for start, end in pbs])
 
 
 def _offset(text: Text, at: int) -> int:

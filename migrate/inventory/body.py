@@ -6,12 +6,13 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from migrate.commands import Variables, interpret, part_of, split_value, value_words
+from migrate.commands import ALTERNATIVES, STARTED, WORDS, Variables, interpret, part_of, split_value, value_words
 from migrate.inventory.collector import Collector
 from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
 from migrate.inventory.options import take_assignment
 from migrate.model import Assignment, CommandTable, Gap, Invocation, Text, Word
+from migrate.ranges import Ranges
 from migrate.reader import Layout, lay_out
 from migrate.reader.layout import Node
 from migrate.reader.words import Range, agreed
@@ -23,7 +24,7 @@ _JOB_TEXT = re.compile(rb"^(?:[ \t]*#PBS|#(?:SBATCH|\$))[ \t]*-", re.MULTILINE)
 def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     layout = lay_out(c.text, inner=c.depth > 0, above=above, headers=c.headers)
     c.gaps += layout.gaps
-    c.comments = layout.comments
+    c.comments = Ranges(layout.comments)
     c.functions.update(name for name, _ in layout.functions)
     placed = list(layout.assignments())
     assignments = [assignment for _, assignment in placed]
@@ -75,10 +76,13 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
         c.gaps.append(Gap(command.span, _DISAGREED))
         command = layout.shell_command(node, ranges, word, editable=False, removable=removable)
         readings = interpret(command, c.variables, c.commands_known)
+    if any(len(reading.chain()) > STARTED for reading in readings):
+        c.gaps.append(Gap(command.span, _TOO_LONG))
     for reading in readings:
         take_invocation(c, reading)
 
 
+_TOO_LONG = f"more than {STARTED} commands start each other here; those behind them are not read"
 _DISAGREED = "the two parsers do not agree on the words of this command; it is not edited"
 
 
@@ -118,6 +122,7 @@ def _known_values(
 ) -> dict[str, tuple[tuple[Word, ...], ...]]:
     """For each variable every value that the script gives it, each as the words into which it would split."""
     values: dict[str, list[tuple[Word, ...]]] = {}
+    long: set[str] = set()
     for a in assignments:
         if a.form == "prefix":
             continue
@@ -131,7 +136,12 @@ def _known_values(
         if grows:
             tail = words if a.append else words[1:]
             bases = values.get(a.name, [()])
-            values[a.name] = [(*base, *tail) for base in bases]
+            # of more values, and of more words, no command is put together
+            grown = [(*base, *tail)[: WORDS + 1] for base in bases[:ALTERNATIVES]]
+            values[a.name] = [*grown, *bases[ALTERNATIVES:]] if len(bases) > ALTERNATIVES else grown
+            if a.name not in long and any(len(value) > WORDS for value in grown):
+                long.add(a.name)
+                c.gaps.append(Gap(a.span, f"`{a.name}` grows to more than {WORDS:,} words: no command in it is read"))
         else:
             values.setdefault(a.name, []).append(words)
     for name in _read_from_input(c.text.data) if values else ():

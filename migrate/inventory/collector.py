@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from migrate.model import CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
+from migrate.ranges import Ranges
 
 _DEPTH = 4
 SHELLS = frozenset({"bash", "sh", "ksh", "dash", "ash", "zsh", ""})
@@ -32,7 +33,9 @@ class Collector:
     hidden: list[Invocation] = field(default_factory=list)  # commands in variables that no line was seen to run
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
-    comments: list[tuple[int, int]] | None = None  # where they stand; None where the body was not read
+    _taken: set[int] = field(default_factory=set)  # where those begin
+    _inside: tuple[int, Ranges] = (0, Ranges(()))
+    comments: Ranges | None = None  # where they stand; None where the body was not read
     moves: bool = False  # a command of a container tool other than Apptainer was seen
     dialect: str = ""  # whose qsub and qstat its commands are
     dialects: tuple[str, ...] = ()  # whose variables it may use
@@ -78,20 +81,24 @@ class Collector:
         return re.sub(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", value, text)
 
     def is_taken(self, text: Text) -> bool:
-        return any(span.start == text.at(0) for span in self.inner)
+        return text.at(0) in self._taken
+
+    @property
+    def inside(self) -> Ranges:
+        """Where the scripts inside this one stand, as far as they are known."""
+        if self._inside[0] != len(self.inner):
+            self._inside = len(self.inner), Ranges(self.inner)
+        return self._inside[1]
 
     def is_inner(self, offset: int) -> bool:
-        if not self.inner:
-            return False
-        at = self.text.at(offset)
-        return any(span.start <= at < span.end for span in self.inner)
+        return bool(self.inner) and self.inside.hold(self.text.at(offset))
 
     def is_comment(self, place: int) -> bool:
         """Whether a place of the file is in a comment of the script, and not in a string of it."""
         if self.comments is None:
             return True
         base = self.text.at(0)
-        return not self.text.exact or inside(place - base, self.comments)
+        return not self.text.exact or self.comments.hold(place - base)
 
     def script_in(self, word: Word, *, contained: bool) -> None:
         """A script in a word (`bash -c '…'`, `--wrap="…"`), however its quotes are put together."""
@@ -104,7 +111,8 @@ class Collector:
     def script(self, text: Text, *, contained: bool = False, frozen: bool = False) -> None:
         if self.depth >= _DEPTH or not text.data.strip():
             return
-        self.inner.append(text.span(0, len(text.data)))
+        self.inner.append(text.whole)
+        self._taken.add(text.at(0))
         frozen, contained = frozen or self.frozen, contained or self.contained
         job = self.read_job(text, self.variables, self.depth + 1, contained=contained, frozen=frozen)
         self.jobs.append(job)
@@ -115,14 +123,3 @@ def decoded(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def inside(offset: int, ranges: Iterable[tuple[int, int]]) -> bool:
-    for start, end in ranges:  # noqa: SIM110 - `any` over a generator takes twice as long
-        if start <= offset < end:
-            return True
-    return False
-
-
-def overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end

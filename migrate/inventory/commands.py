@@ -32,7 +32,7 @@ def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
 def take_hidden_commands(c: Collector, assignments: list[Assignment]) -> None:
     """Commands in variables that no line of this script was seen to run."""
     seen: set[Span] | None = None
-    for a in assignments:
+    for a in {a.name: a for a in reversed(assignments)}.values():
         for words in c.variables.get(a.name, ()):
             if len(words) < 2:  # noqa: PLR2004
                 continue

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
-from migrate.inventory.collector import Collector, decoded, inside
+from migrate.inventory.collector import Collector, decoded
 from migrate.inventory.options import take_setting
 from migrate.model import Gap, Item
+from migrate.ranges import Ranges
 from migrate.reader import Layout
 
 # Each pattern begins with a letter, for which `re` leaps ahead; what must stand before that is asked after it.
 _SLURM = re.compile(rb"S(?<![A-Za-z0-9_]S)(?:LURM|BATCH)_[A-Z0-9_]+")
 _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
 _WRITTEN = re.compile(rb"#(?<=[^\n#]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
-_ARITHMETIC = re.compile(rb"\(\([^\n]*?\)\)")
-_SWITCHED_OFF = re.compile(rb"[ \t]*##(?:PBS|SBATCH|\$)")
+_SWITCHED_OFF = re.compile(rb"^[ \t]*##(?:PBS|SBATCH|\$)", re.MULTILINE)
 _SUBMITS = re.compile(rb"q(?<![\w./-]q)(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
-_GRID_ENGINE = re.compile(
-    rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]|qsub[^\n|]*\|[ \t]*(?:awk|cut|grep|sed)"
-    rb"|(?<![\w./-])qsub[ \t][^\n]*"
-    rb"(?:-cwd|-pe[ \t]|-hold_jid|-terse|-sync|-tc[ \t]|-l[ \t]*(?:rt_|h_rt|h_vmem|mem)|-j[ \t]+y|-g[ \t]+\w"
-    rb"|-t[ \t]*\d+-\d)"
+_GRID_ENGINE = re.compile(rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]")
+_CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
+_QSUB = re.compile(rb"(?<![\w./-])qsub[ \t]")
+_ITS_OPTIONS = re.compile(
+    rb"-cwd|-pe[ \t]|-hold_jid|-terse|-sync|-tc[ \t]|-l[ \t]*(?:rt_|h_rt|h_vmem|mem)|-j[ \t]+y|-g[ \t]+\w"
+    rb"|-t[ \t]*\d+-\d"
 )
 
 
@@ -30,31 +33,58 @@ def submits(data: bytes) -> str:
     """Whose commands a script without directives gives jobs in with; empty where it gives in none."""
     if not _SUBMITS.search(data):
         return ""
-    return "grid_engine" if _GRID_ENGINE.search(data) else "pbs"
+    ours = _GRID_ENGINE.search(data) or any(b"qsub" in line and _is_grid_engines(line) for line in data.split(b"\n"))
+    return "grid_engine" if ours else "pbs"
+
+
+def _is_grid_engines(line: bytes) -> bool:
+    pieces = line.split(b"|")
+    if any(b"qsub" in left and _CUTS_UP.match(right) for left, right in pairwise(pieces)):
+        return True
+    qsub = _QSUB.search(line)
+    return qsub is not None and _ITS_OPTIONS.search(line, qsub.end()) is not None
+
+
+def _sums(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where `((` has its `))` in the same line."""
+    start, end = data.find(b"(("), 0
+    while start >= 0:
+        if end < start + 2:
+            end = data.find(b"))", start + 2)
+        newline = data.find(b"\n", start)
+        if end < 0:
+            return
+        if newline < 0 or end < newline:
+            yield start, end + 2
+            start = data.find(b"((", end + 2)
+        else:
+            start = data.find(b"((", newline)
 
 
 def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
     """Scheduler variables and site paths, wherever bash or a program may see them; comments left out."""
     data = c.text.data
-    hidden = [*layout.comments, *layout.raw_strings]
+    comments = Ranges(layout.comments)
+    hidden = Ranges([*layout.comments, *layout.raw_strings])
     _take_slurm_variables(c, layout, hidden, assigned)
     for dialect, sign in (("grid_engine", b"SGE_"), ("pbs", b"PBS_")):
         if dialect in c.dialects or sign in data or b"PE_HOSTFILE" in data:
             _take_variables(c, layout, dialect, assigned)
     for match in _WRITTEN.finditer(data):
-        if not inside(match.start(), layout.comments) and not c.is_inner(match.start()):
+        if not comments.hold(match.start()) and not c.is_inner(match.start()):
             reason = "a directive that this script writes into another one: it was not read"
             c.gaps.append(Gap(c.text.span(*match.span()), reason))
     _take_idioms(c, layout, hidden)
     for match in _DEFAULTED.finditer(data):  # `: ${X:=value}` sets X
-        if not inside(match.start(), hidden) and not c.is_inner(match.start()):
+        if not hidden.hold(match.start()) and not c.is_inner(match.start()):
             name = match[1].decode("latin-1")
             take_setting(c, name, None, c.text.span(match.start(1), match.end(1)), "", "assignment")
+    headers = Ranges(c.headers)
     for match in _paths(c.tables.path_prefixes).finditer(data):
         span = c.text.span(match.start(), match.end())
-        directive = inside(span.start, c.headers)
+        directive = headers.hold(span.start)
         translated = directive and "slurm" not in c.dialects
-        if (not directive and inside(match.start(), layout.comments)) or c.is_inner(match.start()):
+        if (not directive and comments.hold(match.start())) or c.is_inner(match.start()):
             continue
         c.add(
             Item(
@@ -73,11 +103,11 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
         )
 
 
-def _take_idioms(c: Collector, layout: Layout, hidden: list[tuple[int, int]]) -> None:
+def _take_idioms(c: Collector, layout: Layout, hidden: Ranges) -> None:
     data = c.text.data
     for idiom in c.tables.idioms:
         for match in idiom.pattern.finditer(data) if idiom.word in data else ():
-            if inside(match.start(), hidden) or c.is_inner(match.start()):
+            if hidden.hold(match.start()) or c.is_inner(match.start()):
                 continue
             c.add(
                 Item(
@@ -93,10 +123,10 @@ def _take_idioms(c: Collector, layout: Layout, hidden: list[tuple[int, int]]) ->
             )
 
 
-def _take_slurm_variables(c: Collector, layout: Layout, hidden: list[tuple[int, int]], assigned: set[str]) -> None:
+def _take_slurm_variables(c: Collector, layout: Layout, hidden: Ranges, assigned: set[str]) -> None:
     table = c.tables.schedulers["slurm"]
     for match in _SLURM.finditer(c.text.data):
-        if inside(match.start(), hidden) or c.is_inner(match.start()):
+        if hidden.hold(match.start()) or c.is_inner(match.start()):
             continue
         name = match[0].decode("latin-1")
         if name in table.input_variables and name in assigned:
@@ -122,16 +152,16 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
     if dialect not in c.dialects and not any(part in c.text.data for part in _PARTS_OF_NAMES):
         return
     pattern = _distinct(tuple(table.variables)) if dialect not in c.dialects else _any_name(tuple(table.variables))
-    sums = [m.span() for m in _ARITHMETIC.finditer(c.text.data)]
+    sums, comments, raw = Ranges(_sums(c.text.data)), Ranges(layout.comments), Ranges(layout.raw_strings)
+    off = {m.start() for m in _SWITCHED_OFF.finditer(c.text.data)}
     for match in pattern.finditer(c.text.data):
         start, end = match.span("name")
-        line = c.text.data.rfind(b"\n", 0, start) + 1
-        if inside(start, layout.comments) or c.is_inner(start) or _SWITCHED_OFF.match(c.text.data, line):
+        if comments.hold(start) or c.is_inner(start) or layout.line_start(start) in off:
             continue
         name = match["name"].decode("latin-1")
-        single = inside(start, layout.raw_strings)
+        single = raw.hold(start)
         expands = match["dollar"] is not None and not single and c.text.data[match.start() - 1 : match.start()] != b"\\"
-        counted = inside(start, sums) and not single
+        counted = sums.hold(start) and not single
         if not (expands or counted) and not _DISTINCT.match(name):
             continue
         row = table.variables[name]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from migrate.commands import part_of, read_option, split_value
-from migrate.inventory.collector import Collector, decoded, overlap
+from migrate.inventory.collector import Collector, decoded
 from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
 from migrate.schedulers import Directive
 
@@ -24,7 +24,7 @@ _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-ma
 
 
 def take_directive(c: Collector, directive: Directive) -> None:
-    if not directive.live and any(overlap(span, directive.span) for span in c.inner):
+    if not directive.live and c.inside.meet(*directive.span):
         return  # a live one of the script that stands there
     if not directive.live and directive.dialect == "pbs" and not c.is_comment(directive.span.start):
         reason = "a directive that this script writes into another one: it was not read"

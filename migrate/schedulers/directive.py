@@ -54,15 +54,23 @@ def options_of(
 
 def whole_templates(words: Sequence[Word]) -> list[Word]:
     """The words with those of one placeholder (`{{ walltime }}`) as one: what fills it in leaves no blanks."""
-    found: list[Word] = []
+    found: list[list[Word]] = []
+    open_ = 0
     for word in words:
-        if found and found[-1].text.count("{{") > found[-1].text.count("}}"):
-            last = found[-1]
-            span = last.span._replace(end=word.span.end)
-            found[-1] = Word(span, f"{last.text} {word.text}", constant=False, quoted=True, editable=False)
+        if open_ > 0:
+            found[-1].append(word)
         else:
-            found.append(word)
-    return found
+            found.append([word])
+            open_ = 0
+        open_ += word.text.count("{{") - word.text.count("}}")
+    return [_one_word(those) for those in found]
+
+
+def _one_word(words: Sequence[Word]) -> Word:
+    if len(words) == 1:
+        return words[0]
+    span = words[0].span._replace(end=words[-1].span.end)
+    return Word(span, " ".join([w.text for w in words]), constant=False, quoted=True, editable=False)
 
 
 def plain_words(text: Text, start: int, end: int) -> list[Word]:
@@ -75,14 +83,17 @@ def plain_words(text: Text, start: int, end: int) -> list[Word]:
     return found
 
 
-def quoted_words(text: Text, start: int, end: int, *, comments: bool) -> tuple[list[Word], int | None, str]:
+def quoted_words(
+    text: Text, start: int, end: int, *, comments: bool, instead: bytes | None = None
+) -> tuple[list[Word], int | None, str]:
     """The words of an option line, where its trailing comment begins, and what is wrong with its quotes.
 
     The rules of sbatch and of PBS's qsub: blanks separate, quotes group and vanish, a backslash escapes (except in
-    single quotes), and where `comments` end a line an unescaped `#` outside quotes begins one.
+    single quotes), and where `comments` end a line an unescaped `#` outside quotes begins one. The bytes `instead`
+    are read in place of the line.
     """
     words: list[Word] = []
-    data, i, mode = text.data, start, ""
+    line, i, mode = text.data[start:end] if instead is None else instead, start, ""
     chars: list[str] = []
     offsets: list[int] = []
     begin: int | None = None
@@ -107,7 +118,7 @@ def quoted_words(text: Text, start: int, end: int, *, comments: bool) -> tuple[l
         begin = None
 
     while i < end:
-        char = chr(data[i])
+        char = chr(line[i - start])
         if not mode and char in " \t\r\n":
             finish(i)
         elif not mode and char == "#" and (comments or begin is None):
@@ -117,7 +128,7 @@ def quoted_words(text: Text, start: int, end: int, *, comments: bool) -> tuple[l
             begin = i if begin is None else begin
             if char == "\\" and mode != "'" and i + 1 < end:
                 i += 1
-                chars.append(chr(data[i]))
+                chars.append(chr(line[i - start]))
                 offsets.append(text.at(i))
             elif char in "'\"" and mode in {"", char}:
                 mode = "" if mode else char

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from migrate.model import OptionRow, Text, Word
+from migrate.ranges import Ranges
 from migrate.schedulers.directive import Directive, options_of, plain_words, whole_templates
 from migrate.schedulers.slurm import first_command
 
 _LINE = re.compile(rb"^#\$[ \t]*-[^\n]*\n?", re.MULTILINE)
 _PREFIX = len(b"#$")
-_DOCUMENT = re.compile(
-    rb"<<-?[ \t]*(['\"\\]?)(?P<end>[A-Za-z_]\w*)\1[^\n]*\n(?:.*\n)*?[ \t]*(?P=end)[ \t]*\r?$", re.MULTILINE
-)
+_DOCUMENT = re.compile(rb"<<-?[ \t]*(['\"\\]?)(?P<end>[A-Za-z_]\w*)\1")
+_NAME_ALONE = re.compile(rb"^[ \t]*([A-Za-z_]\w*)[ \t]*\r?$", re.MULTILINE)
 _QUOTE = re.compile(rb"['\"]")
 
 
@@ -27,8 +29,8 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
     end_of_header: int | None = None
     matches = list(_LINE.finditer(text.data))
     if matches and b"<<" in text.data:
-        documents = [(m.start(), m.end()) for m in _DOCUMENT.finditer(text.data)]
-        within = {m.start() for m in matches if any(start < m.start() < end for start, end in documents)}
+        documents = Ranges((start + 1, end) for start, end in _documents(text.data))
+        within = {m.start() for m in matches if documents.hold(m.start())}
         if len(within) == len(matches):
             return
     else:
@@ -52,6 +54,25 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
             late=start >= end_of_header,
             text_only=start in within,
         )
+
+
+def _documents(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where here-documents begin and end, one behind the other; those that nothing ends are none."""
+    ends: dict[bytes, list[int]] = defaultdict(list)
+    for match in _NAME_ALONE.finditer(data):
+        ends[match[1]].append(match.start())
+    behind, newline = 0, 0
+    for match in _DOCUMENT.finditer(data):
+        if newline < match.end():
+            newline = data.find(b"\n", match.end())
+            if newline < 0:
+                return
+        places = ends[match["end"]]
+        number = bisect_left(places, newline)
+        if match.start() >= behind and number < len(places):
+            behind = data.find(b"\n", places[number])
+            behind = len(data) if behind < 0 else behind
+            yield match.start(), behind
 
 
 def _words(text: Text, start: int, end: int) -> list[Word]:

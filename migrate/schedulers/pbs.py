@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from migrate.model import OptionRow, Text, Word
+from migrate.ranges import Ranges
 from migrate.schedulers.directive import Directive, options_of, quoted_words, whole_templates
 
 _LINE = re.compile(rb"^[ \t]*#PBS\b[^\n]*\n?", re.MULTILINE)
@@ -33,7 +34,8 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         match = (_WHOLE.match(text.data, start) if live else None) or match
         at, end = match.end(), start + len(match[0].rstrip(b"\r\n"))
         begin = text.data.index(b"#PBS", start) + len(b"#PBS")
-        words, comment, fault = quoted_words(joined(text, start, end), begin, end, comments=False)
+        line = _CONTINUED.sub(_as_blanks, text.data[begin:end])
+        words, comment, fault = quoted_words(text, begin, end, comments=False, instead=line)
         options, strays = options_of(whole_templates(words), rows)
         erase = text.span(start, at if comment is None else comment)
         yield Directive("pbs", text.span(start, end), options, strays, live, erase, fault)
@@ -45,16 +47,20 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
 
 def _first_command(text: Text) -> int:
     """Offset of the first line that qsub takes for a command; the lines of a continued directive are none."""
-    lines = [(m.start(), m.end()) for m in _WHOLE.finditer(text.data)]
-    for first in _COMMAND.finditer(text.data):
-        if not any(start <= first.start() < end for start, end in lines):
-            return first.start()
-    return len(text.data)
+    lines = Ranges(m.span() for m in _WHOLE.finditer(text.data))
+    found = (m.start() for m in _COMMAND.finditer(text.data))
+    return next((start for start in found if not lines.hold(start)), len(text.data))
 
 
-def joined(text: Text, start: int, end: int) -> Text:
-    """The same text with the lines of a directive joined: each continuation as blanks, so that it parts words."""
-    before, lines, after = text.data[:start], text.data[start:end], text.data[end:]
-    if b"\n" not in lines:
+def joined(text: Text, directives: Sequence[tuple[int, int]]) -> Text:
+    """The same text with the lines of each directive joined: each continuation as blanks, so that it parts words."""
+    if not any(text.data.find(b"\n", start, end) >= 0 for start, end in directives):
         return text
-    return replace(text, data=before + _CONTINUED.sub(lambda m: b" " * len(m[0]), lines) + after)
+    data = bytearray(text.data)
+    for start, end in directives:
+        data[start:end] = _CONTINUED.sub(_as_blanks, bytes(data[start:end]))
+    return replace(text, data=bytes(data))
+
+
+def _as_blanks(match: re.Match[bytes]) -> bytes:
+    return b" " * len(match[0])
