@@ -254,10 +254,15 @@ class Holder:
 class Statement:
     """How a command stands in its script: what to erase to take it out, and what must stay."""
 
+    span: Span  # with its redirections
     erase: Span
     leave: bytes
     block: int | None
     block_size: int
+
+    def holder(self, members: int) -> Holder:
+        """The same as what holds so many items."""
+        return Holder(self.span, members, self.erase, self.leave, self.block, self.block_size)
 
 
 @dataclass(frozen=True, slots=True)

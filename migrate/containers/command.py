@@ -123,7 +123,7 @@ class Moving:
         if not alone or statement.erase.end <= statement.erase.start:
             self.obstacles.append(f"{said}: take it out")
             return
-        holder = Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size)
+        holder = statement.holder(1)
         for key in self.pieces:
             self.pieces[key] = Piece("gone", said)
         self.pieces[self.key] = Piece("gone", said, removes=True, holder=holder)

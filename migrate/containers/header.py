@@ -90,7 +90,7 @@ def _moving(items: list[Item], source: Source, target: Target) -> Header:
     for item in items:
         value = None if item.value is None else Word(item.value_span or item.span, item.value)
         options.append(Option(item.name, item.name, item.span, value, OptionRow(item.name, "optional")))
-    nowhere = ShellCommand(span, (), (), Statement(span, b"", None, 0))
+    nowhere = ShellCommand(span, (), (), Statement(span, span, b"", None, 0))
     reading = Invocation("sbatch", "", Word(span, "sbatch"), None, tuple(options), (), (), (), nowhere)
     return Header(reading, Verb("", {}, ()), source, target, {}, direct=False, images=Images.of(target, ()), others=[])
 

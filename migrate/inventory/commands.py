@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from migrate.commands import interpret, part_of
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, resources, take_assigned_word, take_option
-from migrate.model import Assignment, CommandTable, Gap, Holder, Invocation, Item, Kind, ShellCommand, Span, Verb
+from migrate.model import Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb
 from migrate.reader.layout import NOWHERE
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
@@ -243,13 +243,12 @@ _PLAIN_SUDO = re.compile(rb"sudo(?:[ \t]+(?:-[EnHP]+|--preserve-env|--non-intera
 
 def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:
     command = inner.command
-    statement = command.statement
     verb = inner.verb or ("list" if inner.program == "ml" else "")
     words = [w for w in inner.operands if not (w.text.startswith("-") and w.text != "-")]
     # the words of the command as it is written: a name that came out of a variable cannot be taken out of it
     written = {w.span for w in command.words}
     names = [w for w in words if w.text] or [inner.program_word]
-    holder = Holder(command.span, len(names), statement.erase, statement.leave, statement.block, statement.block_size)
+    holder = command.statement.holder(len(names))
     editable = outermost and all(w.span in written for w in inner.operands)
     for word in names:
         bare = word is inner.program_word
@@ -302,7 +301,6 @@ def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
         )
     if not c.tables.module_init.search(word.text):
         return
-    statement = command.statement
     c.add(
         Item(
             "module",
@@ -315,7 +313,7 @@ def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
             verb="init",
             constant=word.constant,
             editable=outermost and word.editable,
-            holder=Holder(command.span, 1, statement.erase, statement.leave, statement.block, statement.block_size),
+            holder=command.statement.holder(1),
             fate="review",
             reason="no rule decides this line",
         )

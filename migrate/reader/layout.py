@@ -31,7 +31,19 @@ _QUERY = """
 (ERROR) @error
 (function_definition name: (word) @function)
 """
+_CONTINUES_NOTHING = re.compile(rb"(?<!\\)\n(?:[ \t]*\\\n)+")
 _TRAILING = re.compile(rb"\\(?=(?:\n\s*)?\Z)")
+_COMPOUND = rb"(?:if|for|while|until|case|select|time|coproc|function|\[\[|!|\{)(?=[ \t\n])|\("
+_PREFIXED = re.compile(rb"(?:!|\btime|\bcoproc)[ \t]")
+_PREFIX = re.compile(
+    rb"(?:time(?:[ \t]+-p)?(?:[ \t]+--)?|coproc(?:[ \t]+[A-Za-z_][A-Za-z0-9_]*)?)[ \t]+(?=" + _COMPOUND + rb")"
+)
+_PREFIXES = 4  # of one compound command (`! time ! { … }`)
+_RESERVED = re.compile(
+    rb"(?:!|\{|\}|\[\[|then|do|done|fi|else|elif|esac|if|for|while|until|case|select)(?=[ \t\n;&|)]|\Z)"
+)
+_OPENING = frozenset({b"{", b"if", b"for", b"while", b"until", b"case", b"select", b"[[", b"!"})
+_CLOSING = frozenset({b"}", b"done", b"fi", b"esac"})
 _DECLARATIONS = frozenset({"declaration_command", "variable_assignments"})
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
 _WRAPPERS = frozenset({"redirected_statement", "negated_command", "list", "pipeline"})
@@ -56,7 +68,7 @@ _BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)*")  # the words of a command
 _NAMED = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _BLANKS = frozenset({b"", b" ", b"\t", b"\n", b"\r", b";"})
 _START, _END = attrgetter("start_byte"), attrgetter("end_byte")
-NOWHERE = Statement(Span(0, 0), b"", None, 0)  # of a command that nobody takes out
+NOWHERE = Statement(Span(0, 0), Span(0, 0), b"", None, 0)  # of a command that nobody takes out
 
 
 @cache
@@ -81,19 +93,16 @@ class Layout:
         self.inner = inner  # a script inside a script may not be left without a command
         self.above = above  # one command must stay above this place
         self.data = text.data
-        parser, query = _parser()
         self.twins, self.tangled = _find_twins(self.data)
-        script = _trailing_backslash_hidden(_joined(text, headers))[: self.tangled]
-        self.root = parser.parse(script).root_node
-        self._tops = self.root.children
-        self._deep = [top.byte_range for top in self._tops if _is_deep(top)]
-        if self._deep:
-            self.root = parser.parse(_blanked(script, self._deep)).root_node
-            self._tops = self.root.children
+        script = _backslashes_hidden(_joined(text, headers))[: self.tangled]
+        self._parse(script)
+        for _ in range(_PREFIXES):
+            if not (prefixes := list(self._prefixes(script))):
+                break
+            self._parse(script := _blanked(script, prefixes))
         self._parents: dict[int, Node] = {}
         self._siblings: dict[int, list[Node]] = {}
         self._wholes: dict[int, tuple[Node, bool]] = {}
-        self._captures = QueryCursor(query).captures(self.root)
         self._over_heredocs = {p.id for n in self._captures.get("heredoc", ()) if (p := self.parent(n))}
         self.comments = self._ranges("comment")
         self.raw_strings = self._ranges("raw")
@@ -104,6 +113,45 @@ class Layout:
         self._damage = Ranges(self.damaged)
         self._asked: tuple[Range, list[Range]] = (-1, -1), []
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
+
+    def _parse(self, script: bytes) -> None:
+        """Have the tree made, without the statements that nest too deep."""
+        parser, query = _parser()
+        self.root = parser.parse(script).root_node
+        self._tops = self.root.children
+        self._deep = [top.byte_range for top in self._tops if _is_deep(top)]
+        if self._deep:
+            self.root = parser.parse(_blanked(script, self._deep)).root_node
+            self._tops = self.root.children
+        self._captures = QueryCursor(query).captures(self.root)
+
+    def _prefixes(self, script: bytes) -> Iterator[Range]:
+        """`!`, `time` and `coproc` before a compound command, whose first word tree-sitter takes for a program's."""
+        if not _PREFIXED.search(script):
+            return
+        for node in self._captures.get("command", ()):
+            start = node.start_byte
+            if prefix := _PREFIX.match(script, start):
+                yield start, prefix.end()
+            elif _RESERVED.match(script, start):
+                end = start
+                while end and script[end - 1 : end] in {b" ", b"\t"}:
+                    end -= 1
+                if script[end - 1 : end] == b"!":
+                    yield end - 1, end
+
+    @cached_property
+    def _lost(self) -> list[Range]:
+        """Where tree-sitter takes reserved words for programs: from the first to the last they hold."""
+        lost = sorted(
+            (n.start_byte, n.end_byte, word[0])
+            for n in self._captures.get("command", ())
+            if (word := _RESERVED.match(self.data, n.start_byte))
+        )
+        if not lost:
+            return []
+        (start, _, first), (_, end, last) = lost[0], lost[-1]
+        return [(start if first in _OPENING else 0, end if last in _CLOSING else len(self.data))]
 
     def _nodes(self, name: str) -> list[Node]:
         """What was captured by this name, by start, and outer before inner where that is the same."""
@@ -181,6 +229,7 @@ class Layout:
         found += [(self.line_start(start), self.line_end(end)) for start, end in self._deep]
         if self.tangled is not None:
             found.append((self.tangled, len(self.data)))
+        found += [(self.line_start(start), self.line_end(end)) for start, end in self._lost]
         if not self.root.has_error and not self._runaways:
             return found
         lost = sorted(n.byte_range for n in self._runaways)
@@ -413,8 +462,7 @@ class Layout:
         if parent.type in _DECLARATIONS:
             statement, members = parent, self._members[parent.id]
         found = self._statement(statement)
-        span = self.text.span(statement.start_byte, statement.end_byte)
-        return Holder(span, members, found.erase, found.leave, found.block, found.block_size)
+        return found.holder(members)
 
     def prefix_assignments(self, node: Node) -> tuple[Assignment, ...]:
         if node.type != "command":
@@ -520,20 +568,24 @@ class Layout:
         block, size, nested = self._block(whole)
         if not nested and whole.end_byte <= self.above:
             (block, size), nested = self._block_above, True
-        nested = nested or self.inner
-        start, end = whole.start_byte, whole.end_byte
+        span = self.text.span(*self._with_redirections(node))
+        start, end = whole.byte_range
         line, stop = self.line_start(start), self.line_end(end)
         rest = _REST.match(self.data, end, stop)
         assert rest is not None
         alone = rest.end() == stop and not rest[2]
         comment = bool(rest[2]) and not rest[1]
         if joined or self._has_heredoc(whole) or not _BLANK.fullmatch(self.data, line, start) or not (alone or comment):
-            return Statement(self.text.span(node.start_byte, node.end_byte), b":", None, 0)
-        if comment:  # it stands behind the command, and stays
-            end = rest.start(2)
-            return Statement(self.text.span(start, end), b"", block if nested else None, size)
-        erase = self.text.span(line, min(stop + 1, len(self.data)))
-        return Statement(erase, b"", self.text.at(block) if nested else None, size)
+            return Statement(span, span, b":", None, 0)
+        # a comment behind it stays
+        erase = self.text.span(start, rest.start(2)) if comment else self.text.span(line, min(stop + 1, len(self.data)))
+        return Statement(span, erase, b"", self.text.at(block) if nested or self.inner else None, size)
+
+    def _with_redirections(self, node: Node) -> Range:
+        """A command with its redirections, where none of them is a here-document, which stays where it is."""
+        outer = self.parent(node)
+        redirected = outer is not None and outer.type == "redirected_statement" and not self._has_heredoc(outer)
+        return outer.byte_range if outer is not None and redirected else node.byte_range
 
 
 def lay_out(text: Text, *, inner: bool = False, above: int = 0, headers: Sequence[Span] = ()) -> Layout:
@@ -593,8 +645,13 @@ def _joined(text: Text, headers: Sequence[Span]) -> bytes:
     return bytes(data)
 
 
-def _trailing_backslash_hidden(data: bytes) -> bytes:
-    """A continuation into the end of the file means nothing to bash, and an error to tree-sitter."""
+def _backslashes_hidden(data: bytes) -> bytes:
+    """The text without continuations that tree-sitter takes for more than bash does.
+
+    A backslash in a line of its own continues nothing above it, and one into the end of the file means nothing.
+    """
+    if b"\\\n" in data:
+        data = _CONTINUES_NOTHING.sub(lambda m: m[0].replace(b"\\", b" "), data)
     match = _TRAILING.search(data)
     return data if match is None else data[: match.start()] + b" " * len(match[0]) + data[match.end() :]
 

@@ -17,6 +17,10 @@ _WHOLE = re.compile(rb"^[ \t]*#PBS\b(?:[^\n]*\\\r?\n)*[^\n]*\n?", re.MULTILINE)
 _COMMAND = re.compile(rb"^[ \t\r\v\f]*[^\s#:]", re.MULTILINE)
 # sbatch takes this for a directive too, and ends over it: `#PBS_ARRAYID=3`, an assignment that somebody switched off.
 _GLUED = re.compile(rb"^#PBS(?=\w)[^\n]*\n?", re.MULTILINE)
+# What a shell must run, wherever else it is read: a line of it under a directive is no more of the directive.
+_SHELL = re.compile(
+    rb"^(?!#)(?:(?:if|for|while|until|case|select|function|time|coproc|!)(?=[ \t\r\\]|$)|.*[(){};&|<>`])", re.MULTILINE
+)
 _CONTINUED = re.compile(rb"\\\r?\n(?:[ \t]*#PBS\b)?")  # also where people write the prefix again
 
 
@@ -31,7 +35,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
             end_of_header = _first_command(text)
         start, live = match.start(), match.start() < end_of_header
         # qsub joins the lines of a directive that it reads; below the first command a shell runs the next one
-        match = (_WHOLE.match(text.data, start) if live else None) or match
+        match = (_WHOLE.match(text.data, start) if live and _goes_on(text, match) else None) or match
         at, end = match.end(), start + len(match[0].rstrip(b"\r\n"))
         begin = text.data.index(b"#PBS", start) + len(b"#PBS")
         line = _CONTINUED.sub(_as_blanks, text.data[begin:end])
@@ -43,6 +47,13 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
         word = Word(text.span(start + len(b"#PBS"), end), text.data[start + 4 : end].decode("latin-1"))
         yield Directive("pbs", text.span(start, end), (), (word,), live=False, erase=text.span(start, match.end()))
+
+
+def _goes_on(text: Text, line: re.Match[bytes]) -> bool:
+    """Whether the lines below a directive that ends in a backslash are more of it."""
+    whole = _WHOLE.match(text.data, line.start())
+    below = whole[0][len(line[0]) :] if whole is not None else b""
+    return not any(_SHELL.match(each.lstrip(b" \t")) for each in below.split(b"\n"))
 
 
 def _first_command(text: Text) -> int:
