@@ -46,7 +46,8 @@ _OPENING = frozenset({b"{", b"if", b"for", b"while", b"until", b"case", b"select
 _CLOSING = frozenset({b"}", b"done", b"fi", b"esac"})
 _DECLARATIONS = frozenset({"declaration_command", "variable_assignments"})
 _REDIRECTS = frozenset({"file_redirect", "herestring_redirect", "heredoc_redirect"})
-_WRAPPERS = frozenset({"redirected_statement", "negated_command", "list", "pipeline"})
+_LISTS = frozenset({"negated_command", "list", "pipeline"})
+_WRAPPERS = _LISTS | {"redirected_statement"}
 _BLOCKS = frozenset({"program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause"})
 _HEREDOC = rb"<<-?[ \t]*['\"\\]?"
 _TWO_HEREDOCS = re.compile(
@@ -582,10 +583,17 @@ class Layout:
         return Statement(span, erase, b"", self.text.at(block) if nested or self.inner else None, size)
 
     def _with_redirections(self, node: Node) -> Range:
-        """A command with its redirections, where none of them is a here-document, which stays where it is."""
+        """A command with its redirections, where none of them is a here-document, which stays where it is.
+
+        Those of the last command of a list stand behind the list in the tree.
+        """
+        start, end = node.byte_range
         outer = self.parent(node)
-        redirected = outer is not None and outer.type == "redirected_statement" and not self._has_heredoc(outer)
-        return outer.byte_range if outer is not None and redirected else node.byte_range
+        while outer is not None and outer.type in _LISTS and outer.end_byte == end:
+            outer = self.parent(outer)
+        if outer is None or outer.type != "redirected_statement" or self._has_heredoc(outer):
+            return start, end
+        return min(start, outer.start_byte) if outer == self.parent(node) else start, outer.end_byte
 
 
 def lay_out(text: Text, *, inner: bool = False, above: int = 0, headers: Sequence[Span] = ()) -> Layout:
