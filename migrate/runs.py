@@ -19,7 +19,8 @@ from migrate.engine import Plan, run
 from migrate.ledger import blocks
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import FORMATS, Style, pages
-from migrate.reports.summary import counted, masked
+from migrate.reports.secrets import mask_of
+from migrate.reports.summary import counted
 from migrate.rulebook import open_rulebook, rule_files, rules_at
 from migrate.rulebook.examples import check
 from migrate.verify import Complaint, absent, complaints
@@ -406,11 +407,13 @@ def tell_blocked(outcome: Outcome, say: Callable[[str], None]) -> int:
     for result in blocked:
         path = files.shown(result.source.path)
         blocking = [o.finding for o in result.outcomes if blocks(o)]
-        reasons = dict.fromkeys((result.source.position(f.offset)[0], masked(f.message)) for f in blocking)
+        reasons = dict.fromkeys(
+            (result.source.position(f.offset)[0], mask_of(result.source.data)(f.message)) for f in blocking
+        )
         for line, reason in reasons:
             say(f"{path}:{line}: blocked: {reason}")
         if not reasons:
-            say(f"{path}: blocked: {masked(result.fault) or 'see `sifmigrate scan`'}")
+            say(f"{path}: blocked: {mask_of(result.source.data)(result.fault) or 'see `sifmigrate scan`'}")
     return len(blocked)
 
 

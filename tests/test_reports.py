@@ -21,7 +21,8 @@ from migrate.engine import run
 from migrate.model import Fault, Report, RuleText, Source
 from migrate.reports import FORMATS, Style
 from migrate.reports.markdown import code, prose
-from migrate.reports.summary import Decision, account, answers, headline, masked, summarize
+from migrate.reports.secrets import masked
+from migrate.reports.summary import Decision, account, answers, headline, summarize
 from migrate.workshop import make_plan
 
 RULES = Path(__file__).parents[1] / "rules"

@@ -11,15 +11,14 @@ from typing import Any
 
 from migrate import __version__
 from migrate.model import Entry, Gap, Outcome, Report, Result
+from migrate.reports.secrets import REMEMBERED, Mask, mask_of
 from migrate.reports.summary import (
     PLAIN,
-    REMEMBERED,
     Style,
     Summary,
     decision,
     entries_by_item,
     gap_lines,
-    masked,
     summarize,
 )
 
@@ -70,30 +69,31 @@ def _script(result: Result, report: Report) -> str:
     """A script as JSON, put together by hand as its items and findings are: of those a report has the most."""
     entries = entries_by_item(result)
     path, dialect, given = result.source.path, result.job.dialect, result.submission
-    items = ", ".join(map(_item, result.entries))
+    mask = mask_of(result.source.data)
+    items = ", ".join([_item(entry, mask) for entry in result.entries])
     findings = ", ".join([_finding(result, outcome, entries) for outcome in result.outcomes])
     gaps = ", ".join([_gap(result, gap) for gap in result.gaps])
     written = report.written.get(path)
     members = (
         f'"path": {_quoted(path)}',
         f'"site": {_quoted(result.site.id)}',
-        f'"site_evidence": {_told(result.evidence)}',
+        f'"site_evidence": {_words(result.evidence, mask)}',
         f'"dialect": {_quoted(dialect) if dialect else "null"}',
         f'"readiness": "{result.readiness}"',
         f'"items": [{items}]',
-        f'"submission": {{"old": {_told(given.old)}, "new": {_told(given.new)}}}' if given else "",
+        f'"submission": {{"old": {_words(given.old, mask)}, "new": {_words(given.new, mask)}}}' if given else "",
         f'"findings": [{findings}]',
         f'"gaps": [{gaps}]',
         f'"written": {_quoted(written)}' if written else "",
-        f'"fault": {_told(result.fault)}' if result.fault else "",
+        f'"fault": {_told(result.fault, mask)}' if result.fault else "",
     )
     return f"{{{', '.join(filter(None, members))}}}"
 
 
-def _item(entry: Entry) -> str:
-    text, reason = _told(entry.text), _told(entry.reason, entry.text)
+def _item(entry: Entry, mask: Mask) -> str:
+    text, reason = _words(entry.text, mask), _told(entry.reason, mask, entry.text)
     rule = _quoted(entry.rule) if entry.rule else "null"
-    after = "null" if entry.after is None else _told(entry.after)
+    after = "null" if entry.after is None else _words(entry.after, mask)
     return (
         f'{{"id": "{entry.id}", "kind": "{entry.kind}", "text": {text}, "line": {entry.line}, '
         f'"column": {entry.column}, "end_line": {entry.end_line}, "fate": "{entry.fate}", '
@@ -102,30 +102,37 @@ def _item(entry: Entry) -> str:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _told(text: str, about: str = "") -> str:
-    return _quoted(masked(text, about))
+def _told(text: str, mask: Mask, about: str = "") -> str:
+    return _quoted(mask(text, about))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _words(text: str, mask: Mask) -> str:
+    return _quoted(mask.words(text))
 
 
 def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> str:
-    finding = outcome.finding
+    finding, mask = outcome.finding, mask_of(result.source.data)
     entry = entries.get(id(finding.item))
     about = entry.text if entry else ""
     line, column = result.source.position(finding.offset)
     item = f'"{entry.id}"' if entry else "null"
-    lost = f', "lost": {_quoted(outcome.lost)}' if outcome.lost else ""
-    asked = decision(outcome, entries)
+    lost = f', "lost": {_told(outcome.lost, mask)}' if outcome.lost else ""
+    asked = decision(result, outcome, entries)
     waits = f', "decision": {_quoted(asked)}' if asked else ""
     return (
         f'{{"rule": "{finding.rule}", "category": "{finding.category}", "safety": "{finding.safety}", "item": {item}, '
-        f'"line": {line}, "column": {column}, "message": {_told(finding.message, about)}, '
-        f'"advice": {_told(finding.advice, about)}, "applied": {"true" if outcome.applied else "false"}{lost}{waits}}}'
+        f'"line": {line}, "column": {column}, "message": {_told(finding.message, mask, about)}, '
+        f'"advice": {_told(finding.advice, mask, about)}, '
+        f'"applied": {"true" if outcome.applied else "false"}{lost}{waits}}}'
     )
 
 
 def _gap(result: Result, gap: Gap) -> str:
     line, column = result.source.position(gap.span.start)
     end = gap_lines(result, gap)[1]
-    return f'{{"line": {line}, "column": {column}, "end_line": {end}, "reason": {_told(gap.reason)}}}'
+    reason = _words(gap.reason, mask_of(result.source.data))
+    return f'{{"line": {line}, "column": {column}, "end_line": {end}, "reason": {reason}}}'
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

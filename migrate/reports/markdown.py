@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from migrate.files import shown
 from migrate.model import Report, RuleText, Target
 from migrate.reports.pages import general
+from migrate.reports.secrets import masked
 from migrate.reports.summary import (
     HEADINGS,
     PLAIN,
@@ -23,7 +24,6 @@ from migrate.reports.summary import (
     fit_words,
     headline,
     kept_words,
-    masked,
     summarize,
     where,
 )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal, TypeVar
 
 from migrate.containers.images import address
 from migrate.files import shown
 from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
 from migrate.profiles import profiles
+from migrate.reports.secrets import Mask, mask_of, masked
 
 Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]
 
@@ -154,80 +153,16 @@ class Summary:
     faults: tuple[Fault, ...]
 
 
-# ------------------------------------------------------------------------------------------------ secrets
-
-# No pattern may look back over a word of any length: scripts of 4 MiB in one line are read too.
-_TOKEN = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    r"hf_(?:[A-Za-z0-9]{20,}|(?=[A-Za-z]{0,20}[0-9])[A-Za-z0-9]{8,})|gh[pousr]_[A-Za-z0-9]{8,}|github_pat_\w{8,}"
-    r"|glpat-[\w-]{8,}|sk-[\w-]{20,}|nvapi-[\w-]{8,}|xox[abprs]-[\w-]{8,}|A[KS]IA[0-9A-Z]{8,}|AIza[\w-]{30,}"
-    r"|[0-9a-f]{40}(?![0-9A-Za-z]))"
-)
-_NAMED = re.compile(
-    r"(?:(?:token|password|passwd|secret)=|--password[ ]|(?P<key>[_-]key=)|://[^\s/:@]{1,64}:(?=[^\s/@]{1,256}@))"
-    r"(?:\\?\$?\"(?P<double>[^\"]*)|\\?\$?'(?P<single>[^']*)|(?P<plain>(?:[^\s\"'`;&|<>(),@]|,(?!\w{1,64}=))+))",
-    re.IGNORECASE,
-)
-_SHORTEST_TOKEN = len("hf_") + 8
-_LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key
-REMEMBERED = 1 << 14  # texts of which many scripts hold the same
-_LONG_SECRET = 8  # a shorter one is not looked for elsewhere: it may be any word
-
-
-def masked(text: str, about: str = "") -> str:
-    """The text with token-like strings cut to their first characters; also those that the words `about` name."""
-    out = _masked(text)
-    for secret in _secrets(about) if about else ():
-        out = out.replace(secret, _cut(secret))
-    return out
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _secrets(about: str) -> tuple[str, ...]:
-    """The secrets that these words name, as far as they are long enough to be nothing else."""
-    named = map(_secret, _NAMED.finditer(about)) if _may_name(about) else ()
-    return tuple(secret for secret in named if len(secret) >= _LONG_SECRET)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _masked(text: str) -> str:
-    named = _NAMED.sub(_cut_named, text) if _may_name(text) else text
-    return named if len(named) < _SHORTEST_TOKEN else _TOKEN.sub(lambda m: _cut(m[0]), named)
-
-
-def _may_name(text: str) -> bool:
-    """Whether the text holds what an alternative of `_NAMED` begins with; cheap, where most texts do not."""
-    if "://" in text and "@" in text:
-        return True
-    if "=" not in text and "--" not in text:
-        return False
-    lower = text.casefold()
-    return "token" in lower or "passw" in lower or "secret" in lower or "key" in lower
-
-
-def _secret(match: re.Match[str]) -> str:
-    """The secret value that was matched; empty where it is an expansion, a short key or masked already."""
-    value = match["double"] or match["single"] or match["plain"] or ""
-    if value.startswith(("$", "`")) or value.endswith("…") or (match["key"] and len(value) < _LONG_KEY):
-        return ""
-    return value
-
-
-def _cut_named(match: re.Match[str]) -> str:
-    secret = _secret(match)
-    return match[0].removesuffix(secret) + _cut(secret) if secret else match[0]
-
-
-def _cut(secret: str) -> str:
-    return secret[: min(4, len(secret) // 2)] + "…"
-
-
 def _submitted(result: Result) -> str:
     """The commands where they differ, or where the script is submitted with more than its name."""
     given = result.submission
     if given is None or (given.old == given.new and len(given.new.split()) == 2):  # noqa: PLR2004 - sbatch NAME
         return ""
-    return masked(f"{given.old} → {given.new}")
+    return _mask(result).words(f"{given.old} → {given.new}")
+
+
+def _mask(result: Result) -> Mask:
+    return mask_of(result.source.data)
 
 
 # ------------------------------------------------------------------------------------------------ one script
@@ -252,16 +187,17 @@ def account(result: Result, report: Report) -> Account:
     """What is to be said about one script, in the order of its lines, one point a rule and section."""
     remarks = list(_remarks(result))
     spoken = {id(o.finding.item) for o in result.outcomes}
-    kept = [_told(e) for e in result.entries if e.fate == "kept" and id(e.item) not in spoken]
+    mask = _mask(result)
+    kept = [_told(e, mask) for e in result.entries if e.fate == "kept" and id(e.item) not in spoken]
     by_section = _grouped((r.section, r) for r in remarks)
     return Account(
-        path=masked(result.source.path),
+        path=mask(result.source.path),
         readiness=result.readiness,
         site=result.site.id,
-        evidence=masked(result.evidence),
+        evidence=mask.words(result.evidence),
         submission=_submitted(result),
-        written=masked(report.written.get(result.source.path, "")),
-        fault=masked(result.fault),
+        written=mask(report.written.get(result.source.path, "")),
+        fault=mask(result.fault),
         sections={s: _points(by_section[s], report) for s in HEADINGS if s in by_section},
         kept=_points(kept, report),
         kept_items=len(kept),
@@ -269,7 +205,7 @@ def account(result: Result, report: Report) -> Account:
 
 
 def _remarks(result: Result) -> Iterator[_Remark]:
-    entries = entries_by_item(result)
+    entries, mask = entries_by_item(result), _mask(result)
     new = {(o.finding.rule, o.finding.message): o for o in result.outcomes if _adds(o)}
     for entry in result.entries:
         if entry.item is None:
@@ -281,9 +217,9 @@ def _remarks(result: Result) -> Iterator[_Remark]:
     spoken = {id(o.finding.item) for o in result.outcomes}
     for entry in entries.values():
         if id(entry.item) not in spoken and entry.fate != "kept":
-            yield _told(entry)
+            yield _told(entry, mask)
     for gap in result.gaps:
-        yield _Remark("gaps", "", masked(gap.reason), "", gap_lines(result, gap))
+        yield _Remark("gaps", "", mask.words(gap.reason), "", gap_lines(result, gap))
 
 
 def _adds(outcome: Outcome) -> bool:
@@ -297,9 +233,9 @@ def _added(result: Result, entry: Entry, outcome: Outcome | None) -> _Remark:
     return _remark(result, outcome, entry, "added")
 
 
-def _told(entry: Entry) -> _Remark:
+def _told(entry: Entry, mask: Mask) -> _Remark:
     """What an entry says where no rule says anything."""
-    return _Remark(_TOLD[entry.fate], "", masked(entry.reason, entry.text), "", *_quoted(entry))
+    return _Remark(_TOLD[entry.fate], "", mask(entry.reason, entry.text), "", *_quoted(entry, mask))
 
 
 def _section(outcome: Outcome, entry: Entry | None) -> Section | None:
@@ -324,13 +260,13 @@ def waits(outcome: Outcome, entry: Entry | None) -> bool:
 
 
 def _remark(result: Result, outcome: Outcome, entry: Entry | None, section: Section) -> _Remark:
-    finding, about = outcome.finding, entry.text if entry else ""
-    message = masked(f"{finding.message} - not done: {outcome.lost}" if outcome.lost else finding.message, about)
+    finding, about, mask = outcome.finding, entry.text if entry else "", _mask(result)
+    message = mask(f"{finding.message} - not done: {outcome.lost}" if outcome.lost else finding.message, about)
     look = outcome.applied and finding.safety == "review"
-    advice = masked(finding.advice if look or not outcome.applied else "", about)
+    advice = mask(finding.advice if look or not outcome.applied else "", about)
     blocks = finding.blocks
     if entry is not None:
-        lines, before, after = _quoted(entry)
+        lines, before, after = _quoted(entry, mask)
         message = _unrepeated(message, before, after)
         return _Remark(section, finding.rule, message, advice, lines, before, after, look=look, blocks=blocks)
     line = result.source.position(finding.offset)[0]
@@ -338,9 +274,9 @@ def _remark(result: Result, outcome: Outcome, entry: Entry | None, section: Sect
     return _Remark(section, finding.rule, message, advice, lines_of, look=look, blocks=blocks)
 
 
-def _quoted(entry: Entry) -> tuple[tuple[int, int], str, str]:
+def _quoted(entry: Entry, mask: Mask) -> tuple[tuple[int, int], str, str]:
     """Lines, old words and new words of an entry."""
-    before, after = _clip(masked(_spelled(entry))), _clip(masked(entry.after or ""))
+    before, after = _clip(mask.words(_spelled(entry))), _clip(mask.words(entry.after or ""))
     return (entry.line, entry.end_line), "" if entry.fate == "added" else before, after
 
 
@@ -448,15 +384,15 @@ def _causes(result: Result, entries: Mapping[int, Entry]) -> list[str]:
     spoken = {id(o.finding.item) for o in result.outcomes}
     tables = [e for e in result.entries if e.fate == "review" and id(e.item) not in spoken]
     others = len(tables) + len(result.gaps) + bool(result.fault)
-    return [decision(o, entries) for o in asked] + [""] * others
+    return [decision(result, o, entries) for o in asked] + [""] * others
 
 
-def decision(outcome: Outcome, entries: Mapping[int, Entry]) -> str:
+def decision(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> str:
     """The decision that a finding waits for, masked; `entries` by the identity of their items."""
     if not outcome.finding.decision:
         return ""
     entry = entries.get(id(outcome.finding.item))
-    return masked(outcome.finding.decision, entry.text if entry else "")
+    return _mask(result)(outcome.finding.decision, entry.text if entry else "")
 
 
 def _rules_asking(results: Sequence[Result], entries: Sequence[Mapping[int, Entry]]) -> dict[str, set[str]]:
@@ -464,7 +400,7 @@ def _rules_asking(results: Sequence[Result], entries: Sequence[Mapping[int, Entr
     rules: dict[str, set[str]] = defaultdict(set)
     for result, known in zip(results, entries, strict=True):
         for outcome in result.outcomes:
-            rules[decision(outcome, known)].add(outcome.finding.rule)
+            rules[decision(result, outcome, known)].add(outcome.finding.rule)
     return rules
 
 
@@ -486,7 +422,7 @@ def _fits(results: Sequence[Result], entries: Sequence[Mapping[int, Entry]]) -> 
     """For each decision the answers that suit each script, where it tells what it needs."""
     found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for result, known in zip(results, entries, strict=True):
-        told = [(decision(o, known), o.finding.fits) for o in result.outcomes]
+        told = [(decision(result, o, known), o.finding.fits) for o in result.outcomes]
         for name, fits in _grouped((name, fits) for name, fits in told if fits is not None).items():
             found[name].append(tuple(answer for answer in fits[0] if all(answer in each for each in fits)))
     return found
@@ -503,8 +439,10 @@ def _images(report: Report) -> tuple[Image, ...]:
     pulls: dict[str, str] = {}
     for result in report.results:
         items = [e.item for e in result.entries if e.item is not None and e.kind == "image"]
-        counts.update({masked(i.value or i.name) for i in items})
-        pulls |= {masked(i.value or i.name): _pull(i, report.target) for i in items}
+        mask = _mask(result)
+        named = [(mask.words(i.value or i.name), i) for i in items]
+        counts.update({name for name, _ in named})
+        pulls |= {name: mask.words(_pull(i, report.target)) for name, i in named}
     return tuple(Image(name, counts[name], pulls[name]) for name in sorted(counts, key=lambda n: (-counts[n], n)))
 
 
