@@ -100,6 +100,9 @@ def _spellings(piece: str) -> Iterable[str]:
         yield f"'{piece}'"
         yield "".join(f"\\{c}" for c in piece)
         yield f"\\\n{piece}"
+        yield f"$'{piece}'"
+        yield f'$"{piece}"'
+        yield "$'" + "".join(f"\\x{ord(c):02x}" for c in piece) + "'"
 
 
 def _word(chance: Random, plain: str) -> str:

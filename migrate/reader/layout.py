@@ -437,7 +437,9 @@ class Layout:
             words = (first, *read_words(self.data, self.text, ranges[1:], holes))
         else:
             words = read_words(self.data, self.text, ranges, holes)
-        if not editable:
+        # what a word of `$'\\x2d…'` says is not known, so it may be an option, and the next word its value
+        unknown = any(not w.editable and self.text.contiguous(*r) for w, r in zip(words, ranges, strict=True))
+        if unknown or not editable:
             words = tuple(Word(w.span, w.text, w.constant, w.quoted, False, w.offsets) for w in words)
         whole = node.byte_range
         doc = self._fed.get(whole)

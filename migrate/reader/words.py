@@ -33,6 +33,7 @@ _RUNS = {
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9_./:,+@%^-]+")
 _TIME = re.compile(r"time[ \t]")
 _CONTINUED = re.compile(rb"(.?)\\\r?\n(.?)", re.DOTALL)
+_CHANGED = re.compile(rb"[\\$`]")  # what `$'…'` and `$"…"` change of their text
 _SIMPLE_HOLE = re.compile(_HOLE + rb"\Z")
 
 
@@ -57,20 +58,20 @@ def read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ran
     if plain_word is not None:
         return plain_word
     if _QUOTED_WORD.fullmatch(data, start, end):
-        kept, constant, quoted = [(start + 1, end - 1)], b"$" not in data[start:end], True
+        kept, constant, quoted, known = [(start + 1, end - 1)], b"$" not in data[start:end], True, True
     else:
-        kept, constant, quoted = _taken_apart(data, start, end, holes)
+        kept, constant, quoted, known = _taken_apart(data, start, end, holes)
     value = b"".join([data[a:b] for a, b in kept]).decode("latin-1")
     constant = constant and (quoted or not _BRACES.search(value))
     whole = text.contiguous(start, end)
     offsets = None if whole and len(value) == end - start else _places(text, kept)
-    return Word(text.span(start, end), value, constant, quoted, whole, offsets)
+    return Word(text.span(start, end), value, constant, quoted, whole and known, offsets)
 
 
-def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> tuple[list[Range], bool, bool]:
-    """The runs of bytes that quotes and escapes leave of a word; whether it is constant, and whether quoted."""
+def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> tuple[list[Range], bool, bool, bool]:
+    """The runs of bytes that quotes and escapes leave of a word; whether it is constant, quoted, and known for sure."""
     kept: list[Range] = []
-    constant, quoted, mode = True, False, b""
+    constant, quoted, known, mode = True, False, True, b""
     inside = {begin: stop for begin, stop in holes if start <= begin < end}
     i = start
     while i < end:
@@ -80,7 +81,15 @@ def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> t
             i = run.end()
             continue
         byte, begin, stop = data[i : i + 1], i, i + 1
-        if mode != b"'" and i in inside:
+        if not mode and data.startswith((b"$'", b'$"'), i):
+            stop, quoted = min(inside.get(i, end), end), True
+            if _CHANGED.search(data, i + 2, stop - 1):
+                constant = known = False
+            else:
+                begin, i = i + 2, stop
+                kept.append((begin, stop - 1))
+                continue
+        elif mode != b"'" and i in inside:
             stop, constant = min(inside[i], end), False
         elif mode != b"'" and (name := _NAME.match(data, i, end)):
             stop, constant = name.end(), False
@@ -95,7 +104,7 @@ def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> t
             constant = False
         kept.append((begin, stop))
         i = stop
-    return kept, constant, quoted
+    return kept, constant, quoted, known
 
 
 def _places(text: Text, kept: Sequence[Range]) -> Sequence[int]:

@@ -275,6 +275,10 @@ def _unread(c: Context, reading: Invocation) -> str:
     """Why it is not certain what a command says."""
     if reading.strays or not reading.program_word.editable or any(o.fault for o in reading.options):
         return "its words are not certain"
+    group = c.item.group if c.item is not None else None
+    fixed = next((i for i in c.job.by_group.get(group or 0, ()) if i.kind == "directive" and not i.editable), None)
+    if fixed is not None:
+        return f"`{c.source.text(fixed.span)}` is quoted in a way that this program does not take apart"
     if any(c.source.data[o.span.start - 1 : o.span.start] not in _PARTING for o in reading.options):
         return "its options are glued together, which is read in several ways"
     return ""
