@@ -107,13 +107,15 @@ def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
             yield _owned(place, before + line.encode() + source.newline, finding, number)
 
 
-def later_notes(source: Source, owned: Sequence[Owned], output: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
-    """The notes that the next run would write into the output of this one, whose edits are `owned`.
+def later_notes(
+    source: Source, outcomes: Sequence[Outcome], owned: Sequence[Owned], output: Source, later: Sequence[Outcome]
+) -> Iterator[Owned]:
+    """The notes that the next run, with its outcomes, would write into the output of this one, whose edits are `owned`.
 
     What was rewritten can wait for a person in another way than before; the next run must have nothing to add.
     """
-    before, seen = _Page(source, ()), set[tuple[int, str]]()
-    for _, finding, place in _Page(output, outcomes).wanted():
+    before, seen = _Page(source, outcomes), set[tuple[int, str]]()
+    for _, finding, place in _Page(output, later).wanted():
         at = _below_first_line(source.data) if place.whole else _origin(before, [o.edit for o in owned], place.at)
         if (at, line := _line(finding, place)) not in seen:
             seen.add((at, line))
@@ -128,9 +130,14 @@ def _origin(page: _Page, edits: Sequence[Edit], at: int) -> int:
         if at <= start:
             break
         if at < start + len(edit.after):
-            return page.line_above(edit.start)
+            return _outside(edits, page.line_above(edit.start))
         grown += len(edit.after) - len(edit.before)
-    return at - grown
+    return _outside(edits, at - grown)
+
+
+def _outside(edits: Sequence[Edit], at: int) -> int:
+    """The place itself, or where the edit begins that replaces the bytes around it."""
+    return next((e.start for e in edits if e.start < at < e.end), at)
 
 
 def _is_point(outcome: Outcome) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 
 from migrate.model import Evidence, Item, Job, Pattern, Site, Source
 from migrate.profiles import GENERIC
@@ -31,14 +31,35 @@ class Witnesses:
                 found.setdefault(site, {}).setdefault(number, item)
         if not found:
             return GENERIC, "nothing in the script names a site"
-        ranked = sorted((name for name in self._sites if name in found), key=lambda name: -len(found[name]))
+        spoken = self._spoken_by(job, found)
+        if not spoken:
+            return GENERIC, "nothing in the script names a site"
+        ranked = sorted(spoken, key=lambda name: -len(found[name]))
         spoke = found[ranked[0]]
         shown = "; ".join(
             dict.fromkeys(_shown(source, spoke[number]) for number in sorted(spoke))
         )  # one item may be two
-        if len(ranked) > 1 and len(found[ranked[0]]) == len(found[ranked[1]]):
-            return GENERIC, f"undecided between {' and '.join(ranked[:2])}: {shown}"
+        rival = self._rival(ranked, found)
+        if rival:
+            said = "; ".join(dict.fromkeys([shown, *(_shown(source, item) for item in found[rival].values())]))
+            return GENERIC, f"undecided between {ranked[0]} and {rival}: {said}"
         return self._sites[ranked[0]], shown
+
+    def _spoken_by(self, job: Job, found: Collection[str]) -> list[str]:
+        """The sites that were found whose scheduler's lines stand in the header, or that a header's absence allows."""
+        named = [name for name in self._sites if name in found]
+        return [name for name in named if not job.dialects or self._sites[name].scheduler in job.dialects]
+
+    def _rival(self, ranked: Sequence[str], found: Mapping[str, Mapping[int, Item]]) -> str:
+        """A site of which as much is found as of the first, or that alone would be left once that is rewritten.
+
+        What speaks for a site of another scheduler is gone then; what a line for Slurm says stays.
+        """
+        first = self._sites[ranked[0]]
+        rivals = [name for name in ranked[1:] if len(found[name]) == len(found[ranked[0]])]
+        if first.scheduler != "slurm":
+            rivals += [name for name in self._sites if name in found and self._sites[name].scheduler == "slurm"]
+        return next(iter(rivals), "")
 
     def _speaks_for(self, item: Item, told: list[tuple[str, int, Patterns | None]]) -> list[tuple[str, int]]:
         """The sites for which an item is evidence by its value too, each with the number of that evidence."""

@@ -171,7 +171,7 @@ def _annotated(source: Source, draft: _Draft, plan: Plan) -> Sequence[Owned]:
     later = _draft(output, plan)
     if later.owned or len(_gaps(later.job)) > len(_gaps(draft.job)):
         return draft.owned
-    return in_order([*owned, *later_notes(source, owned, output, later.outcomes)])
+    return in_order([*owned, *later_notes(source, draft.outcomes, owned, output, later.outcomes)])
 
 
 def _gaps(job: Job) -> tuple[Gap, ...]:

@@ -69,6 +69,21 @@ _HANDED = {
     "nothing but such a here-document": "ssh n1 <<EOF\n\nmodule load gcc\nEOF\n",
     "an image of a library, PBS": "#!/bin/bash\n#PBS -q rt_HF\nsingularity exec library://a/b ls\n",
     "an image of a library, Grid Engine": "#!/bin/bash\n#$ -l rt_F=1\nsingularity pull library://a/b\n",
+    "a directive line without an option": "#!/bin/bash\n#PBS\n#PBS # nothing\n#PBS -N x\n./a\n",
+    "nothing but such a line": "#PBS\n./a\n",
+    "GPUs whose memory only a site of Slurm gives": "#!/bin/bash\n#PBS -l ngpus=2\n./a\n",
+    "an unknown letter behind a known one": "#!/bin/bash\n#PBS -n#\n#PBS -I#\n#PBS \\-h#\n#PBS -h$(\nqsub a\n",
+    "the image of the whole script": "#!/bin/bash\n#$ -l docker_images=*jcm:5000/dhub/pytorch:1.0*\npython a.py\n",
+    "sudo, and sudo again": "sudo sudo singularity exec a.sif ls\n",
+    "commands of two schedulers": "#!/bin/bash\nqsub -l walltime=90 a.sh\nqsub -cwd b.sh\n",
+    "commands of two schedulers, one of them read": "x|qsub -cwd\nid=`qsub a.sh`\necho $PBS_JOBNAME $JOB_ID $NCPUS\n",
+    "a variable of another scheduler than the command": "qsub -cwd a.sh\necho $PBS_NP $PBS_JOBNAME\nqdel $PBS_JOBID\n",
+    "a site of Slurm in the body": "#!/bin/bash\n#$ -l rt_F=1\n#$ -g gaa1\nsrun sh -c 'sbatch -p gp1d a.sh'\n",
+    "a site of Slurm beside submissions": "qsub -g gaa1 -l rt_F=1 a.sh\nsbatch -p gp1d b.sh\n",
+    "lines of two schedulers, of which a site decides": "#!/bin/bash\n#SBATCH -p gtest\n#$ -N x\nqsub a.sh\n",
+    "directives in a string": '#!/bin/bash\n#$ -N x\necho "\n#$ -q fast.q\n"\n./a\n',
+    "a directive and the end of a string": "echo '\n#$ -N x'\n",
+    "a continued directive that ends in a comment": "#PBS -l\\\nl -q rt_HG \\\n# x\n./a\n",
 }
 
 
@@ -78,6 +93,30 @@ def test_a_second_rewrite_changes_nothing(plans: Mapping[str, Plan], script: str
         first, second = twice(script, plan)
         assert first.fault == "", name
         assert second.output == first.output, name
+
+
+# ------------------------------------------------------------------------------------------------------- sites
+
+
+@pytest.mark.parametrize(
+    ("script", "site"),
+    [
+        ("#!/bin/bash\n#SBATCH -N 1\ncd /work1/u\n", "generic"),  # a script for Slurm is of no site of PBS
+        ("#!/bin/bash\n#SBATCH -p gp1d\nqsub -q rt_HF a.sh\n", "taiwania2"),
+        ("cd /work1/u\n", "taiwania1"),
+        ("#!/bin/bash\n#PBS -N x\ncd /work1/u\n", "taiwania1"),
+        ("#!/bin/bash\n#$ -l rt_F=1\nsbatch a.sh\n", "abci2"),
+    ],
+)
+def test_a_script_is_of_a_site_whose_scheduler_it_speaks_to(plans: Mapping[str, Plan], script: str, site: str) -> None:
+    assert twice(script, plans["slinky, plain"])[0].site.id == site
+
+
+def test_what_would_be_of_another_site_once_it_is_rewritten_is_undecided(plans: Mapping[str, Plan]) -> None:
+    first, _ = twice(_HANDED["a site of Slurm in the body"], plans["slinky, plain"])
+    assert first.evidence.startswith("undecided between abci2 and taiwania2: ")
+    assert "line 4: -p gp1d" in first.evidence
+    assert not first.changed
 
 
 # ------------------------------------------------------------------------------------------------------ notes

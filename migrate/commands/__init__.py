@@ -360,7 +360,8 @@ def _cluster(words: Sequence[Word], at: int, rows: Mapping[str, OptionRow], *, e
         letter = f"-{word.text[i]}"
         row = rows.get(letter)
         if row is None:
-            return Found((*options, Option(letter, word.text, word.span, None, None, fault=_UNKNOWN)), 1)
+            unread = Span(word.part(i).start, word.span.end) if options else word.span
+            return Found((*options, Option(letter, word.text, unread, None, None, fault=_UNKNOWN)), 1)
         rest = word.text[i + 1 : i + 2]  # its first character
         span = word.part(0 if i == 1 else i, i + 1)
         if row.value == "none" or (row.value == "optional" and not rest):

@@ -13,7 +13,7 @@ from migrate.commands import Variables
 from migrate.inventory.body import take_body
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.definition import take_definition
-from migrate.inventory.mentions import submits
+from migrate.inventory.mentions import submits, submits_to_slurm
 from migrate.inventory.options import take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
 from migrate.model import Gap, Job, Source, Tables, Text
@@ -78,7 +78,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
 ) -> Job:
     directives = [d for name, read in DIALECTS.items() for d in read(text, tables.schedulers[name].directive_options)]
     live = [d for d in directives if d.live]
-    dialects = tuple(dict.fromkeys(d.dialect for d in live))
+    dialects = tuple(dict.fromkeys(d.dialect for d in live if d.options or d.strays))  # `#PBS` alone says nothing
     dialect = (dialects[0] if len(dialects) == 1 else "mixed") if dialects else None
     shell = _shell(text, live)
     speaks = dialect if dialect and dialect in tables.dialect_commands else around or submits(text.data)
@@ -91,7 +91,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         contained=contained,
         frozen=frozen,
         dialect=speaks,
-        dialects=dialects or ((speaks,) if speaks else ()),
+        dialects=dialects or ((speaks,) if speaks and not submits_to_slurm(text.data) else ()),
         definition=definition,
     )
     if shell in SHELLS:

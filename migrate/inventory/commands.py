@@ -214,10 +214,12 @@ def _take_old_verb(c: Collector, inner: Invocation, verb: Verb) -> None:
 def _take_sudo(c: Collector, inner: Invocation) -> None:
     """`sudo` before a container tool, or anywhere in the recipe of an image: it can go where its options are plain."""
     started = inner.payload[0] if inner.payload else None
+    while started is not None and started.program == "sudo" and started.payload:  # each of several goes by itself
+        started = started.payload[0]
     container = started is not None and started.kind == "container"
     if started is None or not (container or c.definition):
         return
-    word, end = inner.program_word, started.program_word.span.start
+    word, end = inner.program_word, inner.payload[0].program_word.span.start
     base = c.text.at(0)
     plain = c.text.exact and _PLAIN_SUDO.fullmatch(c.text.data[word.span.start - base : end - base]) is not None
     c.add(
@@ -229,7 +231,7 @@ def _take_sudo(c: Collector, inner: Invocation) -> None:
             program=started.program if container else "definition",
             verb=started.verb,
             editable=plain and word.editable and started.program_word.editable,
-            group=end,
+            group=started.program_word.span.start,
             remove=Span(word.span.start, end),
             family=started.family,
             fate="review",

@@ -19,6 +19,7 @@ _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
 _WRITTEN = re.compile(rb"#(?<=[^\n#]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
 _SWITCHED_OFF = re.compile(rb"^[ \t]*##(?:PBS|SBATCH|\$)", re.MULTILINE)
 _SUBMITS = re.compile(rb"q(?<![\w./-]q)(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
+_SLURM_COMMAND = re.compile(rb"^[^#\n]*(?<![\w./-])s(?:batch|run|queue|cancel|alloc|control)(?![\w.-])", re.MULTILINE)
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
 _GRID_ENGINE = re.compile(rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]")
 _CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
@@ -59,6 +60,11 @@ def _sums(data: bytes) -> Iterator[tuple[int, int]]:
             start = data.find(b"((", end + 2)
         else:
             start = data.find(b"((", newline)
+
+
+def submits_to_slurm(data: bytes) -> bool:
+    """Whether a script has commands of Slurm: whose its other commands and its variables are is not known then."""
+    return _SLURM_COMMAND.search(data) is not None
 
 
 def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
@@ -166,7 +172,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
             continue
         row = table.variables[name]
         own = "the script itself sets it" if name in assigned and not _DISTINCT.match(name) else ""
-        idle = "" if dialect in c.dialects or not c.dialects else "neither the old scheduler nor Slurm sets it"
+        idle = "" if dialect in c.dialects or not c.headers else "neither the old scheduler nor Slurm sets it"
         whole = expands and (match["dollar"] == b"$" or c.text.data[end : end + 1] == b"}")
         stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
         begin = match.start() if whole else start

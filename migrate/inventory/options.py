@@ -61,7 +61,7 @@ def inert_line(source: Source, item: Item) -> str:
     text = " ".join(_CONTINUED.sub(" ", source.text(item.span)).split()).lstrip(",")
     option, _, part = item.name.partition(" ")
     if not text.startswith("-"):
-        text = f"{option} {text}" if part else text
+        text = f"{option} {text}" if part else f"-{text}" if option.startswith("-") else text
     glued = source.data.endswith(PREFIXES[item.dialect].encode(), 0, item.span.start)
     return f"#{PREFIXES[item.dialect]}{text if glued and not option.startswith('-') else f' {text}'}"
 

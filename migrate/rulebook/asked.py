@@ -6,6 +6,7 @@ import re
 
 from migrate.model import Partition
 from migrate.rulebook.context import Context, replaced
+from migrate.rulebook.foreign import translation
 from migrate.values import memory, seconds
 
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
@@ -19,7 +20,16 @@ def asked(c: Context, *names: str) -> str | None:
         item = line[-1] if line else c.job.item(name) if group is None else None
         if item is not None:
             return item.value or ""
+        if group is None and (told := translated(c, name)) is not None:
+            return told
     return None
+
+
+def translated(c: Context, name: str) -> str | None:
+    """The value of an option of Slurm among the lines that stand for those of another scheduler."""
+    found = translation(c)
+    lines = (line.partition("=") for told in found.told.values() for line in told.lines) if found else ()
+    return next((value.strip('"') for option, _, value in lines if option == name), None)
 
 
 def gpus(c: Context) -> str | None:

@@ -267,8 +267,17 @@ def _command_outcome(c: Context) -> str | None:
 
 def _obstacle(c: Context, reading: Invocation) -> str:
     """Why a command cannot be written for Slurm; empty where it can."""
-    whose = "the script speaks to Slurm, so whose command this is cannot be told" if live_dialect(c) == "slurm" else ""
+    whose = "the script speaks to Slurm, so whose command this is cannot be told" if _speaks_to_slurm(c) else ""
     return _unread(c, reading) or _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading) or whose
+
+
+@once
+def _speaks_to_slurm(c: Context) -> bool:
+    """Whether a script that no other scheduler's lines begin speaks to Slurm, by its lines or by its commands."""
+    live = live_dialect(c)
+    if live is not None or c.job.dialects:
+        return live == "slurm" or (live is None and "slurm" in c.job.dialects)
+    return any(i.table is not None and i.table.kind == "scheduler" and not i.table.dialect for i in c.job.invocations())
 
 
 def _unread(c: Context, reading: Invocation) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from migrate.model import OptionRow, Text, Word
 from migrate.ranges import Ranges
+from migrate.reader import lay_out
 from migrate.schedulers.directive import Directive, options_of, plain_words, whole_templates
 from migrate.schedulers.slurm import first_command
 
@@ -22,19 +23,17 @@ _QUOTE = re.compile(rb"['\"]")
 def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
     """The directives of a script text: qsub reads the whole file, here-documents and all.
 
-    A script that speaks to Grid Engine in its here-documents alone is no job: it writes some.
+    A script that speaks to Grid Engine in its here-documents or strings alone is no job: it writes some.
     """
     if b"#$" not in text.data:
         return
     end_of_header: int | None = None
     matches = list(_LINE.finditer(text.data))
-    if matches and b"<<" in text.data:
-        documents = Ranges((start + 1, end) for start, end in _documents(text.data))
-        within = {m.start() for m in matches if documents.hold(m.start())}
-        if len(within) == len(matches):
-            return
-    else:
-        within = set()
+    documents = Ranges((start + 1, end) for start, end in _documents(text.data)) if b"<<" in text.data else None
+    within = _in_strings(text, [m.start() for m in matches])
+    within |= {m.start() for m in matches if documents is not None and documents.hold(m.start())}
+    if len(within) == len(matches):
+        return
     for match in matches:
         if end_of_header is None:
             end_of_header = first_command(text)
@@ -73,6 +72,14 @@ def _documents(data: bytes) -> Iterator[tuple[int, int]]:
             behind = data.find(b"\n", places[number])
             behind = len(data) if behind < 0 else behind
             yield match.start(), behind
+
+
+def _in_strings(text: Text, starts: Sequence[int]) -> set[int]:
+    """Which of these lines stand in a string that goes on over lines: to qsub directives, to the shell text."""
+    below = first_command(text)
+    late = [start for start in starts if start > below]
+    layout = lay_out(text) if late and _QUOTE.search(text.data, below) else None
+    return {start for start in late if layout is not None and layout.is_in_string(start)}
 
 
 def _words(text: Text, start: int, end: int) -> list[Word]:

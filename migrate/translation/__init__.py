@@ -219,12 +219,18 @@ def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
     if row.need == "environment":
         return _environment(work, item, items, rows)
     if row.need == "image":
-        if _image(items, rows) in work.between.target.answers.get("image", {}):
-            return gone(f"{spelled(item)}: the script starts itself in the image, by its first command")
-        return left_open(f"{spelled(item)}: waits for an image; nothing says which one it is now")
+        return _image_told(work, item, _image(items, rows))
     if row.need == "start_folder":
         return _formed(work, item, row, items, rows) if row.form else gone(f"{spelled(item)}: {row.reason}")
     return left_open(f"{spelled(item)}: not read")
+
+
+def _image_told(work: _Work, item: Item, image: str) -> Told:
+    if work.between.target.runtime == "pyxis":
+        return left_open(f"{spelled(item)}: pyxis runs steps in an image, and not the script")
+    if image in work.between.target.answers.get("image", {}):
+        return gone(f"{spelled(item)}: the script starts itself in the image, by its first command")
+    return left_open(f"{spelled(item)}: waits for an image; nothing says which one it is now")
 
 
 def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
