@@ -395,9 +395,10 @@ def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
     """What the judges said, a line each, and who could not be asked; the number of scripts with a complaint."""
     for name in absent():
         say(f"sifmigrate: {name} is not on this machine: what it would say is not known")
+    masks = {result.source.path: mask_of(result.source.data) for result in outcome.results}
     for path, found in outcome.complaints.items():
-        for each in found:
-            say(f"{files.shown(path)}: {each.judge}: {each.message}")
+        for each in found:  # a judge quotes the line that it refuses
+            say(f"{files.shown(path)}: {each.judge}: {masks[path].words(each.message)}")
     return sum(bool(found) for found in outcome.complaints.values())
 
 

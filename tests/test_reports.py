@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cmarkgfm import github_flavored_markdown_to_html
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -446,6 +447,12 @@ def test_a_diff_for_a_terminal_cannot_steer_it(style: Style) -> None:
 # ------------------------------------------------------------------------------------------------ hostile input
 
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+LINKS = (
+    "www.a.org (www.b.org) http://a.org HTTPS://a.org ftp://a.org mailto:a@b.org me@a.org <me@a.org> <https://a.org> "
+    "@me a/b#1 #12 GH-12 0123abc 0123456789abcdef0123456789abcdef01234567 [x](https://a.org) "
+    "[x]: https://a.org ![i](https://a.org/i) "
+    "[^1] <img src=x> <a href=x> :octocat: javascript:x xmpp:a@b.org/c //a.org"
+)
 MARKUP = "[red]x[/red] `a` ``b`` </script><img src=x onerror=y> |c|\\|d [l](javascript:e)"
 EVIL = "\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e" + MARKUP
 
@@ -487,6 +494,47 @@ def test_hostile_words_are_no_markup_in_markdown() -> None:
     assert not [t for t in inline if t.type in {"html_block", "html_inline", "image", "fence", "code_block"}]
     links = [str(t.attrs["href"]) for t in inline if t.type == "link_open"]
     assert all(link.startswith(("#", "https://")) for link in links)
+
+
+def linking() -> Report:
+    """A script whose every text is one that something makes a link of."""
+    lines = [
+        f"#SBATCH -p gp1d # {LINKS}",
+        *(f"#SBATCH -J '{word}'\n#SBATCH -o '{word}'\n#SBATCH --qos='{word}'" for word in LINKS.split()),
+        *(f"module load '{word}' # sifmigrate: ignore[{word}] {word}" for word in LINKS.split()),
+        *(f"singularity exec '{word}' '{word}'\ndocker run -e X='{word}' '{word}'" for word in LINKS.split()),
+        *(f"export UCX_NET_DEVICES='{word}' NCCL_SOCKET_IFNAME='{word}'\n/opt/ohpc/'{word}'" for word in LINKS.split()),
+        "singularity exec library://a.org/b/c ls  # sifmigrate: ignore[library-image] see http://a.org and me@a.org",
+        "module load singularity # sifmigrate: ignore see www.a.org",
+    ]
+    report = report_of(
+        *(Source(f"{word}.sh", "\n".join(["#!/bin/bash", *lines, ""]).encode()) for word in ("www.a.org", LINKS))
+    )
+    told = [replace(r, fault=LINKS, evidence=LINKS) for r in report.results]
+    faults = (Fault(LINKS, LINKS), Fault("x", f"x: {LINKS}"))
+    return replace(report, results=tuple(told), faults=faults, written={"www.a.org.sh": LINKS})
+
+
+def test_nothing_of_a_script_becomes_a_link() -> None:
+    own = {link for rule in report_of(Source("a.sh", b"x\n")).rules.values() for link in rule.links}
+    html = github_flavored_markdown_to_html(FORMATS["markdown"](linking()))
+    links = set(re.findall(r'<a href="([^"]*)"', html))
+    assert "<img" not in html
+    assert html.count("<a ") == len(re.findall(r'<a href="', html))
+    assert links <= own | {link for link in links if re.fullmatch("#[a-z-]+", link)}
+
+
+@given(
+    st.text(alphabet="abw.@:/#h1tps<>[]()!-_`\\ ", max_size=30)
+    | st.lists(st.sampled_from(LINKS.split()), max_size=4).map("".join)
+)
+@settings(max_examples=500, deadline=None)
+def test_prose_has_no_links(text: str) -> None:
+    html = github_flavored_markdown_to_html(f"x {prose(text)}")
+    assert "<a" not in html
+    assert "<img" not in html
+    outside = re.sub(r"<code>.*?</code>", " ", html, flags=re.DOTALL)  # what else GitHub makes of text
+    assert not re.search(r"@\w|#\d|\b[0-9a-f]{7,40}\b|:[a-z]\w*:", re.sub("<[^>]*>|&[a-z]+;", " ", outside))
 
 
 def test_hostile_words_do_not_break_tables() -> None:

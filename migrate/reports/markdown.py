@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from migrate.files import shown
 from migrate.model import Report, RuleText, Target
@@ -30,6 +31,13 @@ from migrate.reports.summary import (
 
 _CODE = re.compile(r"`([^`]+)`")
 _SPECIAL = re.compile(r"[\\`*\[\]<>&|~#!]|^[-+=]|(?<![^\W_])_|_(?![^\W_])")
+# What GitHub makes a link or an image of by itself, whatever is escaped in it: addresses, mail, people, issues,
+# commits, `:name:`. In code it makes none.
+_BETWEEN_WORDS = re.compile(r"([\s`<>()\[\]\"',;]+)")
+_LINKS_ITSELF = re.compile(
+    r"[a-z]:/|://|www[.]|@|(?:mailto|xmpp|tel|javascript|data):|#\d|\bGH-\d|\b[0-9a-f]{7,40}\b|:[a-z+-][\w+-]*:",
+    re.IGNORECASE,
+)
 _LINK = re.compile(r"https?://[!-;=?-~]+")
 
 
@@ -61,9 +69,16 @@ def code(text: str, *, cell: bool = False) -> str:
 
 
 def prose(text: str) -> str:
-    """Running text: what stands between backticks is code, everything else is made plain."""
+    """Running text: what stands between backticks is code, and what would be a link; everything else is made plain."""
     pieces = _CODE.split(text)
-    return "".join(code(p) if n % 2 else _SPECIAL.sub(r"\\\g<0>", shown(p)) for n, p in enumerate(pieces))
+    return "".join(code(p) if n % 2 else _plain(shown(p)) for n, p in enumerate(pieces))
+
+
+def _plain(text: str) -> str:
+    groups = groupby(_BETWEEN_WORDS.split(text), lambda word: _LINKS_ITSELF.search(word) is not None)
+    return "".join(
+        "".join(map(code, words)) if links else _SPECIAL.sub(r"\\\g<0>", "".join(words)) for links, words in groups
+    )
 
 
 # ------------------------------------------------------------------------------------------------ all scripts
