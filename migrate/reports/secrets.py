@@ -37,6 +37,8 @@ _AUTHORIZATION = re.compile(
     re.IGNORECASE,
 )
 _NAME_BEFORE = re.compile(r"[\w.-]*\Z")
+# csh, Dockerfiles and .netrc have no sign between a name and its value
+_SETS_BY_BLANK = re.compile(r"(?:\b(?:setenv|ENV|set[ \t]+-\w+)[ \t]+[\w.-]*|\blogin[ \t]+\S{1,64}[ \t]+)\Z")
 _QUOTES = re.compile(r"\\(.)|\$?[\"']")
 _EXPANSION = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$\w+|`[^`]*`")
 _ENDS_COMMAND = re.compile(r"\s(?:\|\|?|&&|;)\s|;\s")
@@ -126,7 +128,8 @@ def _is_secret(match: re.Match[str], value: str) -> bool:
         return False
     before = _NAME_BEFORE.search(match.string, max(match.start() - 64, 0), match.start())
     spelled = f"{before[0] if before else ''}{match['name'] or ''}"
-    if match["blank"] and match["name"] and not spelled.startswith("--"):  # prose: the password is
+    told = _SETS_BY_BLANK.search(match.string, max(match.start() - 96, 0), match.start())
+    if match["blank"] and not spelled.startswith("--") and not told:  # prose: the password is
         return False
     name = re.sub("[_.]", "-", spelled.lower()).strip("-")
     harmless = _table()["harmless"]
