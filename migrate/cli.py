@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,7 @@ from migrate import __version__
 from migrate.model import SifmigrateError
 
 if TYPE_CHECKING:
-    from migrate.config import Value
+    from migrate.config import Config
     from migrate.runs import Outcome, Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -34,6 +34,7 @@ SiteName = Annotated[
     str | None,
     typer.Option("--site", metavar="NAME|FILE", help="Where they come from; detected when absent."),
 ]
+SettingsFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings, not those found here.")]
 RuleFolders = Annotated[list[Path] | None, typer.Option("--rules", metavar="DIR", help="Further rules.")]
 Formats = Annotated[
     list[str] | None,
@@ -133,6 +134,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
     target: TargetName = None,
     site: SiteName = None,
     rules: RuleFolders = None,
+    config_file: SettingsFile = None,
     select: Select = None,
     ignore: Ignore = None,
     output_format: Formats = None,
@@ -147,7 +149,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
     """Tell what is in job scripts, and what a migration would change. Changes nothing."""
     from migrate import runs  # noqa: PLC0415 - `--help` need not load the engine
 
-    config = _config()
+    config = _config(config_file)
     settings = _settings(
         config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
     )
@@ -155,11 +157,13 @@ def scan(  # noqa: PLR0913 - one parameter an option
     outcome = runs.migrate(
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
+    if not quiet:
+        _tell_sources(config, settings, [config_file, target, site, *(rules or [])])
     runs.keep(outcome)
     runs.check_outputs(outcome, shown)
     if outcome.results:
         runs.publish(outcome, shown)
-    if wrong := runs.complain(outcome, say):
+    if wrong := runs.complain(outcome, say, quiet=quiet):
         return wrong
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
 
@@ -187,6 +191,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Let bash, sbatch and shellcheck judge the result.")] = False,
     rules: RuleFolders = None,
+    config_file: SettingsFile = None,
     select: Select = None,
     ignore: Ignore = None,
     output_format: Formats = None,
@@ -206,18 +211,20 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         raise SifmigrateError(f"{' and '.join(chosen)} exclude each other: choose one")
     if "-" in (paths or []) and (in_place or out):
         raise SifmigrateError(f"- (standard input) goes to standard output: leave {chosen[0]} out")
-    config = _config()
+    config = _config(config_file)
     mode = chosen[0] if chosen else "--out"
     settings = _settings(config, target, site, rules, select, ignore, jobs, no_cache)
     settings = settings.with_fixes(
         safe_only=safe_only or config["safe-only"].value, annotate=annotate or config["annotate"].value
     )
-    folder = out or Path(config["out"].value)
+    folder = out or _out(config, mode)
     exclude = folder if mode == "--out" else None
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
-    if only_scripts and not outcome.results and not outcome.faults:
+    if not quiet:
+        _tell_sources(config, settings, [config_file, target, site, *(rules or [])])
+    if only_scripts and not outcome.results and all(fault.harmless for fault in outcome.faults):
         return OK
     runs.check_outputs(outcome, shown)
     if verify:
@@ -234,24 +241,55 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         runs.publish(outcome, shown)
     _tell(mode, outcome, folder, quiet=quiet)
     refused = runs.tell_judgement(outcome, say) if verify else 0
-    code = _rewrite_code(mode, outcome)
+    code = _rewrite_code(mode, outcome, quiet=quiet)
     code = max(code, POINTS) if refused else code
     return OK if exit_zero and code == POINTS else code
 
 
-def _config() -> dict[str, Value]:
+def _config(named: Path | None) -> Config:
+    """The settings in force; what was found and is not obeyed is told."""
     from migrate.config import read_config  # noqa: PLC0415 - as in scan
 
-    return read_config(Path.cwd())
+    config = read_config(Path.cwd(), named)
+    for line in config.refused:
+        say(f"sifmigrate: {line}")
+    return config
 
 
-def _folders(rules: list[Path] | None, config: dict[str, Value]) -> list[Path]:
+def _out(config: Config, mode: str) -> Path:
+    from migrate.config import check_out  # noqa: PLC0415 - as in scan
+
+    if mode == "--out":
+        check_out(config["out"], config.folder)
+    return Path(config["out"].value)
+
+
+def _folders(rules: list[Path] | None, config: Config) -> list[Path]:
     """The folders of further rules that the command line names, else those of the settings."""
-    return rules or [Path(each) for each in config["rules"].value]
+    from migrate.config import check_named  # noqa: PLC0415 - as in scan
+    from migrate.rulebook import files_below  # noqa: PLC0415
+
+    if rules:
+        return rules
+    folders = [Path(each) for each in config["rules"].value]
+    check_named(config["rules"], "rules", (file for folder in folders for file in files_below(folder)))
+    return folders
+
+
+def _profile(kind: str, named: str | None, config: Config) -> str | None:
+    """The target or site that the command line names, else that of the settings."""
+    from migrate.config import check_named  # noqa: PLC0415 - as in scan
+    from migrate.profiles import files_of  # noqa: PLC0415
+
+    setting = config[kind]
+    if named or not setting.value:
+        return named
+    check_named(setting, kind, files_of(f"{kind}s", setting.value))
+    return str(setting.value)
 
 
 def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite share
-    config: dict[str, Value],
+    config: Config,
     target: str | None,
     site: str | None,
     rules: list[Path] | None,
@@ -268,14 +306,31 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
         raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
     asked = {"target": target, "site": site, "select": select, "ignore": ignore}
     choice = Choice(
-        target=target or config["target"].value,
-        site=site or config["site"].value,
+        target=_profile("target", target, config) or "",
+        site=_profile("site", site, config),
         rules=tuple(_folders(rules, config)),
         select=tuple(select or config["select"].value),
         ignore=tuple(ignore or config["ignore"].value),
         places={name: config[name].place for name, said in asked.items() if not said},
     )
-    return runs.Settings(choice, jobs=config["jobs"].value if jobs is None else jobs, cache=not no_cache)
+    return runs.Settings(
+        choice,
+        jobs=config["jobs"].value if jobs is None else jobs,
+        cache=not no_cache,
+        exclude=tuple(config["exclude"].value),
+        exclude_base=config.folder,
+    )
+
+
+def _tell_sources(config: Config, settings: Settings, named: Sequence[object]) -> None:
+    """Which files a run goes by, besides those that are shipped or `named` on the command line."""
+    from migrate.runs import sources  # noqa: PLC0415 - as in scan
+
+    seen = set(map(str, named))
+    files = {"settings": [config.file] if config.file else [], **sources(settings.choice)}
+    unseen = {kind: [str(file) for file in each if str(file) not in seen] for kind, each in files.items()}
+    if said := "; ".join(f"{kind} {', '.join(each)}" for kind, each in unseen.items() if each):
+        say(f"Goes by: {_one_line(said)}")
 
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
@@ -296,10 +351,10 @@ def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
             say(f"{shown(result.source.path)}: {'would change' if result.changed else 'blocked'}")
 
 
-def _rewrite_code(mode: str, outcome: Outcome) -> int:
+def _rewrite_code(mode: str, outcome: Outcome, *, quiet: bool) -> int:
     from migrate import runs  # noqa: PLC0415 - as in scan
 
-    if wrong := runs.complain(outcome, say):
+    if wrong := runs.complain(outcome, say, quiet=quiet):
         return wrong
     if mode in {"--check", "--diff"}:
         return POINTS if any(r.changed or r.readiness == "blocked" for r in outcome.results) else OK
@@ -314,13 +369,16 @@ def verify(
     target: TargetName = None,
     site: SiteName = None,
     rules: RuleFolders = None,
+    config_file: SettingsFile = None,
     no_cache: NoCache = False,
 ) -> int:
     """Let bash, sbatch and a second rewrite judge scripts as they are. Exit 1 when one objects, or is blocked."""
     from migrate import runs  # noqa: PLC0415 - as in scan
 
-    settings = _settings(_config(), target, site, rules, None, None, None, no_cache)
+    config = _config(config_file)
+    settings = _settings(config, target, site, rules, None, None, None, no_cache)
     outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
+    _tell_sources(config, settings, [config_file, target, site, *(rules or [])])
     refused = runs.tell_judgement(outcome, say)
     blocked = runs.tell_blocked(outcome, say)
     if wrong := runs.complain(outcome, say):
@@ -383,6 +441,7 @@ def explain(
     *,
     target: TargetName = None,
     rules: RuleFolders = None,
+    config_file: SettingsFile = None,
     output_format: Annotated[str, typer.Option("--output-format", metavar="FMT", help="text or json.")] = "text",
 ) -> int:
     """Explain a rule, or an error message of a job. Tells what it comes from, and what to do."""
@@ -391,10 +450,10 @@ def explain(
     said = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
     if not said.strip():
         raise SifmigrateError("nothing to explain: give a rule's id, or the line that you saw")
-    config = _config()
+    config = _config(config_file)
     text, complaint = runs.explain(
         said.strip(),
-        target=target or config["target"].value,
+        target=_profile("target", target, config),
         folders=_folders(rules, config),
         form=output_format,
         width=_width(),
@@ -458,11 +517,9 @@ def schema(
 
 @app.command()
 @guarded
-def config() -> int:
+def config(config_file: SettingsFile = None) -> int:
     """Show every setting in force here, and where it comes from."""
-    from migrate.config import read_config  # noqa: PLC0415 - as in scan
-
-    for name, setting in read_config(Path.cwd()).items():
+    for name, setting in _config(config_file).items():
         value = ", ".join(setting.value) if isinstance(setting.value, list) else setting.value
         shown = "-" if value in (None, "") else str(value).lower() if isinstance(value, bool) else value
         tell(f"{name:10} {shown}  ({setting.place})\n")
@@ -551,23 +608,25 @@ def _count(text: str) -> int | None:
 
 @rules_app.command("list")
 @guarded
-def rules_list(rules: RuleFolders = None) -> int:
+def rules_list(rules: RuleFolders = None, config_file: SettingsFile = None) -> int:
     """List the rules in the order in which they speak."""
     from migrate.runs import list_rules  # noqa: PLC0415
 
-    tell(list_rules(_folders(rules, _config())))
+    tell(list_rules(_folders(rules, _config(config_file))))
     return OK
 
 
 @rules_app.command("show")
 @guarded
 def rules_show(
-    rule: Annotated[str, typer.Argument(help="A rule's id.", show_default=False)], rules: RuleFolders = None
+    rule: Annotated[str, typer.Argument(help="A rule's id.", show_default=False)],
+    rules: RuleFolders = None,
+    config_file: SettingsFile = None,
 ) -> int:
     """Show all that a rule says, and its examples."""
     from migrate.runs import show_rule  # noqa: PLC0415
 
-    tell(show_rule(rule, _folders(rules, _config()), _width()))
+    tell(show_rule(rule, _folders(rules, _config(config_file)), _width()))
     return OK
 
 

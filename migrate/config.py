@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from migrate.exclusion import check
 from migrate.model import SifmigrateError
 from migrate.rulebook.load import fault, load, place
+from migrate.trust import distrust
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,11 +26,13 @@ DEFAULTS: Mapping[str, Any] = {
     "rules": [],
     "select": [],
     "ignore": [],
+    "exclude": [],
     "out": "migrated",
     "safe-only": False,
     "annotate": False,
     "jobs": 0,
 }
+_LARGEST = 1 << 20  # bytes of a project's file
 _FOLDERS = frozenset({"rules"})  # lists of paths
 _PROFILES = frozenset({"target", "site"})  # names, or paths
 
@@ -39,31 +44,82 @@ class Value:
     value: Any
     place: str
 
+    @property
+    def shown(self) -> str:
+        return " ".join(self.value) if isinstance(self.value, list) else str(self.value)
 
-def read_config(start: Path) -> dict[str, Value]:
-    """Every setting in force in this folder; raises SifmigrateError with `file:line:column` where one is wrong."""
-    found = {name: Value(value, "default") for name, value in DEFAULTS.items()}
-    file = _nearest(start.resolve())
-    if file is None:
+
+class Config(dict[str, Value]):
+    """Every setting in force, the file that they are from, and what was found and not obeyed, a line each."""
+
+    file: Path | None = None
+    refused: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The folder from which the file's patterns are meant."""
+        return self.file.parent if self.file else Path.cwd()
+
+
+def read_config(start: Path, named: Path | None = None) -> Config:
+    """Every setting in force in this folder, by the file that is `named` or else found.
+
+    Raises SifmigrateError with `file:line:column` where one is wrong, or where one that is found names a file that
+    another user may have written.
+    """
+    found = Config({name: Value(value, "default") for name, value in DEFAULTS.items()})
+    if named is not None and not named.is_file():
+        raise SifmigrateError(f"--config {named}: there is no such file; check the name")
+    found.file, found.refused = (named.absolute(), ()) if named is not None else _nearest(start.resolve())
+    if found.file is None:
         return found
-    data = _yaml(file) if file.suffix == ".yaml" else _toml(file)
-    for name, value in data.items():
-        where = place(file, [name]) if file.suffix == ".yaml" else _toml_place(file, name)
-        found[name] = Value(_resolved(file.parent, name, value), where)
+    yaml = found.file.suffix in {".yaml", ".yml"}
+    for name, value in (_yaml(found.file) if yaml else _toml(found.file)).items():
+        where = place(found.file, [name]) if yaml else _toml_place(found.file, name)
+        found[name] = Value(_resolved(found.file.parent, name, value), where)
+    _check_patterns(found["exclude"])
     return found
 
 
-def _nearest(folder: Path) -> Path | None:
-    """The settings' file of this folder or of the nearest one above it; a repository's top is the last."""
+def _check_patterns(exclude: Value) -> None:
+    try:
+        check(exclude.value)
+    except SifmigrateError as error:
+        raise SifmigrateError(f"{exclude.place}: {error}") from error
+
+
+def _nearest(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
+    """The settings' file of this folder or of the nearest one above it; a repository's top is the last.
+
+    Also a line for each that was passed over, since another user may have written it.
+    """
+    refused: list[str] = []
     for candidate in [folder, *folder.parents]:
-        if (candidate / "sifmigrate.yaml").is_file():
-            return candidate / "sifmigrate.yaml"
-        project = candidate / "pyproject.toml"
-        if project.is_file() and b"sifmigrate" in project.read_bytes() and _of_project(project) is not None:
-            return project
+        for file in filter(_has_settings, (candidate / "sifmigrate.yaml", candidate / "pyproject.toml")):
+            if not (reason := distrust(file)):
+                return file, tuple(refused)
+            refused.append(f"{file}: {reason}, so its settings are not obeyed; --config {file} obeys them")
         if (candidate / ".git").exists():
-            return None
-    return None
+            break
+    return None, tuple(refused)
+
+
+def _has_settings(file: Path) -> bool:
+    if not file.is_file() or file.name == "sifmigrate.yaml":
+        return file.is_file()
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LARGEST)
+    except OSError:
+        return False
+    if b"sifmigrate" not in data:
+        return False
+    try:
+        return _of_project(file) is not None
+    except SifmigrateError:
+        if distrust(file):
+            return False
+        raise
 
 
 def _yaml(file: Path) -> dict[str, Any]:
@@ -104,6 +160,25 @@ def _toml_place(file: Path, name: str) -> str:
         elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
             return f"{file}:{number}:{len(line) - len(line.lstrip()) + 1}"
     return f"{file}:1:1"
+
+
+def check_named(setting: Value, kind: str, files: Iterable[Path]) -> None:
+    """Raise SifmigrateError for the first of the files that a setting names which another user may have written."""
+    for file in files:
+        try:
+            reason = distrust(file)
+        except OSError:  # it is told as absent where it is read
+            continue
+        if reason:
+            said = f"{setting.place}: {kind} {file}: {reason}, so it is not obeyed"
+            raise SifmigrateError(f"{said}; name it on the command line: --{kind} {setting.shown}")
+
+
+def check_out(setting: Value, folder: Path) -> None:
+    """Raise SifmigrateError where settings lead the output out of the current folder and of that of their file."""
+    out = Path(os.path.realpath(setting.value))
+    if not any(out.is_relative_to(os.path.realpath(inside)) for inside in (Path.cwd(), folder)):
+        raise SifmigrateError(f"{setting.place}: out: `{setting.value}` leads out of this folder; name it with --out")
 
 
 def _resolved(folder: Path, name: str, value: Any) -> Any:

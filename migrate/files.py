@@ -16,7 +16,9 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
 from migrate.atomic import sweep, sync_folder, write_atomic
+from migrate.exclusion import GITIGNORE, Exclusion, Patterns, Walk, gitignore
 from migrate.model import Fault, SifmigrateError, Source, Tables
+from migrate.trust import user
 
 MAX_SIZE = 4 * 1024 * 1024  # bytes
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
@@ -79,6 +81,9 @@ class RealPaths:
         return os.path.join(self._folders[folder], name)  # noqa: PTH118 - as above
 
 
+_DEAD = frozenset({errno.ENOENT, errno.ELOOP})  # of a link: it leads nowhere
+
+
 class _IrregularError(OSError):
     """Something that is no regular file, and so is not opened."""
 
@@ -109,21 +114,27 @@ def _why(path: str | PurePath, error: OSError) -> str:
 
 
 def discover(
-    paths: Sequence[str], tables: Tables, *, exclude: Path | None = None, only_scripts: bool = False
+    paths: Sequence[str],
+    tables: Tables,
+    *,
+    exclude: Path | None = None,
+    exclusion: Exclusion | None = None,
+    only_scripts: bool = False,
 ) -> tuple[list[Found], list[Fault]]:
     """Return the scripts that files and folders hold, in the order of the arguments and then of the names.
 
-    `tables` know the names of parameter files; `exclude` is the output folder. A file that is an argument is taken
+    `tables` know the names of parameter files; `exclude` is the output folder, `exclusion` says what else is left out
+    of folders. A file that is an argument is taken
     whatever it is, unless `only_scripts`.
     A file with two names is found once, under the one that is no link.
     Links to folders are followed where they are arguments, not where they stand inside a folder.
     """
     found: dict[str, Found] = {}
     faults: dict[Fault, None] = {}
-    excluded = None if exclude is None else os.path.realpath(exclude)
+    look = _Look(None if exclude is None else os.path.realpath(exclude), exclusion or Exclusion(), tables)
     real = RealPaths()
     for argument in paths:
-        for each in _argument(argument, excluded, tables, only_scripts=only_scripts):
+        for each in _argument(argument, look, only_scripts=only_scripts):
             if isinstance(each, Fault):
                 faults[each] = None
             else:
@@ -131,10 +142,19 @@ def discover(
     return list(found.values()), list(faults)
 
 
-def _argument(argument: str, excluded: str | None, tables: Tables, *, only_scripts: bool) -> Iterator[Found | Fault]:
+@dataclass(frozen=True)
+class _Look:
+    """What is looked for, and what is passed over."""
+
+    excluded: str | None
+    exclusion: Exclusion
+    tables: Tables
+
+
+def _argument(argument: str, look: _Look, *, only_scripts: bool) -> Iterator[Found | Fault]:
     try:
         mode = os.stat(argument).st_mode  # noqa: PTH116 - Path("") would be the current folder
-        if only_scripts and not stat.S_ISDIR(mode) and not _seen_script(Path(argument), tables):
+        if only_scripts and not stat.S_ISDIR(mode) and not _seen_script(Path(argument), look.tables):
             return
     except OSError as error:
         absent = error.errno == errno.ENOENT and not os.path.islink(argument)  # noqa: PTH114
@@ -144,7 +164,7 @@ def _argument(argument: str, excluded: str | None, tables: Tables, *, only_scrip
         yield _fault(argument, "cannot be the name of a file; check the name")
     else:
         path = PurePath(argument).as_posix()
-        yield from _walk(path, excluded, tables) if stat.S_ISDIR(mode) else (Found(path, root=None, named=True),)
+        yield from _walk(path, look) if stat.S_ISDIR(mode) else (Found(path, root=None, named=True),)
 
 
 def _add(found: dict[str, Found], new: Found, key: str) -> None:
@@ -156,25 +176,47 @@ def _add(found: dict[str, Found], new: Found, key: str) -> None:
     found[key] = replace(better, named=old.named or new.named)
 
 
-def _walk(folder: str, excluded: str | None, tables: Tables) -> Iterator[Found | Fault]:
+def _walk(folder: str, look: _Look) -> Iterator[Found | Fault]:
     """Walk without recursion: a folder may be deeper than Python's stack."""
-    pending: list[str | os.DirEntry[str]] = [folder]
-    root = Path(folder)
+    root, walk = Path(folder), look.exclusion.walk(folder)
+    pending: list[_Entry] = [_Entry(folder, "", walk.above)]
     while pending:
         entry = pending.pop()
-        path = entry if isinstance(entry, str) else entry.path.removeprefix("./")
+        path = os.fspath(entry.file).removeprefix("./")
         try:
-            if isinstance(entry, str) or _is_folder(entry, excluded):
-                pending += _entries(entry)
-            elif seen := _seen_script(entry, tables):
+            if isinstance(entry.file, str) or _is_folder(entry.file, look.excluded):
+                pending += _entries(entry, walk)
+            elif (
+                _may_be_script(entry.file.name, look.tables)
+                and not walk.leaves(entry.below, entry.ignored)
+                and (seen := _seen_script(entry.file, look.tables))
+            ):
                 yield Found(path, root, named=False, seen=seen)
         except OSError as error:
-            yield _fault(path, _why(path, error))
+            dead = isinstance(entry.file, os.DirEntry) and entry.file.is_symlink() and error.errno in _DEAD
+            yield replace(_fault(path, _why(path, error)), harmless=dead)
 
 
-def _entries(folder: str | os.DirEntry[str]) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: entry.name, reverse=True)
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What a walk has yet to look at, its path below the walked folder, and the .gitignore files that count there."""
+
+    file: str | os.DirEntry[str]
+    below: str
+    ignored: tuple[Patterns, ...]
+
+
+def _entries(folder: _Entry, walk: Walk) -> list[_Entry]:
+    with os.scandir(folder.file) as entries:
+        held = sorted(entries, key=lambda entry: entry.name, reverse=True)
+    names = {entry.name for entry in held}
+    inside = f"{folder.below}/" if folder.below else ""
+    if inside and walk.leaves(inside, folder.ignored, names):
+        return []
+    ignored = folder.ignored
+    if GITIGNORE in names:
+        ignored += gitignore(os.fspath(folder.file), cut=len(inside))
+    return [_Entry(entry, f"{inside}{entry.name}", ignored) for entry in held]
 
 
 def _is_folder(entry: os.DirEntry[str], excluded: str | None) -> bool:
@@ -204,6 +246,13 @@ def is_script(path: Path, tables: Tables) -> bool:
         return False
 
 
+def _may_be_script(name: str, tables: Tables) -> bool:
+    """Tell by its name whether a file is looked into at all."""
+    suffix = PurePath(name).suffix.lower()
+    special = name.startswith("Singularity.") or name in tables.parameter_files or name == VARIABLES
+    return special or suffix in RECIPES or suffix == VARIABLES or suffix in SUFFIXES
+
+
 def _seen_script(entry: os.DirEntry[str] | Path, tables: Tables) -> tuple[bytes, os.stat_result] | None:
     """The beginning of a file that is to be taken for a script; None where it is not."""
     from migrate.inventory import reads_otherwise  # noqa: PLC0415 - the readers, which `revert` need not load
@@ -213,7 +262,7 @@ def _seen_script(entry: os.DirEntry[str] | Path, tables: Tables) -> tuple[bytes,
     # by these names no shell script is looked for
     other = suffix in RECIPES or entry.name.startswith("Singularity.") or entry.name in tables.parameter_files
     variables = VARIABLES in {suffix, entry.name}
-    if not (other or variables or suffix in SUFFIXES) or not stat.S_ISREG(entry.stat().st_mode):
+    if not _may_be_script(entry.name, tables) or not stat.S_ISREG(entry.stat().st_mode):
         return None
     head, info = _load(entry, HEAD_SIZE)
     if not head or b"\0" in head:
@@ -245,8 +294,8 @@ def read(found: Found) -> Source | Fault:
     except OSError as error:
         return _fault(found.path, _why(found.path, error))
     unfit = _unfit(data, max(info.st_size, len(data)))
-    if unfit:
-        return _fault(found.path, f"{unfit}; passed over")
+    if unfit:  # what was only found in a folder is then no script, and no fault of the run
+        return replace(_fault(found.path, f"{unfit}; passed over"), harmless=not found.named)
     if len(data) != info.st_size:
         return _fault(found.path, "changed while it was read; passed over, run again")
     return Source(found.path, data, stat.S_IMODE(info.st_mode))
@@ -600,23 +649,14 @@ def _lost(path: Path, info: os.stat_result) -> str:
     if info.st_nlink > 1:
         return f"has {info.st_nlink} names (hard links), of which only this one would change: copy it, or use --out"
     if os.geteuid() not in {0, info.st_uid}:
-        return f"belongs to {_user(info.st_uid)}, and would belong to you: use --out"
+        return f"belongs to {user(info.st_uid)}, and would belong to you: use --out"
     return ""
 
 
 def _stranger(path: Path) -> str:
     """Return whose a file or folder is, in words, where that is neither this user nor root; empty where it is."""
     owner = path.lstat().st_uid
-    return "" if owner in {0, os.geteuid()} else f"it belongs to {_user(owner)}"
-
-
-def _user(number: int) -> str:
-    import pwd  # noqa: PLC0415 - only for messages
-
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"user {number}"
+    return "" if owner in {0, os.geteuid()} else f"it belongs to {user(owner)}"
 
 
 # ------------------------------------------------------------------------------------------------ reverting

@@ -994,6 +994,7 @@ class Fault:
 
     path: str
     message: str
+    harmless: bool = False  # only found in a folder, and no script: told, and the run is not at fault
 
 
 @dataclass(frozen=True)

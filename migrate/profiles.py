@@ -195,6 +195,17 @@ def _profile(kind: str, name: str) -> tuple[Path, dict[str, Any]]:
     return path, _extended(kind, path, ())
 
 
+def files_of(kind: str, name: str) -> Iterator[Path]:
+    """The file of a profile that is not shipped, and then those that it extends, each before it is read."""
+    known, seen = profiles(kind), set[Path]()
+    path = Path(name)
+    while name not in known and (path.suffix in {".yaml", ".yml"} or "/" in name) and path not in seen:
+        yield path
+        seen.add(path)
+        name = load(path, kind[:-1]).get("extends") or next(iter(known))
+        path = path.parent / name
+
+
 def _instead(kind: str, name: str) -> str:
     """What may have been meant by a name that stands for no profile."""
     option = "site" if kind == "targets" else "target"

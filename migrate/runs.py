@@ -16,6 +16,7 @@ from migrate import files, profiles
 from migrate.atomic import sweep, write_atomic
 from migrate.cache import save_answers, use_cache
 from migrate.engine import Plan, run
+from migrate.exclusion import INSTALLED, Exclusion
 from migrate.ledger import blocks
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import FORMATS, Style, pages
@@ -44,6 +45,11 @@ class Settings:
     choice: Choice
     jobs: int = 0
     cache: bool = True
+    exclude: tuple[str, ...] = ()  # patterns, meant from the folder `exclude_base`
+    exclude_base: Path = field(default_factory=Path)
+
+    def exclusion(self) -> Exclusion:
+        return Exclusion(self.exclude, self.exclude_base)
 
     def with_fixes(self, *, safe_only: bool, annotate: bool) -> Settings:
         return replace(self, choice=replace(self.choice, safe_only=safe_only, annotate=annotate))
@@ -68,6 +74,7 @@ class Outcome:
     written: dict[str, str] = field(default_factory=dict)
     output_files: dict[str, str] = field(default_factory=dict)  # all that runs wrote there, with its SHA-256
     complaints: dict[str, list[Complaint]] = field(default_factory=dict)  # what judges say, by script
+    left_out: str = ""  # of folders, in words
 
     def report(self) -> Report:
         rules = {r.id: r.text for r in self.plan.rulebook.rules}
@@ -142,7 +149,10 @@ def migrate(
         wrong = files.unfit(data)
         fault = (Fault("-", f"standard input {wrong}"),) if wrong else ()
         return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault)
-    found, faults = files.discover(paths, plan.rulebook.tables, exclude=exclude, only_scripts=only_scripts)
+    exclusion = settings.exclusion()
+    found, faults = files.discover(
+        paths, plan.rulebook.tables, exclude=exclude, exclusion=exclusion, only_scripts=only_scripts
+    )
     results: list[Result] = []
     taken: list[files.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
@@ -157,7 +167,14 @@ def migrate(
         else:
             results.append(answer)
             taken.append(script)
-    return Outcome(plan, tuple(taken), tuple(results), tuple(faults))
+    return Outcome(plan, tuple(taken), tuple(results), tuple(faults), left_out=_left_out(exclusion))
+
+
+def _left_out(exclusion: Exclusion) -> str:
+    """What folders held and was not looked at, in words."""
+    parts = [counted(number, kind) for kind in ("folder", "file") if (number := exclusion.left_out[kind])]
+    why = f"(.gitignore, `exclude`, {', '.join(sorted(INSTALLED))})"
+    return f"Left out: {' and '.join(parts)} {why}; name one to have it taken" if parts else ""
 
 
 def _shared_out(found: Sequence[files.Found], settings: Settings, processes: int) -> list[Result | Fault]:
@@ -379,16 +396,19 @@ def keep(outcome: Outcome) -> None:
     _kept.append(outcome)
 
 
-def complain(outcome: Outcome, say: Callable[[str], None]) -> int:
+def complain(outcome: Outcome, say: Callable[[str], None], *, quiet: bool = False) -> int:
     """What went wrong, a line each, and the exit code for it: 3 for a bug, 2 for a file left, 0 for nothing."""
     for fault in outcome.faults:
         say(f"sifmigrate: {fault.message}")
+    if outcome.left_out and not (quiet and outcome.results):
+        say(outcome.left_out)
     bugs = [r for r in outcome.results if r.fault]
     for result in bugs:
         say(f"sifmigrate: {files.shown(result.source.path)}: left as it was: {result.fault}")
-    if not outcome.results and not outcome.faults:
+    wrong = any(not fault.harmless for fault in outcome.faults)
+    if not outcome.results and not wrong:
         say("sifmigrate: no job script found; name one, or a folder that holds some")
-    return 3 if bugs else 0 if outcome.results and not outcome.faults else 2
+    return 3 if bugs else 0 if outcome.results and not wrong else 2
 
 
 def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
@@ -416,6 +436,15 @@ def tell_blocked(outcome: Outcome, say: Callable[[str], None]) -> int:
         if not reasons:
             say(f"{path}: blocked: {mask_of(result.source.data)(result.fault) or 'see `sifmigrate scan`'}")
     return len(blocked)
+
+
+def sources(choice: Choice) -> dict[str, list[Path]]:
+    """The files that a choice goes by and that are not shipped, by what they are."""
+    return {
+        "rules": list(choice.rules),
+        "target": list(profiles.files_of("targets", choice.target)),
+        "site": list(profiles.files_of("sites", choice.site)) if choice.site else [],
+    }
 
 
 def target_names() -> list[str]:

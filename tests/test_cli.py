@@ -1032,6 +1032,63 @@ def test_standard_input_is_refused_as_a_file_would_be(sif: Command, data: bytes)
     assert len(ran.messages) == 1
 
 
+def _dead(folder: Path) -> None:
+    (folder / "dead.sh").symlink_to("nowhere")
+
+
+def _round(folder: Path) -> None:
+    (folder / "round.sh").symlink_to("round.sh")
+
+
+def _large(folder: Path) -> None:
+    (folder / "large.sh").write_bytes(MIGRATED + b"#" * 5 * 2**20)
+
+
+def _late_nul(folder: Path) -> None:
+    (folder / "installer.sh").write_bytes(MIGRATED + b"#" * 2**17 + b"\0")
+
+
+@pytest.mark.parametrize("make", [_dead, _round, _large, _late_nul])
+def test_what_is_no_script_and_was_only_found_in_a_folder_is_told_and_no_fault(
+    sif: Command, make: Callable[[Path], None]
+) -> None:
+    sif.write(job=MIGRATED)
+    make(sif.folder)
+    (name,) = {path.name for path in sif.folder.iterdir()} - {"job.sh"}
+    for words, code in ((("scan",), 0), ((*REWRITE, "--diff"), 1), (REWRITE, 0), ((*REWRITE, "--only-scripts"), 0)):
+        ran = sif(*words, ".")
+        assert ran.code == code
+        assert len([line for line in ran.messages if line.startswith(f"sifmigrate: {name}: ")]) == 1
+    assert sif("scan", "job.sh", name).code == 2, "it was named"
+    (sif.folder / "job.sh").unlink()
+    shutil.rmtree(sif.folder / "migrated")
+    assert sif("scan", ".").code == 2, "there is no script"
+    assert sif(*REWRITE, "--only-scripts", ".").code == 0
+
+
+def test_what_folders_hold_and_is_left_out_is_counted(sif: Command) -> None:
+    sif.write(job=MIGRATED)
+    for name in (".venv/bin/a.sh", "node_modules/b.sh", "old/c.sh", "d.sh"):
+        (sif.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (sif.folder / name).write_bytes(MIGRATED)
+    (sif.folder / ".gitignore").write_text("/d.sh\n")
+    (sif.folder / "sifmigrate.yaml").write_text("target: slinky\nexclude: [old/]\n")
+    ran = sif("rewrite", "--in-place")
+    assert ran.code == 0
+    assert [line for line in ran.messages if line.startswith("Left out: 3 folders and 1 file (")]
+    assert {path.name for path in sif.folder.rglob("*.sh") if path.read_bytes() != MIGRATED} == {"job.sh"}
+    assert "Left out" not in sif("rewrite", "--check", "-q").err
+    assert "exclude    old/" in sif("config").text
+    (sif.folder / "job.sh").unlink()
+    ran = sif("scan", "-q")
+    assert ran.code == 2
+    assert [line.split()[0] for line in ran.messages] == ["Left", "sifmigrate:"]
+    (sif.folder / "sifmigrate.yaml").write_text("exclude: ['!']\n")
+    ran = sif("scan")
+    assert (ran.code, len(ran.messages)) == (2, 1)
+    assert "sifmigrate.yaml:1:1: exclude: `!` is no pattern" in ran.err
+
+
 @pytest.mark.parametrize("name", ["r.csv", "r.html", "r.sarif", "r.log", "r.md.gz"])
 def test_a_suffix_without_a_format_makes_2_before_anything_is_done(sif: Command, name: str) -> None:
     sif.write(job=MIGRATED)

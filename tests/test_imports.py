@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 
 # Lower layers first; a module may import its own layer and those before it.
 LAYERS = [
-    ["ranges", "model", "atomic", "cache", "__init__"],
+    ["ranges", "model", "atomic", "trust", "cache", "__init__"],
     ["values", "quoting", "removal", "reader", "recipe"],
     ["commands", "schedulers"],
     ["inventory"],
@@ -19,7 +19,7 @@ LAYERS = [
     ["rulebook", "profiles", "detection"],
     ["edits", "ledger", "annotate", "ignores", "submission"],
     ["engine"],
-    ["workshop", "files", "config", "verify", "symptoms"],
+    ["workshop", "exclusion", "files", "config", "verify", "symptoms"],
     ["reports", "describe"],
     ["runs"],
     ["cli", "__main__"],
@@ -33,6 +33,7 @@ DOORS = {
     "ruamel": {"rulebook/document.py"},
     "re2": {"rulebook/patterns.py"},
     "jsonschema": {"rulebook/load.py"},
+    "pathspec": {"exclusion.py"},
     "platformdirs": {"cache.py"},
     "rich": {"reports/text.py"},
     "typer": {"cli.py"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from migrate.rulebook.load import place, rules_folder, yaml_files
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.rulebook.tables import tables
 
-__all__ = ["Rule", "Rulebook", "open_rulebook", "rule_files", "rules_at"]
+__all__ = ["Rule", "Rulebook", "files_below", "open_rulebook", "rule_files", "rules_at"]
 
 # Topics in the order in which their rules speak: of two fixes for the same bytes the first wins. A private pack comes
 # before them, since it knows its site; launchers come last: a command is rewritten around what other rules did to its
@@ -45,6 +45,14 @@ def rule_files(folders: Sequence[Path]) -> list[Path]:
     named = {p.resolve(): p for folder in folders for p in rules_at(folder)}  # a folder may be named twice
     private = [p for real, p in named.items() if real not in known]
     return [*private, *shipped]
+
+
+def files_below(path: Path) -> Iterator[Path]:
+    """A rule file or folder, and in it every folder and rule file, in an order that no file system decides."""
+    yield path
+    if path.is_dir():
+        yield from sorted({parent for file in yaml_files(path) for parent in file.parents if path in parent.parents})
+        yield from yaml_files(path)
 
 
 def rules_at(path: Path) -> list[Path]:
