@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -158,7 +158,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
     if not quiet:
-        _tell_sources(config, settings, [config_file, target, site, *(rules or [])])
+        _tell_sources(config, settings, {"config": config_file, "target": target, "site": site, "rules": rules})
     runs.keep(outcome)
     runs.check_outputs(outcome, shown)
     if outcome.results:
@@ -223,7 +223,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
     if not quiet:
-        _tell_sources(config, settings, [config_file, target, site, *(rules or [])])
+        _tell_sources(config, settings, {"config": config_file, "target": target, "site": site, "rules": rules})
     if only_scripts and not outcome.results and all(fault.harmless for fault in outcome.faults):
         return OK
     runs.check_outputs(outcome, shown)
@@ -322,15 +322,21 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
     )
 
 
-def _tell_sources(config: Config, settings: Settings, named: Sequence[object]) -> None:
+def _tell_sources(config: Config, settings: Settings, named: dict[str, object]) -> None:
     """Which files a run goes by, besides those that are shipped or `named` on the command line."""
     from migrate.runs import sources  # noqa: PLC0415 - as in scan
 
-    seen = set(map(str, named))
-    files = {"settings": [config.file] if config.file else [], **sources(settings.choice)}
+    seen = {str(each) for said in named.values() for each in (said if isinstance(said, list) else [said])}
+    obeyed = config.file if any(not named.get(key) for key in config.set_here) else None
+    files = {"settings": [obeyed] if obeyed else [], **sources(settings.choice)}
     unseen = {kind: [str(file) for file in each if str(file) not in seen] for kind, each in files.items()}
-    if said := "; ".join(f"{kind} {', '.join(each)}" for kind, each in unseen.items() if each):
+    if said := "; ".join(f"{kind} {', '.join(map(_from_here, each))}" for kind, each in unseen.items() if each):
         say(f"Goes by: {_one_line(said)}")
+
+
+def _from_here(file: str) -> str:
+    """A name as the user would write it in this folder."""
+    return file.removeprefix(f"{Path.cwd()}/")
 
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
@@ -378,7 +384,7 @@ def verify(
     config = _config(config_file)
     settings = _settings(config, target, site, rules, None, None, None, no_cache)
     outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
-    _tell_sources(config, settings, [config_file, target, site, *(rules or [])])
+    _tell_sources(config, settings, {"config": config_file, "target": target, "site": site, "rules": rules})
     refused = runs.tell_judgement(outcome, say)
     blocked = runs.tell_blocked(outcome, say)
     if wrong := runs.complain(outcome, say):

@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, Any] = {
     "annotate": False,
     "jobs": 0,
 }
+_DEFAULT = "default"  # the place of what no file sets
 _LARGEST = 1 << 20  # bytes of a project's file
 _FOLDERS = frozenset({"rules"})  # lists of paths
 _PROFILES = frozenset({"target", "site"})  # names, or paths
@@ -56,6 +57,11 @@ class Config(dict[str, Value]):
     refused: tuple[str, ...] = ()
 
     @property
+    def set_here(self) -> list[str]:
+        """The settings that the file says."""
+        return [name for name, setting in self.items() if setting.place != _DEFAULT]
+
+    @property
     def folder(self) -> Path:
         """The folder from which the file's patterns are meant."""
         return self.file.parent if self.file else Path.cwd()
@@ -67,7 +73,7 @@ def read_config(start: Path, named: Path | None = None) -> Config:
     Raises SifmigrateError with `file:line:column` where one is wrong, or where one that is found names a file that
     another user may have written.
     """
-    found = Config({name: Value(value, "default") for name, value in DEFAULTS.items()})
+    found = Config({name: Value(value, _DEFAULT) for name, value in DEFAULTS.items()})
     if named is not None and not named.is_file():
         raise SifmigrateError(f"--config {named}: there is no such file; check the name")
     found.file, found.refused = (named.absolute(), ()) if named is not None else _nearest(start.resolve())

@@ -208,7 +208,7 @@ def test_what_settings_name_is_refused_where_a_stranger_may_have_written_it(plac
         put(place / path, content)
     code, _, err = sif("scan", "job.sh")
     assert code == 0
-    assert f"Goes by: settings {place}/sifmigrate.yaml; " in err
+    assert "Goes by: settings sifmigrate.yaml; " in err
     os.chown(place / strange, 12345, 12345)
     code, out, err = sif("scan", "job.sh")
     kind = text.split(":")[-2].split("\n")[-1] if which == "site" else text.split(":")[0]
@@ -234,12 +234,14 @@ def test_a_run_names_what_it_goes_by(place: Path, words: tuple[str, ...]) -> Non
     put(place / "b.yaml", "id: b\ntitle: b\nextends: slinky\n")
     put(place / "pack/mine.yaml", RULE)
     put(place / "sifmigrate.yaml", "target: t.yaml\nrules: [pack]\n")
-    said = f"Goes by: settings {place}/sifmigrate.yaml; rules {place}/pack; target {place}/t.yaml, {place}/b.yaml"
+    said = "Goes by: settings sifmigrate.yaml; rules pack; target t.yaml, b.yaml"
     assert said in sif(*words, "job.sh")[2].splitlines()
     if words != ("verify",):
         assert "Goes by" not in sif(*words, "-q", "job.sh")[2]
-    said = f"Goes by: settings {place}/sifmigrate.yaml; rules {place}/pack; target b.yaml"
+    said = "Goes by: settings sifmigrate.yaml; rules pack; target b.yaml"
     assert said in sif(*words, "--target", "t.yaml", "job.sh")[2].splitlines()
+    put(place / "sifmigrate.yaml", "target: t.yaml\n")
+    assert "Goes by: target b.yaml" in sif(*words, "--target", "t.yaml", "job.sh")[2], "no setting of it counts"
 
 
 def test_a_run_by_shipped_files_names_none(place: Path) -> None:
