@@ -24,7 +24,7 @@ from .case import Case, Failure, plan
 SECONDS = 20  # of processor time; what takes longer is told as slow
 _SHELLS = frozenset({"bash", "sh", ""})
 _BASH = shutil.which("bash") or "/bin/bash"
-_INERT = re.compile(rb"(?:\n?\t*##(?:\$|PBS|SBATCH)[^\n]*\n?)?")
+_INERT = re.compile(rb"(?:(?:\r?\n)?\t*##(?:\$|PBS|SBATCH)[^\n]*\n?)?")
 _ELSEWHERE = "changed where its value stands"
 _PACKAGE = Path(engine.__file__).parent
 _ACTS = ("subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "socket.", "urllib.")
@@ -61,6 +61,8 @@ def _judged(case: Case) -> Iterator[Failure]:
     yield from _ledger(result)
     if result.changed and result.job.shell in _SHELLS and case.path.endswith(".sh"):
         yield from _invalid(case.data, result.output)
+    if result.changed:
+        yield from _next_run(result, engine.run(replace(source, data=result.output), replace(chosen, rehearse=False)))
     if case.plain is not None:
         yield from _words(case, result)
 
@@ -139,6 +141,19 @@ def _invalid(before: bytes, after: bytes) -> Iterator[Failure]:
     """What bash has against the output, where it had nothing against the input."""
     if (complaint := bash_says(after)) and not bash_says(before):
         yield Failure("invalid", _shape(complaint))
+
+
+def _next_run(first: Result, second: Result) -> Iterator[Failure]:
+    """What a run over the output shows: nothing is asked that was not asked before, and scripts inside are valid."""
+    asked, asks = ({o.finding.decision.split(":")[0] for o in r.outcomes} for r in (first, second))
+    if anew := sorted(asks - asked - {"environment"}):  # what a line put into a container may be outside it now
+        yield Failure("second rewrite", f"asks anew: {', '.join(anew)}")
+    old, new = (list(r.job.walk())[1:] for r in (first, second))
+    if len(old) == len(new) and not first.gaps:  # a script inside goes with the command that holds it
+        for before, after in zip(old, new, strict=True):
+            if before.shell in _SHELLS and before.text.data != after.text.data:
+                for failure in _invalid(before.text.data, after.text.data):
+                    yield replace(failure, what=f"inside: {failure.what}")
 
 
 def bash_says(script: bytes) -> str:
