@@ -274,6 +274,7 @@ class ShellCommand:
     assignments: tuple[Assignment, ...]
     statement: Statement
     heredoc: Text | None = None
+    certain: bool = True  # what its words say is known for sure
 
 
 @dataclass(frozen=True, slots=True)

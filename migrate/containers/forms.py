@@ -100,7 +100,9 @@ def _make_source(m: Moving, option: Option, source: str) -> None:
         return
     quoted = f'"{source}"' if not source.startswith("~") else source
     made = f"[ -e {quoted} ] || mkdir -p {quoted}\n".encode() + line
-    piece = m.pieces[m.key_of(option)]
+    piece = m.pieces.get(m.key_of(option))
+    if piece is None:  # it is in the way of the whole command
+        return
     edits = (Edit(command.span.start, b"", made), *piece.edits)
     m.pieces[m.key_of(option)] = replace(
         piece, edits=edits, said=f"{piece.said}; made where it is missing, as Docker does"

@@ -31,7 +31,8 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     c.variables.update(outer)
     c.variables.update(_known_values(c, layout, assignments))
     for node, assignment in placed:
-        take_assignment(c, assignment, partial(layout.removal, node))
+        with c.freezing(wanted=layout.is_damaged(*node.byte_range)):
+            take_assignment(c, assignment, partial(layout.removal, node))
     for node in layout.commands():
         if not layout.in_twins(node.start_byte):
             _take_command(c, layout, node)
@@ -78,8 +79,9 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
         readings = interpret(command, c.variables, c.commands_known)
     if any(len(reading.chain()) > STARTED for reading in readings):
         c.gaps.append(Gap(command.span, _TOO_LONG))
-    for reading in readings:
-        take_invocation(c, reading)
+    with c.freezing(wanted=not command.certain):
+        for reading in readings:
+            take_invocation(c, reading)
 
 
 _TOO_LONG = f"more than {STARTED} commands start each other here; those behind them are not read"

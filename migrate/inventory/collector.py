@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -50,6 +51,13 @@ class Collector:
     def starters_known(self) -> frozenset[bytes]:
         """The names of those that start containers, jobs or processes."""
         return self.tables.starters[self.dialect if self.dialect in self.tables.dialect_commands else ""]
+
+    @contextmanager
+    def freezing(self, *, wanted: bool) -> Iterator[None]:
+        """Nothing is edited of what is found meanwhile, scripts inside included, where that is `wanted`."""
+        before, self.frozen = self.frozen, self.frozen or wanted
+        yield
+        self.frozen = before
 
     def add(self, item: Item) -> None:
         if self.frozen and item.editable:

@@ -448,13 +448,14 @@ class Layout:
             words = read_words(self.data, self.text, ranges, holes)
         # what a word of `$'\\x2d…'` says is not known, so it may be an option, and the next word its value
         unknown = any(not w.editable and self.text.contiguous(*r) for w, r in zip(words, ranges, strict=True))
-        if unknown or not editable:
+        certain = editable and not unknown
+        if not certain:
             words = tuple(Word(w.span, w.text, w.constant, w.quoted, False, w.offsets) for w in words)
         whole = node.byte_range
         doc = self._fed.get(whole)
         span = self.text.span(*whole)
         statement = self._statement(node) if removable else NOWHERE
-        return ShellCommand(span, words, self.prefix_assignments(node), statement, doc)
+        return ShellCommand(span, words, self.prefix_assignments(node), statement, doc, certain)
 
     # ----------------------------------------------------------------------------------------- assignments
 
