@@ -158,7 +158,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
     if not quiet:
-        _tell_sources(config, settings, {"config": config_file, "target": target, "site": site, "rules": rules})
+        _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     runs.keep(outcome)
     runs.check_outputs(outcome, shown)
     if outcome.results:
@@ -223,7 +223,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
     if not quiet:
-        _tell_sources(config, settings, {"config": config_file, "target": target, "site": site, "rules": rules})
+        _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     if only_scripts and not outcome.results and all(fault.harmless for fault in outcome.faults):
         return OK
     runs.check_outputs(outcome, shown)
@@ -304,14 +304,14 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
 
     if not (target or config["target"].value):
         raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
-    asked = {"target": target, "site": site, "select": select, "ignore": ignore}
+    asked = {"target": target, "site": site, "select": select, "ignore": ignore, "rules": rules, "jobs": jobs}
     choice = Choice(
         target=_profile("target", target, config) or "",
         site=_profile("site", site, config),
         rules=tuple(_folders(rules, config)),
         select=tuple(select or config["select"].value),
         ignore=tuple(ignore or config["ignore"].value),
-        places={name: config[name].place for name, said in asked.items() if not said},
+        places={name: config[name].place for name in config if not asked.get(name)},
     )
     return runs.Settings(
         choice,
@@ -319,24 +319,18 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
         cache=not no_cache,
         exclude=tuple(config["exclude"].value),
         exclude_base=config.folder,
+        file=config.file if any(not asked.get(key) for key in config.set_here) else None,
     )
 
 
-def _tell_sources(config: Config, settings: Settings, named: dict[str, object]) -> None:
-    """Which files a run goes by, besides those that are shipped or `named` on the command line."""
-    from migrate.runs import sources  # noqa: PLC0415 - as in scan
-
-    seen = {str(each) for said in named.values() for each in (said if isinstance(said, list) else [said])}
-    obeyed = config.file if any(not named.get(key) for key in config.set_here) else None
-    files = {"settings": [obeyed] if obeyed else [], **sources(settings.choice)}
-    unseen = {kind: [str(file) for file in each if str(file) not in seen] for kind, each in files.items()}
-    if said := "; ".join(f"{kind} {', '.join(map(_from_here, each))}" for kind, each in unseen.items() if each):
+def _tell_sources(outcome: Outcome, named: dict[str, object]) -> None:
+    """Which files a run went by, besides those that are shipped or `named` on the command line."""
+    here = f"{Path.cwd()}/"
+    words = [each for said in named.values() for each in (said if isinstance(said, list) else [said])]
+    seen = {str(each).removeprefix(here) for each in words}
+    unseen = {kind: [file for file in each if file not in seen] for kind, each in outcome.goes_by.items()}
+    if said := "; ".join(f"{kind} {', '.join(each)}" for kind, each in unseen.items() if each):
         say(f"Goes by: {_one_line(said)}")
-
-
-def _from_here(file: str) -> str:
-    """A name as the user would write it in this folder."""
-    return file.removeprefix(f"{Path.cwd()}/")
 
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
@@ -384,7 +378,7 @@ def verify(
     config = _config(config_file)
     settings = _settings(config, target, site, rules, None, None, None, no_cache)
     outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
-    _tell_sources(config, settings, {"config": config_file, "target": target, "site": site, "rules": rules})
+    _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     refused = runs.tell_judgement(outcome, say)
     blocked = runs.tell_blocked(outcome, say)
     if wrong := runs.complain(outcome, say):

@@ -1008,6 +1008,7 @@ class Report:
     rules: Mapping[str, RuleText]
     written: Mapping[str, str] = field(default_factory=dict)  # script -> where its migrated form went
     output_files: Mapping[str, str] = field(default_factory=dict)  # all that runs wrote there -> its SHA-256
+    goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped, by what they are
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ class Settings:
     cache: bool = True
     exclude: tuple[str, ...] = ()  # patterns, meant from the folder `exclude_base`
     exclude_base: Path = field(default_factory=Path)
+    file: Path | None = None  # from which any of this is
 
     def exclusion(self) -> Exclusion:
         return Exclusion(self.exclude, self.exclude_base)
@@ -75,10 +76,11 @@ class Outcome:
     output_files: dict[str, str] = field(default_factory=dict)  # all that runs wrote there, with its SHA-256
     complaints: dict[str, list[Complaint]] = field(default_factory=dict)  # what judges say, by script
     left_out: str = ""  # of folders, in words
+    goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped
 
     def report(self) -> Report:
         rules = {r.id: r.text for r in self.plan.rulebook.rules}
-        return Report(self.plan.target, self.results, self.faults, rules, self.written, self.output_files)
+        return Report(self.plan.target, self.results, self.faults, rules, self.written, self.output_files, self.goes_by)
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def migrate(
         data = stdin()
         wrong = files.unfit(data)
         fault = (Fault("-", f"standard input {wrong}"),) if wrong else ()
-        return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault)
+        return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault, goes_by=_goes_by(settings))
     exclusion = settings.exclusion()
     found, faults = files.discover(
         paths, plan.rulebook.tables, exclude=exclude, exclusion=exclusion, only_scripts=only_scripts
@@ -167,7 +169,9 @@ def migrate(
         else:
             results.append(answer)
             taken.append(script)
-    return Outcome(plan, tuple(taken), tuple(results), tuple(faults), left_out=_left_out(exclusion))
+    return Outcome(
+        plan, tuple(taken), tuple(results), tuple(faults), left_out=_left_out(exclusion), goes_by=_goes_by(settings)
+    )
 
 
 def _left_out(exclusion: Exclusion) -> str:
@@ -438,13 +442,18 @@ def tell_blocked(outcome: Outcome, say: Callable[[str], None]) -> int:
     return len(blocked)
 
 
-def sources(choice: Choice) -> dict[str, list[Path]]:
-    """The files that a choice goes by and that are not shipped, by what they are."""
-    return {
-        "rules": list(choice.rules),
-        "target": list(profiles.files_of("targets", choice.target)),
-        "site": list(profiles.files_of("sites", choice.site)) if choice.site else [],
+def _goes_by(settings: Settings) -> dict[str, list[str]]:
+    """The files that a run goes by and that are not shipped, by what they are."""
+    choice = settings.choice
+    files = {
+        "settings": [settings.file] if settings.file else [],
+        "rules": choice.rules,
+        "target": profiles.files_of("targets", choice.target),
+        "site": profiles.files_of("sites", choice.site) if choice.site else [],
     }
+    here = f"{Path.cwd()}/"  # below it they are named as the user would
+    named = {kind: [str(file).removeprefix(here) for file in each] for kind, each in files.items()}
+    return {kind: each for kind, each in named.items() if each}
 
 
 def target_names() -> list[str]:

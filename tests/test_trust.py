@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from migrate.trust import distrust
 
@@ -242,6 +244,17 @@ def test_a_run_names_what_it_goes_by(place: Path, words: tuple[str, ...]) -> Non
     assert said in sif(*words, "--target", "t.yaml", "job.sh")[2].splitlines()
     put(place / "sifmigrate.yaml", "target: t.yaml\n")
     assert "Goes by: target b.yaml" in sif(*words, "--target", "t.yaml", "job.sh")[2], "no setting of it counts"
+
+
+def test_the_json_report_names_what_a_run_went_by(place: Path) -> None:
+    put(place / "t.yaml", "id: t\ntitle: t\nextends: slinky\n")
+    put(place / "pack/mine.yaml", RULE)
+    put(place / "sifmigrate.yaml", "target: t.yaml\n")
+    report = json.loads(sif("scan", "--output-format", "json", "--rules", "pack", "job.sh")[1])
+    assert report["goes_by"] == {"settings": ["sifmigrate.yaml"], "rules": ["pack"], "target": ["t.yaml"]}
+    schema = json.loads(sif("schema", "report")[1])
+    assert list(Draft202012Validator(schema).iter_errors(report)) == []
+    assert "goes_by" not in json.loads(sif("scan", "--target", "slinky", "--output-format", "json", "job.sh")[1])
 
 
 def test_a_run_by_shipped_files_names_none(place: Path) -> None:

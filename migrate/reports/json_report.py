@@ -38,6 +38,7 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
         "tool_version": __version__,
         "target": report.target.id,
         **({"output_files": dict(sorted(report.output_files.items()))} if report.output_files else {}),
+        **({"goes_by": report.goes_by} if report.goes_by else {}),
     }
     # a line for each script, so that reports can be compared and searched by line; put together once: it is large
     parts = ["{\n", *(f'"{key}": {_dumped(value)},\n' for key, value in head.items()), '"scripts": [\n']
