@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from .case import Case, settings
+from .grammar import COMMANDS, HEADERS
 
 VARIABLE = "SIFMIGRATE_FOREIGN"
 _LARGEST = 400_000  # bytes; what growth means for a script has tests of its own
@@ -56,8 +57,30 @@ def _pieces(path: Path) -> Iterator[Piece]:
         yield from ((path, a, b, True) for a, b in spans if b - a > _SHORTEST and b" " in data[a:b])
 
 
+def total() -> int:
+    """How many inputs there are: each script as it is, and once more with commands of ours put in."""
+    return 2 * len(found())
+
+
 def make(rng: Random, number: int) -> Case:
-    """The script of this number as it is, to any target."""
-    path, start, end, text = found()[number]
+    """The script of this number as it is; of a number past the last with header lines and commands put in."""
+    path, start, end, text = found()[number % len(found())]
     data = path.read_bytes()[start:end]
-    return Case(_ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), data) if text else data, settings(rng))
+    data = _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), data) if text else data
+    return Case(data if number < len(found()) else _spiced(rng, data), settings(rng))
+
+
+def _spiced(rng: Random, data: bytes) -> bytes:
+    """The script with commands in place of some lines, or between them, indented as those are."""
+    lines = data.splitlines(keepends=True) or [b"\n"]
+    for _ in range(rng.choice([1, 2, 4])):
+        at = rng.randrange(len(lines))
+        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip(b" \t"))]
+        command = indent + rng.choice(COMMANDS).encode() + b"\n"
+        if rng.random() < 0.5:
+            lines[at] = command
+        else:
+            lines.insert(at, command)
+    if rng.random() < 0.5:
+        lines[1 if lines[0].startswith(b"#!") else 0 : 0] = [h.encode() + b"\n" for h in rng.sample(HEADERS, 2)]
+    return b"".join(lines)

@@ -208,7 +208,7 @@ _PLACES = [
         "  &  ",
     ),
 ]
-_HEADERS = [
+HEADERS = [
     *(
         "#SBATCH -p gp1d",
         "#SBATCH --gres=gpu:2",
@@ -243,7 +243,7 @@ _HEADERS = [
 def make(rng: Random) -> Case:
     """A script of one to four statements."""
     lines = [rng.choice(["#!/bin/bash", "#!/bin/bash", "#!/bin/sh", "#!/bin/bash -l", ""])]
-    lines += rng.sample(_HEADERS, rng.choice([0, 0, 1, 2, 4]))
+    lines += rng.sample(HEADERS, rng.choice([0, 0, 1, 2, 4]))
     lines += [_statement(rng, 3) for _ in range(rng.choice([1, 1, 2, 4]))]
     text = "\n".join(line for n, line in enumerate(lines) if line or n)
     text += rng.choice(["\n", "\n", "\n", "", "\n\n"])

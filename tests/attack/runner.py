@@ -114,7 +114,7 @@ def _processor_time() -> float:
 def chunks(sorts: Sequence[str], seed: int, start: int, count: int) -> Iterator[Chunk]:
     """The work of a run: `count` inputs of each sort; fewer of those that take longer; of foreign ones all."""
     for sort in sorts:
-        last = len(foreign.found()) if sort == "foreign" else start + max(1, count // SHARES.get(sort, 1))
+        last = foreign.total() if sort == "foreign" else start + max(1, count // SHARES.get(sort, 1))
         size = max(1, CHUNK // SHARES.get(sort, 1))
         for at in range(start, last, size):
             yield Chunk(sort, seed, at, min(size, last - at))
