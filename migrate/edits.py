@@ -32,6 +32,7 @@ def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: boo
     claims = _Claims(len(scopes[0].text.data))
     removed: set[int] = set()
     made: set[Edit] = set()
+    lines: set[Holder] = set()  # directive lines that are written anew, each by the findings about its options
     outcomes: dict[int, Outcome] = {}
     inner = _inside_of_removed(findings, safe_only=safe_only)
     for number in [*(n for n in range(len(findings)) if n not in inner), *sorted(inner)]:
@@ -42,8 +43,12 @@ def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: boo
         if finding.fix is not None and id(finding.item) in removed:
             continue  # nothing is left that could be changed
         twin = finding.fix is not None and bool(finding.fix.edits) and made.issuperset(finding.fix.edits)
-        reason = refuse or (None if twin else _refusal(finding, scopes, claims, safe_only=safe_only))
+        reason = refuse or (None if twin else _refusal(finding, scopes, safe_only=safe_only))
+        line = _line(finding)
+        if reason is None and not twin and line not in lines:
+            reason = claims.refusal(_claims(finding))
         if reason is None:
+            lines |= {line} if line is not None else set()
             for span in _claims(finding):
                 claims.add(span, finding.rule)
             removed |= removes
@@ -93,8 +98,13 @@ class _Claims:
             number = min(filter(None, self._owners[start:end]), default=0)
         return self._rules[number - 1] if number else None
 
+    def refusal(self, spans: Iterable[Span]) -> str | None:
+        """Why these bytes may not be changed once more."""
+        taken = next(filter(None, map(self.first, spans)), None)
+        return f"rule {taken} changes the same words" if taken else None
 
-def _refusal(finding: Finding, scopes: Sequence[Job], claims: _Claims, *, safe_only: bool) -> str | None:
+
+def _refusal(finding: Finding, scopes: Sequence[Job], *, safe_only: bool) -> str | None:
     fix = finding.fix
     if fix is None:
         return None
@@ -102,10 +112,7 @@ def _refusal(finding: Finding, scopes: Sequence[Job], claims: _Claims, *, safe_o
         return "only safe fixes are applied in this run"
     if finding.item is not None and not finding.item.editable:
         return "these words are not certain, so they are not edited"
-    if unfit := fix.obstacle or _cut_quotes(fix) or _nowhere(fix, scopes[finding.scope]):
-        return unfit
-    taken = next(filter(None, map(claims.first, _claims(finding))), None)
-    return f"rule {taken} changes the same words" if taken else None
+    return fix.obstacle or _cut_quotes(fix) or _nowhere(fix, scopes[finding.scope]) or None
 
 
 def _cut_quotes(fix: Fix) -> str:
@@ -124,13 +131,23 @@ def _nowhere(fix: Fix, job: Job) -> str:
     return ""
 
 
+def _line(finding: Finding) -> Holder | None:
+    """The directive line that a finding would have written anew, as a whole."""
+    fix, item = finding.fix, finding.item
+    if fix is None or item is None or not (fix.becomes or any(map(is_foreign, fix.removes))):
+        return None
+    return None if _is_text(item.holder) else item.holder
+
+
 def _claims(finding: Finding) -> list[Span]:
     fix = finding.fix
     if fix is None:
         return []
     # insertions claim nothing: those at one place stand in rulebook order
-    items = [*fix.removes, *([finding.item] if fix.becomes and finding.item is not None else [])]
-    own = [i.span for i in items if not (is_foreign(i) and _is_text(i.holder))]
+    line = _line(finding)
+    own = (
+        [line.span] if line is not None else [i.span for i in fix.removes if not (is_foreign(i) and _is_text(i.holder))]
+    )
     return own + [Span(e.start, e.end) for e in fix.edits if e.before]
 
 
