@@ -16,7 +16,7 @@ from random import Random
 from migrate import engine
 from migrate.model import Source
 
-from . import data, foreign, grammar, kills, mutation, values, words
+from . import data, foreign, grammar, kills, mutation, recipes, values, words
 from .case import DATA, Case, Failure, plan, random_for
 from .judge import failures
 from .minimise import minimised
@@ -28,7 +28,11 @@ SCRIPTS: dict[str, Callable[[Random], Case]] = {
     "values": values.make,
     "words": words.make,
 }
-OTHERS: dict[str, Callable[[Random], list[Failure]]] = {"data": data.attack, "kills": kills.attack}
+OTHERS: dict[str, Callable[[Random], list[Failure]]] = {
+    "recipes": recipes.attack,
+    "data": data.attack,
+    "kills": kills.attack,
+}
 SORTS = (*SCRIPTS, "foreign", *OTHERS)
 KINDS = ("exception", "invalid", "ledger", "second rewrite", "slow")  # columns; all others are counted together
 

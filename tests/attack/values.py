@@ -139,7 +139,7 @@ _HOSTILE = [
     ),
     *("x" * 3000, "a," * 800, "$" * 200, "(" * 200, '"' * 51, "\\" * 99, "$(" * 60, "-l " * 100, "=" * 50),
 ]
-_VALUES = [*_NUMBERS, *_TIMES, *_SIZES, *_NAMES, *_LISTS, *_HOSTILE]
+VALUES = [*_NUMBERS, *_TIMES, *_SIZES, *_NAMES, *_LISTS, *_HOSTILE]
 _PREFIXES = {"slurm": "#SBATCH", "pbs": "#PBS", "grid_engine": "#$"}
 _SPELLINGS = [
     "{o} {v}",
@@ -228,9 +228,9 @@ def make(rng: Random) -> Case:
 
 
 def _value(rng: Random) -> str:
-    value = rng.choice(_VALUES)
+    value = rng.choice(VALUES)
     if rng.random() < 0.2:
-        value += rng.choice([",", ":", "+", " ", "=", ""]) + rng.choice(_VALUES)
+        value += rng.choice([",", ":", "+", " ", "=", ""]) + rng.choice(VALUES)
     return quoted(rng, value) if rng.random() < 0.1 and len(value) < 100 else value
 
 
