@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from migrate.inventory.options import inert_line
 from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Owned, Source, Span, Text
 from migrate.quoting import keeps_quotes
-from migrate.removal import is_foreign, removals, taken_out
+from migrate.removal import is_foreign, muted, removals, taken_out
 
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
@@ -247,7 +247,7 @@ def _directive_lines(source: Source, scopes: Sequence[Job], becoming: _Becoming)
             end = holder.erase.end - _tabs_of_next_line(source, holder.erase.end)
             owned[0] = Owned(Edit(begin, source.data[begin : first.edit.end], b""), first.owner)
             begin = owned[-1].edit.start
-            owned[-1] = Owned(Edit(begin, source.data[begin:end], b""), last.owner)
+            owned[-1] = Owned(muted(source, Edit(begin, source.data[begin:end], b"")), last.owner)
         yield from (o for o in owned if o.edit.before or o.edit.after)
 
 

@@ -153,7 +153,7 @@ def _draft(source: Source, plan: Plan, refuse: str = "") -> _Draft:
     findings = _findings(source, scopes, site, plan)
     outcomes = select(findings, scopes, safe_only=plan.safe_only, refuse=refuse)
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
-        refuse = "headers and container commands change as a whole or not at all, and parts are for a person to look at"
+        refuse = "headers and commands change as a whole or not at all, and parts are for a person to look at"
         outcomes = select(findings, scopes, safe_only=True, refuse=refuse)
     outcomes = settle(source, outcomes)
     return _Draft(job, site, evidence, outcomes, realize(source, scopes, outcomes), bool(refuse))

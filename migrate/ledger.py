@@ -81,7 +81,7 @@ def _entry(source: Source, item: Item, outcomes: Sequence[Outcome], edits: tuple
         inside = [e for e in edits if start <= e.start and e.end <= end]
         becomes = next((o.finding.fix.becomes for o in outcomes if o.applied and o.finding.fix), ())
         if fate == "rewritten" and not inside and not becomes:
-            reason += f"; changed where its value stands{_line_of(source, edits)}"
+            fate, reason = _elsewhere(source, outcomes, edits, reason)
         after = " ".join(becomes) or (_after(source, item.span, inside) if inside and fate == "rewritten" else None)
     return Entry(
         id=name,
@@ -100,6 +100,16 @@ def _entry(source: Source, item: Item, outcomes: Sequence[Outcome], edits: tuple
     )
 
 
+def _elsewhere(source: Source, outcomes: Sequence[Outcome], own: Sequence[Edit], reason: str) -> tuple[Fate, str]:
+    """Fate and reason of an item none of whose bytes a fix changes by itself."""
+    made = own or [e for o in outcomes if o.applied and o.finding.fix for e in o.finding.fix.edits]
+    if not made:
+        return "rewritten", f"{reason}; changed with its command"
+    where = f"where its value stands, in line {source.position(made[0].start)[0]}"
+    # an edit that two items share is one item's: of the other nothing changes
+    return ("rewritten", f"{reason}; changed {where}") if own else ("kept", f"{reason}; changed with another {where}")
+
+
 def _verdict(item: Item, outcomes: Sequence[Outcome]) -> tuple[Fate, Safety, str, str]:
     """Fate, safety, rule and reason: an applied fix decides, else the gravest finding, else the item's table."""
     if not outcomes:
@@ -107,16 +117,13 @@ def _verdict(item: Item, outcomes: Sequence[Outcome]) -> tuple[Fate, Safety, str
     applied = next((o for o in outcomes if o.applied), None)
     if applied is not None:
         f = applied.finding
-        return f.fate, f.safety, f.rule, f.message
+        # what a person must write stays as a comment: it waits for them, and its bytes are not what they were
+        return "rewritten" if f.fate == "review" else f.fate, f.safety, f.rule, f.message
     gravest = min(outcomes, key=lambda o: _GRAVITY["review" if o.lost else o.finding.fate])
     f = gravest.finding
     if gravest.lost:
         return "review", "manual", f.rule, f"{f.message} - not done: {gravest.lost}"
     return f.fate, f.safety, f.rule, f.message
-
-
-def _line_of(source: Source, edits: Sequence[Edit]) -> str:
-    return f", in line {source.position(edits[0].start)[0]}" if edits else ""
 
 
 def _after(source: Source, span: Span, inside: Sequence[Edit]) -> str:

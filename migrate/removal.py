@@ -12,6 +12,7 @@ from migrate.model import Edit, Holder, Item, Outcome, Owned, Source, Span
 
 _BLANK = frozenset({b" ", b"\t"})
 _BLANKS = re.compile(rb"[ \t]*")
+_READ = re.compile(rb"#(?:PBS|SBATCH|BSUB|\$|!)")
 _REST_OF_LINE = re.compile(rb"[ \t]*\\\r?\n")
 _CONTINUED = (b"\\\n", b"\\\r\n")
 _OPENING = frozenset({b"(", b'"', b"'"})
@@ -96,7 +97,14 @@ def removals(source: Source, taken: Taken) -> list[Owned]:
         if not _goes_whole(holder, items):
             spans = {item.remove or _with_blanks(source, item.span): number for item, number in items}
             owned += [Owned(_erase(source, span), number) for span, number in spans.items()]
-    return list(_apart(source, owned))
+    return [replace(o, edit=muted(source, o.edit)) for o in _apart(source, owned)]
+
+
+def muted(source: Source, edit: Edit) -> Edit:
+    """The same, with a `#` before a comment that now begins its line and would be read there: `#PBS -q x`, `#!`."""
+    begins_line = _BLANKS.fullmatch(source.data, source.line_start(edit.start), edit.start)
+    behind = not edit.after and not edit.before.endswith(b"\n")
+    return replace(edit, after=b"#") if begins_line and behind and _READ.match(source.data, edit.end) else edit
 
 
 def _goes_whole(holder: Holder | None, items: Sequence[tuple[Item, int]]) -> bool:

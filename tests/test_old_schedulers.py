@@ -277,6 +277,8 @@ def _where_it_went(entry: Entry, output: str) -> bool:
     assert entry.item is not None
     if entry.fate == "rewritten" and not entry.after:
         return any(edit.after.decode() in output for edit in entry.edits if edit.after)
+    if entry.fate == "rewritten" and entry.after and entry.after.startswith("##"):
+        return entry.after in output
     if entry.fate == "rewritten":
         return all(f"#SBATCH {option}" in output for option in _OPTIONS.findall(entry.after or ""))
     if entry.fate == "review":

@@ -74,6 +74,12 @@ _HANDED = {
     "GPUs whose memory only a site of Slurm gives": "#!/bin/bash\n#PBS -l ngpus=2\n./a\n",
     "an unknown letter behind a known one": "#!/bin/bash\n#PBS -n#\n#PBS -I#\n#PBS \\-h#\n#PBS -h$(\nqsub a\n",
     "the image of the whole script": "#!/bin/bash\n#$ -l docker_images=*jcm:5000/dhub/pytorch:1.0*\npython a.py\n",
+    "a container in an option of another": 'docker run -e A=$(docker run u "a") u ls\n',
+    "a container in an option of Apptainer": "singularity exec --env A=$(singularity exec a.sif ls) a.sif ls\n",
+    "a container in a word of another": 'docker run u echo $(docker run v "a")\n',
+    "resources in quotes": 'qsub -l "walltime=90,nodes=1:ppn=4" -N a"b" a.sh\n',
+    "an option whose quotes are not its own": 'ssh n "c; qsub -N "a b" x"\nbash -c "qsub -N "a""\n',
+    "a comment behind what goes": "module load gcc #PBS -q x\nsingularity exec a.sif ls\n#PBS -p 0 #!i\n",
     "sudo, and sudo again": "sudo sudo singularity exec a.sif ls\n",
     "commands of two schedulers": "#!/bin/bash\nqsub -l walltime=90 a.sh\nqsub -cwd b.sh\n",
     "commands of two schedulers, one of them read": "x|qsub -cwd\nid=`qsub a.sh`\necho $PBS_JOBNAME $JOB_ID $NCPUS\n",
@@ -93,6 +99,46 @@ def test_a_second_rewrite_changes_nothing(plans: Mapping[str, Plan], script: str
         first, second = twice(script, plan)
         assert first.fault == "", name
         assert second.output == first.output, name
+
+
+# ---------------------------------------------------------------------------------------- what the ledger says
+
+
+@pytest.mark.parametrize("script", _HANDED.values(), ids=_HANDED)
+def test_the_fate_says_what_happened_to_the_bytes(plans: Mapping[str, Plan], script: str) -> None:
+    for name in ("slinky, plain", "answered slinky-pyxis, annotated", "slinky, safe only"):
+        for entry in twice(script, plans[name])[0].entries:
+            assert entry.reason.strip(" -"), entry.text
+            if entry.fate in {"kept", "review"}:
+                assert entry.edits == (), entry.text
+            if entry.fate == "rewritten":
+                assert entry.edits or "changed with its command" in entry.reason, entry.text
+
+
+def test_a_shell_that_only_an_option_names_is_written(plans: Mapping[str, Plan]) -> None:
+    first, second = twice("#!b\n#$ -S sh\n", plans["slinky, plain"])
+    assert first.output.startswith(b"#!/bin/sh\n")
+    assert second.output == first.output
+
+
+def test_a_directive_that_is_switched_off_is_rewritten_as_a_comment(plans: Mapping[str, Plan]) -> None:
+    entry = twice("#!/bin/bash\n#PBS -N x\n#PBS -I\n", plans["slinky, plain"])[0].entries[1]
+    assert (entry.text, entry.fate, entry.after) == ("-I", "rewritten", "##PBS -I")
+
+
+def test_a_value_that_two_commands_share_is_rewritten_once(plans: Mapping[str, Plan]) -> None:
+    script = "#!/bin/bash\nP=gp1d\nsbatch --partition=$P a.sh\nsbatch --partition=$P b.sh\n"
+    first, second = (e for e in twice(script, plans["slinky, plain"])[0].entries if e.text == "--partition=$P")
+    assert (first.fate, len(first.edits)) == ("rewritten", 1)
+    assert (second.fate, second.edits) == ("kept", ())
+    assert second.reason.endswith("changed with another where its value stands, in line 2")
+
+
+@pytest.mark.parametrize("command", ["enroot", "docker", "podman", "docker -v"])
+def test_a_tool_without_a_command_has_a_reason_to_stay(plans: Mapping[str, Plan], command: str) -> None:
+    entries = twice(f"#!/bin/bash\n{command}\n", plans["slinky, plain"])[0].entries
+    assert all(e.reason for e in entries)
+    assert "names no command of its own" in entries[0].reason
 
 
 # ------------------------------------------------------------------------------------------------------- sites

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -41,7 +42,7 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
     readings = [reading for _, _, reading in found]
     fixed = {(i.span, i.kind, i.name) for i in job.all_items() if not i.editable}
     images = Images.of(target, readings)
-    moved = []
+    starts, moved = _starts(job), []
     for part, outer, reading in found:
         direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
         step = "srun" if apptainer else step_in(job, part, native=not _is_docker(reading))
@@ -51,6 +52,8 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
         if stuck := fixed.intersection(moving.pieces):
             words = ", ".join(source.text(span) for span, *_ in sorted(stuck))
             moving.obstacles.append(f"{words}: quoted in a way that this program does not take apart")
+        if nested := _nested(reading, starts):
+            moving.obstacles.append(f"{moving.spelled(nested)} starts a program: have its output in a variable first")
         moved.append(_checked(moving, part))
     _leave_what_is_shared(moved)
     for moving in moved:
@@ -58,6 +61,22 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
         for key, piece in told.items():
             pieces[key] = _joined(pieces[key], piece) if key in pieces else piece
     return pieces
+
+
+def _starts(job: Job) -> list[int]:
+    """Where commands begin that start containers, jobs or processes, whatever becomes of them."""
+    kinds = {"container", "launcher", "scheduler"}
+    return sorted({i.command.span.start for i in job.invocations() if i.kind in kinds})
+
+
+def _nested(reading: Invocation, starts: Sequence[int]) -> Option | None:
+    """An option in whose value such a command stands: what is written elsewhere would hold it as it was."""
+    for option in reading.options:
+        at = bisect_right(starts, option.span.start)
+        own = option.span.start >= reading.command.span.start
+        if own and option.value is not None and at < len(starts) and starts[at] < option.span.end:
+            return option
+    return None
 
 
 def _placed(piece: Piece, target: Target) -> Piece:
@@ -101,6 +120,8 @@ def _move(moving: Moving, job: Job) -> None:
         move_step(moving)
     elif is_native(reading):
         move_native(moving, job)
+    elif not reading.verb:
+        moving.obstacles.append(f"`{reading.program}` names no command of its own, so it starts nothing")
     elif reading.family == "enroot":
         move_enroot(moving)
     elif reading.table is not None and reading.verb not in reading.table.verbs:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from migrate.inventory import interpreter_of
 from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
+from migrate.quoting import keeps_quotes
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced
 from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
@@ -103,6 +104,7 @@ def _interpreter(c: Context) -> str | None:
         return None
     named = c.job.text.data.startswith(b"#!")
     shell = found.interpreter.rpartition(":")[2]
+    shell = f"/bin/{shell}" if shell and shell in INTERPRETERS else shell
     if shell.rsplit("/", 1)[-1] == "sh" and _bashism(c):
         shell = "/bin/bash"
     if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
@@ -290,6 +292,8 @@ def _unread(c: Context, reading: Invocation) -> str:
         return f"`{c.source.text(fixed.span)}` is quoted in a way that this program does not take apart"
     if any(c.source.data[o.span.start - 1 : o.span.start] not in _PARTING for o in reading.options):
         return "its options are glued together, which is read in several ways"
+    if not keeps_quotes(Edit(o.span.start, c.source.data[o.span.start : o.span.end], b"") for o in reading.options):
+        return "quotes begin or end inside of its words"
     return ""
 
 

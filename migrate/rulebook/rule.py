@@ -204,7 +204,11 @@ def _in_place(context: Context, item: Item, action: str, new: str) -> Fix | None
     if action != "text" and in_quotes and not is_plain(new):
         return Fix(obstacle=f"`{new}` would need quotes of its own among those that stand there")
     edit = _smallest(span, before, new.encode())
-    return Fix(edits=(edit, *(more_edits(context) if action == "text" else ())))
+    if action != "text":
+        return Fix(edits=(edit,))
+    # a command of another scheduler changes with all of its options, or not at all
+    whole = item.place == "command" and item.dialect not in {"", "slurm"}
+    return Fix(edits=(edit, *more_edits(context)), shared=whole)
 
 
 def _become(context: Context, item: Item, template: str) -> Fix:
