@@ -214,6 +214,8 @@ def _in_place(context: Context, item: Item, action: str, new: str) -> Fix | None
 def _become(context: Context, item: Item, template: str) -> Fix:
     """The lines that stand for a directive; where a person must write them, it stays as a comment."""
     text = fill(template, context)
+    if item.holder is None or item.place not in {"header", "dead"}:
+        return Fix(obstacle="only a directive line becomes others")
     if text == "comment":
         return Fix(becomes=(inert_line(context.source, item),), fate="review")
     lines = tuple(text.split("\n")) if text else ()
