@@ -50,8 +50,7 @@ def test_no_script_meets_a_bug(tmp_path: Path, slinky: Plan, kind: str, action: 
     path.write_text(RULE.format(kind=kind, action=action, word=ACTIONS[action], safety=safety))
     try:
         rule = read_rule(path)
-    except SifmigrateError as error:
-        assert str(error).startswith(f"{path}:")
+    except SifmigrateError:  # such a pair is refused: test_packs looks at what is said
         return
     plan = replace(slinky, rulebook=Rulebook((rule,), slinky.rulebook.tables))
     for script in [f for f in FIXTURES if number_of(f) % 8 == (len(action) + len(kind)) % 8]:
