@@ -97,10 +97,12 @@ class _Known:
         return found
 
 
-def notes(source: Source, outcomes: Sequence[Outcome]) -> Iterator[Owned]:
+def notes(source: Source, outcomes: Sequence[Outcome], owned: Sequence[Owned]) -> Iterator[Owned]:
     """A comment line above each statement that waits for a person; where a rule's is there already, it stays."""
     seen: set[tuple[int, str]] = set()
-    for number, finding, place in _Page(source, outcomes).wanted():
+    edits = [o.edit for o in owned]
+    for number, finding, wanted in _Page(source, outcomes).wanted():
+        place = replace(wanted, at=_outside(edits, wanted.at))
         before = b"" if place.at == 0 or source.data[place.at - 1 : place.at] == b"\n" else source.newline
         if (place.at, line := _line(finding, place)) not in seen:
             seen.add((place.at, line))

@@ -166,7 +166,7 @@ def _annotated(source: Source, draft: _Draft, plan: Plan) -> Sequence[Owned]:
     """
     if draft.refused or draft.job.shell == "parameters":  # whose readers know different comments, or none
         return draft.owned
-    owned = in_order([*draft.owned, *notes(source, draft.outcomes)])
+    owned = in_order([*draft.owned, *notes(source, draft.outcomes, draft.owned)])
     output = replace(source, data=apply(source.data, [o.edit for o in owned]))
     later = _draft(output, plan)
     if later.owned or len(_gaps(later.job)) > len(_gaps(draft.job)):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from old_scripts import anything_old
+from scripts import anything, realistic
 
 from migrate import profiles
 from migrate.engine import Plan, run
@@ -80,6 +85,9 @@ _HANDED = {
     "resources in quotes": 'qsub -l "walltime=90,nodes=1:ppn=4" -N a"b" a.sh\n',
     "an option whose quotes are not its own": 'ssh n "c; qsub -N "a b" x"\nbash -c "qsub -N "a""\n',
     "a comment behind what goes": "module load gcc #PBS -q x\nsingularity exec a.sif ls\n#PBS -p 0 #!i\n",
+    "a variable that spoke for a scheduler": 'echo "$SGE_TASK_ID"\nid=$(qsub a.sh)\n',
+    "a variable without a name": "#PBS -N x\n#PBS -v a:\n./a\n",
+    "a continued directive in a here-document": "t <<EO\n#PBS -\\\nx\nEO\n",
     "sudo, and sudo again": "sudo sudo singularity exec a.sif ls\n",
     "commands of two schedulers": "#!/bin/bash\nqsub -l walltime=90 a.sh\nqsub -cwd b.sh\n",
     "commands of two schedulers, one of them read": "x|qsub -cwd\nid=`qsub a.sh`\necho $PBS_JOBNAME $JOB_ID $NCPUS\n",
@@ -99,6 +107,75 @@ def test_a_second_rewrite_changes_nothing(plans: Mapping[str, Plan], script: str
         first, second = twice(script, plan)
         assert first.fault == "", name
         assert second.output == first.output, name
+
+
+# ---------------------------------------------------------------------------------- scripts that nobody wrote
+
+_HEADERS = (
+    b"#SBATCH -p gp1d\n#SBATCH -A MST112233",
+    b"#SBATCH -N 2",
+    b"#$ -l rt_F=1\n#$ -g gaa1",
+    b"#$ -N x\n#$ -pe smp 4\n#$ -q fast.q",
+    b"#PBS -q rt_HF\n#PBS -l select=1",
+    b"#PBS -N x\n#PBS -l nodes=1:ppn=4",
+)
+_SIGNS = (b'"', b"'", b"$(", b")", b"`", b"\\", b"$X", b" ", b"#", b"(", b";", b"|", b"${")
+
+
+_SCRIPTS = st.one_of(anything_old, realistic, anything, st.sampled_from([s.encode() for s in _HANDED.values()]))
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A script with lines taken out, doubled, swapped, cut or damaged, or with lines of another one."""
+    lines = draw(_SCRIPTS).split(b"\n")
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(lines) - 1))
+        other = draw(st.integers(0, len(lines) - 1))
+        instead, lines[other] = _damaged(draw, lines[at], lines[other])
+        lines[at : at + 1] = instead
+    return b"\n".join(lines)
+
+
+def _damaged(draw: st.DrawFn, line: bytes, other: bytes) -> tuple[list[bytes], bytes]:
+    """What stands in the place of a line, and of another one."""
+    cut, sign = draw(st.integers(0, len(line))), draw(st.sampled_from(_SIGNS))
+    words = draw(st.permutations(line.split(b" ")))
+    found = draw(st.sampled_from(draw(_SCRIPTS).split(b"\n")))
+    shapes = [
+        ([b""], other),
+        ([line, line], other),
+        ([other], line),
+        ([line[:cut]], other),
+        ([b" ".join(words)], other),
+        ([line[:cut] + sign + line[cut:]], other),
+        ([found, line], other),
+        ([line, draw(st.sampled_from(_HEADERS))], other),
+    ]
+    return draw(st.sampled_from(shapes))
+
+
+_COUNT = int(os.environ.get("SIFMIGRATE_SECOND_RUNS", "500"))  # more of them outside CI
+
+
+def test_hardly_any_mutated_script_would_change_twice(plans: Mapping[str, Plan]) -> None:
+    faults: list[tuple[str, bytes, str]] = []
+
+    @seed(14)
+    @settings(
+        max_examples=_COUNT,
+        phases=[Phase.generate],
+        derandomize=False,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.sampled_from(sorted(plans)), mutated())
+    def try_(name: str, script: bytes) -> None:
+        if fault := run(Source("job.sh", script), plans[name]).fault:
+            faults.append((name, script, fault))
+
+    try_()
+    assert len(faults) <= max(1, _COUNT // 1000), faults
 
 
 # ---------------------------------------------------------------------------------------- what the ledger says

@@ -13,7 +13,7 @@ from migrate.commands import Variables
 from migrate.inventory.body import take_body
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.definition import take_definition
-from migrate.inventory.mentions import submits, submits_to_slurm
+from migrate.inventory.mentions import speaks_to_slurm, submits
 from migrate.inventory.options import take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
 from migrate.model import Gap, Job, Source, Tables, Text
@@ -91,7 +91,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         contained=contained,
         frozen=frozen,
         dialect=speaks,
-        dialects=dialects or ((speaks,) if speaks and not submits_to_slurm(text.data) else ()),
+        dialects=dialects or ((speaks,) if speaks and not speaks_to_slurm(text.data) else ()),
         definition=definition,
     )
     if shell in SHELLS:

@@ -19,7 +19,9 @@ _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
 _WRITTEN = re.compile(rb"#(?<=[^\n#]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
 _SWITCHED_OFF = re.compile(rb"^[ \t]*##(?:PBS|SBATCH|\$)", re.MULTILINE)
 _SUBMITS = re.compile(rb"q(?<![\w./-]q)(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
-_SLURM_COMMAND = re.compile(rb"^[^#\n]*(?<![\w./-])s(?:batch|run|queue|cancel|alloc|control)(?![\w.-])", re.MULTILINE)
+_SPEAKS_SLURM = re.compile(
+    rb"^[^#\n]*(?:(?<![\w./-])s(?:batch|run|queue|cancel|alloc|control)(?![\w.-])|\bSLURM_[A-Z])", re.MULTILINE
+)
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
 _GRID_ENGINE = re.compile(rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]")
 _CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
@@ -62,9 +64,9 @@ def _sums(data: bytes) -> Iterator[tuple[int, int]]:
             start = data.find(b"((", newline)
 
 
-def submits_to_slurm(data: bytes) -> bool:
-    """Whether a script has commands of Slurm: whose its other commands and its variables are is not known then."""
-    return _SLURM_COMMAND.search(data) is not None
+def speaks_to_slurm(data: bytes) -> bool:
+    """Whether a script has commands or variables of Slurm: whose its others are is not known then."""
+    return _SPEAKS_SLURM.search(data) is not None
 
 
 def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:

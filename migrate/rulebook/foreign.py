@@ -275,11 +275,12 @@ def _obstacle(c: Context, reading: Invocation) -> str:
 
 @once
 def _speaks_to_slurm(c: Context) -> bool:
-    """Whether a script that no other scheduler's lines begin speaks to Slurm, by its lines or by its commands."""
+    """Whether a script speaks to Slurm by its lines; where it has none, by its commands or its variables."""
     live = live_dialect(c)
     if live is not None or c.job.dialects:
         return live == "slurm" or (live is None and "slurm" in c.job.dialects)
-    return any(i.table is not None and i.table.kind == "scheduler" and not i.table.dialect for i in c.job.invocations())
+    own = any(name.startswith("SLURM_") for name in c.job.names.get("scheduler-variable", ()))
+    return own or any(i.table and i.table.kind == "scheduler" and not i.table.dialect for i in c.job.invocations())
 
 
 def _unread(c: Context, reading: Invocation) -> str:

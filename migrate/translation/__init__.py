@@ -34,6 +34,7 @@ _SHAPES = frozenset(
 _SECONDS: Mapping[str, Callable[[str], float | None]] = {"grid_engine": grid_engine_seconds, "pbs": pbs_seconds}
 _CD = re.compile(rb"^[^#\n]*?\b(?:cd|pushd)[ \t]+[\"']?[/$~]", re.MULTILINE)
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:=[^\s,'\"#]*)?")
+_NAMED = re.compile(r"[A-Za-z_]\w*(?:=|\Z)", re.ASCII)
 _PART = re.compile(r"""(?:[^,'"]|'[^']*'|"[^"]*")+""")
 _UNKNOWN = OptionRow("", "none", reason="no table knows it")
 
@@ -324,6 +325,8 @@ def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, 
     if all(_ASSIGNED.fullmatch(p) for p in kept):
         line = f"--export=ALL,{','.join(kept)}"
         return done("; ".join([f"{variables} = {line}", *dropped]), line)
+    if unnamed := next((p for p in kept if not _NAMED.match(p)), None):
+        return left_open(f"{variables}: `{unnamed}` is no name of a variable")
     exports = tuple(dict.fromkeys(f"export {_assignment(p)}" for p in kept))
     return Told("done", "; ".join([f"{variables}: set by `export` before the first command", *dropped]), begins=exports)
 
