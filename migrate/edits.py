@@ -240,6 +240,10 @@ def _directive_lines(source: Source, scopes: Sequence[Job], becoming: _Becoming)
             if not _is_text(holder):
                 owned.append(Owned(Edit(at, source.data[at : item.span.end], text), number))
             at = item.span.end
+        tail = source.data[at : holder.erase.end]
+        if emitted and not _is_text(holder) and holder.erase.end < holder.span.end:
+            # the comment of a line that went on over others stays its comment, whatever it says
+            owned += [Owned(Edit(at, tail, b" "), owned[-1].owner)] if b"\n" in tail else []
         if not emitted and not _is_text(holder):
             first, last = owned[0], owned[-1]
             begin = first.edit.start - len(indent)

@@ -88,6 +88,8 @@ _HANDED = {
     "a variable that spoke for a scheduler": 'echo "$SGE_TASK_ID"\nid=$(qsub a.sh)\n',
     "a variable without a name": "#PBS -N x\n#PBS -v a:\n./a\n",
     "a continued directive in a here-document": "t <<EO\n#PBS -\\\nx\nEO\n",
+    "a site's own shell": "#!/bin/bash\n#PBS -l nodes=2\n#PBS -S /projects/shell.sh\nmpirun -n 4 ./a\n",
+    "a comment that a continued directive ends in": "#PBS -N x \\\n#$ -l rt_F=1\n#PBS -\\\n#$ -N y\n./a\n",
     "sudo, and sudo again": "sudo sudo singularity exec a.sif ls\n",
     "commands of two schedulers": "#!/bin/bash\nqsub -l walltime=90 a.sh\nqsub -cwd b.sh\n",
     "commands of two schedulers, one of them read": "x|qsub -cwd\nid=`qsub a.sh`\necho $PBS_JOBNAME $JOB_ID $NCPUS\n",

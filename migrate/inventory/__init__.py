@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
-from migrate.inventory.collector import SHELLS, Collector, decoded
+from migrate.inventory.collector import INTERPRETERS, SHELLS, Collector, decoded
 from migrate.inventory.definition import take_definition
 from migrate.inventory.mentions import speaks_to_slurm, submits
 from migrate.inventory.options import take_directive
@@ -143,8 +143,9 @@ def _offset(text: Text, at: int) -> int:
 
 def _shell(text: Text, live: Sequence[Directive]) -> str:
     """The interpreter that runs the script: for qsub by -S, else by the first line; empty where nothing names one."""
-    if named := next((o.value.text for d in live for o in d.options if o.name == "-S" and o.value), ""):
-        return named.rsplit("/", 1)[-1]
+    named = next((o.value.text for d in live for o in d.options if o.name == "-S" and o.value), "").rsplit("/", 1)[-1]
+    if named in INTERPRETERS:  # a site's own program starts the script in some shell
+        return named
     return interpreter_of(text.data)
 
 

@@ -12,6 +12,7 @@ from migrate.model import CommandTable, Gap, Invocation, Item, Job, Kind, Span, 
 from migrate.ranges import Ranges
 
 _DEPTH = 4
+INTERPRETERS = frozenset({"bash", "sh", "ksh", "zsh", "dash", "csh", "tcsh", "perl", "python", "python3"})
 SHELLS = frozenset({"bash", "sh", "ksh", "dash", "ash", "zsh", ""})
 
 

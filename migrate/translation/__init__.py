@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Item, Job, OptionRow, SchedulerTable, Site, Target
-from migrate.translation.forms import FORMS, INTERPRETERS, Asked, is_template, usual_name, with_new_paths
+from migrate.translation.forms import FORMS, Asked, is_template, usual_name, with_new_paths
 from migrate.translation.launch import Launch, launch_of
 from migrate.translation.shape import Need, Shape, shape_of
 from migrate.translation.told import Told, done, gone, left_open, spelled

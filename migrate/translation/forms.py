@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Item, OptionRow, Site, Target
 from migrate.translation.told import Told, done, gone, left_open, look, spelled
 from migrate.values import grid_engine_array, moment
@@ -13,7 +14,6 @@ from migrate.values import grid_engine_array, moment
 _PLAIN = re.compile(r"[^\s#'\"\\]+")
 _SHELL = re.compile(r"[`\"'\\]")
 _TEMPLATE = re.compile(r"\{\{|\}\}|\$\$|<[A-Za-z_]|@[A-Z_]+@|\$\{[A-Z]+\}\$\{|%\(\w+\)s|__[A-Z]+__")
-INTERPRETERS = frozenset({"bash", "sh", "ksh", "zsh", "dash", "csh", "tcsh", "perl", "python", "python3"})
 _MAIL = {"b": "BEGIN", "e": "END", "a": "FAIL"}
 _PBS_ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
 _NO = frozenset({"n", "no", "false"})
