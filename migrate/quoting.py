@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from migrate.model import Edit
+from migrate.model import Edit, Option, Source, Span
 
 _PLAIN = re.compile(r"[\w./:,@%+=-][\w./:,@%+=#-]*", re.ASCII)
 _QUOTE = re.compile(rb"[\"'\\]")
 _SIGN = re.compile(rb"\\.|[\"']", re.DOTALL)
+_QUOTES = frozenset({b'"', b"'"})
+_BLANKS = re.compile(rb"[ \t\r\n]")
 _STATES = (b"", b"'", b'"')
 
 
@@ -21,6 +23,39 @@ def is_plain(text: str) -> bool:
 def is_quoted(text: bytes) -> bool:
     """Whether a shell would take anything out of the text: a quote or a backslash."""
     return _QUOTE.search(text) is not None
+
+
+def head_of(data: bytes, option: Option) -> Span | None:
+    """Where an option's name stands, with the `=` that glues its value to it; None where quotes stand in it."""
+    start = option.span.start
+    start += data[start : start + 1] in _QUOTES  # `"--volume=$X:/data"`
+    letter = option.spelled[1:] if len(option.spelled) == len("-x") else option.spelled  # of a cluster: `-itv a:b`
+    for name in (f"{option.spelled}=", option.spelled, letter):
+        if data.startswith(name.encode("latin-1", "replace"), start):
+            return Span(start, start + len(name))
+    return None
+
+
+def is_glued(data: bytes, option: Option, head: Span) -> bool:
+    """Whether the value of an option stands in one word with its name."""
+    assert option.value is not None
+    return option.value.origin is None and _BLANKS.search(data, head.end, option.value.span.start) is None
+
+
+def split_at_value(data: bytes, option: Option) -> tuple[Span, Span, bytes]:
+    """What stands before an option's value, the value with its quotes, and the quote that begins before the name."""
+    assert option.value is not None
+    start, head, word = option.span.start, head_of(data, option), option.value.origin or option.value
+    if head is None or not is_glued(data, option, head):
+        return Span(start, word.span.start), word.span, b""
+    quote = data[start : head.start]
+    return Span(start, head.end), Span(head.end, option.span.end), quote if quote in _QUOTES else b""
+
+
+def value_as_written(source: Source, option: Option) -> str:
+    """An option's value as a word of its own: with its quotes, and as the variable that brought it in."""
+    _, value, quote = split_at_value(source.data, option)
+    return quote.decode() + source.text(value)
 
 
 def keeps_quotes(edits: Iterable[Edit]) -> bool:

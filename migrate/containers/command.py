@@ -11,6 +11,7 @@ from typing import Literal
 from migrate.containers.images import Images
 from migrate.inventory import decoded
 from migrate.model import Edit, Holder, Invocation, Kind, Option, Source, Span, Target, Verb, Word
+from migrate.quoting import head_of, is_glued, value_as_written
 
 Key = tuple[Span, Kind, str]
 Outcome = Literal["done", "look", "gone", "open"]
@@ -173,13 +174,7 @@ class Moving:
 
     def written(self, option: Option) -> str:
         """The option's value as it stands in the script, with its quotes."""
-        assert option.value is not None
-        word = option.value.origin or option.value
-        head = self._head(option)
-        if head is None or self._bytes(Span(head.end, head.end + 1)) in _BLANK | {b"\\"}:
-            return self.source.text(word.span)
-        quote = self.source.text(Span(option.span.start, head.start))
-        return quote + self.source.text(Span(head.end, option.span.end))
+        return value_as_written(self.source, option)
 
     def value(self, word: Word) -> str:
         """What is known of the word: its text, with the variables replaced whose one value the script gives."""
@@ -260,13 +255,14 @@ class Moving:
         look: bool = False,
     ) -> None:
         """The option's name is `new` and its value stays, but for `changes`: (start, stop, text) of its characters."""
-        if option.value is None or (head := self._head(option)) is None:
+        data = self.source.data
+        head = head_of(data, option)
+        glued = head is not None and option.value is not None and is_glued(data, option, head)
+        equals = head is not None and self._bytes(head).endswith(b"=")
+        if option.value is None or head is None or (glued and not equals and self._bytes(option.span)[:1] in _QUOTES):
             self.obstacles.append(f"{self.spelled(option)} is quoted in a way that this program does not take apart")
             return
-        glue = (
-            b" " if self._bytes(Span(head.end - 1, head.end)) != b"=" and option.value.span.start == head.end else b""
-        )
-        name = new.encode() + (b"=" if self._bytes(head).endswith(b"=") else glue)
+        name = new.encode() + (b"=" if equals else b" " if glued else b"")
         edits = [Edit(head.start, self._bytes(head), name)]
         shown = option.value.text
         for start, stop, text in sorted(changes, reverse=True):
@@ -281,17 +277,6 @@ class Moving:
         edits = [e for e in edits if e.before != e.after]
         told = said or f"{self.spelled(option)} = {new} {shown}"
         self.tell(option, Piece("look" if look else "done", told, tuple(sorted(edits, key=lambda e: e.start))))
-
-    def _head(self, option: Option) -> Span | None:
-        """Where the option's name stands, with the `=` that glues its value to it; None where quotes stand around."""
-        start = option.span.start
-        if self._bytes(Span(start, start + 1)) in _QUOTES:  # `"--volume=$X:/data"`
-            start += 1
-        letter = option.spelled[1:] if len(option.spelled) == len("-x") else option.spelled  # of a cluster: `-itv a:b`
-        for name in (f"{option.spelled}=", option.spelled, letter):
-            if self.source.data.startswith(name.encode(), start):
-                return Span(start, start + len(name))
-        return None
 
     def _stands_alone(self, option: Option) -> bool:
         """Whether the option has a word for itself, or a cluster of which nothing else needs a place."""

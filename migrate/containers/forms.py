@@ -50,7 +50,7 @@ def bind(m: Moving, option: Option) -> None:
     texts = [value[a:b] for a, b in parts]
     if len(parts) == 1:
         if option.value.constant:
-            m.become(option, f"--scratch {m.text(option.value)}", look=True)
+            m.become(option, f"--scratch {m.written(option)}", look=True)
         elif ":" in (known := m.value(option.value)):
             m.respell(option, "--bind", said=f"{m.spelled(option)} = --bind {known}")
         else:
@@ -163,7 +163,7 @@ def env(m: Moving, option: Option) -> None:
         _env_of_caller(m, option, name)
     elif m.is_tame(known):
         m.respell(option, "--env")
-        m.carried.append(f"--env {m.text(option.value)}")
+        m.carried.append(f"--env {m.written(option)}")
         m.runtime.add("env")
     elif option.value.constant and m.direct and "=" in value and "\n" not in value:
         quoted = '"' + option.value.text.replace('"', '""').replace("'", "'\\''") + '"'
@@ -198,7 +198,7 @@ def _env_of_caller(m: Moving, option: Option, name: str) -> None:
 def _behind_name(m: Moving, option: Option) -> str:
     """`NAME="$X"`: the word with its quotes behind the equals sign, so that a prefix can be glued to the name."""
     assert option.value is not None
-    written = m.source.text(option.value.span)
+    written = m.written(option)
     name = option.value.text.partition("=")[0]
     if written.startswith(('"', "'")):
         return f"{name}={written[0]}{written[len(name) + 2 :]}"
@@ -225,7 +225,7 @@ def env_file(m: Moving, option: Option) -> None:
 
 def workdir(m: Moving, option: Option) -> None:
     assert option.value is not None
-    m.cwd = m.text(option.value)
+    m.cwd = m.written(option)
     m.carried.append(f"--cwd {m.cwd}")
     m.respell(
         option, "--cwd", said=f"{m.spelled(option)} = --cwd {option.value.text}; the folder must exist in the image"
@@ -271,7 +271,7 @@ def user(m: Moving, option: Option) -> None:
 def entrypoint(m: Moving, option: Option) -> None:
     assert option.value is not None
     m.runtime.add("entrypoint")
-    m.after_image = f" {m.text(option.value)}" if option.value.text else ""
+    m.after_image = f" {m.written(option)}" if option.value.text else ""
     said = "`exec` starts it" if option.value.text else "`exec` starts the command that follows the image"
     m.drop(option, said)
 
@@ -324,7 +324,7 @@ def device(m: Moving, option: Option) -> None:
 
 def instance_name(m: Moving, option: Option) -> None:
     assert option.value is not None
-    m.name = m.text(option.value)
+    m.name = m.written(option)
     if any(o.row is not None and o.row.form == "detach" for o in m.reading.options):
         m.drop(option, "the instance has this name")
     else:

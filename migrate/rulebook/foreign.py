@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from migrate.inventory import interpreter_of
 from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
-from migrate.quoting import keeps_quotes
+from migrate.quoting import keeps_quotes, value_as_written
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced
 from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
@@ -430,7 +430,7 @@ def _new_option(c: Context) -> str | None:
         option = next((o for o in reading.options if o.span == c.item.span), None)
         if option is None or option.row is None:
             return None
-        value = c.source.text(option.value.span) if option.value else ""
+        value = value_as_written(c.source, option) if option.value else ""
         return value if option.row.form == "command" else f"{option.row.to} {value}".strip()
     told = _options_told(c).get(id(c.item))
     parted = " " if c.source.text(c.item.span).startswith(",") else ""  # a second resource of one -l

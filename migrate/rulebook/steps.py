@@ -11,6 +11,7 @@ from itertools import pairwise
 from migrate.commands import part_of
 from migrate.inventory.options import MCA_PREFIXES
 from migrate.model import Edit, Fix, Invocation, Option, Span, Word
+from migrate.quoting import split_at_value, value_as_written
 from migrate.rulebook.context import Context, once, once_an_item
 from migrate.rulebook.foreign import is_old_host_file
 from migrate.rulebook.hosts import is_host_list, names_hosts_of_job
@@ -158,7 +159,10 @@ def _in_order(reading: Invocation) -> bool:
 def _is_editable_setting(option: Option) -> bool:
     """Whether the value of `-x NAME=value` stands just so, as rules that speak of it need it."""
     word = option.value
-    return word is None or "=" not in word.text or part_of(word, word.text.index("=") + 1).editable
+    if word is None or "=" not in word.text:
+        return True
+    at = word.text.index("=") + 1
+    return word.begins_plainly(at) and part_of(word, at).editable
 
 
 def _has_no_form(c: Context, option: Option) -> bool:
@@ -243,8 +247,8 @@ def _in_place(c: Context, option: Option, new: bytes) -> Fix:
     """The new words in the place of the old, without touching a value that other rules may have a word about."""
     value = option.value
     if value is not None and option.row is not None and option.row.form == "same":
-        before = c.source.data[option.span.start : _here(value).start]
-        return Fix(edits=(Edit(option.span.start, before, f"{option.row.to}=".encode()),))
+        (start, end), _, quote = split_at_value(c.source.data, option)
+        return Fix(edits=(Edit(start, c.source.data[start:end], quote + f"{option.row.to}=".encode()),))
     return Fix(edits=(Edit(option.span.start, c.source.data[option.span.start : option.span.end], new),))
 
 
@@ -252,7 +256,7 @@ def _new_words(c: Context, option: Option) -> bytes:
     """The option of srun for one of mpirun; none where srun needs nothing like it."""
     assert option.row is not None
     if option.row.form == "same":
-        value = c.source.text(_here(option.value)).encode() if option.value else b""
+        value = value_as_written(c.source, option).encode() if option.value else b""
         return f"{option.row.to}=".encode() + value if option.value else option.row.to.encode()
     return (_choice(option) or "").encode() if option.row.form == "values" else b""
 
