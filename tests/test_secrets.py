@@ -210,7 +210,7 @@ def test_what_is_no_secret_is_not_cut(line: str) -> None:
 
 def test_words_of_the_script_stay_as_they_are_where_a_secret_is_short() -> None:
     mask = mask_of(b"docker login -p gp1d x\n")
-    assert mask("partition gp1d, gp1db and xgp1d") == "partition gp…, gp1db and xgp1d"
+    assert mask("partition gp1d, gp1db and xgp1d") == "partition …, gp1db and xgp1d"
 
 
 @given(st.text(alphabet="abZ19=: -'\"\\$\n{}()@/|;", max_size=40))
@@ -240,7 +240,7 @@ def test_the_work_of_masking_does_not_grow_with_the_number_of_secrets() -> None:
     for number, many in enumerate((50, 5000)):
         looked.append(0)
         secrets = Counted(f"s{n:08}" for n in range(many))
-        assert Mask(secrets)("and s00000007 is s99999999") == "and s000… is s99999999"
+        assert Mask(secrets)("and s00000007 is s99999999") == "and … is s99999999"
         looked[number] = looked.pop()
     assert looked[0] == looked[1] > 0
 

@@ -13,6 +13,7 @@ from migrate.rulebook.load import load, rules_folder
 REMEMBERED = 1 << 14  # texts of which many scripts hold the same
 _LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key
 _SHORT, _LONG = 4, 8  # characters; shorter ones are cut only where they stand, from the longer on also inside words
+_TOKEN_LENGTH = 20  # characters from which on a secret is no password that somebody types
 _COMPARED = 32  # characters of a secret that are looked for; what follows them in a word is cut with them
 _REST_OF_WORD = re.compile(r"[^\s\"'`]*")
 _SHORTEST_TOKEN = len("hf_") + 8
@@ -52,7 +53,7 @@ class Mask:
     secrets: frozenset[str] = frozenset()
 
     def __call__(self, text: str, about: str = "") -> str:
-        """The text with these secrets cut to their first characters, and with all that looks like one by itself."""
+        """The text with these secrets cut, and with all that looks like one by itself."""
         out = masked(text, about)
         return _without(out, self.secrets) if self.secrets else out
 
@@ -62,7 +63,7 @@ class Mask:
 
 
 def masked(text: str, about: str = "") -> str:
-    """The text with token-like strings cut to their first characters; also those that the words `about` name."""
+    """The text with token-like strings cut; also those that the words `about` name."""
     out = _masked(text)
     for secret in _named_by(about) if about else ():
         if len(secret) >= _LONG:
@@ -142,7 +143,8 @@ def _unquoted(value: str) -> str:
 
 
 def _cut(secret: str) -> str:
-    return secret[: min(4, len(secret) // 2)] + "…"
+    """Enough of a long token to tell which one it is, and nothing of a password."""
+    return (secret[:4] if len(secret) >= _TOKEN_LENGTH else "") + "…"
 
 
 def _without(text: str, secrets: frozenset[str]) -> str:
