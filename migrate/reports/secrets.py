@@ -130,7 +130,8 @@ def _is_secret(match: re.Match[str], value: str) -> bool:
     before = _NAME_BEFORE.search(match.string, max(match.start() - 64, 0), match.start())
     spelled = f"{before[0] if before else ''}{match['name'] or ''}"
     told = _SETS_BY_BLANK.search(match.string, max(match.start() - 96, 0), match.start())
-    if match["blank"] and not spelled.startswith("--") and not told:  # prose: the password is
+    option = spelled.startswith("--") or match[0].startswith("--")
+    if match["blank"] and not option and not told:  # prose: the password is
         return False
     name = re.sub("[_.]", "-", spelled.lower()).strip("-")
     harmless = _table()["harmless"]
