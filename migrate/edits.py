@@ -124,6 +124,8 @@ def _cut_quotes(fix: Fix) -> str:
 
 def _nowhere(fix: Fix, job: Job) -> str:
     """Why a job has no place for the lines that a fix adds; empty where it has."""
+    if (fix.adds or fix.begins or fix.top) and any(is_foreign(i) and not i.editable for i in _header(job)):
+        return "the words of its own directives are not certain, so none is added"
     if fix.adds and job.insert_at is None:
         return f"there is no directive line below which `{fix.adds}` could stand"
     if fix.begins and job.begin_at is None:
@@ -137,6 +139,10 @@ def _line(finding: Finding) -> Holder | None:
     if fix is None or item is None or not (fix.becomes or any(map(is_foreign, fix.removes))):
         return None
     return None if _is_text(item.holder) else item.holder
+
+
+def _header(job: Job) -> Iterator[Item]:
+    return (i for i in job.by_kind.get("directive", ()) if i.place == "header")
 
 
 def _claims(finding: Finding) -> list[Span]:

@@ -258,15 +258,6 @@ class Layout:
         inner = [n for n in holes if n.type == "command_substitution" and self.data.startswith(b"$((", n.start_byte)]
         return [n.byte_range for n in inner if [c.type for c in n.children] == ["$(", "subshell", ")"]]
 
-    def is_in_string(self, offset: int) -> bool:
-        """Whether a place stands in a string, and not in a substitution of it."""
-        node: Node | None = self.root.descendant_for_byte_range(offset, offset)
-        while node is not None and node.type in {"string", "raw_string", "string_content", '"'}:
-            if node.type in {"string", "raw_string"}:
-                return True
-            node = self.parent(node)
-        return False
-
     def is_damaged(self, start: int, end: int) -> bool:
         return self._damage.meet(start, end)
 

@@ -371,8 +371,9 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
     """The operands of `qsub -b y` as `--wrap`: one word as it stands, or several that no shell would read otherwise."""
     words = reading.operands
     unread = any(o.name == "-shell" and o.value and o.value.text.startswith("n") for o in reading.options)
-    if not words or unread or not all(w.editable for w in words):
-        return None
+    written = reading.command.span.start <= words[0].span.start < reading.command.span.end if words else False
+    if not written or unread or not all(w.editable for w in words):
+        return None  # in a variable quotes would be words
     span = Span(words[0].span.start, words[-1].span.end)
     before = c.source.data[span.start : span.end]
     if len(words) > 1 and not _PLAIN_WORDS.fullmatch(before):

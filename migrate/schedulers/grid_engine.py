@@ -28,9 +28,9 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
     if b"#$" not in text.data:
         return
     end_of_header: int | None = None
-    matches = list(_LINE.finditer(text.data))
+    matches = [m for m in _LINE.finditer(text.data) if not _is_expanded(text, m.start())]
     documents = Ranges((start + 1, end) for start, end in _documents(text.data)) if b"<<" in text.data else None
-    within = _in_strings(text, [m.start() for m in matches])
+    within = _no_comments(text, [m.start() for m in matches])
     within |= {m.start() for m in matches if documents is not None and documents.hold(m.start())}
     if len(within) == len(matches):
         return
@@ -74,12 +74,17 @@ def _documents(data: bytes) -> Iterator[tuple[int, int]]:
             yield match.start(), behind
 
 
-def _in_strings(text: Text, starts: Sequence[int]) -> set[int]:
-    """Which of these lines stand in a string that goes on over lines: to qsub directives, to the shell text."""
+def _no_comments(text: Text, starts: Sequence[int]) -> set[int]:
+    """Which of these lines are comments to qsub alone: to the shell they stand in a string or go on with a command."""
     below = first_command(text)
     late = [start for start in starts if start > below]
-    layout = lay_out(text) if late and _QUOTE.search(text.data, below) else None
-    return {start for start in late if layout is not None and layout.is_in_string(start)}
+    comments = {start for start, _ in lay_out(text).comments} if late else set()
+    return {start for start in late if start not in comments or text.data.endswith((b"\\\n", b"\\\r\n"), 0, start)}
+
+
+def _is_expanded(text: Text, start: int) -> bool:
+    """Whether the shell around a here-document makes another text of `#$-N x`, where no backslash stands before `$`."""
+    return text.expands and text.data[start + 2 : start + 3] == b"-" and text.contiguous(start, start + 2)
 
 
 def _words(text: Text, start: int, end: int) -> list[Word]:
