@@ -271,12 +271,12 @@ def _filled(rng: Random, template: str, depth: int) -> str:
     """A template with its lists and commands put in, over several lines or on one."""
     text = "".join(_list(rng, depth - 1) if c == "@" else _command(rng) if c == "&" else c for c in template)
     if rng.random() < 0.4 and "<<" not in text and "#" not in text:
-        return _on_one_line(text)
+        return on_one_line(text)
     return text
 
 
-def _on_one_line(text: str) -> str:
-    """Line ends as `;`, but where bash wants none."""
+def on_one_line(text: str) -> str:
+    """The text with its line ends as `;`, but where bash wants none."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     out = ""
     for line in lines:
