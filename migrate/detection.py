@@ -33,7 +33,11 @@ class Witnesses:
             return GENERIC, "nothing in the script names a site"
         spoken = self._spoken_by(job, found)
         if not spoken:
-            return GENERIC, "nothing in the script names a site"
+            later = next((name for name in found if self._sites[name].scheduler == "slurm"), "")
+            if not later:
+                return GENERIC, "nothing in the script names a site"
+            shown = "; ".join(dict.fromkeys(_shown(source, item) for item in found[later].values()))
+            return GENERIC, f"undecided between {later} and a site whose scheduler its header speaks to: {shown}"
         ranked = sorted(spoken, key=lambda name: -len(found[name]))
         spoke = found[ranked[0]]
         shown = "; ".join(
