@@ -24,6 +24,7 @@ _SPEAKS_SLURM = re.compile(
 )
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
 _GRID_ENGINE = re.compile(rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]")
+_CONTINUED = re.compile(rb"\\\r?\n")
 _CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
 _QSUB = re.compile(rb"(?<![\w./-])qsub[ \t]")
 _ITS_OPTIONS = re.compile(
@@ -36,7 +37,8 @@ def submits(data: bytes) -> str:
     """Whose commands a script without directives gives jobs in with; empty where it gives in none."""
     if not _SUBMITS.search(data):
         return ""
-    ours = _GRID_ENGINE.search(data) or any(b"qsub" in line and _is_grid_engines(line) for line in data.split(b"\n"))
+    lines = _CONTINUED.sub(b"", data).split(b"\n")
+    ours = _GRID_ENGINE.search(data) or any(b"qsub" in line and _is_grid_engines(line) for line in lines)
     return "grid_engine" if ours else "pbs"
 
 

@@ -60,6 +60,7 @@ _NO_STATEMENT = frozenset({"comment", "heredoc_body", "heredoc_end", "heredoc_co
 
 _NESTED = 200  # levels of the tree, of which `$(` takes three: deeper ones take tree-sitter time by their square
 _TWINS = 10  # lines that open two here-documents: from each on tree-sitter has one more in mind at every word
+_CONTINUED = re.compile(rb"(?:\\\r?\n)*")
 _OPERATOR = re.compile(rb"\+?=")
 _NEWLINE = re.compile(rb"\n")
 _NO_NEWLINE = re.compile(rb"[^\n]")
@@ -355,9 +356,9 @@ class Layout:
             kind = child.type
             if start == end or kind in _REDIRECTS:
                 continue
-            if ranges and ranges[-1][1] == start:
+            if ranges and self._on_next_line(ranges[-1][1]) == start:
                 ranges[-1] = (ranges[-1][0], end)  # one word that tree-sitter cut in two
-            elif start == end_of_assignment:
+            elif end_of_assignment >= 0 and self._on_next_line(end_of_assignment) == start:
                 end_of_assignment = end  # the tail of an assignment's value
             elif kind == "variable_assignment" and (not ranges or node.type == "declaration_command"):
                 assignments.append(child)
@@ -367,15 +368,25 @@ class Layout:
         return ranges, assignments
 
     def value_end(self, node: Node) -> int:
-        """Where an assignment's value really ends: tree-sitter cuts `A=$B/$C/d` after the second `$`."""
+        """Where an assignment's value really ends: tree-sitter cuts `A=$B/$C/d` after the second `$`.
+
+        It ends a word at a continued line, too, which bash does not see at all.
+        """
         end = node.end_byte
-        if self.data[end : end + 1] in _BLANKS:
-            return end
-        sibling = self._next(node, end)
-        while sibling is not None and sibling.start_byte == end and sibling.is_named and sibling.end_byte > end:
+        while self.data[end : end + 1] not in _BLANKS:
+            begin = self._on_next_line(end)
+            sibling = self._next(node, begin)
+            if sibling is None or sibling.start_byte != begin or not sibling.is_named or sibling.end_byte <= end:
+                return end
             end = sibling.end_byte
-            sibling = self._next(node, end)
         return end
+
+    def _on_next_line(self, at: int) -> int:
+        """The place itself, or where a line begins in which a word goes on that a backslash cut there."""
+        if self.data[at : at + 1] != b"\\":
+            return at
+        continued = _CONTINUED.match(self.data, at)
+        return continued.end() if continued else at
 
     def _next(self, node: Node, at: int) -> Node | None:
         """The first sibling of a node that begins at or behind a place."""
