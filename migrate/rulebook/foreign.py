@@ -434,7 +434,7 @@ def _new_option(c: Context) -> str | None:
         value = value_as_written(c.source, option) if option.value else ""
         return value if option.row.form == "command" else f"{option.row.to} {value}".strip()
     told = _options_told(c).get(id(c.item))
-    parted = " " if c.source.text(c.item.span).startswith(",") else ""  # a second resource of one -l
+    parted = "" if c.source.text(c.item.span).startswith("-") else " "  # a second resource of one -l
     return None if told is None else parted + " ".join(told.lines) if told.lines else ""
 
 
