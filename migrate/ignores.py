@@ -30,20 +30,20 @@ def read_ignores(source: Source) -> list[Ignore]:
 
     What is said to it in other words than `ignore[rule]` has no rules.
     """
-    return [_ignore(source, match) for match in _COMMENT.finditer(source.data)]
+    below: dict[int, int] = {}  # the first line of the script below comments for this program, by where they begin
+    found = [_ignore(source, match, below) for match in reversed(list(_COMMENT.finditer(source.data)))]
+    return found[::-1]
 
 
-def _ignore(source: Source, match: re.Match[bytes]) -> Ignore:
+def _ignore(source: Source, match: re.Match[bytes], below: dict[int, int]) -> Ignore:
     said = _SAID.match(match["said"])
+    line, _ = source.position(match.start())
+    if not source.data[source.line_start(match.start()) : match.start()].strip():
+        next_line = below.get(line + 1, line + 1)
+        below[line] = next_line
+        line = next_line
     if said is None:
         return Ignore(match.start(), (), None, match["said"].decode("utf-8", "replace").strip())
-    line, _ = source.position(match.start())
-    lines = source.data.split(b"\n")
-    start = source.data.rfind(b"\n", 0, match.start()) + 1
-    if not source.data[start : match.start()].strip():
-        line += 1
-        while line <= len(lines) and _COMMENT.match(lines[line - 1].lstrip()):
-            line += 1
     names = tuple(n.strip() for n in said["rules"].decode("utf-8", "replace").split(",") if n.strip())
     reason = said["reason"].decode("utf-8", "replace").strip()
     return Ignore(match.start(), names, None if said["file"] else line, reason)
@@ -58,15 +58,20 @@ def obey(source: Source, findings: Sequence[Finding], known: Iterable[str], aske
     if not ignores:
         return list(findings)
     layout = lay_out(Text(source.data))
+    by_line: dict[tuple[int | None, str], int] = {}
+    for number, ignore in enumerate(ignores):
+        for rule in ignore.rules:
+            by_line.setdefault((ignore.line, rule), number)
     used: set[tuple[int, str]] = set()
     obeyed = []
     for finding in findings:
         first, _ = source.position(layout.statement_line(finding.offset))
         lines = {None, first, source.position(finding.offset)[0]}
-        ignore = next((i for i in ignores if i.line in lines and finding.rule in i.rules), None)
-        if ignore is None:
+        numbers = [n for line in lines if (n := by_line.get((line, finding.rule))) is not None]
+        if not numbers:
             obeyed.append(finding)
             continue
+        ignore = ignores[min(numbers)]
         used.add((ignore.offset, finding.rule))
         obeyed.append(_silenced(finding, ignore))
     elsewhere = set(known) - set(asked)

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from migrate.containers.command import Key, Moving, Piece, in_order
 from migrate.containers.enroot import move_enroot
@@ -42,11 +43,19 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
     readings = [reading for _, _, reading in found]
     fixed = {(i.span, i.kind, i.name) for i in job.all_items() if not i.editable}
     images = Images.of(target, readings)
-    starts, moved = _starts(job), []
+    starts = _starts(job)
+    moved: list[Moving] = []
+    shared: dict[object, Any] = {}
+    steps: dict[tuple[int, bool], str] = {}
     for part, outer, reading in found:
         direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
-        step = "srun" if apptainer else step_in(job, part, native=not _is_docker(reading))
-        moving = Moving(reading, _verb(reading), source, target, part.constants, direct, images, readings, step=step)
+        native = not _is_docker(reading)
+        if (id(part), native) not in steps:
+            steps[id(part), native] = "srun" if apptainer else step_in(job, part, native=native)
+        step = steps[id(part), native]
+        moving = Moving(
+            reading, _verb(reading), source, target, part.constants, direct, images, readings, shared, step=step
+        )
         moving.outer = outer
         _move(moving, job)
         if stuck := fixed.intersection(moving.pieces):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, takewhile
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from migrate.containers.images import Images
 from migrate.inventory import decoded
@@ -43,6 +43,9 @@ class Piece:
     takes: tuple[Key, ...] = ()  # other items that go with it
 
 
+_T = TypeVar("_T")
+
+
 @dataclass
 class Moving:
     """One command of a docker-like tool on its way to Apptainer."""
@@ -55,6 +58,7 @@ class Moving:
     direct: bool  # the command stands in the script itself, and not in a variable that several commands may use
     images: Images
     others: list[Invocation]  # all such commands of the job
+    shared: dict[object, Any] = field(default_factory=dict)  # what was worked out once for all of them
     pieces: dict[Key, Piece] = field(default_factory=dict)
     lead: list[str] = field(default_factory=list)  # options of its own, behind the sub-command
     before: list[str] = field(default_factory=list)  # NAME=value words for `env`
@@ -74,6 +78,14 @@ class Moving:
     starter: Invocation | None = None  # the command that starts the container which this one is about
     decision: str = ""
     instead: str = ""  # what a person would write for it, where that is no change of its words
+
+    def once(self, work: Callable[[Moving], _T]) -> _T:
+        """What asks for no more than all such commands, and the constants of the script in which this one stands."""
+        key = (work, id(self.known))
+        if key not in self.shared:
+            self.shared[key] = work(self)
+        found: _T = self.shared[key]
+        return found
 
     @property
     def key(self) -> Key:

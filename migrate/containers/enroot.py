@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
@@ -60,8 +60,16 @@ def registry_of(m: Moving, name: str, depth: int = 4) -> str:
     if name.startswith("docker://") and is_plain(name):
         return address_of(name)
     plain = name.removeprefix("./")
-    sources = [source for made, source in _made(m) if made.removeprefix("./") == plain and source != name]
-    return registry_of(m, sources[0], depth - 1) if sources and depth else ""
+    found = next((source for source in m.once(_sources).get(plain, ()) if source != name), None)
+    return registry_of(m, found, depth - 1) if found is not None and depth else ""
+
+
+def _sources(m: Moving) -> Mapping[str, dict[str, None]]:
+    """What each container and image file of the script was made of."""
+    found: dict[str, dict[str, None]] = {}
+    for made, source in _made(m):
+        found.setdefault(made.removeprefix("./"), {})[source] = None
+    return found
 
 
 def address_of(reference: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from migrate.containers.command import Moving
 from migrate.containers.enroot import address_of, registry_of
-from migrate.model import Edit, Option, Word
+from migrate.model import Edit, Invocation, Option, Span, Word
 from migrate.quoting import is_plain
 
 Form = Callable[[Moving, Option], None]
@@ -90,7 +91,7 @@ def image_of(m: Moving, asked: Mapping[str, Option]) -> str:
     option = asked.get("--container-image")
     if option is None:
         name = asked.get("--container-name")
-        option = next((o for other in m.others for o in other.options if _makes(other.options, name, o)), None)
+        option = m.once(_images_by_name).get(name.value.text.partition(":")[0]) if name and name.value else None
     if option is None or option.value is None:
         m.obstacles.append("no command of this script says which image the container is made of")
         return ""
@@ -124,8 +125,16 @@ def image_of(m: Moving, asked: Mapping[str, Option]) -> str:
 def _same_option(m: Moving, option: Option) -> list[Option]:
     """The option as each reading of the command has it: one for each set of values of its variables."""
     place = m.reading.program_word.span
-    readings = [other for other in m.others if other.program_word.span == place]
+    readings = m.once(_by_place)[place]
     return [o for r in readings for o in r.options if (o.name, o.span) == (option.name, option.span)]
+
+
+def _by_place(m: Moving) -> Mapping[Span, list[Invocation]]:
+    """All such commands by the place of their program's word."""
+    found: dict[Span, list[Invocation]] = defaultdict(list)
+    for other in m.others:
+        found[other.program_word.span].append(other)
+    return found
 
 
 def _whichever(m: Moving, option: Option, address: str) -> str:
@@ -148,12 +157,15 @@ def _start_in_workdir(m: Moving, reference: str) -> None:
         m.notes.append("it starts in the job's folder, where pyxis started in the image's WORKDIR")
 
 
-def _makes(options: tuple[Option, ...], name: Option | None, image: Option) -> bool:
-    """Whether a step with these options makes the container of this name from this image."""
-    if name is None or name.value is None or image.name != "--container-image":
-        return False
-    wanted = name.value.text.partition(":")[0]
-    return any(o.name == "--container-name" and o.value and o.value.text.partition(":")[0] == wanted for o in options)
+def _images_by_name(m: Moving) -> Mapping[str, Option]:
+    """The image from which a step first makes the container of each name."""
+    found: dict[str, Option] = {}
+    for other in m.others:
+        image = next((o for o in other.options if o.name == "--container-image"), None)
+        for option in other.options if image is not None else ():
+            if image is not None and option.name == "--container-name" and option.value:
+                found.setdefault(option.value.text.partition(":")[0], image)
+    return found
 
 
 def _given(m: Moving, option: Option, name: str, text: str = "") -> None:

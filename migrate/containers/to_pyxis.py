@@ -205,10 +205,17 @@ def _source(words: tuple[Word, ...], m: Moving) -> str:
 
 def _pulled(m: Moving, name: str) -> str:
     """What a file was pulled from by the script itself."""
+    pulled = m.once(_pulls).get(name)
+    return _source(pulled.operands[1:], m) if pulled is not None else ""
+
+
+def _pulls(m: Moving) -> Mapping[str, Invocation]:
+    """The first command that pulls each file."""
+    found: dict[str, Invocation] = {}
     for other in m.others:
-        if other.verb == "pull" and len(other.operands) == 2 and m.value(other.operands[0]) == name:  # noqa: PLR2004
-            return _source(other.operands[1:], m)
-    return ""
+        if other.verb == "pull" and len(other.operands) == 2:  # noqa: PLR2004
+            found.setdefault(m.value(other.operands[0]), other)
+    return found
 
 
 def enroot_reference(address: str) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from migrate.containers.command import Moving, Piece
 from migrate.containers.forms import FORMS
 from migrate.containers.images import address, file_name, why_not
 from migrate.containers.to_pyxis import start_by_srun
-from migrate.model import Edit, Invocation, Source, Span, Word
+from migrate.model import Edit, Invocation, Span, Word
+from migrate.ranges import Ranges
 
 Convert = Callable[[Moving], None]
 
@@ -60,19 +64,12 @@ def _name_by_variable(m: Moving) -> bool:
 
     Only where every use of the variable is a word of a command of Docker that has a form for instances.
     """
-    found = _id_variable(m.source, m.reading)
+    found = _id_variable(m, m.reading)
     if found is None or not m.direct:
         return False
     name, opening, closing = found
-    uses = [u.span() for u in re.finditer(rf"\$\{{?[#!]?{name}\b".encode(), m.source.data)]
-    words = [
-        w.span
-        for o in m.others
-        if o.verb in {"exec", "stop", "kill", "rm", "logs"} and o.program == m.reading.program
-        for w in o.operands[:1]
-        if w.variable == name
-    ]
-    if not all(any(w.start <= start and end <= w.end for w in words) for start, end in uses):
+    words = Ranges(m.once(_names_given).get((m.reading.program, name), ()))
+    if not all(words.cover(start, end) for start, end in m.once(_uses).get(name, ())):
         return False
     m.name = f'"${name}"'
     m.notes.append(f"the instance has the name that {name} holds")
@@ -81,21 +78,64 @@ def _name_by_variable(m: Moving) -> bool:
     return True
 
 
-def _id_variable(source: Source, reading: Invocation) -> tuple[str, Span, Span] | None:
+def _names_given(m: Moving) -> Mapping[tuple[str, str], list[Span]]:
+    """Where a variable names the container to a tool, by tool and variable."""
+    found: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    for other in m.others:
+        for word in other.operands[:1] if other.verb in {"exec", "stop", "kill", "rm", "logs"} else ():
+            if word.variable:
+                found[other.program, word.variable].append(word.span)
+    return found
+
+
+def _uses(m: Moving) -> Mapping[str, list[tuple[int, int]]]:
+    """Where each variable is read."""
+    found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for use in _USE.finditer(m.source.data):
+        found[use[1].decode()].append(use.span())
+    return found
+
+
+_USE = re.compile(rb"\$\{?[#!]?([A-Za-z_][A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What a text says of variables and blocks, looked for once."""
+
+    declared: frozenset[bytes]
+    assigned: Counter[bytes]
+    opens: list[int]
+    closes: list[int]
+
+
+def _written(m: Moving) -> _Written:
+    data = m.source.data
+    declared = (name for line in _DECLARING.finditer(data) for name in _NAMES.findall(line[0]))
+    return _Written(
+        frozenset(declared),
+        Counter(_ASSIGNING.findall(data)),
+        [found.end() for found in _OPENS.finditer(data)],
+        [found.end() for found in _CLOSES.finditer(data)],
+    )
+
+
+_DECLARING = re.compile(rb"\b(?:export|declare|readonly|typeset|read|mapfile|unset)\b[^\n]*")
+_NAMES = re.compile(rb"\b[A-Za-z_]\w*")
+_ASSIGNING = re.compile(rb"(?<![\w$])([A-Za-z_]\w*)=")
+
+
+def _id_variable(m: Moving, reading: Invocation) -> tuple[str, Span, Span] | None:
     """The variable that gets the id of a container by a statement of its own, once; and where `$(` and `)` stand."""
     start, end = reading.program_word.span.start, reading.command.span.end
-    before, after = _GETS.search(source.data, 0, start), _ENDS.match(source.data, end)
-    if before is None or before.end() != start or after is None:
+    before = _GETS.match(m.source.data, m.source.line_start(start), start)
+    if before is None or _ENDS.match(m.source.data, end) is None:
         return None
-    name = before["name"].decode()
-    above = source.data[: before.start()]
-    elsewhere = re.search(
-        rf"\b(?:export|declare|readonly|typeset|read|mapfile|unset)\b[^\n]*\b{name}\b".encode(), source.data
-    )
-    nested = elsewhere or len(_OPENS.findall(above)) != len(_CLOSES.findall(above))
-    if nested or len(re.findall(rf"(?<![\w$]){name}=".encode(), source.data)) != 1:
+    written, name, at = m.once(_written), before["name"], before.start()
+    nested = bisect_left(written.opens, at) != bisect_left(written.closes, at)
+    if nested or name in written.declared or written.assigned[name] != 1:
         return None
-    return name, Span(*before.span("opening")), Span(end, end + 1)
+    return name.decode(), Span(*before.span("opening")), Span(end, end + 1)
 
 
 _GETS = re.compile(rb"(?m)^(?P<name>[A-Za-z_]\w*)=(?P<opening>\$\()[ \t]*\Z")
@@ -220,7 +260,7 @@ def exec_(m: Moving) -> None:
         return
     own = name.origin or name
     m.put(Edit(own.span.start, b"", b"instance://"))
-    again = Moving(starter, m.verb, m.source, m.target, m.known, m.direct, m.images, m.others)
+    again = Moving(starter, m.verb, m.source, m.target, m.known, m.direct, m.images, m.others, m.shared)
     for option in starter.options:
         if option.row is not None and option.row.form in {"env", "workdir"} and option.value is not None:
             FORMS[option.row.form](again, option)
@@ -233,21 +273,28 @@ def exec_(m: Moving) -> None:
 
 def _starter(m: Moving, name: Word) -> Invocation | None:
     """The `docker run -d` that starts the container of this name."""
-    for other in m.others:
-        by_id = _id_variable(m.source, other) if name.variable else None
-        if by_id is not None and by_id[0] == name.variable and other.verb == "run":
-            return other
+    known = m.once(_starters)
+    found = [known[key] for key in ((name.variable, None), (None, m.value(name))) if key in known]
+    return m.others[min(found)] if found else None
+
+
+def _starters(m: Moving) -> Mapping[tuple[str | None, str | None], int]:
+    """The number of the first `run` for each variable that gets a container's id, and for each name."""
+    found: dict[tuple[str | None, str | None], int] = {}
+    for number, other in enumerate(m.others):
+        if other.verb != "run":
+            continue
+        if (by_id := _id_variable(m, other)) is not None:
+            found.setdefault((by_id[0], None), number)
         forms = {o.row.form: o for o in other.options if o.row is not None}
         named = forms.get("instance_name")
-        if (
-            other.verb == "run"
-            and "detach" in forms
-            and named
-            and named.value
-            and m.value(named.value) == m.value(name)
-        ):
-            return other
-    return None
+        if "detach" in forms and named and named.value:
+            found.setdefault((None, m.value(named.value)), number)
+    return found
+
+
+def _stopped(m: Moving) -> frozenset[str]:
+    return frozenset(w.text for o in m.others if o.verb in {"stop", "kill"} for w in o.operands)
 
 
 def stop(m: Moving) -> None:
@@ -264,9 +311,8 @@ def rm(m: Moving) -> None:
     """`docker rm`: nothing is left of an instance; where -f would end it first, it is stopped."""
     forced = any(o.name == "--force" for o in m.reading.options)
     names = [w.text for w in m.reading.operands]
-    stopped = {w.text for o in m.others if o.verb in {"stop", "kill"} for w in o.operands}
     m.starter = _starter(m, m.reading.operands[0]) if len(names) == 1 else None
-    if forced and m.starter is not None and names[0] not in stopped:
+    if forced and m.starter is not None and names[0] not in m.once(_stopped):
         m.command("instance stop", None)
     else:
         m.remove("an instance leaves nothing behind")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 
 from migrate.commands import interpret, part_of
@@ -249,12 +250,14 @@ def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:
     words = [w for w in inner.operands if not (w.text.startswith("-") and w.text != "-")]
     # the words of the command as it is written: a name that came out of a variable cannot be taken out of it
     written = {w.span for w in command.words}
+    ends = sorted(w.span.end for w in command.words)
     names = [w for w in words if w.text] or [inner.program_word]
     holder = command.statement.holder(len(names))
     editable = outermost and all(w.span in written for w in inner.operands)
     for word in names:
         bare = word is inner.program_word
-        before = max((w.span.end for w in command.words if w.span.end <= word.span.start), default=None)
+        number = bisect_right(ends, word.span.start)
+        before = ends[number - 1] if number else None
         c.add(
             Item(
                 "module",

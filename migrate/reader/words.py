@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -72,7 +73,7 @@ def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> t
     """The runs of bytes that quotes and escapes leave of a word; whether it is constant, quoted, and known for sure."""
     kept: list[Range] = []
     constant, quoted, known, mode = True, False, True, b""
-    inside = {begin: stop for begin, stop in holes if start <= begin < end}
+    inside = dict(holes[bisect_left(holes, (start, 0)) : bisect_left(holes, (end, 0))])
     i = start
     while i < end:
         run = _RUNS[mode].match(data, i, end)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 
 from migrate.inventory.definition import PREFIXES
 from migrate.model import Invocation, Option, OptionRow
-from migrate.reader.definition import HEADER, sections
+from migrate.reader.definition import HEADER, Section, sections
 from migrate.rulebook.context import Context, once
 
 _TOOLS = frozenset({"singularity", "apptainer"})
@@ -253,25 +255,33 @@ def _definition(c: Context) -> str | None:
     return "yes" if c.job.shell == "definition" else None
 
 
+@once
+def _all_sections(c: Context) -> list[Section]:
+    return list(sections(c.job.text.data))
+
+
+@once
 def _sections(c: Context) -> str | None:
     """The names of a definition file's sections."""
-    return " ".join(s.name for s in sections(c.job.text.data)) if _definition(c) else None
+    return " ".join(s.name for s in _all_sections(c)) if _definition(c) else None
 
 
 def _section(c: Context) -> str | None:
     """The section of a definition file in which the item stands."""
     if not _definition(c) or c.item is None:
         return None
-    at = c.item.span.start
-    return next((s.name for s in sections(c.job.text.data) if s.start <= at < s.end), None)
+    found, at = _all_sections(c), c.item.span.start
+    number = bisect_right(found, at, key=attrgetter("start")) - 1
+    return found[number].name if number >= 0 and at < found[number].end else None
 
 
+@once
 def _bootstrap(c: Context) -> str | None:
     """What the last stage of a definition file is built from."""
     if not _definition(c):
         return None
     data = c.job.text.data
-    lines = [s.lines["bootstrap"] for s in sections(data) if s.name == HEADER and "bootstrap" in s.lines]
+    lines = [s.lines["bootstrap"] for s in _all_sections(c) if s.name == HEADER and "bootstrap" in s.lines]
     return data[lines[-1].start : lines[-1].end].decode("latin-1").lower() if lines else None
 
 

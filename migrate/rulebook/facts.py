@@ -131,6 +131,7 @@ def _host_programs(c: Context) -> str | None:
     return (shown + (f" and {len(programs) - 6} more" if len(programs) > 6 else "")) or None  # noqa: PLR2004
 
 
+@once
 def _environment(c: Context) -> str | None:
     """The job's software environment: its modules in the order of loading, or else the programs that need one."""
     names = [i.value for i in c.job.all_items() if i.kind == "module" and i.verb == "load" and i.value]

@@ -84,6 +84,7 @@ class _Work:
     shell: bool = True  # a shell runs the script
     expands: bool = False  # in a here-document whose `$` the shell around it expands
     told: dict[int, Told] = field(default_factory=dict)
+    same: dict[str, list[Item]] = field(default_factory=dict)  # those that count, by name
 
     def row(self, item: Item) -> OptionRow:
         """The row of an option; a resource's, where the site gives it another meaning."""
@@ -148,6 +149,8 @@ def _work_out(
     """What is told of each option, which of them count, their rows, and the shape that they give the job."""
     rows = {id(i): work.row(i) for i in items}
     counting = _counting(work, items)
+    for item in counting:
+        work.same.setdefault(item.name, []).append(item)
     needs = [Need(i, r) for i in counting if (r := rows[id(i)]).need in _SHAPES and not is_template(i.value or "")]
     environments = {**work.between.table.parallel_environments, **work.between.site.parallel_environments}
     shape = shape_of(work.between.dialect, needs, work.between.site, work.between.target, launch, environments)
@@ -236,6 +239,9 @@ def _image_told(work: _Work, item: Item, image: str) -> Told:
 
 
 def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+    same = work.same[item.name]
+    if row.adds_up and item is not same[0]:
+        return gone(f"{spelled(item)}: told with the first {item.name}")
     between, joined = work.between, "" if work.command else _joined(items, rows)
     if joined and row.form in {"output", "error"}:
         if row.form[0] != joined:
@@ -258,7 +264,7 @@ def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
         folder="" if work.command else _folder_of_files(work, items, rows),
         at_home=not work.command and _is_at_home(work, items, rows) and between.home is None,
     )
-    return _merged(asked, [i for i in items if i.name == item.name])
+    return _merged(asked, same)
 
 
 def _folder_of_files(work: _Work, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
@@ -276,8 +282,6 @@ def _merged(asked: Asked, same: list[Item]) -> Told:
     """Options that add up are one line under Slurm, which stands for the first of them."""
     if len(same) == 1 or not asked.row.adds_up:
         return FORMS[asked.row.form](asked)
-    if asked.item is not same[0]:
-        return gone(f"{asked.spelled}: told with the first {asked.item.name}")
     joint = "" if asked.row.form == "mail_events" else ","
     value = joint.join(dict.fromkeys(i.value or "" for i in same))
     return FORMS[asked.row.form](replace(asked, item=replace(asked.item, value=value)))
@@ -304,9 +308,9 @@ def _time(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionR
 
 def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
     """-v: one --export line for all, or `export` before the first command where a value is more than a word."""
-    same = [i for i in items if rows[id(i)].need == "environment"]
-    if item is not same[0]:
+    if item is not next(i for i in items if rows[id(i)].need == "environment"):
         return gone(f"-v {item.value}: told with the first -v")
+    same = (i for i in items if rows[id(i)].need == "environment")
     parts = [p for i in same for p in _PART.findall(i.value or "")]
     kept, dropped, notes = [], [], []
     for part in parts:
