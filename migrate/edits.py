@@ -48,9 +48,9 @@ def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: boo
         if reason is None and not twin and line not in lines:
             reason = claims.refusal(_claims(finding))
         if reason is None:
-            lines |= {line} if line is not None else set()
-            for span in _claims(finding):
+            for span in _claims(finding)[line in lines :]:  # a line is claimed once
                 claims.add(span, finding.rule)
+            lines |= {line} if line is not None else set()
             removed |= removes
             made.update(finding.fix.edits if finding.fix else ())
         applied = reason is None and finding.fix is not None

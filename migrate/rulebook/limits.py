@@ -11,7 +11,16 @@ from typing import NamedTuple
 
 from migrate.model import Item, Partition, Target
 from migrate.translation.told import spelled
-from migrate.values import duration, memory, seconds, slurm_array, slurm_memory, slurm_nodes, slurm_seconds
+from migrate.values import (
+    duration,
+    memory,
+    seconds,
+    slurm_array,
+    slurm_memory,
+    slurm_nodes,
+    slurm_seconds,
+    whole_number,
+)
 
 _GPU = re.compile(r"(?:gres[:/])?gpu(?:[:=/]([A-Za-z]\w*))?(?:[:=](\d+))?(?:\(.*\))?")
 _OPEN = re.compile(r"[$`{}<>%*]")  # a variable, or a template's placeholder: what it will be is not known
@@ -76,9 +85,10 @@ class Asked:
         wish = self.wishes.get(name)
         if wish is None:
             return None
-        if not wish.text().isdecimal():
+        count = whole_number(wish.text())
+        if count is None:
             raise Unclear(wish.value)
-        return _Count(int(wish.value), wish)
+        return _Count(count, wish)
 
     def size(self, name: str) -> _Count | None:
         wish = self.wishes.get(name)
@@ -136,8 +146,9 @@ def gpus_in(wish: Wish) -> list[tuple[str, int]]:
     for part in wish.text().split(","):
         plain = part if wish.name == "--gres" or part.startswith(("gpu", "gres")) else f"gpu:{part}"
         match = _GPU.fullmatch(plain)
-        if match:
-            found.append((match[1] or "", int(match[2] or 1)))
+        count = whole_number(match[2] or "1") if match else None
+        if match and count is not None:
+            found.append((match[1] or "", count))
         elif wish.name != "--gres":
             raise Unclear(part)
     return found

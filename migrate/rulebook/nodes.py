@@ -12,7 +12,7 @@ from migrate.rulebook.context import Context, once
 from migrate.rulebook.feasibility import gpu_types, output_of, partitions_of
 from migrate.rulebook.load import load, rules_folder
 from migrate.translation.forms import with_new_paths
-from migrate.values import memory
+from migrate.values import memory, whole_number
 
 # ------------------------------------------------------------------------------------------------ CUDA
 
@@ -60,7 +60,8 @@ def _numbers(text: str) -> tuple[int, int]:
 
 def _version(pattern: re.Pattern[str], text: str) -> tuple[int, int] | None:
     """The highest version that a text names: an image of CUDA 11.8 may hold PyTorch for 11.7."""
-    found = [[int(part) for part in match.groups() if part] for match in pattern.finditer(text)]
+    named = ([whole_number(part) for part in match.groups() if part] for match in pattern.finditer(text))
+    found = [[n for n in parts if n is not None] for parts in named if None not in parts]
     return max(((parts[0], parts[1] if parts[1:] else 99) for parts in found), default=None)
 
 
@@ -156,7 +157,7 @@ def _locked_memory(c: Context) -> str | None:
     """What the target lets a job lock, where `ulimit -l` asks for more."""
     limit = c.target.memlock
     match = _LOCKED.search(c.item.value or "") if c.item and limit is not None else None
-    if match is None or limit is None or (match[1].isdecimal() and int(match[1]) / 1024 <= limit):
+    if match is None or limit is None or ((asked := whole_number(match[1])) is not None and asked / 1024 <= limit):
         return None
     return None if limit == float("inf") or match[1] == "hard" else f"{limit:.0f}M"
 
@@ -166,7 +167,8 @@ def _shared_memory(c: Context) -> str | None:
     match = _SHM.fullmatch((c.item.value or "").lower()) if c.item and c.target.shm is not None else None
     if match is None or c.target.shm is None:
         return None
-    return memory(c.target.shm) if int(match[1]) * _SHM_UNITS[match[2]] > c.target.shm * _MEBI else None
+    size = whole_number(match[1])
+    return memory(c.target.shm) if size is None or size * _SHM_UNITS[match[2]] > c.target.shm * _MEBI else None
 
 
 def _proxy(c: Context, *, wanted: bool) -> str | None:

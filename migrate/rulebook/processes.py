@@ -12,6 +12,7 @@ from migrate.rulebook.foreign import translation
 from migrate.rulebook.launchers import starts, text_between
 from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.starters import is_launcher, nodes, starters
+from migrate.values import whole_number
 
 
 def _starter_of_item(c: Context) -> Invocation | None:
@@ -98,7 +99,7 @@ def _asked_gpus(c: Context) -> int | None:
         return found.gpus
     for name in ("--gpus-per-node", "--gres", "--gpus"):
         if (item := c.job.item(name)) is not None and (match := re.search(r"(\d+)\Z", item.value or "")):
-            return int(match[1])
+            return whole_number(match[1])
     return None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.foreign import translation
+from migrate.values import whole_number
 
 
 def starters(job: Job, at: int) -> tuple[Invocation, ...]:
@@ -65,7 +66,7 @@ def node_count(c: Context) -> int | None:
     nodes, tasks = c.job.item("--nodes"), c.job.item("--ntasks")
     if nodes is not None:
         first = re.match(r"(\d+)(?:\Z|-)", nodes.value or "")
-        return int(first[1]) if first else None
+        return whole_number(first[1]) if first else None
     return 1 if tasks is None or tasks.value == "1" else None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Item, OptionRow, Site, Target
 from migrate.translation.told import Told, done, gone, left_open, look, spelled
-from migrate.values import grid_engine_array, moment
+from migrate.values import grid_engine_array, moment, whole_number
 
 _PLAIN = re.compile(r"[^\s#'\"\\]+")
 _SHELL = re.compile(r"[`\"'\\]")
@@ -129,8 +129,8 @@ def _array(a: Asked) -> Told:
         text = f"{first}" if first == last else f"{first}-{last}" + (f":{step}" if step > 1 else "")
     elif not _PBS_ARRAY.fullmatch(text):
         return left_open(f"{a.spelled}: no list of indices")
-    last = max(int(n) for n in re.findall(r"\d+", re.sub(r":\d+|%\d+", "", text)))
-    if last > limit:
+    indices = [whole_number(n) for n in re.findall(r"\d+", re.sub(r":\d+|%\d+", "", text))]
+    if any(n is None or n > limit for n in indices):
         said = f"{a.spelled}: the target takes indices up to {limit}; split the array, or raise MaxArraySize"
         return Told("open", said, blocks=True)
     line = f"--array={text}" + (f"%{a.throttle}" if a.throttle and a.throttle != "0" and "%" not in text else "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from migrate.model import Invocation, Job, Option
+from migrate.values import whole_number
 
 _TOTAL = frozenset({"--np", "--n"})
 _ON_NODE = frozenset({"--npernode", "--ppn"})
@@ -56,7 +57,7 @@ def _one(inner: Invocation, numbers: Mapping[str, str]) -> Launch:
             on_node = 1
         if option.name == "--map-by" and option.value:
             match = _PER_NODE.search(_known(option.value.text, numbers))
-            on_node = int(match[1]) if match else on_node
+            on_node = whole_number(match[1]) if match else on_node
     return Launch(True, total, on_node)
 
 
@@ -66,4 +67,4 @@ def _known(text: str, numbers: Mapping[str, str]) -> str:
 
 def _number(options: Sequence[Option], names: frozenset[str], numbers: Mapping[str, str]) -> int | None:
     values = [_known(o.value.text, numbers) for o in options if o.name in names and o.value is not None]
-    return int(values[-1]) if values and values[-1].isdecimal() and int(values[-1]) else None
+    return (whole_number(values[-1]) or None) if values else None

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from migrate.model import Item, OptionRow, ResourceType, Site, Target
 from migrate.translation.launch import Launch
 from migrate.translation.told import Told, done, gone, left_open, look
-from migrate.values import grid_engine_memory, memory, pbs_memory
+from migrate.values import grid_engine_memory, memory, pbs_memory, whole_number
 
 _CHUNK_KEYS = frozenset({"ncpus", "mpiprocs", "ompthreads", "ngpus", "mem", "naccelerators"})
 _MEMORY: Mapping[str, Callable[[str], int | None]] = {"grid_engine": grid_engine_memory, "pbs": pbs_memory}
@@ -64,7 +64,7 @@ class _Chunk:
 
     def number(self, *keys: str) -> int | None:
         text = next((self.values[k] for k in keys if k in self.values), "")
-        return int(text) if text.isdecimal() else None
+        return whole_number(text)
 
 
 def shape_of(
@@ -104,10 +104,11 @@ def shape_of(
 def _parallel_environment(shape: Shape, need: Need, launch: Launch, environments: Mapping[str, str]) -> None:
     name, _, count = need.value.partition(" ")
     match = re.fullmatch(r"(\d+)(?:-(\d*))?(?:,.*)?", count.strip())
-    if match is None:
+    slots = whole_number(match[1]) if match else None
+    if slots is None:
         shape.told[id(need.item)] = left_open(f"-pe {need.value}: the number of slots is no number")
         return
-    slots, ranged = int(match[1]), not count.strip().isdecimal()
+    ranged = not count.strip().isdecimal()
     how = environments.get(name) or next((v for k, v in environments.items() if fnmatchcase(name, k)), "")
     guessed = "" if how else "; what this parallel environment means is not known: its site's file can say"
     how = how or ("tasks" if launch.used else "cpus")
@@ -150,10 +151,11 @@ def _resource_type(
     count = need.value if need.item.name.startswith("-l ") else ""
     chunks = [_chunks(n.value) for n in of.get("select", [])]
     chunk = chunks[-1][0] if chunks and chunks[-1] else None
-    if count and not count.isdecimal():
+    asked = whole_number(count or "1")
+    if asked is None:
         shape.told[id(need.item)] = left_open(f"{need.spelled}: the number of nodes is no number")
         return
-    nodes = int(count or 1) if chunk is None else chunk.count
+    nodes = asked if chunk is None else chunk.count
     said = f"{named}={nodes}" if count or chunk is None else f"{named} with select={nodes}"
     old = nodes
     if nodes > 1 and not kind.whole:
@@ -224,19 +226,22 @@ def _chunks(text: str) -> list[_Chunk]:
     found = []
     for part in text.split("+"):
         first, *others = part.split(":")
-        if not first.isdecimal():
-            if "=" not in first:
-                return []
+        if "=" in first and not first.isdecimal():
             others, first = [first, *others], "1"
+        count = whole_number(first)
+        if count is None:
+            return []
         pairs = dict(p.partition("=")[::2] for p in others)
         rest = tuple(f"{k}={v}" if v else k for k, v in pairs.items() if k not in _CHUNK_KEYS)
-        found.append(_Chunk(int(first), pairs, rest))
+        found.append(_Chunk(count, pairs, rest))
     return found
 
 
 def _select(shape: Shape, need: Need, of: dict[str, list[Need]], launch: Launch) -> None:
     chunks = _chunks(need.value)
-    if not chunks or any(not v.isdecimal() for c in chunks for k, v in c.values.items() if k in _CHUNK_KEYS - {"mem"}):
+    if not chunks or any(
+        whole_number(v) is None for c in chunks for k, v in c.values.items() if k in _CHUNK_KEYS - {"mem"}
+    ):
         shape.told[id(need.item)] = left_open(f"{need.spelled}: not read as chunks")
         return
     sizes = [pbs_memory(c.values["mem"]) if "mem" in c.values else 0 for c in chunks]
@@ -271,7 +276,7 @@ def _node_list(shape: Shape, need: Need, launch: Launch) -> None:
     if not chunks:
         shape.told[id(need.item)] = left_open(f"{need.spelled}: names nodes of the old cluster, or is not read")
         return
-    if any(not c.values.get(k, "1").isdecimal() for c in chunks for k in ("ppn", "gpus", "ncpus")):
+    if any(whole_number(c.values.get(k, "1")) is None for c in chunks for k in ("ppn", "gpus", "ncpus")):
         shape.told[id(need.item)] = left_open(f"{need.spelled}: ppn is no number")
         return
     nodes = sum(c.count for c in chunks)
@@ -301,13 +306,14 @@ def _node_list(shape: Shape, need: Need, launch: Launch) -> None:
 
 
 def _tasks(shape: Shape, need: Need) -> None:
-    if not need.value.isdecimal():
+    count = whole_number(need.value)
+    if count is None:
         shape.told[id(need.item)] = left_open(f"{need.spelled}: no number")
         return
     if shape.tasks_per_node is not None:
         shape.told[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
         return
-    shape.tasks, shape.kind, shape.count = int(need.value), "tasks", int(need.value)
+    shape.tasks, shape.kind, shape.count = count, "tasks", count
     shape.slots, shape.slots_said = "${SLURM_NTASKS}", need.spelled
     shape.told[id(need.item)] = done(f"{need.spelled} = --ntasks={need.value}", f"--ntasks={need.value}")
 
@@ -338,13 +344,13 @@ def _exclusive(need: Need) -> Told:
 
 
 def _cpus(shape: Shape, need: Need, launch: Launch) -> None:
-    if not need.value.isdecimal():
+    count = whole_number(need.value)
+    if count is None:
         shape.told[id(need.item)] = left_open(f"{need.spelled}: no number")
         return
     if shape.cpus is not None or shape.tasks is not None:
         shape.told[id(need.item)] = gone(f"{need.spelled}: told by the slots or chunks that the job asks for")
         return
-    count = int(need.value)
     tasks = launch.tasks_on_node(1) or (count if launch.used else 1)
     shape.nodes, shape.tasks, shape.cpus, shape.kind = 1, tasks, max(1, count // tasks), "cpus"
     shape.count, shape.slots_said, shape.slots = (
@@ -363,13 +369,13 @@ def _gpus(shape: Shape, need: Need, target: Target) -> None:
         return
     text = need.value or "1"
     text = "1" if text.lower() == "true" else text
-    if not text.isdecimal():
+    count, times = whole_number(text), ""
+    if count is None:
         shape.told[id(need.item)] = left_open(f"{need.spelled}: no number of GPUs")
         return
     if text == "0":
         shape.told[id(need.item)] = gone(f"{need.spelled}: no GPU")
         return
-    count, times = int(text), ""
     if need.row.per == "slot" and shape.count:
         count, times = count * shape.count, f" x {shape.slots_said}"
     several = shape.kind == "tasks" and (shape.nodes or 2) > 1 and shape.tasks_per_node is None
