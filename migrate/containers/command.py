@@ -123,10 +123,6 @@ class Moving:
             in_order(known.edits if known else (), edits),
         )
 
-    @property
-    def script(self) -> str:
-        return self.source.data.decode("latin-1")
-
     def remove(self, said: str) -> None:
         """The whole command goes, where it is a statement of its own."""
         command = self.reading.command

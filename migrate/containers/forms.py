@@ -182,8 +182,7 @@ def env(m: Moving, option: Option) -> None:
 def _env_of_caller(m: Moving, option: Option, name: str) -> None:
     """`-e NAME`: the caller's value, where the caller has exported one."""
     given = next((a for a in m.reading.command.assignments if a.name == name and a.value is not None), None)
-    exported = re.search(rf"(?m)\b(?:export|declare -x|typeset -x)\b[^\n]*\b{name}\b|\bset -a\b", m.script)
-    assigned = re.search(rf"(?m)^[ \t]*{name}=", m.script)
+    assigned, exported = name in m.once(_assigned), name in m.once(_exported) or m.once(_exports_all)
     if given is not None and given.value is not None:
         m.become(option, f"--env {name}={m.source.text(given.value.span)}")
     elif assigned and not exported and given is None:
@@ -193,6 +192,26 @@ def _env_of_caller(m: Moving, option: Option, name: str) -> None:
     else:
         m.become(option, f'${{{name}+--env}} ${{{name}+"{name}=${name}"}}')
         m.runtime.add("env")
+
+
+def _assigned(m: Moving) -> frozenset[str]:
+    """The variables that a line of the script begins by setting."""
+    return frozenset(name.decode() for name in _SETS.findall(m.source.data))
+
+
+def _exported(m: Moving) -> frozenset[str]:
+    """The words behind each `export`."""
+    return frozenset(name.decode() for line in _EXPORTS.findall(m.source.data) for name in _WORDS.findall(line))
+
+
+def _exports_all(m: Moving) -> bool:
+    return _EXPORTS_ALL.search(m.source.data) is not None
+
+
+_SETS = re.compile(rb"(?m)^[ \t]*([A-Za-z_][A-Za-z0-9_]*)=")
+_EXPORTS = re.compile(rb"\b(?:export|declare -x|typeset -x)\b([^\n]*)")
+_WORDS = re.compile(rb"\b[A-Za-z_][A-Za-z0-9_]*")
+_EXPORTS_ALL = re.compile(rb"\bset -a\b")
 
 
 def _behind_name(m: Moving, option: Option) -> str:

@@ -144,10 +144,14 @@ _OPENS = re.compile(rb"(?m)(?:^|[;\s])(?:do|then|\{|\(|case)(?=\s)")
 _CLOSES = re.compile(rb"(?m)(?:^|[;\s])(?:done|fi|\}|\)|esac)(?=[\s;]|\Z)")
 
 
+def _loops(m: Moving) -> bool:
+    return _LOOP.search(m.source.data) is not None
+
+
 def _close_input(m: Moving) -> None:
     """Without -i Docker gives the command nothing to read; Apptainer would give it what a loop around it reads."""
     feeds = any(w.text in _FEEDERS for w in m.reading.command.words if w.span.start < m.reading.program_word.span.start)
-    wanted = m.target.isolation == "compat" or _LOOP.search(m.source.data)
+    wanted = m.target.isolation == "compat" or m.once(_loops)
     if wanted and "stdin" not in m.runtime and not feeds:
         m.tail = " </dev/null"
 

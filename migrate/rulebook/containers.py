@@ -10,7 +10,7 @@ from operator import attrgetter
 from migrate.inventory.definition import PREFIXES
 from migrate.model import Invocation, Option, OptionRow
 from migrate.reader.definition import HEADER, Section, sections
-from migrate.rulebook.context import Context, once
+from migrate.rulebook.context import Context, once, says
 
 _TOOLS = frozenset({"singularity", "apptainer"})
 STARTING = frozenset({"exec", "run", "shell", "test", "instance start", "instance run", "instance.start"})
@@ -62,7 +62,8 @@ def _needless_option(c: Context) -> str | None:
     if found is None or found[2].fate != "removed":
         return None
     _, option, _ = found
-    before, after = c.source.data[: option.span.start][-1:], c.source.data[option.span.end :][:1]
+    start, end = option.span
+    before, after = c.source.data[max(start - 1, 0) : start], c.source.data[end : end + 1]
     return "yes" if before in _BLANKS and after in _BLANKS else None
 
 
@@ -187,7 +188,7 @@ def _hidden(c: Context) -> str | None:
         words = [*reading.operands[1:], *(w for i in reading.payload for w in (i.program_word, *i.operands))]
         found = next((w.text for w in words if _OWN_PATH.fullmatch(w.text)), None)
         if found is not None:
-            return None if _BINDS.search(c.job.text.data) else found
+            return None if says(c, _BINDS) else found
     return None
 
 
@@ -202,6 +203,7 @@ def _sees_devices(c: Context) -> str | None:
     return "yes" if readings and not any(has_option(r, *apart) for r in readings) else None
 
 
+@once
 def _several_tasks(c: Context) -> str | None:
     """What makes several tasks of the job run at once; None where one does, as far as the directives say."""
     for item in c.job.by_kind.get("directive", ()):
@@ -218,6 +220,7 @@ _ARRAYS = frozenset({("-t", "grid_engine"), ("-t", "pbs"), ("-J", "pbs")})
 _COUNTS = frozenset({"--ntasks", "--ntasks-per-node", "--nodes"})
 
 
+@once
 def _made_overlay(c: Context) -> str | None:
     """The program that makes a file system in a file, in a script that uses an overlay or sizes a file for one."""
     if b"mkfs" not in c.job.text.data and b"mke2fs" not in c.job.text.data:
@@ -227,6 +230,7 @@ def _made_overlay(c: Context) -> str | None:
     return maker if maker and programs & {"dd", "truncate", "fallocate", *_TOOLS} else None
 
 
+@once
 def _new_group(c: Context) -> str | None:
     """The command that changes the group in a script that builds an image."""
     if b"newgrp" not in c.job.text.data:

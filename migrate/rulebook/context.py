@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -74,6 +75,15 @@ def once_an_item(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
         return found
 
     return of_item
+
+
+def says(c: Context, what: bytes | re.Pattern[bytes]) -> bool:
+    """Whether the job's text has this, looked for once a job."""
+    known, key, data = c.known, (says, what), c.job.text.data
+    if key not in known:
+        known[key] = what in data if isinstance(what, bytes) else what.search(data) is not None
+    found: bool = known[key]
+    return found
 
 
 def look_up(table: str, context: Context) -> Mapping[str, str]:

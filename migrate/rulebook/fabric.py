@@ -24,8 +24,17 @@ def _network(c: Context) -> str | None:
         return _passed_on(c, c.item)
     verdict = _verdict(c.item, c.target)
     # `set -u` would end a script that reads what is gone
-    read = verdict == "drop" and re.search(rf"\$\{{?{re.escape(c.item.name)}\b".encode(), c.source.data)
+    read = verdict == "drop" and c.item.name in _read_variables(c)
     return "look" if read or (verdict == "drop" and _decides_launcher(c)) else verdict
+
+
+@once
+def _read_variables(c: Context) -> frozenset[str]:
+    """The variables that the file reads."""
+    return frozenset(name.decode() for name in _READ.findall(c.source.data))
+
+
+_READ = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def _decides_launcher(c: Context) -> bool:

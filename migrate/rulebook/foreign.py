@@ -9,7 +9,7 @@ from migrate.inventory import interpreter_of
 from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
 from migrate.quoting import keeps_quotes, value_as_written
 from migrate.ranges import Ranges
-from migrate.rulebook.context import Context, once, replaced
+from migrate.rulebook.context import Context, once, replaced, says
 from migrate.translation import INTERPRETERS, Between, Told, Translation, translate, translate_command
 
 # ------------------------------------------------------------------------------------------------ translation
@@ -153,7 +153,7 @@ def _new_variable(c: Context) -> str | None:
     name = row.in_array if row.in_array and found and found.array else row.to
     if item.place == "token" or not name:
         return name or None
-    if row.default and (row.default != "undefined" or b"undefined" in c.job.text.data):
+    if row.default and (row.default != "undefined" or says(c, b"undefined")):
         return f"${{{name}:-{row.default}}}"
     return f"${{{name}}}" if c.source.text(item.span).startswith("${") else f"${name}"
 
@@ -170,7 +170,7 @@ def _definition(c: Context) -> str | None:
     It does so for what Slurm has nothing like, for what the script sets anew, and where no name can stand for it.
     """
     text = _value_set(c)
-    return None if text is None or text.encode() in c.job.text.data else text
+    return None if text is None or says(c, text.encode()) else text
 
 
 def _value_set(c: Context) -> str | None:

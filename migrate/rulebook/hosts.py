@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 
 from migrate.model import Word
-from migrate.rulebook.context import Context
+from migrate.rulebook.context import Context, once
 
-_HOST = re.compile(r"[A-Za-z][A-Za-z0-9-]*\d[A-Za-z0-9.-]*|[A-Za-z][A-Za-z0-9-]*\.[A-Za-z][A-Za-z0-9.-]*")
+_HOST = re.compile(r"[A-Za-z][A-Za-z-]*\d[A-Za-z0-9.-]*|[A-Za-z][A-Za-z0-9-]*\.[A-Za-z][A-Za-z0-9.-]*")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _THIS_NODE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "auto"})  # noqa: S104 - compared with, never bound to
 _OLD_HOSTS = re.compile(
@@ -20,10 +20,26 @@ def names_hosts_of_job(c: Context, word: Word) -> bool:
     """Whether a launcher's hosts are those that the scheduler gave the job, or names of the old cluster."""
     if _OLD_HOSTS.search(word.text) or is_host_list(word.text):
         return True
+    name = (word.origin or word).text.replace("{", "").replace("}", "")
+    return name in _written_files(c) and _speaks_of_hosts(c)
+
+
+@once
+def _speaks_of_hosts(c: Context) -> bool:
     data = c.job.text.data.decode("latin-1")
-    name = re.escape((word.origin or word).text.replace("{", "").replace("}", ""))
-    written = re.search(rf">[ \t]*[\"']?{name}[\"']?(?![\w./-])", data.replace("{", "").replace("}", ""))
-    return written is not None and (_OLD_HOSTS.search(data) is not None or "_NODELIST" in data)
+    return _OLD_HOSTS.search(data) is not None or "_NODELIST" in data
+
+
+@once
+def _written_files(c: Context) -> frozenset[str]:
+    """Files that the script writes by a redirection, without braces, and the beginnings that their names may have."""
+    data = c.job.text.data.decode("latin-1").replace("{", "").replace("}", "")
+    names = [match[1] for match in _WRITTEN.finditer(data)]
+    return frozenset([*names, *(n[: m.start()] for n in names for m in _NO_NAME.finditer(n, 1))])
+
+
+_WRITTEN = re.compile(r">[ \t]*[\"']?([^\s\"'<>|;&()]{1,4096})")
+_NO_NAME = re.compile(r"[^\w./-]")
 
 
 def is_host_list(text: str) -> bool:

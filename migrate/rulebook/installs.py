@@ -10,7 +10,7 @@ from functools import cache
 
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.containers import STARTING, has_option, image_named, readings_of
-from migrate.rulebook.context import Context
+from migrate.rulebook.context import Context, once, says
 from migrate.rulebook.load import load, rules_folder
 
 _PIP = re.compile(r"pip[\d.]*")
@@ -58,7 +58,7 @@ def _as_pattern(name: str) -> str:
 
 def _installs(c: Context) -> str | None:
     """What a command installs into its read-only image: pip, system, or tmpfs where it goes into memory."""
-    for reading in readings_of(c) if b"install" in c.job.text.data or b" add " in c.job.text.data else ():
+    for reading in readings_of(c) if says(c, b"install") or says(c, b" add ") else ():
         if reading.verb not in STARTING or has_option(reading, "--writable", "--overlay"):
             continue
         if not _FILE_OR_ADDRESS.search(image_named(reading)):
@@ -102,7 +102,7 @@ def _install(inner: Invocation, c: Context) -> str | None:
     installer = _packages().installers.get("pip" if pip else program)
     if installer is None or verb not in installer.verbs:
         return None
-    if any(w.split("=")[0] in installer.elsewhere for w in words) or (pip and _PLACES.search(c.job.text.data)):
+    if any(w.split("=")[0] in installer.elsewhere for w in words) or (pip and says(c, _PLACES)):
         return None
     return "pip" if pip else "system"
 
@@ -115,6 +115,7 @@ def _words(inner: Invocation, c: Context) -> list[str]:
     return [w.strip("\"'") for w in text.replace("\\\n", " ").split()]
 
 
+@once
 def _extension(c: Context) -> str | None:
     """The package whose CUDA code pip builds in a container without seeing the PyTorch that is there."""
     if b"pip" not in c.job.text.data:
@@ -135,7 +136,7 @@ def _built(inner: Invocation, c: Context) -> str:
     packages = _packages()
     name = next((m[1] for w in words if (m := packages.cuda_code.search(w))), "")
     wanted = packages.built_with.get(name.lower().replace("_", "-"), b"")
-    return name if wanted in c.job.text.data else ""
+    return name if says(c, wanted) else ""
 
 
 INSTALLS: Mapping[str, Callable[[Context], str | None]] = {"installs": _installs, "cuda_extension": _extension}

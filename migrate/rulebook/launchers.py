@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from migrate.model import Invocation
+from migrate.model import Invocation, ShellCommand, Span
 from migrate.rulebook.context import Context, once_an_item
 from migrate.rulebook.starters import is_contained, is_launcher, launchers_of, node_count, nodes, starters
 from migrate.rulebook.steps import MPI_TYPES, step_of
@@ -132,11 +132,25 @@ def _image_words(c: Context, reading: Invocation) -> str:
     if not around:
         return ""
     start = around[0].command.span.start
-    script = _SHELL_SCRIPT.search(c.source.data, start, at)
-    return text_between(c, start, script.start() if script else at)
+    script = _shell_script(c, around[0].command)
+    return text_between(c, start, script.start if script and script.end <= at else at)
 
 
-_SHELL_SCRIPT = re.compile(rb"\S*\b(?:ba)?sh[ \t]+-[a-z]*c\b")
+def _shell_script(c: Context, command: ShellCommand) -> Span | None:
+    """The words in a command that start a shell with a script, looked for once."""
+    start, end = command.span.start, max(command.span.end, command.heredoc.whole.end if command.heredoc else 0)
+    key = (_shell_script, start)
+    if key not in c.known:
+        script = _SHELL_SCRIPT.search(c.source.data, start, end)
+        begin = script.start() if script else start
+        while begin > start and not c.source.data[begin - 1 : begin].isspace():
+            begin -= 1
+        c.known[key] = Span(begin, script.end()) if script else None
+    found: Span | None = c.known[key]
+    return found
+
+
+_SHELL_SCRIPT = re.compile(rb"\b(?:ba)?sh[ \t]+-[a-z]*c\b")
 
 
 def _payload_words(c: Context, reading: Invocation) -> str:

@@ -117,6 +117,7 @@ def _closed(target: Target, path: str) -> str | None:
     return next((m for m in target.read_only if f"{path}/".startswith(f"{m.rstrip('/')}/")), None)
 
 
+@once
 def _writes(c: Context) -> str | None:
     """Where the script writes to a mount that cannot be written to: the lines, and what they write."""
     found = list(_written(c)) if c.target.read_only else []

@@ -57,13 +57,15 @@ def _is_bare_value(c: Context, at: int) -> bool:
 
 
 _SHARED = ("--launcher", "--rmk", "OMPI_MCA_plm_rsh_", "OMPI_MCA_plm_ssh_", "PRTE_MCA_plm_ssh_")
-_BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)+\Z")
+_CONTINUED = (b"\\\r\n", b"\\\n")
 
 
 def _with_line(c: Context, span: Span) -> Span:
     """The words with the blanks and continued line ends before them."""
-    match = _BETWEEN.search(c.source.data, 0, span.start)
-    return Span(match.start(), span.end) if match else span
+    start, data = c.source.blanks_before(span.start), c.source.data
+    while continued := next((end for end in _CONTINUED if data.endswith(end, 0, start)), b""):
+        start = c.source.blanks_before(start - len(continued))
+    return Span(start, span.end)
 
 
 @once_an_item
