@@ -237,7 +237,9 @@ def _insertions(edits: Sequence[Edit]) -> Mapping[int, list[Edit]]:
 
 def _left(moving: Moving) -> dict[Key, Piece]:
     """All items of a command that stays: the reason at the command itself, with the line that would stand for it."""
-    why = "; ".join(dict.fromkeys(moving.obstacles))
+    known = filter(None, dict.fromkeys(moving.obstacles))  # a sub-command that no table knows has no reason of its own
+    command = f"{moving.reading.program} {moving.reading.verb}".strip()
+    why = "; ".join(known) or f"what `{command}` does is not known, so nothing is written for it"
     pieces = {key: Piece("open", "the command as a whole is left as it is") for key in moving.pieces}
     return {**pieces, moving.key: Piece("open", why, decision=moving.decision, suggestion=_suggestion(moving))}
 

@@ -25,7 +25,7 @@ SECONDS = 20  # of processor time; what takes longer is told as slow
 _SHELLS = frozenset({"bash", "sh", ""})
 _BASH = shutil.which("bash") or "/bin/bash"
 _INERT = re.compile(rb"(?:(?:\r?\n)?\t*##(?:\$|PBS|SBATCH)[^\n]*\n?)?")
-_ELSEWHERE = "changed where its value stands"
+_ELSEWHERE = re.compile("changed (where its value stands|with its command)")
 _PACKAGE = Path(engine.__file__).parent
 _ACTS = ("subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "socket.", "urllib.")
 _acts: list[str] = []
@@ -100,7 +100,7 @@ def _wrong(entry: Entry) -> str:
         return f"fate {entry.fate}"
     if not entry.reason.strip():
         return "no reason"
-    if entry.fate == "rewritten" and not entry.edits and _ELSEWHERE not in entry.reason:
+    if entry.fate == "rewritten" and not entry.edits and not _ELSEWHERE.search(entry.reason):
         return "rewritten without an edit"
     if entry.fate == "kept" and entry.edits:
         return "kept, and edited"
