@@ -94,6 +94,7 @@ _HANDED = {
     "a directive that goes on with a command": "#!/bin/bash\n#$ -N x\nx \\\n#$ -j y\n./a\n",
     "a directive that is expanded": "#!/bin/bash\nt <<E\n#$-N x\nE\nt <<E\n#$ -N x\n",
     "a site of Slurm in the body alone": "#!/bin/bash\n#PBS -N x\nsbatch -p gp1d a.sh\n",
+    "a comment that ends in a backslash": "!/bin/bash\r\n#$ -N fit \\\r\n#$ -N fit\r\n",
     "sudo, and sudo again": "sudo sudo singularity exec a.sif ls\n",
     "commands of two schedulers": "#!/bin/bash\nqsub -l walltime=90 a.sh\nqsub -cwd b.sh\n",
     "commands of two schedulers, one of them read": "x|qsub -cwd\nid=`qsub a.sh`\necho $PBS_JOBNAME $JOB_ID $NCPUS\n",

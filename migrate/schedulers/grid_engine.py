@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from migrate.model import OptionRow, Text, Word
 from migrate.ranges import Ranges
@@ -78,8 +78,15 @@ def _no_comments(text: Text, starts: Sequence[int]) -> set[int]:
     """Which of these lines are comments to qsub alone: to the shell they stand in a string or go on with a command."""
     below = first_command(text)
     late = [start for start in starts if start > below]
-    comments = {start for start, _ in lay_out(text).comments} if late else set()
-    return {start for start in late if start not in comments or text.data.endswith((b"\\\n", b"\\\r\n"), 0, start)}
+    comments = dict(lay_out(text).comments) if late else {}
+    ends = {end - text.data.endswith(b"\r", 0, end) for end in comments.values()}
+    return {start for start in late if start not in comments or _goes_on(text.data, start, ends)}
+
+
+def _goes_on(data: bytes, start: int, comments: Collection[int]) -> bool:
+    """Whether a line goes on with the one above it: that ends in a backslash, and not in one of these comments."""
+    above = start - (2 if data.endswith(b"\r\n", 0, start) else 1)
+    return data.endswith(b"\\", 0, above) and above not in comments
 
 
 def _is_expanded(text: Text, start: int) -> bool:
