@@ -12,7 +12,7 @@ from typing import Any
 
 from migrate.exclusion import check
 from migrate.model import SifmigrateError
-from migrate.rulebook.load import fault, load, place
+from migrate.tables.load import fault, load, place
 from migrate.trust import distrust
 
 if sys.version_info >= (3, 11):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from migrate import profiles
 from migrate.model import SifmigrateError
-from migrate.rulebook.load import nearest, rules_folder
+from migrate.tables.load import nearest, rules_folder
 from migrate.workshop import shipped_sites
 
 # What an answer looks like, and that in words.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from migrate.model import Finding, Source, Text
 from migrate.reader import lay_out
-from migrate.rulebook.load import nearest
+from migrate.tables.load import nearest
 
 _COMMENT = re.compile(rb"#[ \t]*sifmigrate:[ \t]*(?!\[)(?P<said>\S[^\n]*)")  # `[` begins a note of --annotate
 _SAID = re.compile(rb"ignore(?P<file>-file)?\[(?P<rules>[ \t]*[^\] \t\n][^\]\n]*)\](?P<reason>.*)", re.DOTALL)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from migrate.model import Evidence, Partition, Pattern, ResourceType, SifmigrateError, Site, Target
-from migrate.rulebook.load import load, nearest, place, rules_folder, yaml_files
-from migrate.rulebook.patterns import is_pattern, pattern
 from migrate.rulebook.tables import rows
+from migrate.tables.load import load, nearest, place, rules_folder, yaml_files
+from migrate.tables.patterns import is_pattern, pattern
 from migrate.values import mebibytes, memory, seconds
 
 GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler="slurm")

@@ -478,7 +478,7 @@ def list_rules(folders: Sequence[Path]) -> str:
 def show_rule(name: str, folders: Sequence[Path], width: int = 80) -> str:
     """All that a rule says, for people."""
     from migrate import symptoms  # noqa: PLC0415 - as in explain
-    from migrate.rulebook.load import nearest  # noqa: PLC0415 - only for this message
+    from migrate.tables.load import nearest  # noqa: PLC0415 - only for this message
 
     rules = {r.id: r for r in open_rulebook([], folders).rules}
     if name not in rules and any(name == each.id for each in symptoms.shipped_symptoms()):

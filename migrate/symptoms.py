@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from migrate.model import RuleText, Target
-from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.rule import meets
+from migrate.tables.load import load, rules_folder
 
 _TABLE = "symptoms.yaml"
 _STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)  # colours of a log

@@ -12,8 +12,8 @@ from migrate import profiles
 from migrate.engine import Plan, run
 from migrate.model import Result, SifmigrateError, Site, Source, Target
 from migrate.rulebook import Rule, Rulebook, open_rulebook
-from migrate.rulebook.load import nearest
 from migrate.rulebook.rule import Example
+from migrate.tables.load import nearest
 
 
 @cache

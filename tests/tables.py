@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from migrate.rulebook.load import load, rules_folder
+from migrate.tables.load import load, rules_folder
 
 PAGE = Path(__file__).parents[1] / "docs" / "migrate-grid-engine-and-pbs.md"
 TABLE = re.compile(r"<!-- table: (?P<dialect>\w+) (?P<part>\w+) -->\n(?P<text>.*?)<!-- end of table -->", re.DOTALL)

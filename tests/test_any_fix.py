@@ -12,8 +12,8 @@ import pytest
 from migrate.engine import Plan, run
 from migrate.model import Kind, SifmigrateError, Source
 from migrate.rulebook import Rulebook
-from migrate.rulebook.load import rules_folder
 from migrate.rulebook.rule import read_rule
+from migrate.tables.load import rules_folder
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures").glob("*/*/before.sh"))
 SCHEMA = json.loads((rules_folder() / "schemas" / "rule.schema.json").read_bytes())

@@ -247,12 +247,16 @@ def test_what_a_killed_run_left_goes(folder: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"[]", b"{}", DEEP, b"", b"\xff\n", b"null"], ids=range(6))
 def test_no_content_of_the_cache_changes_or_stops_a_run(folder: Path, tmp_path: Path, damage: bytes) -> None:
-    script = tmp_path / "job.sh"
-    script.write_text('#!/bin/bash\n#SBATCH -p gp1d\nsrun \\\n  bash -c "x" >log 2>&1 <<<"$A"\n')
-    said = scan(script)
+    script, target = tmp_path / "job.sh", tmp_path / "mine.yaml"
+    script.write_text(
+        '#!/bin/bash\n#SBATCH -p gp1d\nexport A="$HOME/a b" B=\'c\'\nsrun \\\n  bash -c "x" >log 2>&1 <<<"$A"\n'
+    )
+    target.write_text("extends: slinky\nid: mine\n")  # what is shipped is compiled, and needs no cache
+    said = scan(script, "--target", str(target))
+    assert {file.suffix for file in folder.iterdir()} >= {".json", next(folder.glob("bashlex-*")).suffix}
     for file in folder.iterdir():
         file.write_bytes(damage)
-    assert scan(script) == said
+    assert scan(script, "--target", str(target)) == said
     assert damage not in {file.read_bytes() for file in folder.iterdir()}
 
 

@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 
 from migrate.engine import run
 from migrate.model import OptionRow, Source, Tables
-from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.tables import tables
+from migrate.tables.load import load, rules_folder
 from migrate.workshop import make_plan
 
 DATA = Path(__file__).parent / "data"

@@ -8,7 +8,7 @@ import re
 import pytest
 from tables import PAGE, page, table, tables
 
-from migrate.rulebook.load import load, rules_folder
+from migrate.tables.load import load, rules_folder
 
 _PARTS = [(dialect, part) for dialect in ("grid_engine", "pbs") for part in ("options", "resources", "variables")]
 

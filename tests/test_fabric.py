@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.rulebook import Rulebook
-from migrate.rulebook.load import load, rules_folder
+from migrate.tables.load import load, rules_folder
 from migrate.workshop import make_plan
 
 ROWS: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).parent / "data" / "fabric.yaml")

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.rulebook.load import rules_folder
 from migrate.rulebook.nodes import generations
+from migrate.tables.load import rules_folder
 from migrate.values import slurm_array, slurm_memory, slurm_nodes, slurm_seconds
 from migrate.workshop import make_plan
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 # Lower layers first; a module may import its own layer and those before it.
 LAYERS = [
     ["ranges", "model", "atomic", "trust", "cache", "__init__"],
-    ["values", "quoting", "removal", "reader", "recipe"],
+    ["values", "quoting", "removal", "reader", "recipe", "tables"],
     ["commands", "schedulers"],
     ["inventory"],
     ["translation", "containers"],
@@ -30,9 +30,9 @@ DOORS = {
     "tree_sitter_bash": {"reader/layout.py"},
     "bashlex": {"reader/words.py"},
     "dockerfile": {"recipe/dockerfile.py"},
-    "ruamel": {"rulebook/document.py"},
-    "re2": {"rulebook/patterns.py"},
-    "jsonschema": {"rulebook/load.py"},
+    "ruamel": {"tables/document.py"},
+    "re2": {"tables/patterns.py"},
+    "jsonschema": {"tables/load.py"},
     "pathspec": {"exclusion.py"},
     "platformdirs": {"cache.py"},
     "rich": {"reports/text.py"},

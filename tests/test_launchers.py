@@ -9,8 +9,8 @@ import pytest
 from migrate.engine import run
 from migrate.inventory import take
 from migrate.model import Invocation, Source
-from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.tables import tables
+from migrate.tables.load import load, rules_folder
 from migrate.workshop import make_plan
 
 TABLES = tables(())

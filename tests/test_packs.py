@@ -19,7 +19,7 @@ from migrate.describe import Answers, check_target, target_file
 from migrate.engine import Plan, run
 from migrate.model import Result, SifmigrateError, Source
 from migrate.profiles import merged
-from migrate.rulebook.load import fault, rules_folder
+from migrate.tables.load import fault, rules_folder
 from migrate.workshop import make_plan
 
 Migrate = Callable[..., Result]

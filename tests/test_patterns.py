@@ -15,9 +15,9 @@ import pytest
 from migrate.model import SifmigrateError
 from migrate.profiles import site
 from migrate.rulebook import rules_folder
-from migrate.rulebook.load import load, yaml_files
-from migrate.rulebook.patterns import is_pattern, pattern
 from migrate.rulebook.rule import read_rule
+from migrate.tables.load import load, yaml_files
+from migrate.tables.patterns import is_pattern, pattern
 from tests.test_rules import GOOD
 
 VALUE = "  value: thing\n"

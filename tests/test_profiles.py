@@ -14,7 +14,7 @@ import pytest
 from migrate import profiles
 from migrate.engine import run
 from migrate.model import SifmigrateError, Source
-from migrate.rulebook.load import rules_folder
+from migrate.tables.load import rules_folder
 from migrate.translation import FORMS
 from migrate.workshop import make_plan
 

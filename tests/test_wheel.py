@@ -12,6 +12,7 @@ import pytest
 from elsewhere import checkout, need, need_index, once, run, succeed
 
 from migrate import __version__
+from migrate.tables.load import compile_shipped
 
 SLOW_IMPORTS = {"bashlex", "jsonschema", "rich", "ruamel", "tree_sitter", "tree_sitter_bash", "typer"}
 
@@ -61,7 +62,7 @@ def imports(done_stderr: str) -> set[str]:
     return {row.rpartition("|")[2].strip().partition(".")[0] for row in rows}
 
 
-def test_the_wheel_holds_the_package_the_rules_and_nothing_else(tree: Path, dist: Path) -> None:
+def test_the_wheel_holds_the_package_the_rules_as_written_and_as_read_and_nothing_else(tree: Path, dist: Path) -> None:
     with zipfile.ZipFile(wheel_of(dist)) as wheel:
         held = {name: wheel.read(name) for name in wheel.namelist() if not name.endswith("/")}
     package = {f"migrate/{name}": data for name, data in files_below(tree / "migrate").items()}
@@ -71,7 +72,8 @@ def test_the_wheel_holds_the_package_the_rules_and_nothing_else(tree: Path, dist
     assert described == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
     assert held[f"{info}licenses/LICENSE"] == (tree / "LICENSE").read_bytes()
     assert any(name.startswith("migrate/rules/schemas/") for name in rules)
-    assert {name: data for name, data in held.items() if not name.startswith(info)} == package | rules
+    compiled = {"migrate/tables/compiled.jsonl": compile_shipped()}
+    assert {name: data for name, data in held.items() if not name.startswith(info)} == package | rules | compiled
 
 
 def test_the_sdist_holds_only_what_the_checkout_holds_and_all_that_tests_it(tree: Path, dist: Path) -> None:
@@ -110,6 +112,29 @@ def test_it_writes_the_same_scripts_and_reports_as_the_checkout(program: Path, t
     assert {"report.json", "report.md"} < set(written["wheel"][0])
     assert len(written["wheel"][0]) == 2 + len(list((tree / "fixtures").rglob("before.*")))
     assert written["wheel"] == written["checkout"]
+
+
+def test_its_first_run_reads_no_yaml_but_what_was_edited(program: Path, tmp_path: Path) -> None:
+    python = program.with_name("python")
+    (tmp_path / "job.sh").write_text("#!/bin/bash\n#SBATCH --partition=gp1d\nsrun hostname\n")
+    shutil.copytree(program.parents[1] / "lib", tmp_path / "lib", symlinks=True)
+    (packages,) = (tmp_path / "lib").glob("python*/site-packages")
+
+    def loaded() -> set[str]:
+        scan = (python, "-I", "-X", "importtime", "-c", f"import sys; sys.path.insert(0, {str(packages)!r}); {_SCAN}")
+        done = run(*scan, cwd=tmp_path, XDG_CACHE_HOME=tmp_path / "cache")
+        assert done.returncode == 0, done.stderr
+        assert "gp1d" in done.stdout
+        return imports(done.stderr)
+
+    assert not loaded() & {"jsonschema", "ruamel"}
+    rule = next((packages / "migrate/rules/partitions").glob("*.yaml"))
+    rule.write_text(rule.read_text() + "\n# edited\n")
+    assert {"jsonschema", "ruamel"} <= loaded()
+    assert not loaded() & {"jsonschema", "ruamel"}  # the cache knows it now
+
+
+_SCAN = "sys.argv[1:] = ['scan', 'job.sh', '--target', 'slinky']; from migrate.__main__ import main; main()"
 
 
 @pytest.mark.parametrize("option", ["--version", "-V"])

@@ -18,9 +18,9 @@ from migrate.config import read_config
 from migrate.files import shown
 from migrate.model import SifmigrateError
 from migrate.profiles import site, target
-from migrate.rulebook import document, rules_folder
-from migrate.rulebook.load import load
 from migrate.rulebook.rule import read_rule
+from migrate.tables import document
+from migrate.tables.load import load, read, rules_folder
 
 DEEPEST, MOST, LARGEST = 40, 100_000, 1 << 19
 
@@ -143,7 +143,7 @@ def test_a_file_is_read_to_its_bound_only(tmp_path: Path) -> None:
     large.write_bytes(b"a: " + b"x" * LARGEST)
     for file in (large, Path("/dev/zero")):
         with pytest.raises(SifmigrateError, match="512 KiB"):
-            document.read(file)
+            read(file)
 
 
 # ------------------------------------------------------------------------------------------------ anything at all

@@ -13,8 +13,8 @@ from pathlib import Path
 from migrate.model import RuleText
 from migrate.reports.pages import told, what_to_do
 from migrate.rulebook import TOPICS, open_rulebook
-from migrate.rulebook.load import load, rules_folder
 from migrate.symptoms import shipped_symptoms
+from migrate.tables.load import load, rules_folder
 
 PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 _HEAD = """\

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from migrate.rulebook.load import load, rules_folder
+from migrate.tables.load import load, rules_folder
 
 REMEMBERED = 1 << 14  # texts of which many scripts hold the same
 _LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key

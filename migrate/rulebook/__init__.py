@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migrate.model import SifmigrateError, Tables
-from migrate.rulebook.load import place, rules_folder, yaml_files
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.rulebook.tables import tables
+from migrate.tables.load import place, rules_folder, yaml_files
 
 __all__ = ["Rule", "Rulebook", "files_below", "open_rulebook", "rule_files", "rules_at"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from migrate.model import Result
-from migrate.rulebook.load import place
 from migrate.rulebook.rule import Example, Rule
+from migrate.tables.load import place
 
 Run = Callable[[Rule, Example, str], Result]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from migrate.model import Item, Span, Target
 from migrate.rulebook.context import Context, Fact, once
-from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.steps import stands_in_the_way
+from migrate.tables.load import load, rules_folder
 
 _DECLARING = frozenset({"export", "declare", "typeset", "readonly", "local"})  # alone they print what is set
 _GOES_ALONE = frozenset({"assignment", "export", "prefix", "option"})  # places where a setting can be taken out

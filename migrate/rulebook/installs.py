@@ -11,7 +11,7 @@ from functools import cache
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.containers import STARTING, has_option, image_named, readings_of
 from migrate.rulebook.context import Context, once, says
-from migrate.rulebook.load import load, rules_folder
+from migrate.tables.load import load, rules_folder
 
 _PIP = re.compile(r"pip[\d.]*")
 _PYTHON = re.compile(r"python[\d.]*")

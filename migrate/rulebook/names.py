@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from migrate.rulebook.context import Context, Fact
-from migrate.rulebook.load import load, rules_folder, yaml_files
+from migrate.tables.load import load, rules_folder, yaml_files
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from migrate.model import Target
 from migrate.rulebook.asked import asked, gpus
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.feasibility import gpu_types, output_of, partitions_of
-from migrate.rulebook.load import load, rules_folder
+from migrate.tables.load import load, rules_folder
 from migrate.translation.forms import with_new_paths
 from migrate.values import memory, whole_number
 

@@ -10,8 +10,8 @@ from migrate.model import Invocation
 from migrate.rulebook.context import Context
 from migrate.rulebook.foreign import translation
 from migrate.rulebook.launchers import starts, text_between
-from migrate.rulebook.load import load, rules_folder
 from migrate.rulebook.starters import is_launcher, nodes, starters
+from migrate.tables.load import load, rules_folder
 from migrate.values import whole_number
 
 

@@ -31,9 +31,9 @@ from migrate.rulebook.context import OF_JOB, TABLES, Context, Fact, look_up
 from migrate.rulebook.docker import moved_words
 from migrate.rulebook.facts import FACTS
 from migrate.rulebook.foreign import more_edits
-from migrate.rulebook.load import load, nearest, place
-from migrate.rulebook.patterns import is_pattern, pattern
 from migrate.rulebook.steps import step_words
+from migrate.tables.load import load, nearest, place
+from migrate.tables.patterns import is_pattern, pattern
 
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")

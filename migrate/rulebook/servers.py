@@ -9,7 +9,7 @@ from functools import cache
 
 from migrate.model import Span
 from migrate.rulebook.context import Context, once
-from migrate.rulebook.load import load, rules_folder
+from migrate.tables.load import load, rules_folder
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from migrate.model import (
     VariableRow,
     Verb,
 )
-from migrate.rulebook.load import load, rules_folder, yaml_files
+from migrate.tables.load import load, rules_folder, yaml_files
 
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from migrate.rulebook.load import rules_folder
+from migrate.tables.load import rules_folder
 
 from . import mutation
 from .case import TARGETS, Failure

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.profiles import target
-from migrate.rulebook.load import rules_folder
+from migrate.tables.load import rules_folder
 from migrate.workshop import make_plan
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.model import Pattern, SifmigrateError
-from migrate.rulebook.load import place, rules_folder
+from migrate.tables.load import place, rules_folder
 
 _MOST_MEMORY = 1 << 17  # bytes of a compiled pattern, some 5,000 instructions: time is text times instructions
 

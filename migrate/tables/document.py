@@ -12,7 +12,6 @@ from typing import Any
 
 from migrate.model import SifmigrateError
 
-_LARGEST = 1 << 19  # bytes of a file
 _MOST = 100_000  # values of a file
 _DEEPEST = 40  # lists and mappings inside each other
 _LONGEST_NUMBER = 18  # characters
@@ -21,18 +20,6 @@ _TEXT_TAG = "tag:yaml.org,2002:str"
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # even where it is written as an escape
 # YAML 1.2.2, 5.1
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def read(path: Path) -> bytes:
-    """The bytes of a YAML file; raises SifmigrateError where it cannot be read, or is larger than one may be."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-    except (OSError, ValueError) as error:  # a name with a NUL is no name
-        raise SifmigrateError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(raw) > _LARGEST:
-        raise SifmigrateError(f"{path}: more than {_LARGEST >> 10} KiB, which no YAML file here needs: another file?")
-    return raw
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrate import __version__
 from migrate.cache import recall, remember
 from migrate.model import SifmigrateError
-from migrate.rulebook import document
+from migrate.tables import compiled
 
-_READING = 2  # counted up when the same YAML gives other data
+_LARGEST = 1 << 19  # bytes of a file
 _LONGEST = 80  # characters of a value that a message quotes
 
 
@@ -27,24 +26,75 @@ def rules_folder() -> Path:
 
 
 def load(path: Path, schema: str) -> Any:
-    """The data of a YAML file that fits `schema`; raises SifmigrateError with its place otherwise."""
-    raw = document.read(path)
-    name = _name_in_cache(raw, schema)
-    plain = recall(name)
+    """The data of a YAML file that fits `schema`; raises SifmigrateError with its place otherwise.
+
+    What was read and checked before, when the program was built or in an earlier run, is known by its content.
+    """
+    raw = read(path)
+    name = name_of_content(raw, schema)
+    plain = compiled.recall(name)
+    if plain is None:
+        plain = recall(f"{name}.json")
     if not isinstance(plain, dict):
-        node = document.parsed(path, raw)
-        plain = document.plain(node)
-        if (wrong := fault(plain, schema)) is not None:
-            keys, message = wrong
-            raise SifmigrateError(f"{document.position(path, node, keys)}: {message}")
-        remember(name, plain)
+        plain = checked(path, raw, schema)
+        remember(f"{name}.json", plain)
     return plain
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a YAML file; raises SifmigrateError where it cannot be read, or is larger than one may be."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:  # a name with a NUL is no name
+        raise SifmigrateError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(raw) > _LARGEST:
+        raise SifmigrateError(f"{path}: more than {_LARGEST >> 10} KiB, which no YAML file here needs: another file?")
+    return raw
+
+
+def checked(path: Path, raw: bytes, schema: str) -> Any:
+    """The data of a YAML file with these bytes, read anew; raises SifmigrateError where it does not fit `schema`."""
+    from migrate.tables import document  # noqa: PLC0415 - 10 ms, and 50 of ruamel.yaml, that known content saves
+
+    node = document.parsed(path, raw)
+    plain = document.plain(node)
+    if (wrong := fault(plain, schema)) is not None:
+        keys, message = wrong
+        raise SifmigrateError(f"{document.position(path, node, keys)}: {message}")
+    return plain
+
+
+def compile_shipped() -> bytes:
+    """Every shipped YAML file, read and checked, as the build keeps it; raises SifmigrateError where one is wrong."""
+    found = []
+    for path in yaml_files(rules_folder()):
+        raw, schema = read(path), schema_of(path)
+        found.append((name_of_content(raw, schema), checked(path, raw, schema)))
+    return compiled.lines(found)
+
+
+def schema_of(path: Path) -> str:
+    """The schema of a shipped file: by its folder, and of one that is in none by its own name."""
+    folder = path.relative_to(rules_folder()).parent.name
+    return _SCHEMAS.get(folder, "rule") if folder else path.stem
+
+
+_SCHEMAS = {
+    "catalogues": "catalogue",
+    "commands": "commands",
+    "schedulers": "scheduler",
+    "sites": "site",
+    "targets": "target",
+}
 
 
 def place(path: Path, keys: Sequence[str | int]) -> str:
     """`file:line:column` of the value (or of the nearest key above it) that `keys` lead to."""
+    from migrate.tables import document  # noqa: PLC0415 - only where something is wrong
+
     try:
-        return document.position(path, document.parsed(path, document.read(path)), keys)
+        return document.position(path, document.parsed(path, read(path)), keys)
     except SifmigrateError:
         return str(path)
 
@@ -209,17 +259,18 @@ def _registry() -> Any:
     return Registry().with_resources((s["$id"], Resource.from_contents(s)) for s in _schemas().values())
 
 
-def _name_in_cache(raw: bytes, schema: str) -> str:
-    """The name under which checked YAML is remembered: another for other text, schemas or version of the program."""
+def name_of_content(raw: bytes, schema: str) -> str:
+    """The name under which checked YAML is known: another for other text, schemas or code that reads it."""
     digest = hashlib.sha256(raw)
-    digest.update(_state_of_schemas() + schema.encode())
-    return f"{digest.hexdigest()}.json"
+    digest.update(_state_of_reading() + schema.encode())
+    return digest.hexdigest()
 
 
 @cache
-def _state_of_schemas() -> bytes:
-    digest = hashlib.sha256(f"{__version__} {_READING}".encode())
-    for path in _schema_files():
+def _state_of_reading() -> bytes:
+    here = Path(__file__)
+    digest = hashlib.sha256()
+    for path in (here, here.with_name("document.py"), *_schema_files()):
         digest.update(path.read_bytes())
     return digest.digest()
 
