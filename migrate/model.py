@@ -645,7 +645,7 @@ class Setting:
     names: tuple[str, ...] = ()  # instead of a prefix
     separator: str = ""  # its value is NAME=value, several of them behind this
     picks: str = ""  # what its value chooses on the network: devices, interfaces, gid
-    says: Mapping[str, re.Pattern[str]] = field(default_factory=dict)  # role -> its values
+    says: Mapping[str, Pattern] = field(default_factory=dict)  # role -> its values
 
     def role(self, value: str | None, *, constant: bool) -> str:
         """What the setting does to a job on another network; `varies` where only the job knows, empty for nothing."""
@@ -664,15 +664,19 @@ class ParameterFile:
     prefix: str = ""  # what its names lack to be those of environment variables
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Idiom:
     """Several words of shell that a migration must decide as one (`$(nvidia-smi -L | wc -l)`)."""
 
     name: str
     word: bytes  # text without which the pattern cannot match
-    pattern: re.Pattern[bytes]
+    text: bytes  # of the pattern
     reason: str
     fate: Fate = "review"
+
+    @cached_property
+    def pattern(self) -> re.Pattern[bytes]:
+        return re.compile(self.text)  # most scripts hold no idiom
 
 
 @dataclass(frozen=True)

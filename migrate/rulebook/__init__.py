@@ -41,6 +41,8 @@ class Rulebook:
 def rule_files(folders: Sequence[Path]) -> list[Path]:
     """The rule files of these further folders and of the shipped topics, in rulebook order."""
     shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
+    if not folders:
+        return shipped
     known = {p.resolve() for p in shipped}
     named = {p.resolve(): p for folder in folders for p in rules_at(folder)}  # a folder may be named twice
     private = [p for real, p in named.items() if real not in known]

@@ -20,6 +20,7 @@ from migrate.model import (
     Verb,
 )
 from migrate.tables.load import load, rules_folder, yaml_files
+from migrate.tables.patterns import shipped
 
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
 
@@ -58,9 +59,7 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
 def _idiom(row: Mapping[str, Any]) -> Idiom:
     names = "|".join(row.get("variables", ()))
     pattern = row.get("pattern") or rf"(?:(?<=\$)|(?<=\$\{{))(?:{names})(?![A-Za-z0-9_])"
-    return Idiom(
-        row["name"], row["word"].encode(), re.compile(pattern.encode()), row["reason"], row.get("fate", "review")
-    )
+    return Idiom(row["name"], row["word"].encode(), pattern.encode(), row["reason"], row.get("fate", "review"))
 
 
 def _by_name(files: Iterable[ParameterFile]) -> dict[str, tuple[ParameterFile, ...]]:
@@ -80,7 +79,7 @@ def _setting(row: Mapping[str, Any]) -> Setting:
         tuple(row.get("names", ())),
         row.get("separator", ""),
         row.get("picks", ""),
-        {role: re.compile(texts, re.DOTALL) for role, texts in row.get("says", {}).items()},
+        {role: shipped(texts) for role, texts in row.get("says", {}).items()},
     )
 
 

@@ -19,6 +19,7 @@ _LARGEST = 1 << 19  # bytes of a file
 _LONGEST = 80  # characters of a value that a message quotes
 
 
+@cache
 def rules_folder() -> Path:
     """The shipped rules: inside the installed package, or beside it in a checkout."""
     inside = Path(__file__).parents[1] / "rules"
