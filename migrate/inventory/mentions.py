@@ -26,7 +26,7 @@ _SPEAKS_SLURM = re.compile(
 _GRID_ENGINE = re.compile(rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]")
 _CONTINUED = re.compile(rb"\\\r?\n")
 _CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
-_QSUB = re.compile(rb"(?<![\w./-])qsub[ \t]")
+_QSUB = re.compile(rb"(?<![\w./-])qsub[\"']?[ \t]")
 _ITS_OPTIONS = re.compile(
     rb"-cwd|-pe[ \t]|-hold_jid|-terse|-sync|-tc[ \t]|-l[ \t]*(?:rt_|h_rt|h_vmem|mem)|-j[ \t]+y|-g[ \t]+\w"
     rb"|-t[ \t]*\d+-\d"
