@@ -204,12 +204,15 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
     for those in (*by_key.values(), *pairs):
         for moving in those:
             groups_of[id(moving)].append(those)
+    for moving in moved:
+        if (pull := by_reading.get(id(moving.pulled))) is not None:
+            groups_of[id(moving)].append([pull])
     left = [m for m in moved if m.obstacles]
     while left:
         for those in groups_of.pop(id(left.pop()), ()):
             for moving in those:
                 if not moving.obstacles:
-                    moving.obstacles = ["it shares words with a command that is left as it is"]
+                    moving.obstacles = ["a command that is left as it is shares words with it, or runs what it fetches"]
                     left.append(moving)
             those.clear()
 

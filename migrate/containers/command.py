@@ -76,6 +76,7 @@ class Moving:
     step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
     outer: tuple[Invocation, ...] = ()  # what starts the command, from the outside in
     starter: Invocation | None = None  # the command that starts the container which this one is about
+    pulled: Invocation | None = None  # the command that fetches its image, which stays where this one does
     decision: str = ""
     instead: str = ""  # what a person would write for it, where that is no change of its words
 

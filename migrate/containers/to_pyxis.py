@@ -73,6 +73,7 @@ def move_native(m: Moving, job: Job) -> None:
 
 
 def _move_start(m: Moving) -> None:
+    m.pulled = m.once(_pulls).get(m.value(m.reading.operands[0]))
     names = set()
     for option in m.reading.options:
         if option.row is None:
