@@ -65,6 +65,7 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
             moving.obstacles.append(f"{moving.spelled(nested)} starts a program: have its output in a variable first")
         moved.append(_checked(moving, part))
     _leave_what_is_shared(moved)
+    _leave_what_fetches(moved)
     for moving in moved:
         told = _left(moving) if moving.obstacles else moving.pieces
         for key, piece in told.items():
@@ -204,17 +205,25 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
     for those in (*by_key.values(), *pairs):
         for moving in those:
             groups_of[id(moving)].append(those)
-    for moving in moved:
-        if (pull := by_reading.get(id(moving.pulled))) is not None:
-            groups_of[id(moving)].append([pull])
     left = [m for m in moved if m.obstacles]
     while left:
         for those in groups_of.pop(id(left.pop()), ()):
             for moving in those:
                 if not moving.obstacles:
-                    moving.obstacles = ["a command that is left as it is shares words with it, or runs what it fetches"]
+                    moving.obstacles = ["it shares words with a command that is left as it is"]
                     left.append(moving)
             those.clear()
+
+
+def _leave_what_fetches(moved: list[Moving]) -> None:
+    """Commands that fetch an image are left where all that run it are."""
+    users: dict[int, list[Moving]] = defaultdict(list)
+    for moving in moved:
+        users[id(moving.pulled)].append(moving)
+    for moving in moved:
+        those = users.get(id(moving.reading), ())
+        if those and all(m.obstacles for m in those) and not moving.obstacles:
+            moving.obstacles = ["the commands that run what it fetches are left as they are"]
 
 
 def _contradict(edits_of_each: Sequence[Sequence[Edit]]) -> bool:
