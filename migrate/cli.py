@@ -7,11 +7,12 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from migrate import __version__
 from migrate.model import SifmigrateError
@@ -20,9 +21,53 @@ if TYPE_CHECKING:
     from migrate.config import Config
     from migrate.runs import Outcome, Settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-rules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and test the rules.")
-target_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Describe a cluster of your own.")
+
+class _Plain:
+    """A command whose texts and paths are taken as they are: for that typer would load pydantic, a quarter of a start.
+
+    Where typer keeps what a parameter is otherwise than 0.29 does, it does the work.
+    """
+
+    def get_params(self, context: Any) -> list[Any]:
+        found: list[Any] = super().get_params(context)  # type: ignore[misc]
+        for each in found:
+            kind = getattr(getattr(each, "type_descriptor", None), "annotation", None)
+            if kind is not None and not each.required and "process_value" not in vars(each):
+                each.process_value = partial(_taken, _PLAIN.get(kind), each.process_value)
+        return found
+
+
+class PlainCommand(_Plain, TyperCommand):
+    pass
+
+
+class PlainGroup(_Plain, TyperGroup):
+    pass
+
+
+def _taken(take: Callable[[Any], Any] | None, coerced: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    """The value of an option; what is not given is nothing, and of a number typer says what is wrong with it."""
+    if value is None:
+        return None
+    return take(value) if take else coerced(context, value)
+
+
+_PLAIN: dict[Any, Callable[[Any], Any]] = {
+    str: str,
+    list[str]: list,
+    Path: Path,
+    list[Path]: lambda values: list(map(Path, values)),
+}
+
+app = typer.Typer(
+    cls=PlainGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+rules_app = typer.Typer(
+    cls=PlainGroup, no_args_is_help=True, rich_markup_mode=None, help="List, show and test the rules."
+)
+target_app = typer.Typer(
+    cls=PlainGroup, no_args_is_help=True, rich_markup_mode=None, help="Describe a cluster of your own."
+)
 app.add_typer(rules_app, name="rules")
 app.add_typer(target_app, name="target")
 
@@ -126,7 +171,7 @@ def root(
     """Migrate HPC job scripts from one cluster to another, with an account of every change."""
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def scan(  # noqa: PLR0913 - one parameter an option
     paths: Paths = None,
@@ -168,7 +213,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def rewrite(  # noqa: PLR0913 - one parameter an option
     paths: Paths = None,
@@ -361,7 +406,7 @@ def _rewrite_code(mode: str, outcome: Outcome, *, quiet: bool) -> int:
     return POINTS if any(r.readiness in {"review", "blocked"} for r in outcome.results) else OK
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def verify(
     paths: Paths = None,
@@ -390,7 +435,7 @@ def verify(
     return POINTS if refused or blocked else OK
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def recipe(
     dockerfile: Annotated[str, typer.Argument(metavar="DOCKERFILE", help="- is standard input.", show_default=False)],
@@ -432,7 +477,7 @@ def _pairs(arguments: list[str]) -> dict[str, str]:
     }
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # a message may hold `-lcuda`
+@app.command(cls=PlainCommand, context_settings={"ignore_unknown_options": True})  # a message may hold `-lcuda`
 @guarded
 def explain(
     query: Annotated[
@@ -469,7 +514,7 @@ def _width() -> int:
     return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def revert() -> int:
     """Undo the last `rewrite --in-place` of this folder. Files that have changed since are left alone."""
@@ -483,7 +528,7 @@ def revert() -> int:
     return WRONG if faults else OK
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def sites() -> int:
     """List the sites that scripts may come from."""
@@ -493,7 +538,7 @@ def sites() -> int:
     return OK
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def targets() -> int:
     """List the targets that scripts may go to."""
@@ -503,7 +548,7 @@ def targets() -> int:
     return OK
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def schema(
     kind: Annotated[str, typer.Argument(help="target, site, rule, config or report.", show_default=False)],
@@ -515,7 +560,7 @@ def schema(
     return OK
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @guarded
 def config(config_file: SettingsFile = None) -> int:
     """Show every setting in force here, and where it comes from."""
@@ -526,7 +571,7 @@ def config(config_file: SettingsFile = None) -> int:
     return OK
 
 
-@target_app.command("init")
+@target_app.command("init", cls=PlainCommand)
 @guarded
 def target_init(  # noqa: PLR0913 - one parameter a question
     file: Annotated[Path, typer.Argument(help="Where it goes, such as mycluster.yaml.", show_default=False)],
@@ -564,7 +609,7 @@ def target_init(  # noqa: PLR0913 - one parameter a question
     return OK
 
 
-@target_app.command("check")
+@target_app.command("check", cls=PlainCommand)
 @guarded
 def target_check(
     file: Annotated[str, typer.Argument(help="A target's file, or a shipped target.", show_default=False)],
@@ -606,7 +651,7 @@ def _count(text: str) -> int | None:
     return int(text) if text else None
 
 
-@rules_app.command("list")
+@rules_app.command("list", cls=PlainCommand)
 @guarded
 def rules_list(rules: RuleFolders = None, config_file: SettingsFile = None) -> int:
     """List the rules in the order in which they speak."""
@@ -616,7 +661,7 @@ def rules_list(rules: RuleFolders = None, config_file: SettingsFile = None) -> i
     return OK
 
 
-@rules_app.command("show")
+@rules_app.command("show", cls=PlainCommand)
 @guarded
 def rules_show(
     rule: Annotated[str, typer.Argument(help="A rule's id.", show_default=False)],
@@ -630,7 +675,7 @@ def rules_show(
     return OK
 
 
-@rules_app.command("test")
+@rules_app.command("test", cls=PlainCommand)
 @guarded
 def rules_test(
     path: Annotated[Path | None, typer.Argument(help="A rule file or a folder of rules.")] = None,
