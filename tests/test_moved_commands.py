@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrate.engine import Plan, run
-from migrate.model import Source
+from migrate.model import Result, Source
 from migrate.workshop import make_plan
 
 ANSWERS = {"path": {"/work": "/lustre/work", "/home": "/users"}, "image": {"a.sif": "docker://ubuntu:22.04"}}
@@ -95,3 +96,26 @@ MOVING = {
 def test_the_rules_that_move_words_are_those() -> None:
     moving = {r.id for r in make_plan("slinky").rulebook.rules if "move" in r.fix}
     assert moving == MOVING
+
+
+# ------------------------------------------------------------------------------------------ what a command reads
+
+
+@pytest.mark.parametrize(
+    ("line", "closed"),
+    [
+        pytest.param("docker run --rm alpine ls", False, id="no loop"),
+        pytest.param("ls | xargs docker run --rm alpine cat", False, id="no loop, and xargs"),
+        pytest.param("while read f; do docker run --rm -i alpine cat; done < list", False, id="it is to read"),
+        pytest.param(
+            "while read f; do echo $f | xargs docker run --rm alpine ls; done < list", False, id="xargs reads"
+        ),
+        pytest.param("while read f; do docker run --rm alpine ls; done < list", True, id="nothing else reads"),
+    ],
+)
+def test_a_command_that_docker_gave_nothing_to_read_reads_nothing_of_the_loop(
+    line: str, *, closed: bool, migrate_text: Callable[..., Result]
+) -> None:
+    output = migrate_text(f"#!/bin/bash\n{line}\n").output
+    assert b"singularity run" in output
+    assert (b" </dev/null" in output) is closed

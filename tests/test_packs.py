@@ -136,6 +136,43 @@ def test_the_documented_rule_passes_its_examples(documented: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "1 rule, 2 examples, 0 failed\n")
 
 
+_SPOILS = """\
+id: spoil-setting
+title: A setting
+category: potential
+safety: safe
+sources: [any]
+targets: [any]
+why: It has another form.
+message: "{value} has another form"
+advice: Look at it.
+match: {item: environment, name: NCCL_DEBUG}
+fix: {text: "NCCL_DEBUG=NEW"}
+examples:
+  - {name: none, unchanged: "#!/bin/bash\\nhostname\\n"}
+  - {name: one, reported: "#!/bin/bash\\nexport NCCL_DEBUG=1\\n"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("new", "above", "good"),
+    [
+        pytest.param("2", "", True, id="what can be read"),
+        pytest.param("2", "echo $((1 +\n", True, id="what can be read, beside what could not"),
+        pytest.param("$((1 +", "", False, id="what can not be read"),
+    ],
+)
+def test_a_private_rule_cannot_make_a_script_unreadable(tmp_path: Path, *, new: str, above: str, good: bool) -> None:
+    (tmp_path / "spoil-setting.yaml").write_text(_SPOILS.replace("=NEW", f"={new}"))
+    script = f"#!/bin/bash\nexport NCCL_DEBUG=1\n./a\n{above}"
+    result = run(Source("job.sh", script.encode()), make_plan("slinky", rules=(tmp_path,)))
+    if good:
+        assert (result.fault, result.output.decode()) == ("", script.replace("=1\n", f"={new}\n"))
+    else:
+        assert (result.output.decode(), result.readiness) == (script, "blocked")
+        assert result.fault == "the rewritten script would hold a part that can no longer be read"
+
+
 def test_the_documented_target_is_good(documented: Path) -> None:
     assert check_target(str(documented / "fir.yaml"))[0] == []
     assert check_target(str(documented / "alder.yaml"))[0] == []

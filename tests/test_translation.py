@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
+from migrate import profiles
+from migrate.engine import Plan
 from migrate.model import Entry, Result
 
 Migrate = Callable[..., Result]
@@ -108,3 +110,44 @@ def test_what_stands_beside_it_is_written_all_the_same(bad: Bad, migrate_text: M
     lines = result.output.decode().splitlines()
     assert lines[1:3] == ["#SBATCH --job-name=fit", bad.comment]
     assert about(result, bad.name).line == 3
+
+
+# ------------------------------------------------------------------------------------------------ what can be read
+
+
+@pytest.mark.parametrize(("slots", "nodes", "each"), [(4, 1, 4), (8, 2, 4), (3, 1, 3), (10, 3, 4)])
+def test_slots_of_which_a_node_holds_four_get_as_many_nodes_as_hold_them_all(
+    slots: int, nodes: int, each: int, slinky: Plan, migrate_text: Migrate
+) -> None:
+    site = replace(profiles.site("generic"), parallel_environments={"quad": "4"})
+    script = f"{ABOVE}#$ -pe quad {slots}\nmpirun -np $NSLOTS ./a\n"
+    lines = migrate_text(script, plan=replace(slinky, site=site)).output.decode().splitlines()
+    assert lines[1:3] == [f"#SBATCH --nodes={nodes}", f"#SBATCH --ntasks-per-node={each}"]
+
+
+@pytest.mark.parametrize("line", ["#PBS -o out/100%j.log", "#$ -o /out/100%j.log"])
+def test_a_percent_sign_in_the_name_of_a_file_stays_one(line: str, migrate_text: Migrate) -> None:
+    assert "out/100%%j.log\n" in migrate_text(f"{ABOVE}{line}\ncd /a\n{BELOW}").output.decode()
+
+
+def test_a_percent_sign_in_a_file_of_slurm_stays_a_pattern(migrate_text: Migrate) -> None:
+    assert "out/%j.log\n" in migrate_text(f"{ABOVE}#SBATCH -o out/%j.log\n{BELOW}").output.decode()
+
+
+@pytest.mark.parametrize(("header", "use"), [("#SBATCH -N 1", "${PBS_O_WORKDIR:-.}"), ("#$ -N x", "$PBS_JOBID")])
+def test_a_variable_that_the_jobs_own_scheduler_never_set_is_kept(header: str, use: str, migrate_text: Migrate) -> None:
+    result = migrate_text(f"{ABOVE}{header}\ncd /a\n./a {use}\n")
+    [entry] = [e for e in result.entries if e.kind == "scheduler-variable"]
+    assert (entry.fate, entry.reason) == ("kept", "neither the old scheduler nor Slurm sets it")
+    assert f"./a {use}\n" in result.output.decode()
+
+
+def test_a_variable_in_a_script_without_a_header_may_come_from_any_job(migrate_text: Migrate) -> None:
+    assert migrate_text("./a $PBS_JOBID\n").output == b"./a $SLURM_JOB_ID\n"
+
+
+def test_an_option_that_sbatch_refuses_waits_for_a_person_whatever_else_is_said_of_it(migrate_text: Migrate) -> None:
+    result = migrate_text(f"{ABOVE}#SBATCH --account\n{BELOW}")
+    entry = about(result, "--account")
+    assert [o.finding.fate for o in result.outcomes if o.finding.item is entry.item] == ["review", "kept"]
+    assert (entry.fate, entry.rule) == ("review", "refused-option")
