@@ -353,6 +353,14 @@ class Invocation:
             waiting += reversed(found[-1].payload)
         return tuple(found)
 
+    def lines(self) -> Iterator[tuple[tuple[Invocation, ...], Invocation]]:
+        """This invocation and those that it starts, each behind what starts it, from the outside in."""
+        waiting: list[tuple[tuple[Invocation, ...], Invocation]] = [((), self)]
+        while waiting:
+            outer, inner = waiting.pop()
+            yield outer, inner
+            waiting += [((*outer, inner), each) for each in reversed(inner.payload)]
+
     def until(self, at: int) -> tuple[Invocation, ...]:
         """The part of the chain that stands before a place of its command.
 
@@ -495,12 +503,11 @@ class Job:
         """What starts the program whose word begins at a place, from the outside in, for each line that runs it."""
         found: dict[int, list[tuple[Invocation, ...]]] = {}
         for reading in self.commands:
-            chain = reading.chain()
-            places: dict[int, int] = {}
-            for number, inner in enumerate(chain):
-                places.setdefault(inner.program_word.span.start, number)
-            for place, number in places.items():
-                found.setdefault(place, []).append(chain[:number])
+            places: dict[int, tuple[Invocation, ...]] = {}
+            for outer, inner in reading.lines():
+                places.setdefault(inner.program_word.span.start, outer)
+            for place, outer in places.items():
+                found.setdefault(place, []).append(outer)
         for job in self.jobs:
             outer = self.around(job.text.at(0)) if job.insert_at is None else ()
             for place, lines in job.starting.items() if job.insert_at is None else ():

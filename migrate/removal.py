@@ -24,7 +24,11 @@ class _Erasure:
     """A command that goes whole: the bytes that go, what stays in their place, and by which findings."""
 
     edit: Edit
-    owners: tuple[int, ...]
+    owners: Mapping[int, None]  # in order
+
+    @property
+    def owner(self) -> int:
+        return next(iter(self.owners))
 
 
 def is_foreign(item: Item) -> bool:
@@ -53,7 +57,7 @@ def settle(source: Source, outcomes: Sequence[Outcome]) -> list[Outcome]:
         around = [_around(o, n, erasures, starts) for n, o in enumerate(settled)]
         stay = {at: settled[n].finding.rule for n, places in enumerate(around) if len(places) > 1 for at in places}
         if not stay.keys() - {None}:
-            rules = {at: settled[erasures[at].owners[0]].finding.rule for (at,) in around if at is not None}
+            rules = {at: settled[erasures[at].owner].finding.rule for (at,) in around if at is not None}
             return [o if at is None else _along(o, rules[at]) for o, (at,) in zip(settled, around, strict=True)]
         for at, rule in stay.items():
             for number in () if at is None else erasures[at].owners:
@@ -92,7 +96,7 @@ def _along(outcome: Outcome, rule: str) -> Outcome:
 
 def removals(source: Source, taken: Taken) -> list[Owned]:
     """The edits that take these items out, each with its owner, in the order of the bytes."""
-    owned = [Owned(e.edit, e.owners[0]) for e in _erasures(source, taken)]
+    owned = [Owned(e.edit, e.owner) for e in _erasures(source, taken)]
     for holder, items in taken.items():
         if not _goes_whole(holder, items):
             spans = {item.remove or _with_blanks(source, item.span): number for item, number in items}
@@ -114,20 +118,20 @@ def _goes_whole(holder: Holder | None, items: Sequence[tuple[Item, int]]) -> boo
 def _erasures(source: Source, taken: Taken) -> list[_Erasure]:
     """The commands of which nothing is left; `:` stays for the last one of a block that needs one."""
     found = []
-    blocks: dict[int, list[tuple[Holder, tuple[int, ...]]]] = defaultdict(list)
+    blocks: dict[int, list[tuple[Holder, Mapping[int, None]]]] = defaultdict(list)
     for holder, items in taken.items():
         if holder is None or not _goes_whole(holder, items):
             continue
-        owners = tuple(dict.fromkeys(number for _, number in items))
+        owners = dict.fromkeys(number for _, number in items)
         if holder.block is None:
             found.append(_Erasure(_erase(source, holder.erase, holder.leave), owners))
         else:
             blocks[holder.block].append((holder, owners))
     for gone in blocks.values():
         gone.sort(key=lambda each: each[0].span)
-        first, owners = gone[0]
+        first, by = gone[0]
         stays = len(gone) >= first.block_size
-        found += [_Erasure(_erase(source, first.span, b":"), owners)] if stays else []
+        found += [_Erasure(_erase(source, first.span, b":"), by)] if stays else []
         found += [_Erasure(_erase(source, h.erase, h.leave), owners) for h, owners in gone[stays:]]
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product, takewhile
 from operator import attrgetter
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from migrate.model import CommandTable, Invocation, Option, OptionRow, ShellCommand, Span, Verb, Word
 from migrate.ranges import Ranges
 
-Variables = Mapping[str, tuple[tuple[Word, ...], ...]]  # name -> the values it may have, each split in words
+Variables = MutableMapping[str, tuple[tuple[Word, ...], ...]]  # name -> the values it may have, each split in words
 
 _Known = dict[tuple[str, bool, int], list[tuple[Word, ...]]]
 

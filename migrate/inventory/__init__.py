@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
-from migrate.inventory.collector import INTERPRETERS, SHELLS, Collector, decoded
+from migrate.inventory.collector import INTERPRETERS, SHELLS, Allowance, Collector, TooMuchError, decoded
 from migrate.inventory.definition import take_definition
 from migrate.inventory.mentions import speaks_to_slurm, submits
 from migrate.inventory.options import take_directive
@@ -32,7 +32,24 @@ def take(source: Source, tables: Tables) -> Job:
     """Every item of a script, a definition file or a parameter file; any bytes will do."""
     text = Text(source.data)
     kind, read = _own_reader(source.path, source.data, tables)
-    return _read_job(tables, text, {}, 0) if read is None else _read_otherwise(tables, text, kind, read)
+    try:
+        return _read_job(tables, text, {}, 0) if read is None else _read_otherwise(tables, text, kind, read)
+    except TooMuchError as error:
+        return _unread(text, f"nothing in it is read or edited: {error}")
+
+
+def _unread(text: Text, reason: str) -> Job:
+    """A file of which nothing is read."""
+    return Job(
+        text=Text(b""),
+        shell="",
+        dialect=None,
+        items=(),
+        commands=(),
+        gaps=(Gap(text.whole, reason),),
+        jobs=(),
+        insert_at=None,
+    )
 
 
 def reads_otherwise(path: str, head: bytes, tables: Tables) -> bool:
@@ -50,8 +67,9 @@ def _own_reader(path: str, data: bytes, tables: Tables) -> tuple[str, Callable[[
 
 def _read_otherwise(tables: Tables, text: Text, kind: str, read: Callable[[Collector], None]) -> Job:
     """A file that has a reader of its own; `kind` stands where a script has its shell."""
-    read_job = partial(_read_job, tables, definition=kind == "definition")
-    collector = Collector(tables=tables, read_job=read_job, text=text, depth=0, headers=[])
+    allowance = Allowance()
+    read_job = partial(_read_job, tables, definition=kind == "definition", allowance=allowance)
+    collector = Collector(tables=tables, read_job=read_job, text=text, depth=0, headers=[], allowance=allowance)
     read(collector)
     return Job(
         text=text,
@@ -75,7 +93,9 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     frozen: bool = False,
     around: str = "",
     definition: bool = False,
+    allowance: Allowance | None = None,
 ) -> Job:
+    allowance = allowance or Allowance()
     directives = [d for name, read in DIALECTS.items() for d in read(text, tables.schedulers[name].directive_options)]
     live = [d for d in directives if d.live]
     dialects = tuple(dict.fromkeys(d.dialect for d in live if d.options or d.strays))  # `#PBS` alone says nothing
@@ -84,10 +104,11 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     speaks = dialect if dialect and dialect in tables.dialect_commands else around or submits(text.data)
     collector = Collector(
         tables=tables,
-        read_job=partial(_read_job, tables, around=speaks),
+        read_job=partial(_read_job, tables, around=speaks, allowance=allowance),
         text=_without_continued(text, live),
         depth=depth,
         headers=[d.span for d in live],
+        allowance=allowance,
         contained=contained,
         frozen=frozen,
         dialect=speaks,

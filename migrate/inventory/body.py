@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from dataclasses import replace
 from functools import partial
 
@@ -26,14 +27,16 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     c.gaps += layout.gaps
     c.comments = Ranges(layout.comments)
     c.functions.update(name for name, _ in layout.functions)
+    commands = layout.commands()
+    c.allowance.take_commands(len(commands) + layout.number_of_assignments)
     placed = list(layout.assignments())
     assignments = [assignment for _, assignment in placed]
-    c.variables.update(outer)
+    c.variables = ChainMap({}, outer)
     c.variables.update(_known_values(c, layout, assignments))
     for node, assignment in placed:
         with c.freezing(wanted=layout.is_damaged(*node.byte_range)):
             take_assignment(c, assignment, partial(layout.removal, node))
-    for node in layout.commands():
+    for node in commands:
         if not layout.in_twins(node.start_byte):
             _take_command(c, layout, node)
     for document in layout.heredocs:
@@ -77,7 +80,7 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
         c.gaps.append(Gap(command.span, _DISAGREED))
         command = layout.shell_command(node, ranges, word, editable=False, removable=removable)
         readings = interpret(command, c.variables, c.commands_known)
-    if any(len(reading.chain()) > STARTED for reading in readings):
+    if any(len(outer) == STARTED for reading in readings for outer, _ in reading.lines()):
         c.gaps.append(Gap(command.span, _TOO_LONG))
     with c.freezing(wanted=not command.certain):
         for reading in readings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,8 +12,36 @@ from migrate.model import CommandTable, Gap, Invocation, Item, Job, Kind, Span, 
 from migrate.ranges import Ranges
 
 _DEPTH = 4
+ITEMS = 41_000
+COMMANDS = 150_000
+_SCRIPT = 20  # an inner script takes as much work as so many commands
 INTERPRETERS = frozenset({"bash", "sh", "ksh", "zsh", "dash", "csh", "tcsh", "perl", "python", "python3"})
 SHELLS = frozenset({"bash", "sh", "ksh", "dash", "ash", "zsh", ""})
+
+
+class TooMuchError(Exception):
+    """A file holds more than is read of one: what of, and how many."""
+
+
+@dataclass
+class Allowance:
+    """How much may still be read of a file and of all scripts in it: some ten seconds of work.
+
+    People write hundreds of lines; what a program wrote, or somebody who means harm, has to end as well.
+    """
+
+    things: int = ITEMS
+    commands: int = COMMANDS
+
+    def take_thing(self) -> None:
+        self.things -= 1
+        if self.things < 0:
+            raise TooMuchError(f"more than {ITEMS:,} things to decide in one file: split it")
+
+    def take_commands(self, number: int) -> None:
+        self.commands -= number
+        if self.commands < 0:
+            raise TooMuchError(f"more than {COMMANDS:,} commands and assignments in one file: split it")
 
 
 @dataclass
@@ -25,12 +53,13 @@ class Collector:
     text: Text
     depth: int
     headers: list[Span]  # live directive lines
+    allowance: Allowance
     contained: bool = False
     items: dict[tuple[Span, Kind, str], Item] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     commands: list[Invocation] = field(default_factory=list)
-    variables: dict[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
+    variables: MutableMapping[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
     hidden: list[Invocation] = field(default_factory=list)  # commands in variables that no line was seen to run
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
@@ -63,7 +92,10 @@ class Collector:
     def add(self, item: Item) -> None:
         if self.frozen and item.editable:
             item = replace(item, editable=False)
-        self.items.setdefault((item.span, item.kind, item.name), item)
+        key = (item.span, item.kind, item.name)
+        if key not in self.items:
+            self.allowance.take_thing()
+            self.items[key] = item
 
     def resolved(self, value: Word | None) -> Word | None:
         """`--partition=$P`: the word that P holds, where the script gives it one value and no other."""
@@ -120,6 +152,7 @@ class Collector:
     def script(self, text: Text, *, contained: bool = False, frozen: bool = False) -> None:
         if self.depth >= _DEPTH or not text.data.strip():
             return
+        self.allowance.take_commands(_SCRIPT)
         self.inner.append(text.whole)
         self._taken.add(text.at(0))
         frozen, contained = frozen or self.frozen, contained or self.contained

@@ -461,6 +461,10 @@ class Layout:
 
     # ----------------------------------------------------------------------------------------- assignments
 
+    @property
+    def number_of_assignments(self) -> int:
+        return len(self._captures.get("assignment", ()))
+
     def assignments(self) -> Iterator[tuple[Node, Assignment]]:
         for node in self._nodes("assignment"):
             yield node, self._assignment(node)

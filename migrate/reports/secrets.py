@@ -222,7 +222,7 @@ def _in_commands(text: str) -> Iterator[str]:
 
 def _values_of_commands(text: str) -> Iterator[tuple[str, str]]:
     """The words of commands that are secrets, each with the character behind which the secret stands."""
-    rows = [row for row in _rows() if any(program in text for program in row["programs"])]
+    rows = _rows_of(frozenset([program for program in _programs() if program in text]))
     piped = any(option.rpartition(" ")[2] in text for option in _table()["stdin"])
     for line in re.sub(r"\\\r?\n", " ", text).splitlines() if rows or piped else ():
         for row in rows:
@@ -246,7 +246,7 @@ def _of_row(row: Mapping[str, Any], line: str) -> Iterator[str]:
                 yield match[0]
 
 
-_WORD = r"(?:\$?\"[^\"]*\"|\$?'[^']*'|\\.|[^\s\"'\\;|&<>])+"
+_WORD = r"(?:\"[^\"]*\"|'[^']*'|\\.|[^\s\"'\\;|&<>])+"  # a `$` before a quote is of the last kind
 _OPERAND = re.compile(rf"\s(?!-)(?P<word>{_WORD})")
 
 
@@ -298,6 +298,17 @@ def _rows() -> tuple[Mapping[str, Any], ...]:
             made["values"] = re.compile(rf"(?<!\S)(?:{'|'.join(options)})(?:[ \t]+|=)?(?P<value>{_WORD})")
         rows.append(made)
     return tuple(rows)
+
+
+@cache
+def _programs() -> tuple[str, ...]:
+    return tuple({program: None for row in _rows() for program in row["programs"]})
+
+
+@cache
+def _rows_of(programs: frozenset[str]) -> tuple[Mapping[str, Any], ...]:
+    """The rows of these programs."""
+    return tuple(row for row in _rows() if not programs.isdisjoint(row["programs"]))
 
 
 @cache

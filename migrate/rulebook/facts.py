@@ -51,14 +51,9 @@ def host_payloads(job: Job, target: Target, replaced: frozenset[int] = frozenset
 
     Those at the places that are `replaced` will not run there.
     """
-    found: list[str] = []
-    for inner in job.parts():
-        if inner.contained:
-            continue
-        for program in _leaves(inner, replaced):
-            if program not in target.host_programs and program not in found:
-                found.append(program)
-    return found
+    parts = [part for part in job.parts() if not part.contained]
+    programs = dict.fromkeys(program for part in parts for program in _leaves(part, replaced))
+    return [program for program in programs if program not in target.host_programs]
 
 
 def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
