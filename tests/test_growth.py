@@ -132,6 +132,8 @@ def test_no_byte_is_passed_too_often(kind: str, slinky: Plan) -> None:
         ("{ " * 5_000 + "srun ls; " + "};" * 5_000, "more than 200 levels stand in each other"),
         ("A=x\n" + "A+=' y z'\n" * 1_000 + "srun $A\n", "`A` grows to more than 1,024 words"),
         ("cat <<A <<B\nx\nA\ny\nB\n" * 12, "two here-documents begin on one line"),
+        ("echo " + "/work/a " * 42_000, "more than 41,000 things to decide in one file"),
+        ("ls\n" * 151_000, "more than 150,000 commands and assignments in one file"),
     ],
 )
 def test_where_reading_ends_is_told(script: str, reason: str, migrate_text: Migrate) -> None:
