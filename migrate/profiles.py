@@ -202,6 +202,8 @@ def files_of(kind: str, name: str) -> Iterator[Path]:
     while name not in known and (path.suffix in {".yaml", ".yml"} or "/" in name) and path not in seen:
         yield path
         seen.add(path)
+        if not path.exists():  # which is told where it is read
+            return
         name = load(path, kind[:-1]).get("extends") or next(iter(known))
         path = path.parent / name
 
