@@ -301,7 +301,8 @@ def _place(found: files.Found, folder: Path, cwd: Path) -> Path | Fault:
 
 
 def _write_reports(outcome: Outcome, folder: Path) -> None:
-    for name, form in (("report.md", "markdown"), ("report.json", "json")):
+    # that of JSON first: it says which files are ours, should the run be killed before the other is written
+    for name, form in (("report.json", "json"), ("report.md", "markdown")):
         _save(folder / name, FORMATS[form](outcome.report()))
 
 

@@ -100,3 +100,18 @@ runs._read_and_run = dies
     assert "passed over, run it alone" in line
     assert not (folder / "made" / "odd.sh").exists()
     assert len(list((folder / "made").glob("*.sh"))) == 62
+
+
+def test_a_run_that_ends_between_its_two_reports_is_followed_by_another(folder: Path) -> None:
+    patch = """
+import os
+saved = runs._save
+def ends(path, text):
+    saved(path, text)
+    os._exit(9)
+runs._save = ends
+"""
+    assert ran(folder, patch, "rewrite", "--target", "slinky", "--out", "made").returncode == 9
+    assert [p.name for p in (folder / "made").iterdir()] == ["report.json"]
+    assert ran(folder, "", "rewrite", "--target", "slinky", "--out", "made").returncode in {0, 1}
+    assert (folder / "made" / "report.md").is_file()
