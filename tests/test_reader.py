@@ -94,3 +94,11 @@ def test_variables_that_name_each_other_over_and_over_come_to_an_end(slinky: Pla
     lines = [f'V{n}="' + " ".join(f"$V{(n + 1) % 9}" for _ in range(20)) + '"\n' for n in range(9)]
     script = "".join(["#!/bin/bash\n", *lines, "srun $V0 $V1\n"]).encode()
     assert run(Source("job.sh", script), slinky).output == script
+
+
+def test_a_command_that_is_longer_than_anybody_writes_is_told_and_not_read(slinky: Plan) -> None:
+    scripts = [f"#!/bin/bash\nsbatch -p gtest {'$x ' * n}\n".encode() for n in (43_000, 44_000)]
+    short, long = (run(Source("job.sh", script), slinky) for script in scripts)
+    assert [gap.reason for gap in short.gaps] == []
+    assert [gap.reason for gap in long.gaps] == ["a command of more than 128 KiB: its words are not read"]
+    assert not long.changed

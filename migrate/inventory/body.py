@@ -18,6 +18,7 @@ from migrate.reader import Layout, lay_out
 from migrate.reader.layout import Node
 from migrate.reader.words import Range, agreed
 
+_LONGEST = 1 << 17  # bytes of a command: bashlex takes seconds for the words of a longer one
 _SHELL = re.compile(rb"#![ \t]*\S*(?:/|env[ \t]+)(?:ba|da|k|z)?sh\b")
 _JOB_TEXT = re.compile(rb"^(?:[ \t]*#PBS|#(?:SBATCH|\$))[ \t]*-", re.MULTILINE)
 
@@ -48,6 +49,11 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
 
 def _take_command(c: Collector, layout: Layout, node: Node) -> None:
     """One command: read no further than its first word where the rest does not matter, else by both parsers."""
+    start, end = node.byte_range
+    if end - start > _LONGEST:
+        reason = f"a command of more than {_LONGEST >> 10} KiB: its words are not read"
+        c.gaps.append(Gap(c.text.span(start, end), reason))
+        return
     ranges: list[Range] = []
     assignments: list[Node] = []
     word = layout.plain_name(node)
