@@ -12,7 +12,8 @@ _QUOTE = re.compile(rb"[\"'\\]")
 _SIGN = re.compile(rb"\\.|[\"']", re.DOTALL)
 _QUOTES = frozenset({b'"', b"'"})
 _BLANKS = re.compile(rb"[ \t\r\n]")
-_STATES = (b"", b"'", b'"')
+UNQUOTED = (b"",)
+_STATES = (*UNQUOTED, b"'", b'"')
 
 
 def is_plain(text: str) -> bool:
@@ -58,25 +59,27 @@ def value_as_written(source: Source, option: Option) -> str:
     return quote.decode() + source.text(value)
 
 
-def keeps_quotes(edits: Iterable[Edit]) -> bool:
+def keeps_quotes(edits: Iterable[Edit], states: Iterable[bytes] = _STATES) -> bool:
     """Whether edits, made together, leave what stands behind each of them in the quotes in which it stood.
 
-    Quotes are counted (bash(1), QUOTING), whichever was open where an edit begins; edits that touch count as one.
+    Quotes are counted (bash(1), QUOTING), whichever of `states` was open where an edit begins; edits that touch count
+    as one.
     """
+    states = tuple(states)
     before, after, end = b"", b"", -1
     for edit in sorted(edits, key=lambda e: (e.start, e.end)):
         if edit.start != end:
-            if not _ends_alike(before, after):
+            if not _ends_alike(before, after, states):
                 return False
             before, after = b"", b""
         before, after, end = before + edit.before, after + edit.after, edit.end
-    return _ends_alike(before, after)
+    return _ends_alike(before, after, states)
 
 
-def _ends_alike(before: bytes, after: bytes) -> bool:
+def _ends_alike(before: bytes, after: bytes, states: Iterable[bytes]) -> bool:
     if not _QUOTE.search(before) and not _QUOTE.search(after):
         return True
-    return all(_open_behind(before, state) == _open_behind(after, state) for state in _STATES)
+    return all(_open_behind(before, state) == _open_behind(after, state) for state in states)
 
 
 def _open_behind(text: bytes, state: bytes) -> bytes:

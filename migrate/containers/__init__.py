@@ -19,7 +19,7 @@ from migrate.containers.pyxis import OPTION, move_step
 from migrate.containers.to_pyxis import is_native, move_native, step_in
 from migrate.containers.verbs import VERBS, leave
 from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
-from migrate.quoting import keeps_quotes
+from migrate.quoting import UNQUOTED, keeps_quotes
 from migrate.translation.forms import with_new_paths
 
 __all__ = ["Key", "Piece", "move"]
@@ -163,7 +163,7 @@ def _checked(moving: Moving, part: Job) -> Moving:
     edits = {e for p in moving.pieces.values() for e in p.edits}
     new = _quoting(*(e.after for e in edits)) - _quoting(*removed, *(e.before for e in edits))
     elsewhere = [e for e in edits if not whole.start <= e.start <= e.end <= whole.end]
-    if not keeps_quotes(edits):
+    if not (keeps_quotes(edits) if in_string else keeps_quotes(edits, UNQUOTED)):
         moving.obstacles.append("quotes begin or end inside of its words")
     if (new and in_string) or any(_quoting(e.after) - _quoting(e.before) for e in elsewhere):
         moving.obstacles.append("its quoting cannot be kept inside the string or the list in which it stands")
