@@ -119,3 +119,18 @@ def test_a_command_that_docker_gave_nothing_to_read_reads_nothing_of_the_loop(
     output = migrate_text(f"#!/bin/bash\n{line}\n").output
     assert b"singularity run" in output
     assert (b" </dev/null" in output) is closed
+
+
+@pytest.mark.parametrize(
+    ("shared", "own"),
+    [("--ipc host", {"--pid"}), ("--pid host", {"--ipc"}), ("--ipc host --pid host", set())],
+)
+def test_what_a_command_shares_with_its_node_is_not_kept_apart(shared: str, own: set[str]) -> None:
+    plan = make_plan("slinky")
+    compat = replace(plan, target=replace(plan.target, isolation="compat"))
+    script = "#!/bin/bash\ndocker run @ alpine ls\n"
+    apart = run(Source("job.sh", script.replace("@ ", "").encode()), compat).output.decode()
+    assert " --compat " in apart
+    words = run(Source("job.sh", script.replace("@", shared).encode()), compat).output.decode().split()
+    assert "--compat" not in words
+    assert {"--ipc", "--pid"} & set(words) == own

@@ -151,3 +151,31 @@ def test_an_option_that_sbatch_refuses_waits_for_a_person_whatever_else_is_said_
     entry = about(result, "--account")
     assert [o.finding.fate for o in result.outcomes if o.finding.item is entry.item] == ["review", "kept"]
     assert (entry.fate, entry.rule) == ("review", "refused-option")
+
+
+def test_a_quote_that_is_never_closed_is_a_part_that_was_not_understood(migrate_text: Migrate) -> None:
+    whole, broken = (migrate_text(f"{ABOVE}#PBS -N {name}\n{BELOW}") for name in ('"x y"', '"x y'))
+    assert whole.gaps == ()
+    assert [g.reason for g in broken.gaps] == ["a quote that is never closed: qsub refuses the script"]
+    assert broken.readiness == "review"
+
+
+def test_a_file_with_its_whole_path_stays_where_it_is(migrate_text: Migrate) -> None:
+    output = migrate_text(f"{ABOVE}#$ -o /logs/x.log\n#$ -e logs/x.err\ncd /a\n{BELOW}").output.decode()
+    assert "#SBATCH --output=/logs/x.log\n" in output
+    assert "#SBATCH --error=/home/%u/logs/x.err\n" in output
+
+
+@pytest.mark.parametrize(("started", "each"), [(8, 1), (4, 2), (3, 2), (16, 1)])
+def test_slots_of_a_node_are_shared_out_among_the_processes_that_start(
+    started: int, each: int, migrate_text: Migrate
+) -> None:
+    lines = migrate_text(f"{ABOVE}#$ -pe smp 8\ncd /a\nmpirun -np {started} ./a\n").output.decode().splitlines()
+    assert lines[1:3] == ["#SBATCH --nodes=1", f"#SBATCH --ntasks={min(started, 8)}"]
+    assert ("#SBATCH --cpus-per-task=2" in lines) is (each > 1)
+
+
+def test_a_variable_that_is_only_named_behind_a_backslash_is_kept(migrate_text: Migrate) -> None:
+    result = migrate_text(f"{ABOVE}#PBS -N x\ncd /a\necho \\$PBS_JOBID is $PBS_JOBID\n")
+    assert result.output.endswith(b"echo \\$PBS_JOBID is $SLURM_JOB_ID\n")
+    assert [e.fate for e in result.entries if e.kind == "scheduler-variable"] == ["kept", "rewritten"]
