@@ -696,11 +696,12 @@ def test_data_is_on_the_disk_before_it_takes_the_name(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_a_file_that_root_replaces_stays_its_owners() -> None:
-    os.chown(put("a.sh"), 12345, 23456)
+@pytest.mark.parametrize(("owner", "group"), [(12345, 23456), (12345, 0), (0, 23456)])
+def test_a_file_that_root_replaces_stays_its_owners(owner: int, group: int) -> None:
+    os.chown(put("a.sh"), owner, group)
     write_atomic(Path("a.sh"), b"new", 0o2755)
     info = Path("a.sh").stat()
-    assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (12345, 23456, 0o2755)
+    assert (info.st_uid, info.st_gid, stat.S_IMODE(info.st_mode)) == (owner, group, 0o2755)
 
 
 def test_a_write_that_failed_is_told_in_one_line() -> None:

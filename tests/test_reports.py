@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
 from migrate.engine import run
-from migrate.model import Fault, Report, RuleText, Source
+from migrate.model import Fault, Gap, Report, RuleText, Source, Span
 from migrate.reports import FORMATS, Style
 from migrate.reports.markdown import code, prose
 from migrate.reports.secrets import masked
@@ -354,9 +354,15 @@ def test_a_refused_fix_is_left_to_a_person() -> None:
 
 
 def _gaps() -> Any:
-    from migrate.model import Gap, Span  # noqa: PLC0415 - only here
-
     return (Gap(Span(12, 60), "not understood"),)
+
+
+def test_a_gap_ends_in_the_line_of_its_last_byte() -> None:
+    result = of(b"#!/bin/bash\nls\n(\n\n").results[0]
+    start = result.source.data.index(b"(")
+    with_end_of_line = replace(result, gaps=(Gap(Span(start, start + len("(\n")), "not understood"),))
+    [told] = document(replace(of(TWCC), results=(with_end_of_line,)))["scripts"][0]["gaps"]
+    assert (told["line"], told["end_line"]) == (3, 3)
 
 
 # ------------------------------------------------------------------------------------------------ JSON

@@ -78,6 +78,19 @@ def test_the_group_of_a_user_alone_may_write(place: Path) -> None:
         os.setegid(0)
 
 
+@pytest.mark.parametrize(("members", "trusted"), [([], True), (["@"], True), (["@", "friend"], False)])
+def test_a_group_of_ones_own_is_trusted_while_nobody_else_is_in_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch, members: list[str], *, trusted: bool
+) -> None:
+    import grp  # noqa: PLC0415 - for this test
+
+    owner = pwd.getpwuid(os.geteuid()).pw_name
+    path = put(place / "a.yaml", "", 0o664)
+    known = grp.struct_group((owner, "x", path.stat().st_gid, [owner if m == "@" else m for m in members]))
+    monkeypatch.setattr(grp, "getgrgid", lambda _: known)
+    assert (distrust(path) == "") is trusted
+
+
 def _group_name(number: int) -> str:
     import grp  # noqa: PLC0415 - for this test
 
