@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -175,7 +176,15 @@ def test_slots_of_a_node_are_shared_out_among_the_processes_that_start(
     assert ("#SBATCH --cpus-per-task=2" in lines) is (each > 1)
 
 
-def test_a_variable_that_is_only_named_behind_a_backslash_is_kept(migrate_text: Migrate) -> None:
-    result = migrate_text(f"{ABOVE}#PBS -N x\ncd /a\necho \\$PBS_JOBID is $PBS_JOBID\n")
-    assert result.output.endswith(b"echo \\$PBS_JOBID is $SLURM_JOB_ID\n")
-    assert [e.fate for e in result.entries if e.kind == "scheduler-variable"] == ["kept", "rewritten"]
+@pytest.mark.parametrize("count", range(5))
+def test_a_variable_behind_backslashes_is_rewritten_where_bash_expands_it(count: int, migrate_text: Migrate) -> None:
+    for quote in ("", '"'):
+        word = quote + "\\" * count + "$PBS_JOBID" + quote
+        printed = subprocess.run(["bash", "-c", f"PBS_JOBID=7; printf %s {word}"], capture_output=True, check=True)
+        expands = b"7" in printed.stdout
+        assert expands is (count % 2 == 0)
+        result = migrate_text(f"{ABOVE}#PBS -N x\ncd /a\necho {word}\n")
+        new = word.replace("PBS_JOBID", "SLURM_JOB_ID") if expands else word
+        assert result.output.decode().splitlines()[-1] == f"echo {new}"
+        [entry] = [e for e in result.entries if e.kind == "scheduler-variable"]
+        assert entry.fate == ("rewritten" if expands else "kept")

@@ -10,6 +10,7 @@ from itertools import pairwise
 from migrate.inventory.collector import Collector, decoded
 from migrate.inventory.options import take_setting
 from migrate.model import Gap, Item
+from migrate.quoting import is_escaped
 from migrate.ranges import Ranges
 from migrate.reader import Layout
 
@@ -170,7 +171,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
             continue
         name = match["name"].decode("latin-1")
         single = raw.hold(start)
-        expands = match["dollar"] is not None and not single and c.text.data[match.start() - 1 : match.start()] != b"\\"
+        expands = match["dollar"] is not None and not single and not is_escaped(c.text.data, match.start())
         counted = sums.hold(start) and not single
         if not (expands or counted) and not _DISTINCT.match(name):
             continue
