@@ -87,6 +87,19 @@ def test_another_tool_in_pyproject_is_none_of_ours(tmp_path: Path) -> None:
     assert read_config(tmp_path)["target"].value is None
 
 
+def test_the_settings_of_the_nearest_file_are_in_force_and_those_above_a_repository_are_not(tmp_path: Path) -> None:
+    project, inner = tmp_path / "project", tmp_path / "project" / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "sifmigrate.yaml").write_text("target: slinky\n")
+    assert read_config(inner)["target"].value == "slinky"
+    (project / ".git").mkdir()
+    assert read_config(inner)["target"].place == "default"
+    (project / "pyproject.toml").write_text("[tool.sifmigrate]\ntarget = 'slinky'\n")
+    assert read_config(inner).file == project / "pyproject.toml"
+    (project / "sifmigrate.yaml").write_text("target: slinky-pyxis\n")
+    assert read_config(inner)["target"].value == "slinky-pyxis"
+
+
 def test_a_script_without_ignore_comments_has_its_findings() -> None:
     plan = make_plan("slinky")
     result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -p gtest\n# sifmigrate is a word here\n"), plan)

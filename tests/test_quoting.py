@@ -13,7 +13,8 @@ from random import Random
 import pytest
 
 from migrate.engine import Plan, run
-from migrate.model import Source
+from migrate.model import Edit, Source
+from migrate.quoting import keeps_quotes
 from migrate.workshop import make_plan, shipped_sites
 
 # Every command that a rewrite changes by its words; `·` is a blank in a word, and $A holds some: cut there, a word
@@ -214,3 +215,21 @@ def test_only_the_meant_words_differ_after_a_rewrite(plans: dict[str, Plan]) -> 
         if not is_between(ours, before, after) or is_cut(after) or is_cut(ours):
             wrong.append(f"{each.quoted}\n  became\n{scripts[number * 4 + 3].decode()}")
     assert not wrong, f"{len(wrong)} of {len(spelled)}:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("edits", "kept"),
+    [
+        pytest.param([Edit(0, b"a", b"b")], True, id="no quote"),
+        pytest.param([Edit(0, b'"a', b'"b'), Edit(2, b'c"', b'd"')], True, id="one pair, in two edits that touch"),
+        pytest.param([Edit(0, b'"a', b"b"), Edit(2, b'c"', b"d")], True, id="a pair that goes, in two that touch"),
+        pytest.param([Edit(0, b'"a', b"b"), Edit(9, b'c"', b"d")], False, id="a pair that goes, around what stays"),
+        pytest.param([Edit(0, b'"a"', b"'a'")], True, id="other quotes"),
+        pytest.param([Edit(0, b"a", b'a"')], False, id="a quote that is left open"),
+        pytest.param([Edit(0, b"a", b"a\\")], False, id="a backslash at the end"),
+        pytest.param([Edit(0, b"a", b"a\\\\")], True, id="two of them"),
+    ],
+)
+def test_what_stands_behind_an_edit_stays_in_its_quotes(edits: list[Edit], *, kept: bool) -> None:
+    assert keeps_quotes(edits) is kept
+    assert keeps_quotes(reversed(edits)) is kept

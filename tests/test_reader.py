@@ -102,3 +102,25 @@ def test_a_command_that_is_longer_than_anybody_writes_is_told_and_not_read(slink
     assert [gap.reason for gap in short.gaps] == []
     assert [gap.reason for gap in long.gaps] == ["a command of more than 128 KiB: its words are not read"]
     assert not long.changed
+
+
+@pytest.mark.parametrize(
+    ("word", "constant"),
+    [
+        *(("gp1d", True), ('"gp1d"', True), ('g"p1"d', True), ("g\\p1d", True), ("a~b", True), ("a\\$P", True)),
+        *(('a"\\$P"b', True), ("a'$P'b", True), ('a"*"b', True), ("a\\*b", True)),
+        *(("a$P", False), ('a"$P"b', False), ('a"${P}"b', False), ('a"$(ls)"b', False), ("~/b", False), ("a*b", False)),
+    ],
+)
+def test_a_word_is_constant_where_bash_makes_one_word_of_it_whatever_is_set(
+    slinky: Plan, word: str, *, constant: bool
+) -> None:
+    result = run(Source("job.sh", f"sbatch -p {word} a.sh\n".encode()), slinky)
+    [item] = [i for i in result.job.items if i.name == "--partition"]
+    assert item.constant is constant
+
+
+@pytest.mark.parametrize("program", ["srun", "srun -n 2", "sudo"])
+def test_what_follows_two_dashes_is_the_command(slinky: Plan, program: str) -> None:
+    result = run(Source("job.sh", f"{program} -- singularity exec a.sif ls\n".encode()), slinky)
+    assert ("container-command", "singularity") in {(e.kind, e.text) for e in result.entries}

@@ -242,6 +242,21 @@ def test_a_script_is_of_a_site_whose_scheduler_it_speaks_to(plans: Mapping[str, 
     assert twice(script, plans["slinky, plain"])[0].site.id == site
 
 
+@pytest.mark.parametrize(
+    ("lines", "first", "second"),
+    [
+        ("#SBATCH -p gp1d\n#SBATCH -p ct56", "taiwania2", "taiwania3"),
+        ("qsub -l rt_F=1 a.sh\nqsub -q rt_HF b.sh", "abci2", "abci3"),
+    ],
+)
+def test_a_script_of_which_as_much_shows_one_site_as_another_is_undecided_and_unchanged(
+    plans: Mapping[str, Plan], lines: str, first: str, second: str
+) -> None:
+    result = run(Source("job.sh", f"#!/bin/bash\n{lines}\n".encode()), plans["slinky, plain"])
+    assert (result.site.id, result.changed) == ("generic", False)
+    assert result.evidence.startswith(f"undecided between {first} and {second}: line 2")
+
+
 def test_what_would_be_of_another_site_once_it_is_rewritten_is_undecided(plans: Mapping[str, Plan]) -> None:
     first, _ = twice(_HANDED["a site of Slurm in the body"], plans["slinky, plain"])
     assert first.evidence.startswith("undecided between abci2 and taiwania2: ")
