@@ -18,8 +18,8 @@ from migrate import __version__
 from migrate.model import SifmigrateError
 
 if TYPE_CHECKING:
-    from migrate.config import Config
-    from migrate.runs import Outcome, Settings
+    from migrate.runs.batch import Outcome, Settings
+    from migrate.tables.config import Config
 
 
 class _Plain:
@@ -192,23 +192,23 @@ def scan(  # noqa: PLR0913 - one parameter an option
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when there are findings.")] = False,
 ) -> int:
     """Tell what is in job scripts, and what a migration would change. Changes nothing."""
-    from migrate import runs  # noqa: PLC0415 - `--help` need not load the engine
+    from migrate.runs import batch  # noqa: PLC0415 - `--help` need not load the engine
 
     config = _config(config_file)
     settings = _settings(
         config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
     )
-    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
-    outcome = runs.migrate(
+    shown = batch.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
+    outcome = batch.migrate(
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
-    runs.keep(outcome)
-    runs.check_outputs(outcome, shown)
+    batch.keep(outcome)
+    batch.check_outputs(outcome, shown)
     if outcome.results:
-        runs.publish(outcome, shown)
-    if wrong := runs.complain(outcome, say, quiet=quiet):
+        batch.publish(outcome, shown)
+    if wrong := batch.complain(outcome, say, quiet=quiet):
         return wrong
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
 
@@ -248,7 +248,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     verbose: Verbose = False,
 ) -> int:
     """Migrate job scripts to a target. They go into a folder (the default), are changed in place, or only shown."""
-    from migrate import runs  # noqa: PLC0415 - as in scan
+    from migrate.runs import batch  # noqa: PLC0415 - as in scan
 
     modes = {"--out": out is not None, "--in-place": in_place, "--diff": diff, "--check": check}
     chosen = [name for name, given in modes.items() if given]
@@ -265,27 +265,27 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     folder = out or _out(config, mode)
     exclude = folder if mode == "--out" else None
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
-    shown = runs.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
-    outcome = runs.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
+    shown = batch.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
+    outcome = batch.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     if only_scripts and not outcome.results and all(fault.harmless for fault in outcome.faults):
         return OK
-    runs.check_outputs(outcome, shown)
+    batch.check_outputs(outcome, shown)
     if verify:
-        outcome = runs.verified(outcome)
+        outcome = batch.verified(outcome)
     if "-" in (paths or []):
         sys.stdout.buffer.write(outcome.results[0].output if outcome.results else b"")
         sys.stdout.flush()
         shown = shown.on_standard_error()
     elif mode == "--out":
-        outcome, shown = runs.write_folder(outcome, folder), shown.in_brief()
+        outcome, shown = batch.write_folder(outcome, folder), shown.in_brief()
     elif mode == "--in-place":
-        outcome = runs.write_in_place(outcome)
+        outcome = batch.write_in_place(outcome)
     if outcome.results:
-        runs.publish(outcome, shown)
+        batch.publish(outcome, shown)
     _tell(mode, outcome, folder, quiet=quiet)
-    refused = runs.tell_judgement(outcome, say) if verify else 0
+    refused = batch.tell_judgement(outcome, say) if verify else 0
     code = _rewrite_code(mode, outcome, quiet=quiet)
     code = max(code, POINTS) if refused else code
     return OK if exit_zero and code == POINTS else code
@@ -293,7 +293,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
 
 def _config(named: Path | None) -> Config:
     """The settings in force; what was found and is not obeyed is told."""
-    from migrate.config import read_config  # noqa: PLC0415 - as in scan
+    from migrate.tables.config import read_config  # noqa: PLC0415 - as in scan
 
     config = read_config(Path.cwd(), named)
     for line in config.refused:
@@ -302,7 +302,7 @@ def _config(named: Path | None) -> Config:
 
 
 def _out(config: Config, mode: str) -> Path:
-    from migrate.config import check_out  # noqa: PLC0415 - as in scan
+    from migrate.tables.config import check_out  # noqa: PLC0415 - as in scan
 
     if mode == "--out":
         check_out(config["out"], config.folder)
@@ -311,8 +311,8 @@ def _out(config: Config, mode: str) -> Path:
 
 def _folders(rules: list[Path] | None, config: Config) -> list[Path]:
     """The folders of further rules that the command line names, else those of the settings."""
-    from migrate.config import check_named  # noqa: PLC0415 - as in scan
     from migrate.rulebook import files_below  # noqa: PLC0415
+    from migrate.tables.config import check_named  # noqa: PLC0415 - as in scan
 
     if rules:
         return rules
@@ -323,8 +323,8 @@ def _folders(rules: list[Path] | None, config: Config) -> list[Path]:
 
 def _profile(kind: str, named: str | None, config: Config) -> str | None:
     """The target or site that the command line names, else that of the settings."""
-    from migrate.config import check_named  # noqa: PLC0415 - as in scan
-    from migrate.profiles import files_of  # noqa: PLC0415
+    from migrate.tables.config import check_named  # noqa: PLC0415 - as in scan
+    from migrate.tables.profiles import files_of  # noqa: PLC0415
 
     setting = config[kind]
     if named or not setting.value:
@@ -344,11 +344,11 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
     no_cache: bool,  # noqa: FBT001
 ) -> Settings:
     """The command line's words over the configuration's."""
-    from migrate import runs  # noqa: PLC0415 - as in scan
-    from migrate.workshop import Choice  # noqa: PLC0415
+    from migrate.runs import batch  # noqa: PLC0415 - as in scan
+    from migrate.runs.setup import Choice  # noqa: PLC0415
 
     if not (target or config["target"].value):
-        raise SifmigrateError(f"--target is missing; targets: {', '.join(runs.target_names())}")
+        raise SifmigrateError(f"--target is missing; targets: {', '.join(batch.target_names())}")
     asked = {"target": target, "site": site, "select": select, "ignore": ignore, "rules": rules, "jobs": jobs}
     choice = Choice(
         target=_profile("target", target, config) or "",
@@ -358,7 +358,7 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
         ignore=tuple(ignore or config["ignore"].value),
         places={name: config[name].place for name in config if not asked.get(name)},
     )
-    return runs.Settings(
+    return batch.Settings(
         choice,
         jobs=config["jobs"].value if jobs is None else jobs,
         cache=not no_cache,
@@ -397,9 +397,9 @@ def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
 
 
 def _rewrite_code(mode: str, outcome: Outcome, *, quiet: bool) -> int:
-    from migrate import runs  # noqa: PLC0415 - as in scan
+    from migrate.runs import batch  # noqa: PLC0415 - as in scan
 
-    if wrong := runs.complain(outcome, say, quiet=quiet):
+    if wrong := batch.complain(outcome, say, quiet=quiet):
         return wrong
     if mode in {"--check", "--diff"}:
         return POINTS if any(r.changed or r.readiness == "blocked" for r in outcome.results) else OK
@@ -418,15 +418,15 @@ def verify(
     no_cache: NoCache = False,
 ) -> int:
     """Let bash, sbatch and a second rewrite judge scripts as they are. Exit 1 when one objects, or is blocked."""
-    from migrate import runs  # noqa: PLC0415 - as in scan
+    from migrate.runs import batch  # noqa: PLC0415 - as in scan
 
     config = _config(config_file)
     settings = _settings(config, target, site, rules, None, None, None, no_cache)
-    outcome = runs.judge_scripts(runs.migrate(paths or ["."], settings, stdin=_stdin))
+    outcome = batch.judge_scripts(batch.migrate(paths or ["."], settings, stdin=_stdin))
     _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
-    refused = runs.tell_judgement(outcome, say)
-    blocked = runs.tell_blocked(outcome, say)
-    if wrong := runs.complain(outcome, say):
+    refused = batch.tell_judgement(outcome, say)
+    blocked = batch.tell_blocked(outcome, say)
+    if wrong := batch.complain(outcome, say):
         return wrong
     from migrate.reports.summary import counted  # noqa: PLC0415 - as in scan
 
@@ -448,7 +448,7 @@ def recipe(
 ) -> int:
     """Turn a Dockerfile into a definition file for Apptainer. Exit 1 when something is left for a person."""
     from migrate import files  # noqa: PLC0415 - as in scan
-    from migrate.atomic import write_atomic  # noqa: PLC0415
+    from migrate.files.atomic import write_atomic  # noqa: PLC0415
     from migrate.recipe import recipe as cook  # noqa: PLC0415
 
     if output and not force and os.path.lexists(output):
@@ -490,13 +490,13 @@ def explain(
     output_format: Annotated[str, typer.Option("--output-format", metavar="FMT", help="text or json.")] = "text",
 ) -> int:
     """Explain a rule, or an error message of a job. Tells what it comes from, and what to do."""
-    from migrate import runs  # noqa: PLC0415 - as in scan
+    from migrate.runs import batch  # noqa: PLC0415 - as in scan
 
     said = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
     if not said.strip():
         raise SifmigrateError("nothing to explain: give a rule's id, or the line that you saw")
     config = _config(config_file)
-    text, complaint = runs.explain(
+    text, complaint = batch.explain(
         said.strip(),
         target=_profile("target", target, config),
         folders=_folders(rules, config),
@@ -532,7 +532,7 @@ def revert() -> int:
 @guarded
 def sites() -> int:
     """List the sites that scripts may come from."""
-    from migrate.runs import list_profiles  # noqa: PLC0415
+    from migrate.runs.batch import list_profiles  # noqa: PLC0415
 
     tell(list_profiles("sites"))
     return OK
@@ -542,7 +542,7 @@ def sites() -> int:
 @guarded
 def targets() -> int:
     """List the targets that scripts may go to."""
-    from migrate.runs import list_profiles  # noqa: PLC0415
+    from migrate.runs.batch import list_profiles  # noqa: PLC0415
 
     tell(list_profiles("targets"))
     return OK
@@ -554,7 +554,7 @@ def schema(
     kind: Annotated[str, typer.Argument(help="target, site, rule, config or report.", show_default=False)],
 ) -> int:
     """Print the JSON Schema of a kind of file, for editors."""
-    from migrate import describe  # noqa: PLC0415 - as in scan
+    from migrate.runs import describe  # noqa: PLC0415 - as in scan
 
     sys.stdout.write(describe.schema(kind))
     return OK
@@ -587,7 +587,7 @@ def target_init(  # noqa: PLR0913 - one parameter a question
     command: Annotated[str | None, typer.Option(help="singularity or apptainer.")] = None,
 ) -> int:
     """Write a commented target file. Asks for what no option says, when a person is there to answer."""
-    from migrate import describe  # noqa: PLC0415 - as in scan
+    from migrate.runs import describe  # noqa: PLC0415 - as in scan
 
     describe.check_place(file)
     answers = describe.Answers(
@@ -615,7 +615,7 @@ def target_check(
     file: Annotated[str, typer.Argument(help="A target's file, or a shipped target.", show_default=False)],
 ) -> int:
     """Tell what is wrong in a target file, and what it leaves open. Exit 1 where it contradicts itself."""
-    from migrate import describe  # noqa: PLC0415 - as in scan
+    from migrate.runs import describe  # noqa: PLC0415 - as in scan
 
     wrong, still_open = describe.check_target(file)
     for line in wrong:
@@ -629,7 +629,7 @@ def target_check(
 
 def _answer(question: str, text: str, default: str = "") -> str:
     """What a person says, asked again until it is right; the default where nobody is there."""
-    from migrate import describe  # noqa: PLC0415 - as in scan
+    from migrate.runs import describe  # noqa: PLC0415 - as in scan
 
     if sys.stdin is None or not sys.stdin.isatty():
         return default
@@ -655,7 +655,7 @@ def _count(text: str) -> int | None:
 @guarded
 def rules_list(rules: RuleFolders = None, config_file: SettingsFile = None) -> int:
     """List the rules in the order in which they speak."""
-    from migrate.runs import list_rules  # noqa: PLC0415
+    from migrate.runs.batch import list_rules  # noqa: PLC0415
 
     tell(list_rules(_folders(rules, _config(config_file))))
     return OK
@@ -669,7 +669,7 @@ def rules_show(
     config_file: SettingsFile = None,
 ) -> int:
     """Show all that a rule says, and its examples."""
-    from migrate.runs import show_rule  # noqa: PLC0415
+    from migrate.runs.batch import show_rule  # noqa: PLC0415
 
     tell(show_rule(rule, _folders(rules, _config(config_file)), _width()))
     return OK
@@ -681,7 +681,7 @@ def rules_test(
     path: Annotated[Path | None, typer.Argument(help="A rule file or a folder of rules.")] = None,
 ) -> int:
     """Run the examples of the rules: the shipped ones, or those of PATH."""
-    from migrate.runs import test_rules  # noqa: PLC0415
+    from migrate.runs.batch import test_rules  # noqa: PLC0415
 
     return POINTS if test_rules(path, tell) else OK
 

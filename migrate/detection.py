@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 
 from migrate.model import Evidence, Item, Job, Pattern, Site, Source
-from migrate.profiles import GENERIC
+from migrate.tables.profiles import GENERIC
 
 Patterns = Sequence[Pattern]
 

@@ -9,12 +9,8 @@ from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 
-from migrate.annotate import later_notes, notes
 from migrate.detection import Witnesses
-from migrate.edits import apply, in_order, realize, select
-from migrate.ignores import obey
 from migrate.inventory import take
-from migrate.ledger import assert_closed, judge, write_ledger
 from migrate.model import (
     Finding,
     Gap,
@@ -29,12 +25,16 @@ from migrate.model import (
     Target,
     Text,
 )
-from migrate.profiles import GENERIC
-from migrate.removal import settle
+from migrate.rewrite.annotate import later_notes, notes
+from migrate.rewrite.edits import apply, in_order, realize, select
+from migrate.rewrite.ignores import obey
+from migrate.rewrite.ledger import assert_closed, judge, write_ledger
+from migrate.rewrite.removal import settle
 from migrate.rulebook import Rulebook
 from migrate.rulebook.context import Context
 from migrate.rulebook.index import Index
 from migrate.submission import submission
+from migrate.tables.profiles import GENERIC
 
 _LONGEST = 300  # characters of what an exception says
 

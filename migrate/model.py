@@ -584,7 +584,7 @@ class OptionRow:
     fate: Fate = "kept"
     reason: str = ""
     to: str = ""  # the option (of Slurm, of another program) that stands for it
-    form: str = ""  # how its value is converted; see translation/
+    form: str = ""  # how its value is converted; see topics/old_schedulers/converters.py
     need: str = ""  # what it says of the job as a whole: time, memory, gpus, cpus, …
     per: str = ""  # of what: job, node, slot, process
     adds_up: bool = False  # said several times, all of its values count

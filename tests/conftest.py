@@ -10,7 +10,7 @@ import pytest
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 Migrate = Callable[..., Result]
 

@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import TypeVar
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from migrate import engine, profiles
+from migrate import engine
 from migrate.engine import Plan
 from migrate.model import Report, Source
 from migrate.reports import FORMATS
 from migrate.rulebook.rule import Example
+from migrate.tables import profiles
 
 from .attack import runner
 from .attack.case import DATA, FLAGS, TARGETS, plan

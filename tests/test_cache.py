@@ -13,8 +13,8 @@ from zlib import crc32
 
 import pytest
 
-from migrate.atomic import TEMPORARY
-from migrate.cache import Answers, recall, remember, use_cache
+from migrate.files.atomic import TEMPORARY
+from migrate.files.cache import Answers, recall, remember, use_cache
 
 
 @pytest.fixture(autouse=True)

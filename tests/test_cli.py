@@ -77,7 +77,7 @@ class Command:
 
     def after(self, patch: str, *words: str) -> Ran:
         """The command in a Python in which `patch` was run first."""
-        code = f"from migrate import cli, files, runs\n{patch}\ncli.app()"
+        code = f"from migrate import cli, files\nfrom migrate.runs import batch\n{patch}\ncli.app()"
         return self._run([sys.executable, "-c", code, *words], b"", None, {})
 
     def _run(self, argv: list[str], stdin: bytes, cwd: Path | None, env: dict[str, str]) -> Ran:
@@ -255,7 +255,7 @@ def test_a_folder_without_scripts_makes_2(sif: Command, words: tuple[str, ...]) 
 
 def test_a_bug_of_ours_makes_3_and_says_what_to_report(sif: Command) -> None:
     sif.write(job=MIGRATED)
-    ran = sif.after("def broken(*_, **__): raise ZeroDivisionError('seven')\nruns.run = broken", *REWRITE, "job.sh")
+    ran = sif.after("def broken(*_, **__): raise ZeroDivisionError('seven')\nbatch.run = broken", *REWRITE, "job.sh")
     assert ran.code == 3
     assert "ZeroDivisionError: seven" in ran.err
     assert "bug" in ran.messages[-1]
@@ -815,7 +815,7 @@ def test_a_rule_is_shown_with_its_reason_and_examples(sif: Command) -> None:
 
 @pytest.mark.parametrize(("wrong", "code"), [(False, 0), (True, 1)], ids=["good", "wrong"])
 def test_rules_test_fails_with_1_for_an_example_that_does_not_hold(sif: Command, *, wrong: bool, code: int) -> None:
-    rule = (ROOT / "rules" / "modules" / "drop-container-module.yaml").read_text()
+    rule = (ROOT / "rules" / "environments" / "drop-container-module.yaml").read_text()
     rule = rule.replace("id: drop-container-module", "id: mine")
     if wrong:
         rule = rule.replace("after: |\n      module load gcc\n", "after: |\n      module load gdb\n")
@@ -968,7 +968,7 @@ def test_a_run_for_other_scripts_does_not_forget_whose_the_first_ones_are(sif: C
 
 
 def test_the_examples_of_a_shipped_rule_run_as_contributing_says(sif: Command) -> None:
-    ran = sif("rules", "test", "rules/modules/drop-container-module.yaml", cwd=ROOT)
+    ran = sif("rules", "test", "rules/environments/drop-container-module.yaml", cwd=ROOT)
     assert (ran.code, ran.err) == (0, "")
     assert ", 0 failed" in ran.text
 
@@ -1230,7 +1230,7 @@ def test_no_command_lets_a_name_steer_the_terminal(sif: Command, words: tuple[st
 
 
 def test_the_examples_of_a_folder_of_shipped_rules_run(sif: Command) -> None:
-    ran = sif("rules", "test", "rules/modules", cwd=ROOT)
+    ran = sif("rules", "test", "rules/environments", cwd=ROOT)
     assert (ran.code, ran.err) == (0, "")
     assert not ran.text.startswith("0 rules")
 
@@ -1246,7 +1246,7 @@ def test_a_run_after_an_interrupted_one_does_not_take_old_output_for_edited(sif:
     sif.write(a=MIGRATED, b=MIGRATED)
     assert sif(*REWRITE).code == 0
     sif.write(a=MIGRATED + b"echo more\n", b=MIGRATED + b"echo more\n")
-    patch = "def stop(*_): raise KeyboardInterrupt\nruns._write = stop"
+    patch = "def stop(*_): raise KeyboardInterrupt\nbatch._write = stop"
     assert sif.after(patch, *REWRITE).code == 130
     again = sif(*REWRITE, "-q")
     assert again == Ran(0, b"", "")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from migrate.cache import use_cache
+from migrate.files.cache import use_cache
 from migrate.model import SifmigrateError
+from migrate.runs.setup import make_plan, shipped_sites
 from migrate.tables import compiled, load
 from migrate.tables.load import checked, rules_folder, schema_of, yaml_files
-from migrate.workshop import make_plan, shipped_sites
 
 compile_shipped = cache(load.compile_shipped)
 

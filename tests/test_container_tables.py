@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 
 from migrate.engine import run
 from migrate.model import OptionRow, Source, Tables
-from migrate.rulebook.tables import tables
+from migrate.runs.setup import make_plan
 from migrate.tables.load import load, rules_folder
-from migrate.workshop import make_plan
+from migrate.tables.tables import tables
 
 DATA = Path(__file__).parent / "data"
 MOVED = ("docker.yaml", "enroot.yaml")

@@ -22,7 +22,8 @@ STEPS = {
     "submission": "engine.submission = fails(engine.submission)",
 }
 FAILS = f"""
-from migrate import engine, runs
+from migrate import engine
+from migrate.runs import batch
 from migrate.cli import app
 
 def fails(step):
@@ -86,12 +87,12 @@ def test_a_file_over_which_a_process_dies_is_a_fault_and_the_others_are_done(fol
         (folder / f"more{number:02}.sh").write_bytes(JOB)
     patch = """
 import os
-step = runs._read_and_run
+step = batch._read_and_run
 def dies(found, plan):
     if found.path == "odd.sh":
         os._exit(9)
     return step(found, plan)
-runs._read_and_run = dies
+batch._read_and_run = dies
 """
     done = ran(folder, patch, "rewrite", "--target", "slinky", "--jobs", "2", "--out", "made")
     assert done.returncode == 2
@@ -105,11 +106,11 @@ runs._read_and_run = dies
 def test_a_run_that_ends_between_its_two_reports_is_followed_by_another(folder: Path) -> None:
     patch = """
 import os
-saved = runs._save
+saved = batch._save
 def ends(path, text):
     saved(path, text)
     os._exit(9)
-runs._save = ends
+batch._save = ends
 """
     assert ran(folder, patch, "rewrite", "--target", "slinky", "--out", "made").returncode == 9
     assert [p.name for p in (folder / "made").iterdir()] == ["report.json"]

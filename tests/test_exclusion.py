@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from migrate.exclusion import Exclusion, check
 from migrate.files import discover
+from migrate.files.exclusion import Exclusion, check
 from migrate.model import SifmigrateError
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 TABLES = make_plan("slinky").rulebook.tables
 SCRIPT = b"#!/bin/bash\n#SBATCH -N 1\n"

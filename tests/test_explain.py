@@ -13,12 +13,12 @@ import pytest
 from ruamel.yaml import YAML
 from troubleshooting import PAGE, missing_topics, page
 
-from migrate import profiles
 from migrate.model import RuleText, SifmigrateError
 from migrate.reports.pages import told, what_to_do
 from migrate.rulebook import Rule, open_rulebook
-from migrate.runs import show_rule
-from migrate.symptoms import matches, nearest_texts, shipped_symptoms
+from migrate.runs.batch import show_rule
+from migrate.runs.symptoms import matches, nearest_texts, shipped_symptoms
+from migrate.tables import profiles
 
 RULES = open_rulebook([]).rules
 TABLE = shipped_symptoms()

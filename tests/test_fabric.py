@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.rulebook import Rulebook
+from migrate.runs.setup import make_plan
 from migrate.tables.load import load, rules_folder
-from migrate.workshop import make_plan
 
 ROWS: list[dict[str, Any]] = YAML(typ="safe").load(Path(__file__).parent / "data" / "fabric.yaml")
 # Where a setting hides; {mca}, {prte} and {pmix} are the names of parameters of Open MPI, its launcher and PMIx.

@@ -12,10 +12,10 @@ from ruamel.yaml import YAML
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.rulebook.nodes import generations
+from migrate.runs.setup import make_plan
 from migrate.tables.load import rules_folder
+from migrate.topics.feasibility.nodes import generations
 from migrate.values import slurm_array, slurm_memory, slurm_nodes, slurm_seconds
-from migrate.workshop import make_plan
 
 CLUSTER = Path(__file__).parent / "cluster"
 ROWS: dict[str, dict[str, dict[str, Any]]] = YAML(typ="safe").load(CLUSTER / "feasibility.yaml")

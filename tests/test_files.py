@@ -22,7 +22,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate import files
-from migrate.atomic import TEMPORARY, sweep, write_atomic
 from migrate.files import (
     MAX_SIZE,
     Fault,
@@ -38,8 +37,9 @@ from migrate.files import (
     unwritten,
     written_before,
 )
+from migrate.files.atomic import TEMPORARY, sweep, write_atomic
 from migrate.model import SifmigrateError, Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 discover = partial(files.discover, tables=make_plan("slinky").rulebook.tables)
 
@@ -714,7 +714,7 @@ def test_what_a_running_process_writes_stays_and_what_a_killed_one_left_goes(her
     program = """
 import os, sys
 from pathlib import Path
-from migrate import atomic
+from migrate.files import atomic
 def stop(*_):
     print(flush=True)
     sys.stdin.read()
@@ -1323,7 +1323,8 @@ for version in itertools.count(1):
 STEPS = """
 import itertools, os, signal, sys
 from pathlib import Path
-from migrate import atomic, files
+from migrate import files
+from migrate.files import atomic
 
 def replace_two(step):
     left = step

@@ -12,7 +12,7 @@ import pytest
 
 from migrate.engine import Plan, run
 from migrate.model import FATES, Edit, Finding, Result, Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FOLDERS = sorted(path.parent for path in FIXTURES.glob("*/*/before.sh"))

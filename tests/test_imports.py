@@ -9,21 +9,30 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "migrate"
 
-# Lower layers first; a module may import its own layer and those before it.
+# Lower layers first; a module may import its own layer and those before it. Of two names the longer one counts.
 LAYERS = [
-    ["ranges", "model", "atomic", "trust", "cache", "__init__"],
-    ["values", "quoting", "removal", "reader", "recipe", "tables"],
+    ["ranges", "model", "__init__", "files.atomic", "files.trust", "files.cache", "files.exclusion"],
+    ["values", "quoting", "reader", "recipe", "tables"],
     ["commands", "schedulers"],
     ["inventory"],
-    ["translation", "containers"],
-    ["rulebook", "profiles", "detection"],
-    ["edits", "ledger", "annotate", "ignores", "submission"],
+    ["rulebook", "detection", "topics"],
+    ["rewrite", "submission"],
     ["engine"],
-    ["workshop", "exclusion", "files", "config", "verify", "symptoms"],
-    ["reports", "describe"],
-    ["runs"],
+    ["files", "runs.__init__", "runs.setup", "runs.verify", "runs.symptoms"],
+    ["reports", "runs.describe"],
+    ["runs.batch"],
     ["cli", "__main__"],
 ]
+# What a topic may know of others; `facts` puts all of them together.
+TOPICS = {
+    "old_schedulers": set(),
+    "requests": {"old_schedulers"},
+    "containers": {"old_schedulers"},
+    "launchers": {"old_schedulers"},
+    "fabric": {"launchers"},
+    "feasibility": {"old_schedulers", "requests"},
+    "environments": {"containers", "launchers"},
+}
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {
     "tree_sitter": {"reader/layout.py"},
@@ -33,8 +42,8 @@ DOORS = {
     "ruamel": {"tables/document.py"},
     "re2": {"tables/patterns.py"},
     "jsonschema": {"tables/load.py"},
-    "pathspec": {"exclusion.py"},
-    "platformdirs": {"cache.py"},
+    "pathspec": {"files/exclusion.py"},
+    "platformdirs": {"files/cache.py"},
     "rich": {"reports/text.py"},
     "typer": {"cli.py"},
 }
@@ -44,27 +53,51 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+def _is_module(name: str) -> bool:
+    at = PACKAGE.parent.joinpath(*name.split("."))
+    return at.with_suffix(".py").is_file() or (at / "__init__.py").is_file()
+
+
 def imported(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-            names |= {f"{node.module}.{a.name}" for a in node.names if node.module == "migrate"}
+            names |= {f"{node.module}.{a.name}" for a in node.names if _is_module(f"{node.module}.{a.name}")}
     return names
 
 
-def layer_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def rank_of(name: str) -> int:
+    parts = name.split(".")
+    return next((RANK[n] for k in range(len(parts), 0, -1) if (n := ".".join(parts[:k])) in RANK), RANK["__init__"])
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules of this package that a module imports."""
+    return {name.removeprefix("migrate.") for name in imported(path) if name.startswith("migrate.")}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_imports_point_down(path: Path) -> None:
-    own = RANK[layer_of(path)]
-    for name in imported(path):
-        if name.startswith("migrate."):
-            layer = name.split(".")[1]
-            assert layer not in RANK or RANK[layer] <= own, f"{path.name} imports {name}"
+    for name in imports_of(path):
+        assert rank_of(name) <= rank_of(name_of(path)), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "topics").rglob("*.py")), ids=lambda p: p.name)
+def test_topics_know_only_the_topics_that_the_list_names(path: Path) -> None:
+    own = path.relative_to(PACKAGE / "topics").parts[0].removesuffix(".py")
+    others = {name.split(".")[1] for name in imports_of(path) if name.startswith("topics.")} - {own}
+    assert own in {"facts", "__init__"} or others <= TOPICS[own]
+
+
+@pytest.mark.parametrize("folder", [p.name for p in (PACKAGE / "topics").iterdir() if (p / "__init__.py").exists()])
+def test_a_topic_has_rules_under_its_name(folder: str) -> None:
+    assert any((PACKAGE.parent / "rules" / folder).glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())

@@ -9,9 +9,9 @@ import pytest
 from migrate.engine import run
 from migrate.inventory import take
 from migrate.model import Invocation, Source
-from migrate.rulebook.tables import tables
+from migrate.runs.setup import make_plan
 from migrate.tables.load import load, rules_folder
-from migrate.workshop import make_plan
+from migrate.tables.tables import tables
 
 TABLES = tables(())
 

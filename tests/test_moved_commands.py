@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 ANSWERS = {"path": {"/work": "/lustre/work", "/home": "/users"}, "image": {"a.sif": "docker://ubuntu:22.04"}}
 NETWORK = {"fabric": "sriov", "interfaces": ("net1",), "devices": ("mlx5_10",), "gid_index": "3", "mpi": "pmix"}

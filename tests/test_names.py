@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.rulebook.names import catalogues, nearest_setting
+from migrate.topics.fabric.names import catalogues, nearest_setting
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ from old_scripts import (
 )
 from test_properties import Bench, accepted_by_bash, edits_of, fingerprint
 
-from migrate import profiles
 from migrate.engine import Plan
 from migrate.model import FATES, Entry, Result
+from migrate.tables import profiles
 
 _LIVE_PBS = re.compile(rb"(?<!\\\n)^#PBS\b[ \t]*-", re.MULTILINE)
 _OPTIONS = re.compile(r"--[\w-]+(?:=(?:\"(?:[^\"\\]|\\.)*\"|\S+))?")

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from migrate import profiles
-from migrate.config import read_config
-from migrate.describe import Answers, check_target, target_file
 from migrate.engine import Plan, run
 from migrate.model import Result, SifmigrateError, Source
-from migrate.profiles import merged
+from migrate.runs.describe import Answers, check_target, target_file
+from migrate.runs.setup import make_plan
+from migrate.tables import profiles
+from migrate.tables.config import read_config
 from migrate.tables.load import fault, rules_folder
-from migrate.workshop import make_plan
+from migrate.tables.profiles import merged
 
 Migrate = Callable[..., Result]
 ROOT = Path(__file__).parents[1]

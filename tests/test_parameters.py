@@ -15,7 +15,7 @@ from migrate.files import discover
 from migrate.inventory import take
 from migrate.model import Gap, Source
 from migrate.reader.parameters import GRAMMARS, Entry, entries
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 TABLES = make_plan("slinky").rulebook.tables
 NETWORK = {"fabric": "rdma", "interfaces": ("eth0",), "devices": ("mlx5_10", "mlx5_11"), "mpi": "pmix"}

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from migrate.model import SifmigrateError
-from migrate.profiles import site
 from migrate.rulebook import rules_folder
 from migrate.rulebook.rule import read_rule
 from migrate.tables.load import load, yaml_files
 from migrate.tables.patterns import is_pattern, pattern
+from migrate.tables.profiles import site
 from tests.test_rules import GOOD
 
 VALUE = "  value: thing\n"

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from migrate import profiles
 from migrate.engine import run
 from migrate.model import SifmigrateError, Source
+from migrate.runs.setup import make_plan
+from migrate.tables import profiles
 from migrate.tables.load import rules_folder
-from migrate.translation import FORMS
-from migrate.workshop import make_plan
+from migrate.topics.old_schedulers.directives import FORMS
 
 SCRIPTS = (
     b"#!/bin/bash\n#$ -l foo=1,h_rt=1:00:00\n#$ -l foo -pe foo 4\n#$ -v foo=1\n#$ -q foo\nqsub -l foo=2 x.sh\n",

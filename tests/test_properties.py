@@ -33,11 +33,11 @@ from scripts import (
     truncated,
 )
 
-from migrate.edits import apply
 from migrate.engine import Plan, run
 from migrate.model import FATES, Edit, Gap, Result, Source, Text
 from migrate.reader import Layout, lay_out
 from migrate.reader.words import agreed
+from migrate.rewrite.edits import apply
 
 settings.register_profile(
     "ci",
@@ -377,7 +377,7 @@ _OTHER_PROCESS = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[1])
 from test_properties import fingerprint
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 plan = make_plan("slinky")
 print(json.dumps([fingerprint(bytes.fromhex(line), plan) for line in sys.stdin]))
 """

@@ -15,7 +15,7 @@ import pytest
 from migrate.engine import Plan, run
 from migrate.model import Edit, Source
 from migrate.quoting import keeps_quotes
-from migrate.workshop import make_plan, shipped_sites
+from migrate.runs.setup import make_plan, shipped_sites
 
 # Every command that a rewrite changes by its words; `·` is a blank in a word, and $A holds some: cut there, a word
 # would begin with zz or *y.

@@ -14,7 +14,7 @@ from attack.grammar import COMPOUNDS, FUNCTIONS, on_one_line
 
 from migrate.engine import Plan, run
 from migrate.model import Source
-from migrate.workshop import make_plan, shipped_sites
+from migrate.runs.setup import make_plan, shipped_sites
 
 PREFIXES = ("", "! ", "time ", "time -p ", "! time ", "time ! ", "! ! ", "coproc ", "coproc N ", "x=1; ", "true && ")
 TAILS = ("", " > log 2>&1", " &", " | cat", " || true", "; wait")

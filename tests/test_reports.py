@@ -24,7 +24,7 @@ from migrate.reports import FORMATS, Style
 from migrate.reports.markdown import code, prose
 from migrate.reports.secrets import masked
 from migrate.reports.summary import Decision, account, answers, headline, summarize
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 RULES = Path(__file__).parents[1] / "rules"
 SCHEMA = json.loads((RULES / "schemas/report.schema.json").read_bytes())

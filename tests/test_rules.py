@@ -13,8 +13,8 @@ from migrate.model import SifmigrateError, Source
 from migrate.rulebook import TOPICS, Rule, open_rulebook, rule_files
 from migrate.rulebook.examples import check
 from migrate.rulebook.rule import read_rule
+from migrate.runs.setup import make_plan, run_example
 from migrate.tables.load import rules_folder
-from migrate.workshop import make_plan, run_example
 
 NO_TOPICS = {"catalogues", "commands", "schedulers", "schemas", "sites", "targets"}
 

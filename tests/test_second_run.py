@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from old_scripts import anything_old
 from scripts import anything, realistic
 
-from migrate import profiles
 from migrate.engine import Plan, run
 from migrate.model import Result, Source, Target
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
+from migrate.tables import profiles
 
 _ANSWERS = {
     "path": {"/work": "/mnt/lustre/work", "/home": "/users"},

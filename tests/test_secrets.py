@@ -15,8 +15,8 @@ from migrate.model import Report, Source
 from migrate.reports import FORMATS
 from migrate.reports.secrets import Mask, mask_of
 from migrate.reports.summary import Style
+from migrate.runs.setup import make_plan
 from migrate.tables.load import load, rules_folder
-from migrate.workshop import make_plan
 
 TABLE = load(rules_folder() / "secrets.yaml", "secrets")
 PLANS = {name: make_plan(name) for name in ("slinky", "slinky-pyxis")}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from migrate import profiles
 from migrate.engine import Plan
 from migrate.model import Entry, Result
+from migrate.tables import profiles
 
 Migrate = Callable[..., Result]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from migrate.trust import distrust
+from migrate.files.trust import distrust
 
 SCRIPT = "#!/bin/bash\n#SBATCH -p gtest -t 5\n"
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root may give files away")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from migrate import verify
 from migrate.engine import Plan, run
 from migrate.model import Source
-from migrate.runs import Outcome, judge_scripts, verified
-from migrate.verify import Complaint, complaints
+from migrate.runs import verify
+from migrate.runs.batch import Outcome, judge_scripts, verified
+from migrate.runs.verify import Complaint, complaints
 
 FAKE_SBATCH = """#!/bin/sh
 # stands in for sbatch where none is: refuses the partition that the target does not have
@@ -66,7 +66,7 @@ def test_sbatch_refuses_what_is_not_migrated(slinky: Plan) -> None:
 
 def test_a_rewrite_that_bash_refuses_is_put_back(slinky: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Source("job.sh", b"#!/bin/bash\n#SBATCH -p gtest -t 5\n")
-    monkeypatch.setattr("migrate.runs.complaints", lambda *_: [Complaint("bash", "syntax error")])
+    monkeypatch.setattr("migrate.runs.batch.complaints", lambda *_: [Complaint("bash", "syntax error")])
     (result,) = verified(Outcome(slinky, (), (run(source, slinky),), ())).results
     assert (result.output, result.readiness) == (source.data, "blocked")
     assert "syntax error" in result.fault

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from migrate.engine import run
 from migrate.model import SifmigrateError, Source
-from migrate.profiles import site, target
 from migrate.rulebook.rule import read_rule
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
+from migrate.tables.profiles import site, target
 from tests.test_rules import GOOD
 
 NO_WORDS = [

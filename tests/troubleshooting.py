@@ -13,7 +13,7 @@ from pathlib import Path
 from migrate.model import RuleText
 from migrate.reports.pages import told, what_to_do
 from migrate.rulebook import TOPICS, open_rulebook
-from migrate.symptoms import shipped_symptoms
+from migrate.runs.symptoms import shipped_symptoms
 from migrate.tables.load import load, rules_folder
 
 PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
@@ -34,8 +34,8 @@ In what one sees, `<name>`, `*` and `…` stand for anything.
 # Each heading, and the topics of rules and symptoms that it has.
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "Submitting a job, its limits": ("scheduler", "partitions", "accounts", "hygiene", "feasibility"),
-    "Commands and variables of the old scheduler": ("translation",),
-    "Modules": ("modules",),
+    "Commands and variables of the old scheduler": ("old_schedulers",),
+    "Modules": ("environments",),
     "Containers and images": ("containers",),
     "GPUs": ("gpus",),
     "Network": ("fabric",),

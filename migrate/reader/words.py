@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from migrate.cache import Answers
+from migrate.files.cache import Answers
 from migrate.model import Span, Text, Word, new_tuple
 
 Range = tuple[int, int]

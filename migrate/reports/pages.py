@@ -12,7 +12,7 @@ from migrate import __version__
 from migrate.files import shown
 from migrate.model import RuleText, Target
 from migrate.rulebook.rule import Rule
-from migrate.symptoms import Match
+from migrate.runs.symptoms import Match
 
 SCHEMA_VERSION = 1
 _WHOLE = 3  # what fits best is told in full, the rest by its title

@@ -7,11 +7,11 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from migrate.containers.images import address
 from migrate.files import shown
 from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
-from migrate.profiles import profiles
 from migrate.reports.secrets import Mask, mask_of, masked
+from migrate.tables.profiles import profiles
+from migrate.topics.containers.images import address
 
 Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]
 

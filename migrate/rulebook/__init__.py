@@ -8,8 +8,8 @@ from pathlib import Path
 
 from migrate.model import SifmigrateError, Tables
 from migrate.rulebook.rule import Rule, read_rule
-from migrate.rulebook.tables import tables
 from migrate.tables.load import place, rules_folder, yaml_files
+from migrate.tables.tables import tables
 
 __all__ = ["Rule", "Rulebook", "files_below", "open_rulebook", "rule_files", "rules_at"]
 
@@ -18,10 +18,10 @@ __all__ = ["Rule", "Rulebook", "files_below", "open_rulebook", "rule_files", "ru
 # words.
 TOPICS = (
     "hygiene",
-    "translation",
+    "old_schedulers",
     "partitions",
     "accounts",
-    "modules",
+    "environments",
     "containers",
     "storage",
     "fabric",

@@ -28,12 +28,12 @@ from migrate.model import (
 )
 from migrate.quoting import is_escaped, is_plain, is_quoted
 from migrate.rulebook.context import OF_JOB, TABLES, Context, Fact, look_up
-from migrate.rulebook.docker import moved_words
-from migrate.rulebook.facts import FACTS
-from migrate.rulebook.foreign import more_edits
-from migrate.rulebook.steps import step_words
 from migrate.tables.load import load, nearest, place
 from migrate.tables.patterns import is_pattern, pattern
+from migrate.topics.containers.facts import moved_words
+from migrate.topics.facts import FACTS
+from migrate.topics.launchers.srun import step_words
+from migrate.topics.old_schedulers.commands import more_edits
 
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrate.cache import recall, remember
+from migrate.files.cache import recall, remember
 from migrate.model import SifmigrateError
 from migrate.tables import compiled
 

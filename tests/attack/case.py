@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from migrate.engine import Plan
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 DATA = Path(__file__).parents[1] / "data" / "attack"
 _WRITTEN = Path(__file__).parent / "targets"

@@ -17,7 +17,7 @@ from lab import RUN, Cluster, Done, fresh_folder, numbers_of
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 pytestmark = pytest.mark.cluster("gridengine", "slurm")
 

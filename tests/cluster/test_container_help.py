@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from lab import LAB
 
-from migrate.rulebook.tables import tables
+from migrate.tables.tables import tables
 
 pytestmark = pytest.mark.cluster("apptainer")
 

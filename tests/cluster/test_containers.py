@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 pytestmark = [pytest.mark.cluster("docker", "apptainer"), pytest.mark.usefixtures("_node")]
 

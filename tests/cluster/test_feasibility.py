@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.profiles import target
+from migrate.runs.setup import make_plan
 from migrate.tables.load import rules_folder
-from migrate.workshop import make_plan
+from migrate.tables.profiles import target
 
 if TYPE_CHECKING:
     import lab

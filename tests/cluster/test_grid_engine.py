@@ -13,7 +13,7 @@ from lab import fresh_folder
 
 from migrate.inventory import take
 from migrate.model import Item, Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 pytestmark = pytest.mark.cluster("gridengine")
 

@@ -11,7 +11,7 @@ import pytest
 
 from migrate.inventory import take
 from migrate.model import Source
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
 
 pytestmark = pytest.mark.cluster("openmpi")
 

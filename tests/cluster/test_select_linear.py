@@ -13,8 +13,8 @@ from test_feasibility import _NO_JOB, OPTIONS, USUAL, accepts, said
 
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
-from migrate.profiles import target
-from migrate.workshop import make_plan
+from migrate.runs.setup import make_plan
+from migrate.tables.profiles import target
 
 if TYPE_CHECKING:
     import lab

@@ -1,0 +1,1 @@
+"""Runs: what each command of the command line does."""

@@ -1,0 +1,532 @@
+"""Runs: many scripts through the engine, their results to files and reports."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from migrate import files
+from migrate.engine import Plan, run
+from migrate.files.atomic import sweep, write_atomic
+from migrate.files.cache import save_answers, use_cache
+from migrate.files.exclusion import INSTALLED, Exclusion
+from migrate.model import Fault, Report, Result, SifmigrateError, Source
+from migrate.reports import FORMATS, Style, pages
+from migrate.reports.secrets import mask_of
+from migrate.reports.summary import counted
+from migrate.rewrite.ledger import blocks
+from migrate.rulebook import open_rulebook, rule_files, rules_at
+from migrate.rulebook.examples import check
+from migrate.runs.setup import Choice, plan_for, run_example, shipped_sites
+from migrate.runs.verify import Complaint, absent, complaints
+from migrate.tables import profiles
+
+_BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "diff", ".txt": "text", "": "text"}
+# Names of what is open already; a report is added there, whatever it is.
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})|/dev/(stdout|stderr)")
+_STREAMS = {"stdout": 1, "stderr": 2}
+_TOLD = 20  # files that stop a run, in one message
+_CHUNK = 16  # scripts that a process is given at once
+_MANY = 48  # scripts from which on several processes are worth their start
+_plan: Plan | None = None
+_kept: list[Outcome] = []
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run goes by: what was chosen, how many processes, whether anything may be remembered."""
+
+    choice: Choice
+    jobs: int = 0
+    cache: bool = True
+    exclude: tuple[str, ...] = ()  # patterns, meant from the folder `exclude_base`
+    exclude_base: Path = field(default_factory=Path)
+    file: Path | None = None  # from which any of this is
+
+    def exclusion(self) -> Exclusion:
+        return Exclusion(self.exclude, self.exclude_base)
+
+    def with_fixes(self, *, safe_only: bool, annotate: bool) -> Settings:
+        return replace(self, choice=replace(self.choice, safe_only=safe_only, annotate=annotate))
+
+    def only_looking(self) -> Settings:
+        """For `scan`, which writes no script: its output is tried out only where something was not understood."""
+        return replace(self, choice=replace(self.choice, rehearse=False))
+
+    def plan(self) -> Plan:
+        use_cache(enabled=self.cache)
+        return plan_for(self.choice)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a run found, read and wrote."""
+
+    plan: Plan
+    found: tuple[files.Found, ...]
+    results: tuple[Result, ...]
+    faults: tuple[Fault, ...]
+    written: dict[str, str] = field(default_factory=dict)
+    output_files: dict[str, str] = field(default_factory=dict)  # all that runs wrote there, with its SHA-256
+    complaints: dict[str, list[Complaint]] = field(default_factory=dict)  # what judges say, by script
+    left_out: str = ""  # of folders, in words
+    goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped
+
+    def report(self) -> Report:
+        rules = {r.id: r.text for r in self.plan.rulebook.rules}
+        return Report(self.plan.target, self.results, self.faults, rules, self.written, self.output_files, self.goes_by)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Which reports were asked for, and where each goes."""
+
+    formats: Sequence[str]
+    files: Sequence[str]
+    color: str
+    quiet: bool
+    verbose: bool
+    default: str
+    standard_error: bool = False
+    brief: bool = False  # where the whole report is written beside the scripts
+
+    def __post_init__(self) -> None:
+        if self.color not in {"auto", "always", "never"}:
+            raise SifmigrateError(f"--color {self.color}: it is auto, always or never")
+        for name in self.formats:
+            if name not in FORMATS:
+                raise SifmigrateError(f"--output-format {name}: known formats are {', '.join(FORMATS)}")
+        if not self.formats:
+            for name in self.files:
+                _format_of(name)
+        if len(self.files) > max(1, len(self.formats)):
+            raise SifmigrateError("more --output than --output-format: they are taken in pairs")
+
+    def on_standard_error(self) -> Output:
+        return replace(self, standard_error=True)
+
+    def in_brief(self) -> Output:
+        return replace(self, brief=True)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each format with its file; `-` is standard output."""
+        formats = list(self.formats) or list(map(_format_of, self.files))
+        if not formats and self.default and not self.quiet:
+            formats = [self.default]
+        return [(f, self.files[i] if i < len(self.files) else "-") for i, f in enumerate(formats)]
+
+
+def _format_of(name: str) -> str:
+    """The format by a file's suffix; raises SifmigrateError where there is none for it."""
+    suffix = Path(name).suffix
+    if suffix.lower() not in _BY_SUFFIX:
+        known = " ".join(filter(None, _BY_SUFFIX))
+        raise SifmigrateError(
+            f"--output {files.shown(name)}: no format for {files.shown(suffix)}; the suffixes are {known}, "
+            f"or name one with --output-format: {', '.join(FORMATS)}"
+        )
+    return _BY_SUFFIX[suffix.lower()]
+
+
+def migrate(
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    stdin: Callable[[], bytes],
+    exclude: Path | None = None,
+    only_scripts: bool = False,
+) -> Outcome:
+    """Every script below `paths` through the engine; files that cannot be read are faults, the rest goes on."""
+    plan = settings.plan()
+    if "-" in paths:
+        if list(paths) != ["-"]:
+            raise SifmigrateError("- (standard input) stands alone: name the files in another run")
+        data = stdin()
+        wrong = files.unfit(data)
+        fault = (Fault("-", f"standard input {wrong}"),) if wrong else ()
+        return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault, goes_by=_goes_by(settings))
+    exclusion = settings.exclusion()
+    found, faults = files.discover(
+        paths, plan.rulebook.tables, exclude=exclude, exclusion=exclusion, only_scripts=only_scripts
+    )
+    results: list[Result] = []
+    taken: list[files.Found] = []
+    processes = settings.jobs or len(os.sched_getaffinity(0))
+    if processes > 1 and len(found) >= _MANY:
+        answers = _shared_out(found, settings, min(processes, -(-len(found) // _CHUNK)))
+    else:
+        answers = [_read_and_run(f, plan) for f in found]
+    save_answers()
+    for script, answer in zip(found, answers, strict=True):
+        if isinstance(answer, Fault):
+            faults.append(answer)
+        else:
+            results.append(answer)
+            taken.append(script)
+    return Outcome(
+        plan, tuple(taken), tuple(results), tuple(faults), left_out=_left_out(exclusion), goes_by=_goes_by(settings)
+    )
+
+
+def _left_out(exclusion: Exclusion) -> str:
+    """What folders held and was not looked at, in words."""
+    parts = [counted(number, kind) for kind in ("folder", "file") if (number := exclusion.left_out[kind])]
+    why = f"(.gitignore, `exclude`, {', '.join(sorted(INSTALLED))})"
+    return f"Left out: {' and '.join(parts)} {why}; name one to have it taken" if parts else ""
+
+
+def _shared_out(found: Sequence[files.Found], settings: Settings, processes: int) -> list[Result | Fault]:
+    """What `processes` make of the files; a file over which a process dies is a fault, and the rest goes on."""
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 12 ms that few scripts need not pay
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
+
+    answers: list[Result | Fault] = []
+    try:
+        with ProcessPoolExecutor(processes, initializer=_start, initargs=(settings,)) as pool:
+            answers.extend(pool.map(_one, found, chunksize=_CHUNK if processes > 1 else 1))
+    except BrokenProcessPool:
+        if processes == 1:  # it takes one file after the other: it died over the first without an answer
+            path = found[len(answers)].path
+            answers.append(Fault(path, f"{files.shown(path)}: {_DIED}"))
+        answers += _shared_out(found[len(answers) :], settings, 1) if len(answers) < len(found) else []
+    return answers
+
+
+_DIED = "the process that read it was ended (out of memory, or a bug of sifmigrate); passed over, run it alone"
+
+
+def _start(settings: Settings) -> None:
+    global _plan  # noqa: PLW0603 - one plan a process, set when it starts
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process to tell
+    _plan = settings.plan()
+
+
+def _one(found: files.Found) -> Result | Fault:
+    assert _plan is not None
+    answer = _read_and_run(found, _plan)
+    save_answers()
+    return answer
+
+
+def _read_and_run(found: files.Found, plan: Plan) -> Result | Fault:
+    source = files.read(found)
+    if isinstance(source, Fault):
+        return source
+    result = run(source, plan)
+    return replace(result, job=result.job.outline)  # results are kept to the end: what rules alone ask for is not
+
+
+def verified(outcome: Outcome) -> Outcome:
+    """The outcome with the judges' words; a script that bash no longer takes is put back, as a broken promise."""
+    told: dict[str, list[Complaint]] = {}
+    results = []
+    for result in outcome.results:
+        found = complaints(Source(result.source.path, result.output), result.job, result.source)
+        told[result.source.path] = found
+        broken = next((c.message for c in found if c.judge == "bash"), "")
+        results.append(run(result.source, outcome.plan, refuse=f"bash -n: {broken}") if broken else result)
+    return replace(outcome, results=tuple(results), complaints=told)
+
+
+def judge_scripts(outcome: Outcome) -> Outcome:
+    """What the judges say of scripts as they are, and whether a rewrite would still change them."""
+    told: dict[str, list[Complaint]] = {}
+    for result in outcome.results:
+        found = complaints(result.source, result.job)
+        if result.changed:
+            found.append(Complaint("sifmigrate", "a rewrite would change it"))
+        told[result.source.path] = found
+    return replace(outcome, complaints=told)
+
+
+def write_folder(outcome: Outcome, folder: Path) -> Outcome:
+    """Every script and the report into `folder`; raises before anything is written where names collide.
+
+    An earlier output that somebody has edited since stays as it is, and is a fault; the others are written.
+    """
+    pairs, faults = _placed(outcome, folder)
+    if not outcome.results:
+        return outcome
+    sweep([folder, *(place.parent for _, place in pairs)])
+    written = {r.source.path: p.relative_to(folder).as_posix() for r, p in pairs}
+    before = files.written_before(folder)
+    # first without digests: the files of a run that is killed are known as ours, whatever they hold by then
+    outcome = replace(outcome, written=written, output_files=before | dict.fromkeys(written.values(), ""))
+    _write_reports(outcome, folder)
+    faults |= {r.source.path: fault for r, p in pairs if (fault := _write(p, r)) is not None}
+    kept = {path: place for path, place in written.items() if path not in faults}
+    digests = {written[r.source.path]: files.digest(r.output) for r, _ in pairs if r.source.path in kept}
+    outcome = replace(
+        outcome,
+        written=kept,
+        faults=(*outcome.faults, *faults.values()),
+        output_files={**outcome.output_files, **digests},
+    )
+    _write_reports(outcome, folder)
+    return outcome
+
+
+def _placed(outcome: Outcome, folder: Path) -> tuple[list[tuple[Result, Path]], dict[str, Fault]]:
+    """Each script with its place in the folder, and the faults of those that can have none."""
+    cwd = Path.cwd()
+    places: dict[str, Path] = {}
+    faults: dict[str, Fault] = {}
+    for found in outcome.found:
+        place = _place(found, folder, cwd)
+        if isinstance(place, Fault):
+            faults[found.path] = place
+        else:
+            places[found.path] = place
+    refused = files.collisions([(f, places[f.path]) for f in outcome.found if f.path in places])
+    edited = files.edited(folder, places.values())
+    refused += files.guard(folder, [place for place in places.values() if place not in edited])
+    if refused:
+        more = f"; and {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
+        raise SifmigrateError("; ".join(refused[:_TOLD]) + more)
+    faults |= {path: edited[place] for path, place in places.items() if place in edited}
+    return [(r, places[r.source.path]) for r in outcome.results if r.source.path not in faults], faults
+
+
+def _place(found: files.Found, folder: Path, cwd: Path) -> Path | Fault:
+    try:
+        return files.destination(found, folder, cwd)
+    except SifmigrateError as error:
+        return Fault(found.path, str(error))
+
+
+def _write_reports(outcome: Outcome, folder: Path) -> None:
+    # that of JSON first: it says which files are ours, should the run be killed before the other is written
+    for name, form in (("report.json", "json"), ("report.md", "markdown")):
+        _save(folder / name, FORMATS[form](outcome.report()))
+
+
+def _save(path: Path, text: str) -> None:
+    """A report to its file (or device, as it is); raises SifmigrateError where it cannot be written."""
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        if descriptor := _DESCRIPTOR.fullmatch(str(path)):
+            with os.fdopen(os.dup(int(descriptor[1] or _STREAMS[descriptor[2]])), "wb") as stream:
+                stream.write(data)
+        elif path.exists() and not path.is_file() and not path.is_symlink():
+            path.write_bytes(data)
+        else:
+            sweep([path.parent])
+            write_atomic(path, data, files.mode_of_report(path))
+    except OSError as error:
+        raise SifmigrateError(files.unwritten(str(path), error).message) from error
+
+
+def _write(place: Path, result: Result) -> Fault | None:
+    try:
+        write_atomic(place, result.output, result.source.mode)
+    except OSError as error:
+        return files.unwritten(str(place), error)
+    return None
+
+
+def write_in_place(outcome: Outcome) -> Outcome:
+    """The changed scripts replaced, each atomically, with a journal that `revert` reads."""
+    sweep([Path.cwd() / files.JOURNALS, *files.folders_of(outcome.found)])
+    changed = [r for r in outcome.results if r.changed]
+    if not changed:
+        return outcome
+    faults = list(outcome.faults)
+    journal = files.Journal(Path.cwd())
+    journal.begin()
+    linked = {f.path for f in outcome.found if not f.named and Path(f.path).is_symlink()}
+    for result in changed:
+        if result.source.path in linked:
+            faults.append(files.behind_link(result.source.path))
+            continue
+        fault = files.replace_in_place(journal, Path(result.source.path), result.source, result.output)
+        if fault is not None:
+            faults.append(fault)
+    journal.finish()
+    return replace(outcome, faults=tuple(faults))
+
+
+def publish(outcome: Outcome, output: Output) -> None:
+    """The reports that were asked for, each to its file."""
+    for name, place in output.pairs():
+        stream = sys.stderr if output.standard_error else sys.stdout
+        color = output.color == "always" or (output.color == "auto" and place == "-" and stream.isatty())
+        style = Style(
+            color=color and not os.environ.get("NO_COLOR"),
+            verbose=output.verbose,
+            brief=output.brief and not (output.verbose or output.formats or output.files),
+            terminal=place == "-" and stream.isatty(),
+            width=shutil.get_terminal_size().columns if stream.isatty() else 80,
+        )
+        text = FORMATS[name](outcome.report(), style)
+        if place == "-":
+            stream.buffer.write(text.encode("utf-8", "surrogateescape"))
+            stream.flush()
+        else:
+            _save(Path(place), text)
+
+
+def check_outputs(outcome: Outcome, output: Output) -> None:
+    """Raise SifmigrateError, before anything is written, for a report that cannot go to its file or is a script's."""
+    real = files.RealPaths()
+    scripts = {real.of(f.path) for f in outcome.found}
+    taken: set[str] = set()
+    for _, place in output.pairs():
+        path = Path(place)
+        if place == "-" or _DESCRIPTOR.fullmatch(place):
+            continue
+        if path.is_symlink():
+            raise SifmigrateError(
+                f"--output {files.shown(place)}: is a symbolic link; name the file itself, or another"
+            )
+        if path.is_file() and not os.access(path, os.W_OK):
+            raise SifmigrateError(f"--output {files.shown(place)}: is read-only; make it writable, or name another")
+        if os.path.realpath(path) in taken:
+            raise SifmigrateError(f"--output {files.shown(place)}: is named twice; choose another name for one report")
+        if os.path.realpath(path) in scripts or files.is_script(path, outcome.plan.rulebook.tables):
+            raise SifmigrateError(f"--output {files.shown(place)}: is a script; choose another name")
+        taken.add(os.path.realpath(path))
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if path.is_dir() or not above.is_dir():
+            raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")
+
+
+def keep(outcome: Outcome) -> None:
+    """Hold it until the process ends, which need not take it apart then (see `__main__`)."""
+    _kept.append(outcome)
+
+
+def complain(outcome: Outcome, say: Callable[[str], None], *, quiet: bool = False) -> int:
+    """What went wrong, a line each, and the exit code for it: 3 for a bug, 2 for a file left, 0 for nothing."""
+    for fault in outcome.faults:
+        say(f"sifmigrate: {fault.message}")
+    if outcome.left_out and not (quiet and outcome.results):
+        say(outcome.left_out)
+    bugs = [r for r in outcome.results if r.fault]
+    for result in bugs:
+        say(f"sifmigrate: {files.shown(result.source.path)}: left as it was: {result.fault}")
+    wrong = any(not fault.harmless for fault in outcome.faults)
+    if not outcome.results and not wrong:
+        say("sifmigrate: no job script found; name one, or a folder that holds some")
+    return 3 if bugs else 0 if outcome.results and not wrong else 2
+
+
+def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
+    """What the judges said, a line each, and who could not be asked; the number of scripts with a complaint."""
+    for name in absent():
+        say(f"sifmigrate: {name} is not on this machine: what it would say is not known")
+    masks = {result.source.path: mask_of(result.source.data) for result in outcome.results}
+    for path, found in outcome.complaints.items():
+        for each in found:  # a judge quotes the line that it refuses
+            say(f"{files.shown(path)}: {each.judge}: {masks[path].words(each.message)}")
+    return sum(bool(found) for found in outcome.complaints.values())
+
+
+def tell_blocked(outcome: Outcome, say: Callable[[str], None]) -> int:
+    """Which scripts cannot run on the target yet, a line for each reason; the number of scripts."""
+    blocked = [r for r in outcome.results if r.readiness == "blocked"]
+    for result in blocked:
+        path = files.shown(result.source.path)
+        blocking = [o.finding for o in result.outcomes if blocks(o)]
+        reasons = dict.fromkeys(
+            (result.source.position(f.offset)[0], mask_of(result.source.data)(f.message)) for f in blocking
+        )
+        for line, reason in reasons:
+            say(f"{path}:{line}: blocked: {reason}")
+        if not reasons:
+            say(f"{path}: blocked: {mask_of(result.source.data)(result.fault) or 'see `sifmigrate scan`'}")
+    return len(blocked)
+
+
+def _goes_by(settings: Settings) -> dict[str, list[str]]:
+    """The files that a run goes by and that are not shipped, by what they are."""
+    choice = settings.choice
+    files = {
+        "settings": [settings.file] if settings.file else [],
+        "rules": choice.rules,
+        "target": profiles.files_of("targets", choice.target),
+        "site": profiles.files_of("sites", choice.site) if choice.site else [],
+    }
+    here = f"{Path.cwd()}/"  # below it they are named as the user would
+    named = {kind: [str(file).removeprefix(here) for file in each] for kind, each in files.items()}
+    return {kind: each for kind, each in named.items() if each}
+
+
+def target_names() -> list[str]:
+    return sorted(profiles.profiles("targets"))
+
+
+def list_profiles(kind: str) -> str:
+    """The shipped sites or targets, a line each: id and title."""
+    load = profiles.site if kind == "sites" else profiles.target
+    known = {name: load(name) for name in sorted(profiles.profiles(kind))}
+    width = max(map(len, known))
+    return "".join(f"{name:{width}}  {profile.title}\n" for name, profile in known.items())
+
+
+def list_rules(folders: Sequence[Path]) -> str:
+    """The rules, a line each: id, category, safety, title."""
+    rules = open_rulebook([], folders).rules
+    width = max(len(r.id) for r in rules)
+    return "".join(f"{r.id:{width}}  {r.category:9}  {r.safety:6}  {r.title}\n" for r in rules)
+
+
+def show_rule(name: str, folders: Sequence[Path], width: int = 80) -> str:
+    """All that a rule says, for people."""
+    from migrate.runs import symptoms  # noqa: PLC0415 - as in explain
+    from migrate.tables.load import nearest  # noqa: PLC0415 - only for this message
+
+    rules = {r.id: r for r in open_rulebook([], folders).rules}
+    if name not in rules and any(name == each.id for each in symptoms.shipped_symptoms()):
+        raise SifmigrateError(f"`{name}` is a symptom, which no rule has: `sifmigrate explain {name}` tells of it")
+    if name not in rules:
+        raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules), '`sifmigrate rules list`')}")
+    return pages.page(rules[name], width)
+
+
+def explain(
+    query: str, *, target: str | None, folders: Sequence[Path], form: str = "text", width: int = 80
+) -> tuple[str, str]:
+    """What explains a rule's id or a message that a user saw, and a line to complain with where nothing does."""
+    from migrate.runs import symptoms  # noqa: PLC0415 - no other command reads them
+
+    if form not in pages.EXPLANATIONS:
+        raise SifmigrateError(f"--output-format {form}: explain knows {', '.join(pages.EXPLANATIONS)}")
+    there = profiles.target(target) if target else None
+    rules = {r.id: r for r in open_rulebook([], folders).rules}
+    table = symptoms.shipped_symptoms()
+    if query in rules and form == "text":
+        return pages.page(rules[query], width, there), ""
+    known = [*table, *(r.text for r in rules.values())]
+    found = [symptoms.Match(t, "", True, 0) for t in known if t.id == query]
+    if not found:
+        # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
+        here = [r for r in rules.values() if there is None or r.goes_to(there)]
+        asked = [*symptoms.shipped_symptoms(there), *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
+        found = symptoms.matches(query, asked)
+    nearest = [] if found else symptoms.nearest_texts(query, known)
+    text = pages.EXPLANATIONS[form](found, nearest, rules, there, width)
+    return text, "" if found else pages.nothing_fits(query, [t.id for t in known])
+
+
+def test_rules(path: Path | None, write: Callable[[str], object]) -> int:
+    """Run the examples of the shipped rules or of those at `path`; the number that failed."""
+    named = rule_files([]) if path is None else rules_at(path)
+    prefixes = sorted({p for s in shipped_sites().values() for p in s.paths})
+    rulebook = open_rulebook(prefixes, [] if path is None else [path])
+    wanted = {p.resolve() for p in named}
+    rules = [r for r in rulebook.rules if r.path.resolve() in wanted]
+    failed = 0
+    for rule in rules:
+        for failure in check(rule, partial(run_example, rulebook)):
+            failed += 1
+            write(f"{failure.place}: {failure.kind}: example `{failure.example}`: {failure.detail}\n")
+    examples = sum(len(r.examples) for r in rules)
+    write(f"{counted(len(rules), 'rule')}, {counted(examples, 'example')}, {failed} failed\n")
+    return failed

@@ -1,0 +1,93 @@
+"""The workshop: rulebook, sites and target put together into a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from migrate.engine import Plan, run
+from migrate.model import Result, SifmigrateError, Site, Source, Target
+from migrate.rulebook import Rule, Rulebook, open_rulebook
+from migrate.rulebook.rule import Example
+from migrate.tables import profiles
+from migrate.tables.load import nearest
+
+
+@cache
+def shipped_sites() -> Mapping[str, Site]:
+    """Every shipped site, by id."""
+    return {name: profiles.site(name) for name in sorted(profiles.profiles("sites"))}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a run is asked to do, by names: where from and to, which rules, how far to go."""
+
+    target: str
+    site: str | None = None
+    rules: tuple[Path, ...] = ()
+    select: tuple[str, ...] = ()  # only these rules
+    ignore: tuple[str, ...] = ()  # all but these
+    safe_only: bool = False
+    annotate: bool = False
+    rehearse: bool = True
+    places: Mapping[str, str] = field(default_factory=dict)  # where settings name what no option does
+
+
+def make_plan(target: str, **choice: Any) -> Plan:
+    """A plan for this target (see `Choice` for the rest); raises SifmigrateError where a name or a file is wrong."""
+    return plan_for(Choice(target, **choice))
+
+
+def plan_for(choice: Choice) -> Plan:
+    """A plan for what was chosen; raises SifmigrateError where a name or a file is wrong."""
+    named = _named(choice, "site", profiles.site) if choice.site else None
+    sites = dict(shipped_sites())
+    prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
+    rulebook = open_rulebook(sorted(prefixes), choice.rules)
+    return Plan(
+        rulebook=_chosen(rulebook, choice),
+        target=_named(choice, "target", profiles.target),
+        sites=sites,
+        site=named,
+        known_rules=tuple(r.id for r in rulebook.rules),
+        safe_only=choice.safe_only,
+        annotate=choice.annotate,
+        rehearse=choice.rehearse,
+    )
+
+
+_Profile = TypeVar("_Profile", Site, Target)
+
+
+def _named(choice: Choice, kind: str, read: Callable[[str], _Profile]) -> _Profile:
+    """A profile; where there is none of that name, the fault is told with the settings' line that names it."""
+    name = getattr(choice, kind)
+    try:
+        return read(name)
+    except SifmigrateError as error:
+        if kind in choice.places and not Path(name).is_file():
+            raise SifmigrateError(f"{choice.places[kind]}: {error}") from error
+        raise
+
+
+def _chosen(rulebook: Rulebook, choice: Choice) -> Rulebook:
+    known = [r.id for r in rulebook.rules]
+    for option, names in (("select", choice.select), ("ignore", choice.ignore)):
+        for name in names:
+            if name not in known:
+                said = f"{choice.places.get(option, f'--{option}')}: no rule `{name}`"
+                raise SifmigrateError(f"{said}{nearest(name, known, '`sifmigrate rules list`')}")
+    wanted = set(choice.select or known) - set(choice.ignore)
+    return Rulebook(tuple(r for r in rulebook.rules if r.id in wanted), rulebook.tables)
+
+
+def run_example(rulebook: Rulebook, rule: Rule, example: Example, script: str) -> Result:
+    """An example's script migrated with this one rule in force."""
+    target: Target = profiles.target(example.target, example.changes)
+    site = replace(profiles.site(example.site), **example.site_changes)
+    plan = Plan(Rulebook((rule,), rulebook.tables), target, shipped_sites(), site)
+    return run(Source(example.name, script.encode()), plan)

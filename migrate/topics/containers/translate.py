@@ -1,0 +1,275 @@
+"""Containers: what stands for the commands of Docker and its like under Apptainer, for a job as a whole."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
+from migrate.quoting import UNQUOTED, keeps_quotes
+from migrate.topics.containers.command import Key, Moving, Piece, in_order
+from migrate.topics.containers.enroot import move_enroot
+from migrate.topics.containers.header import move_header
+from migrate.topics.containers.images import Images
+from migrate.topics.containers.options import FORMS
+from migrate.topics.containers.pyxis import OPTION, move_step
+from migrate.topics.containers.to_pyxis import is_native, move_native, step_in
+from migrate.topics.containers.verbs import VERBS, leave
+from migrate.topics.old_schedulers.converters import with_new_paths
+
+__all__ = ["Key", "Piece", "move"]
+
+
+def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
+    """What becomes of the job's docker-like commands and of its header's options of pyxis; pure: the same each time.
+
+    A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
+    """
+    pieces = _moved(job, source, target)
+    return {key: _placed(piece, target) for key, piece in pieces.items()} if target.answers.get("path") else pieces
+
+
+def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
+    apptainer = target.runtime == "apptainer"
+    found = [(part, outer, r) for part in job.parts() for outer, r in _readings(part, apptainer=apptainer)]
+    pieces: dict[Key, Piece] = move_header(job, source, target) if apptainer else {}
+    if not found:
+        return pieces
+    readings = [reading for _, _, reading in found]
+    fixed = {(i.span, i.kind, i.name) for i in job.all_items() if not i.editable}
+    images = Images.of(target, readings)
+    starts = _starts(job)
+    moved: list[Moving] = []
+    shared: dict[object, Any] = {}
+    steps: dict[tuple[int, bool], str] = {}
+    for part, outer, reading in found:
+        direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
+        native = not _is_docker(reading)
+        if (id(part), native) not in steps:
+            steps[id(part), native] = "srun" if apptainer else step_in(job, part, native=native)
+        step = steps[id(part), native]
+        moving = Moving(
+            reading, _verb(reading), source, target, part.constants, direct, images, readings, shared, step=step
+        )
+        moving.outer = outer
+        _move(moving, job)
+        if stuck := fixed.intersection(moving.pieces):
+            words = ", ".join(source.text(span) for span, *_ in sorted(stuck))
+            moving.obstacles.append(f"{words}: quoted in a way that this program does not take apart")
+        if nested := _nested(reading, starts):
+            moving.obstacles.append(f"{moving.spelled(nested)} starts a program: have its output in a variable first")
+        moved.append(_checked(moving, part))
+    _leave_what_is_shared(moved)
+    _leave_what_fetches(moved)
+    for moving in moved:
+        told = _left(moving) if moving.obstacles else moving.pieces
+        for key, piece in told.items():
+            pieces[key] = _joined(pieces[key], piece) if key in pieces else piece
+    return pieces
+
+
+def _starts(job: Job) -> list[int]:
+    """Where commands begin that start containers, jobs or processes, whatever becomes of them."""
+    kinds = {"container", "launcher", "scheduler"}
+    return sorted({i.command.span.start for i in job.invocations() if i.kind in kinds})
+
+
+def _nested(reading: Invocation, starts: Sequence[int]) -> Option | None:
+    """An option in whose value such a command stands: what is written elsewhere would hold it as it was."""
+    for option in reading.options:
+        at = bisect_right(starts, option.span.start)
+        own = option.span.start >= reading.command.span.start
+        if own and option.value is not None and at < len(starts) and starts[at] < option.span.end:
+            return option
+    return None
+
+
+def _placed(piece: Piece, target: Target) -> Piece:
+    """The same with the folders of the old cluster by their new names: no other rule gets at text that has moved."""
+    edits = (replace(e, after=with_new_paths(e.after.decode("latin-1"), target).encode("latin-1")) for e in piece.edits)
+    return replace(piece, edits=tuple(edits), begins=with_new_paths(piece.begins, target))
+
+
+def _joined(one: Piece, other: Piece) -> Piece:
+    """A word that several commands share (`$RUN a; $RUN b`), with what each of them changes beside it."""
+    worse = other if other.outcome == "look" and one.outcome == "done" else one
+    return replace(worse, edits=in_order(one.edits, other.edits))
+
+
+def _readings(part: Job, *, apptainer: bool) -> Iterator[tuple[tuple[Invocation, ...], Invocation]]:
+    """The commands of a part that are to be moved, each behind those that start it."""
+    for reading in (*part.commands, *part.hidden):
+        chain = reading.chain()
+        for number, inner in enumerate(chain):
+            if _is_docker(inner) or (_is_pyxis(inner) if apptainer else is_native(inner)):
+                yield chain[:number], inner
+
+
+def _is_docker(inner: Invocation) -> bool:
+    return bool(inner.family)
+
+
+def _is_pyxis(inner: Invocation) -> bool:
+    return inner.program == "srun" and any(OPTION.match(o.name) for o in inner.options)
+
+
+def _verb(reading: Invocation) -> Verb:
+    return reading.sub_command or Verb(reading.verb, {}, ())
+
+
+def _move(moving: Moving, job: Job) -> None:
+    """The command by its tool, or what is in the way of that."""
+    reading, verb = moving.reading, moving.verb
+    uncertain = next((o.spelled for o in reading.options if o.row is None), "")
+    if _is_pyxis(reading):
+        move_step(moving)
+    elif is_native(reading):
+        move_native(moving, job)
+    elif not reading.verb:
+        moving.obstacles.append(f"`{reading.program}` names no command of its own, so it starts nothing")
+    elif reading.family == "enroot":
+        move_enroot(moving)
+    elif reading.table is not None and reading.verb not in reading.table.verbs:
+        moving.obstacles.append(f"`{reading.program} {reading.verb}` is in no table")
+    elif verb.form not in VERBS:
+        leave(moving)
+    elif uncertain:
+        moving.obstacles.append(f"no table knows {uncertain}")
+    elif not reading.program_word.editable or reading.strays:
+        moving.obstacles.append("its words are not certain")
+    else:
+        for option in reading.options:
+            _option(moving, option)
+        moving.tidy()
+        VERBS[verb.form](moving)
+        moving.tidy_lines()
+
+
+def _checked(moving: Moving, part: Job) -> Moving:
+    """The same, left as it is where quotes or a `$` would be written into a string, which they end or change."""
+    start, whole = part.text.at(0), moving.reading.command.span
+    in_string = (
+        part.text.expands
+        or not part.text.exact
+        or moving.source.data[max(start - 1, 0) : start] in {b'"', b"'"}
+        or id(moving.reading) in part.hidden_ids
+    )
+    removed = [moving.source.data[key[0].start : key[0].end] for key, p in moving.pieces.items() if p.removes]
+    edits = {e for p in moving.pieces.values() for e in p.edits}
+    new = _quoting(*(e.after for e in edits)) - _quoting(*removed, *(e.before for e in edits))
+    elsewhere = [e for e in edits if not whole.start <= e.start <= e.end <= whole.end]
+    if not (keeps_quotes(edits) if in_string else keeps_quotes(edits, UNQUOTED)):
+        moving.obstacles.append("quotes begin or end inside of its words")
+    if (new and in_string) or any(_quoting(e.after) - _quoting(e.before) for e in elsewhere):
+        moving.obstacles.append("its quoting cannot be kept inside the string or the list in which it stands")
+    return moving
+
+
+def _quoting(*texts: bytes) -> Counter[bytes]:
+    return Counter(re.findall(rb"[\"'`$\\]", b"".join(texts)))
+
+
+def _option(moving: Moving, option: Option) -> None:
+    row = option.row
+    assert row is not None
+    if row.form:
+        FORMS[row.form](moving, option)
+    elif row.fate == "removed":
+        moving.drop(option, row.reason)
+    else:
+        moving.obstacles.append(f"{moving.spelled(option)}: {row.reason}")
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _leave_what_is_shared(moved: list[Moving]) -> None:
+    """Commands that share a word with one that is left, or that would change it in two ways, are left too."""
+    by_key: dict[Key, list[Moving]] = defaultdict(list)
+    for moving in moved:
+        for key in moving.pieces:
+            by_key[key].append(moving)
+    for key, those in by_key.items():
+        if _contradict([m.pieces[key].edits for m in those if not m.obstacles]):
+            for moving in those:
+                moving.obstacles.append("its words stand in a variable that another command reads in another way")
+    by_reading = {id(m.reading): m for m in reversed(moved)}
+    pairs = [[m, by_reading[id(m.starter)]] for m in moved if m.starter is not None and id(m.starter) in by_reading]
+    groups_of: dict[int, list[list[Moving]]] = defaultdict(list)
+    for those in (*by_key.values(), *pairs):
+        for moving in those:
+            groups_of[id(moving)].append(those)
+    left = [m for m in moved if m.obstacles]
+    while left:
+        for those in groups_of.pop(id(left.pop()), ()):
+            for moving in those:
+                if not moving.obstacles:
+                    moving.obstacles = ["it shares words with a command that is left as it is"]
+                    left.append(moving)
+            those.clear()
+
+
+def _leave_what_fetches(moved: list[Moving]) -> None:
+    """Commands that fetch an image are left where all that run it are."""
+    users: dict[int, list[Moving]] = defaultdict(list)
+    for moving in moved:
+        users[id(moving.pulled)].append(moving)
+    for moving in moved:
+        those = users.get(id(moving.reading), ())
+        if those and all(m.obstacles for m in those) and not moving.obstacles:
+            moving.obstacles = ["the commands that run what it fetches are left as they are"]
+
+
+def _contradict(edits_of_each: Sequence[Sequence[Edit]]) -> bool:
+    """Whether commands would change the same bytes, or write at the same place, in two ways."""
+    in_order = sorted({e for edits in edits_of_each for e in edits}, key=lambda e: (e.start, e.end))
+    if any(b.start < a.end or (a.start == b.start and a.before and b.before) for a, b in itertools.pairwise(in_order)):
+        return True
+    written: dict[int, str] = {}
+    for edits in edits_of_each:
+        own = {at: "".join(e.after.decode("latin-1") for e in those) for at, those in _insertions(edits).items()}
+        if any(written.setdefault(at, text) != text for at, text in own.items()):
+            return True
+    return False
+
+
+def _insertions(edits: Sequence[Edit]) -> Mapping[int, list[Edit]]:
+    found: dict[int, list[Edit]] = defaultdict(list)
+    for edit in edits:
+        if not edit.before:
+            found[edit.start].append(edit)
+    return found
+
+
+def _left(moving: Moving) -> dict[Key, Piece]:
+    """All items of a command that stays: the reason at the command itself, with the line that would stand for it."""
+    known = filter(None, dict.fromkeys(moving.obstacles))  # a sub-command that no table knows has no reason of its own
+    command = f"{moving.reading.program} {moving.reading.verb}".strip()
+    why = "; ".join(known) or f"what `{command}` does is not known, so nothing is written for it"
+    pieces = {key: Piece("open", "the command as a whole is left as it is") for key in moving.pieces}
+    return {**pieces, moving.key: Piece("open", why, decision=moving.decision, suggestion=_suggestion(moving))}
+
+
+def _suggestion(moving: Moving) -> str:
+    """The command as it would be written, where it stands in one place; without what has no translation."""
+    if moving.instead:
+        return moving.instead
+    span = moving.reading.command.span
+    edits = list(in_order(*(p.edits for p in moving.pieces.values())))
+    gone = [key[0] for key, p in moving.pieces.items() if p.removes]
+    edits += [Edit(s.start, moving.source.data[s.start : s.end], b"") for s in gone]
+    edits.sort(key=lambda e: (e.start, e.end))
+    out, at = [], span.start
+    for edit in edits:
+        if edit.start < at or edit.end > span.end:
+            return ""
+        out += [moving.source.data[at : edit.start], edit.after]
+        at = edit.end
+    out.append(moving.source.data[at : span.end])
+    return " ".join(b"".join(out).decode("utf-8", "replace").replace("\\\n", " ").split()) if edits else ""

@@ -1,0 +1,1 @@
+"""Environments: the software in which a job's programs run, and what serves it on the target."""

@@ -1,0 +1,1 @@
+"""Fabric: settings of a job's network."""

@@ -1,0 +1,113 @@
+"""Facts about the single processes of a job: their numbers, the GPUs that they see, what works out their settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from migrate.model import Invocation
+from migrate.rulebook.context import Context
+from migrate.tables.load import load, rules_folder
+from migrate.topics.launchers.call_chain import is_launcher, nodes, starters
+from migrate.topics.launchers.facts import starts, text_between
+from migrate.topics.old_schedulers.commands import translation
+from migrate.values import whole_number
+
+
+def _starter_of_item(c: Context) -> Invocation | None:
+    """The launcher that starts the very command in which the item stands."""
+    if c.item is None:
+        return None
+    found = [i for i in starters(c.job, c.item.span.start) if is_launcher(i)]
+    return found[-1] if found else None
+
+
+def _step_variable(c: Context) -> str | None:
+    """Slurm's name for a variable of the MPI launcher, where srun starts the command that reads it."""
+    starter = _starter_of_item(c)
+    if starter is None or c.item is None:
+        return None
+    if starter.program != "srun":
+        beside = c.job.by_group.get(starter.program_word.span.start, ())
+        own = next((i for i in beside if i.kind == "launcher-command"), None)
+        if own is None or starts(c.about(own)) != "srun":
+            return None
+    return _step_variables().get(c.item.value or "")
+
+
+@cache
+def _step_variables() -> Mapping[str, str]:
+    """Variables of MPI launchers, and what srun calls them (rules/idioms.yaml)."""
+    found: dict[str, str] = {}
+    for row in load(rules_folder() / "idioms.yaml", "idioms")["idioms"]:
+        found |= row.get("variables", {})
+    return found
+
+
+def _each_task(c: Context) -> str | None:
+    """Whether every task of a step, and not the job's script, works out what stands in the item."""
+    item = c.item
+    if item is None:
+        return None
+    part = c.job.part_at(item.span.start)
+    literal = part is not None and c.source.data[part.text.at(0) - 1 : part.text.at(0)] == b"'"
+    outermost = next((i for i in starters(c.job, item.span.start) if is_launcher(i)), None)
+    if not literal or outermost is None:
+        return None
+    alone = any(o.name in {"--nodes", "--ntasks"} and o.value and o.value.text == "1" for o in outermost.options)
+    return None if alone or nodes(c) != "several" else "yes"
+
+
+def _step_program(c: Context) -> str | None:
+    """The program of which srun starts several processes without being told an MPI type."""
+    readings = c.job.started.get(c.item.group, ()) if c.item is not None and c.item.group is not None else ()
+    for reading in readings:
+        if reading.program != "srun" or any(o.name == "--mpi" for o in reading.options):
+            continue
+        if any(o.name == "--ntasks" and o.value and o.value.text == "1" for o in reading.options):
+            continue
+        leaf = reading.chain()[-1]
+        words = text_between(c, *leaf.command.span) if leaf.program.startswith("python") else ""
+        mpi4py = re.search(r"-m[ \t]+mpi4py\b", words)
+        return "mpi4py" if mpi4py else leaf.program
+    return None
+
+
+def _whole_nodes(c: Context) -> str | None:
+    """Yes where nobody else can be on the job's nodes."""
+    return "yes" if c.job.item("--exclusive") is not None else None
+
+
+def _gpus_by_hand(c: Context) -> str | None:
+    """all, some, each: what a list of GPUs written by hand leaves of the job's; None where it is no such list."""
+    item = c.item
+    if item is None or not re.fullmatch(r"\d+(,\d+)*", item.value or ""):
+        return None
+    if item.place in {"prefix", "option"} or _starter_of_item(c) is not None:
+        return "each"
+    others = any(i is not item for i in c.job.by_name.get(("environment", item.name), ()))
+    asked = _asked_gpus(c)
+    if others or asked is None:
+        return "each" if others else "some"
+    return "all" if len((item.value or "").split(",")) >= asked else "some"
+
+
+def _asked_gpus(c: Context) -> int | None:
+    found = translation(c)
+    if found is not None:
+        return found.gpus
+    for name in ("--gpus-per-node", "--gres", "--gpus"):
+        if (item := c.job.item(name)) is not None and (match := re.search(r"(\d+)\Z", item.value or "")):
+            return whole_number(match[1])
+    return None
+
+
+PROCESSES: Mapping[str, Callable[[Context], str | None]] = {
+    "step_variable": _step_variable,
+    "each_task": _each_task,
+    "step_program": _step_program,
+    "whole_nodes": _whole_nodes,
+    "gpus_by_hand": _gpus_by_hand,
+    "gpus_asked": lambda c: str(_asked_gpus(c) or "") or None,
+}

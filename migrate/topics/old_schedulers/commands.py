@@ -1,0 +1,504 @@
+"""Facts about what a script says to Grid Engine or PBS, and what stands for it under Slurm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from migrate.inventory import interpreter_of
+from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
+from migrate.quoting import keeps_quotes, value_as_written
+from migrate.ranges import Ranges
+from migrate.rulebook.context import Context, once, replaced, says
+from migrate.topics.old_schedulers.directives import (
+    INTERPRETERS,
+    Between,
+    Told,
+    Translation,
+    translate,
+    translate_command,
+)
+
+# ------------------------------------------------------------------------------------------------ translation
+
+
+def live_dialect(c: Context) -> str | None:
+    """Whose directives the old scheduler obeyed; where a file speaks to several the site decides, or None."""
+    if len(c.job.dialects) == 1:
+        return c.job.dialects[0]
+    if c.site.id == "generic":
+        return None
+    if c.site.scheduler in c.job.dialects:
+        return c.site.scheduler
+    # `#$` lines are comments for everybody else, so beside Slurm's they are what somebody left there
+    return "slurm" if set(c.job.dialects) == {"slurm", "grid_engine"} else None
+
+
+def _between(c: Context, dialect: str) -> Between:
+    queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
+    return Between(dialect, c.schedulers[dialect], c.site, c.target, queues)
+
+
+@once
+def translation(c: Context) -> Translation | None:
+    """The job's directives under Slurm; None where they are Slurm's own already."""
+    dialect = live_dialect(c)
+    return None if dialect is None or dialect == "slurm" else translate(c.job, _between(c, dialect))
+
+
+def _told(c: Context) -> Told | None:
+    found = translation(c)
+    return found.told.get(id(c.item)) if found and c.item else None
+
+
+def _outcome(c: Context) -> str | None:
+    """done, look, gone, open, blocked: what becomes of a directive; foreign: its scheduler was not the live one."""
+    if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
+        return None
+    if c.item.place == "dead":
+        return "foreign" if c.item.dialect == "pbs" and (live_dialect(c) or not c.job.dialects) else None
+    if live_dialect(c) not in {None, c.item.dialect}:
+        return None if c.item.dialect == "grid_engine" else "foreign"
+    told = _told(c)
+    return None if told is None else "blocked" if told.blocks else told.outcome
+
+
+def _foreign_lines(c: Context) -> str | None:
+    """Whether anything speaks to another scheduler than the live one; what is Slurm's alone need not be looked at."""
+    slurm_alone = c.job.dialects == ("slurm",) and c.job.texts("directive", "dialect") <= {"slurm"}
+    return None if slurm_alone else "yes"
+
+
+def _old_account(c: Context) -> str | None:
+    """The account that the item names, for Slurm or for another scheduler."""
+    item = c.item
+    if item is None or item.name == "--account":
+        return item.value if item else None
+    told = _told(c)
+    return item.value if told and any(line.startswith("--account=") for line in told.lines) else None
+
+
+def _way_out(c: Context) -> str | None:
+    """What a person can do about a directive that waits for a decision."""
+    told = _told(c)
+    if told is None or not told.blocks:
+        return None
+    queue = told.decision.partition(":")[2]
+    if queue:
+        return f"Write `answers: {{partition: {{{queue}: NEW}}}}` in the target's file, once for all scripts."
+    return "Split the array, or have MaxArraySize raised and say so in the target's file (`max_array_index`)."
+
+
+def _whole(get: Callable[[Translation], str]) -> Callable[[Context], str | None]:
+    """A fact of the translation of the job as a whole."""
+
+    def fact(c: Context) -> str | None:
+        found = translation(c)
+        return (get(found) or None) if found else None
+
+    return fact
+
+
+def _default_time(c: Context) -> str | None:
+    found = translation(c)
+    return c.site.default_time if found and not found.time and c.job.item("--time") is None else None
+
+
+def _interpreter(c: Context) -> str | None:
+    """The `#!` line that the script needs: by -S, or bash where it has none; None where it is right."""
+    found = translation(c)
+    if found is None:
+        return None
+    named = c.job.text.data.startswith(b"#!")
+    shell = found.interpreter.rpartition(":")[2]
+    shell = f"/bin/{shell}" if shell and shell in INTERPRETERS else shell
+    if shell.rsplit("/", 1)[-1] == "sh" and _bashism(c):
+        shell = "/bin/bash"
+    if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
+        return None if named else "#!/bin/bash"
+    return None if interpreter_of(c.job.text.data) == shell.rsplit("/", 1)[-1] else f"#!{shell}"
+
+
+def _bash_in_sh(c: Context) -> str | None:
+    """What a `#!/bin/sh` script uses that only bash has; on the target sh is dash."""
+    if not re.match(rb"#![ \t]*/bin/sh[ \t]*\r?\n", c.source.data) or c.job.text.at(0):
+        return None
+    return _bashism(c)
+
+
+def _bashism(c: Context) -> str | None:
+    found = _BASHISM.search(_COMMENT.sub(b"", c.job.text.data))
+    return found[0].decode("utf-8", "replace").strip() if found else None
+
+
+_COMMENT = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
+# What dash refuses or reads otherwise: [[ ]], arrays, source, function NAME, >&FILE, &>, <<<, (( )), {1..n}, …
+_BASHISM = re.compile(
+    rb"(?m)(?<![\w$])\[\[[ \t]|^[ \t]*\w+=\([^)\n]*\)|^[ \t]*(?:source|shopt|declare|mapfile|readarray|pushd|popd)[ \t]"
+    rb"|^[ \t]*function[ \t]+\w+|&>>?[ \t]*[\w/$\"]|>&[ \t]*[A-Za-z/$\"]|<<<|^[ \t]*\(\(|\{\d+\.\.\d+\}|(?<![\w])\$'"
+    rb"|\$\{\w+\[|\$\{\w+:\d|\$\{\w+//|==[ \t][^\n]*\][ \t]*;|<\([a-z]"
+)
+
+
+def _variable_row(c: Context) -> VariableRow | None:
+    item = c.item
+    if item is None or item.kind != "scheduler-variable" or not item.dialect or item.place in {"own", "named"}:
+        return None
+    if c.job.dialects and live_dialect(c) != item.dialect:
+        return None
+    return c.schedulers[item.dialect].variables.get(item.name)
+
+
+def _new_variable(c: Context) -> str | None:
+    """What stands for a variable of the old scheduler, for all of the item's text; None where nothing does."""
+    row, item = _variable_row(c), c.item
+    if row is None or item is None or row.define:
+        return None
+    found = translation(c)
+    if row.need == "slots":
+        return _slots(found.slots if found else "${SLURM_NTASKS:-1}", whole=item.place != "token")
+    name = row.in_array if row.in_array and found and found.array else row.to
+    if item.place == "token" or not name:
+        return name or None
+    if row.default and (row.default != "undefined" or says(c, b"undefined")):
+        return f"${{{name}:-{row.default}}}"
+    return f"${{{name}}}" if c.source.text(item.span).startswith("${") else f"${name}"
+
+
+def _slots(text: str, *, whole: bool) -> str | None:
+    """The number of slots; inside a sum or `${NSLOTS…}` only a name can stand."""
+    name = re.fullmatch(r"\$\{(\w+)\}", text)
+    return text if whole else name[1] if name else None
+
+
+def _definition(c: Context) -> str | None:
+    """The line of shell that sets a variable of the old scheduler under its own name; None where it stands there.
+
+    It does so for what Slurm has nothing like, for what the script sets anew, and where no name can stand for it.
+    """
+    text = _value_set(c)
+    return None if text is None or says(c, text.encode()) else text
+
+
+def _value_set(c: Context) -> str | None:
+    row, item = _variable_row(c), c.item
+    if row is None or item is None:
+        return None
+    if row.define:
+        return row.define.replace("{local_scratch}", c.target.local_scratch)
+    found = translation(c)
+    if row.need == "resource_type":
+        return f"export {item.name}={found.resource_type}" if found and found.resource_type else None
+    if row.need == "slots":
+        return f"export {item.name}={found.slots}" if found and _new_variable(c) is None else None
+    if item.verb == "assigned" and row.to:
+        return f"export {item.name}=${{{row.to}:-{row.default}}}"
+    return None
+
+
+def _variable_outcome(c: Context) -> str | None:
+    """done, look, define, define-look or open: what becomes of a variable of the old scheduler."""
+    row = _variable_row(c)
+    if row is None or _only_names_hosts(c):
+        return None
+    if _value_set(c):
+        made = "define" if row.fate == "kept" or row.need else "define-look"
+        return made if _definition(c) else None
+    if _new_variable(c) is None:
+        return "open"
+    return "look" if row.need == "slots" and not _counted(c) else "done"
+
+
+def new_name(c: Context) -> str | None:
+    """What is written in the place of a variable of the old scheduler; None where it stays."""
+    return _new_variable(c) if _variable_outcome(c) in {"done", "look"} else None
+
+
+def _only_names_hosts(c: Context) -> bool:
+    """Whether the variable stands in a launcher's host file option, which goes with it."""
+    return c.item is not None and _host_files(c).hold(c.item.span.start)
+
+
+@once
+def _host_files(c: Context) -> Ranges:
+    options = c.job.by_kind.get("launcher-option", ())
+    return Ranges(o.span for o in options if o.editable and is_old_host_file(o))
+
+
+def is_old_host_file(item: Item) -> bool:
+    """Whether a launcher's option names the file of hosts that the old scheduler, or its MPI set-up, wrote."""
+    of_mpi = item.name == "--hostfile" and item.program.startswith(_KNOW_THEIR_HOSTS)
+    return of_mpi and _HOST_FILE.fullmatch(item.value or "") is not None
+
+
+_KNOW_THEIR_HOSTS = ("mpirun", "mpiexec", "orterun", "prterun", "prun", "oshrun")  # horovodrun and deepspeed do not
+_HOST_FILE = re.compile(r'"?\$\{?(?:(?:PBS_NODEFILE|SGE_JOB_HOSTLIST|PE_HOSTFILE)\}?|TMPDIR\}?/machines)"?')
+
+
+def _counted(c: Context) -> bool:
+    """Whether the number of slots is what the script asks for, and not the size of a node."""
+    found = translation(c)
+    return found is not None and "SLURM_CPUS_ON_NODE" not in found.slots
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def _reading(c: Context) -> Invocation | None:
+    """The command of the old scheduler that the item is, or is an option of."""
+    item = c.item
+    if item is None or item.group is None or item.dialect in {"", "slurm"} or item.place != "command":
+        return None
+    return next(iter(c.job.started.get(item.group, ())), None)
+
+
+def _options_told(c: Context) -> Mapping[int, Told]:
+    assert c.item is not None
+    key = (translate_command, c.item.group)
+    if key not in c.known:
+        mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
+        c.known[key] = translate_command(mine, _between(c, c.item.dialect))
+    found: Mapping[int, Told] = c.known[key]
+    return found
+
+
+def _command_outcome(c: Context) -> str | None:
+    """Done or look where the whole command can be written for Slurm, open where a word of it cannot."""
+    reading = _reading(c)
+    if reading is None or reading.table is None:
+        return None
+    if not reading.table.to or _obstacle(c, reading):
+        return "open"
+    told = _options_told(c) if reading.program == "qsub" else {}
+    looks = reading.program in {"qstat", *_STARTERS} or any(t.outcome == "look" for t in told.values())
+    return "look" if looks else "done"
+
+
+def _obstacle(c: Context, reading: Invocation) -> str:
+    """Why a command cannot be written for Slurm; empty where it can."""
+    whose = "the script speaks to Slurm, so whose command this is cannot be told" if _speaks_to_slurm(c) else ""
+    return _unread(c, reading) or _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading) or whose
+
+
+@once
+def _speaks_to_slurm(c: Context) -> bool:
+    """Whether a script speaks to Slurm by its lines; where it has none, by its commands or its variables."""
+    live = live_dialect(c)
+    if live is not None or c.job.dialects:
+        return live == "slurm" or (live is None and "slurm" in c.job.dialects)
+    own = any(name.startswith("SLURM_") for name in c.job.names.get("scheduler-variable", ()))
+    return own or any(i.table and i.table.kind == "scheduler" and not i.table.dialect for i in c.job.invocations())
+
+
+def _unread(c: Context, reading: Invocation) -> str:
+    """Why it is not certain what a command says."""
+    if reading.strays or not reading.program_word.editable or any(o.fault for o in reading.options):
+        return "its words are not certain"
+    group = c.item.group if c.item is not None else None
+    fixed = next((i for i in c.job.by_group.get(group or 0, ()) if i.kind == "directive" and not i.editable), None)
+    if fixed is not None:
+        return f"`{c.source.text(fixed.span)}` is quoted in a way that this program does not take apart"
+    if any(c.source.data[o.span.start - 1 : o.span.start] not in _PARTING for o in reading.options):
+        return "its options are glued together, which is read in several ways"
+    if not keeps_quotes(Edit(o.span.start, c.source.data[o.span.start : o.span.end], b"") for o in reading.options):
+        return "quotes begin or end inside of its words"
+    return ""
+
+
+def _obstacle_to_options(_: Context, reading: Invocation) -> str:
+    unknown = next((o.spelled for o in reading.options if o.row is None or not o.row.to), "")
+    if unknown:
+        return f"{unknown} has no form under Slurm"
+    two = len(reading.options) > 1 and any(o.row and o.row.form == "command" for o in reading.options)
+    return "its options ask for two things" if two else ""
+
+
+def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
+    assert reading.table is not None
+    if _starts_program(reading) and _wrapped(c, reading) is None:
+        return "it starts a program, whose words a shell reads once more: write `sbatch --wrap`, which is run by sh"
+    opened = next((t.said for t in _options_told(c).values() if t.outcome == "open" or t.begins), "")
+    terse = reading.table.dialect == "pbs" or any(o.name == "-terse" for o in reading.options)
+    if not opened and _is_read(c, reading) and not terse:
+        return "its sentence is read for the job's id; `sbatch --parsable` prints the id alone"
+    return opened
+
+
+def _obstacle_to_step(c: Context, reading: Invocation) -> str:
+    """`qrsh -inherit HOST COMMAND` starts a command on another node of the job, as srun does."""
+    if not any(o.name == "-inherit" for o in reading.options) or _host_and_command(reading) is None:
+        return "it opens a session: `srun --pty bash`, with what the options asked for"
+    opened = (t.said for o, t in _told_by_option(c) if t.outcome == "open" and o.name != "-inherit")
+    return next(opened, "")
+
+
+def _obstacle_to_remote_shell(_: Context, reading: Invocation) -> str:
+    """`ssh HOST COMMAND` does the same, where the host is one that the script has from the job's list."""
+    found = _host_and_command(reading)
+    if found is None:
+        return "it opens a session, or reads its commands from a here-document"
+    if found[0].constant or "@" in found[0].text:
+        return "its host is not one of the job's nodes, as far as this program can tell"
+    unknown = next((o.spelled for o in reading.options if o.row is None), "")
+    return f"{unknown} is not known here" if unknown else ""
+
+
+def _host_and_command(reading: Invocation) -> tuple[Word, Word] | None:
+    """The host on which a command is started, and the first word of the command; None where a session is."""
+    words = (*reading.operands, *(inner.program_word for inner in reading.payload))
+    return (words[0], words[1]) if len(words) > 1 else None
+
+
+_OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
+    "qsub": _obstacle_to_submission,
+    "qrsh": _obstacle_to_step,
+    "ssh": _obstacle_to_remote_shell,
+}
+_STARTERS = frozenset({"qrsh", "ssh"})  # of a command on another node of the job
+
+
+def _told_by_option(c: Context) -> Iterator[tuple[Item, Told]]:
+    told = _options_told(c)
+    assert c.item is not None
+    for item in c.job.by_group.get(c.item.group or 0, ()):
+        if id(item) in told:
+            yield item, told[id(item)]
+
+
+_PIPE = re.compile(rb"[ \t]*\|")
+_PARTING = frozenset({b" ", b"\t", b"\n", b"'", b'"'})
+
+
+def _starts_program(reading: Invocation) -> bool:
+    """`qsub -b y PROGRAM …`: no script is submitted, but a command."""
+    return any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options)
+
+
+def _wrapped(c: Context, reading: Invocation) -> Edit | None:
+    """The operands of `qsub -b y` as `--wrap`: one word as it stands, or several that no shell would read otherwise."""
+    words = reading.operands
+    unread = any(o.name == "-shell" and o.value and o.value.text.startswith("n") for o in reading.options)
+    written = reading.command.span.start <= words[0].span.start < reading.command.span.end if words else False
+    if not written or unread or not all(w.editable for w in words):
+        return None  # in a variable quotes would be words
+    span = Span(words[0].span.start, words[-1].span.end)
+    before = c.source.data[span.start : span.end]
+    if len(words) > 1 and not _PLAIN_WORDS.fullmatch(before):
+        return None
+    quoted = before if len(words) == 1 else b'"' + before + b'"'
+    named = any(o.name == "-N" for o in reading.options)
+    name = b"" if named else b"--job-name=" + words[0].text.split()[0].rsplit("/", 1)[-1].encode() + b" "
+    return Edit(span.start, before, name + b"--wrap=" + quoted)
+
+
+_PLAIN_WORDS = re.compile(rb"[A-Za-z0-9_./:,+@%= \t-]*")
+
+
+def more_edits(c: Context) -> tuple[Edit, ...]:
+    """What changes in a command of the old scheduler beside its name and its options."""
+    reading = _reading(c)
+    if reading is None or c.item is None or c.item.kind != "scheduler-command":
+        return ()
+    if reading.program in _STARTERS and (found := _host_and_command(reading)):
+        host, command = found
+        edits = (Edit(host.span.start, b"", b"--nodelist="),)
+        # they give its words to a shell, srun does not
+        return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
+    edit = _wrapped(c, reading) if _starts_program(reading) else None
+    return (edit,) if edit is not None else ()
+
+
+def _is_read(c: Context, reading: Invocation) -> bool:
+    """Whether what the command prints is put into a variable or a pipe."""
+    data, start = c.source.data, c.source.blanks_before(reading.program_word.span.start)
+    return data.endswith((b"$(", b"`"), 0, start) or _PIPE.match(data, reading.command.span.end) is not None
+
+
+def _new_command(c: Context) -> str | None:
+    reading = _reading(c)
+    if reading is None or reading.table is None or not reading.table.to:
+        return None
+    for option in reading.options:
+        if option.row is not None and option.row.form == "command":
+            return option.row.to
+    if reading.program in _STARTERS:
+        return f"{reading.table.to} --overlap --nodes=1 --ntasks=1"
+    alone = reading.program == "qsub" and reading.table.dialect == "pbs" and _is_read(c, reading)
+    return f"{reading.table.to} --parsable" if alone else reading.table.to
+
+
+def _new_option(c: Context) -> str | None:
+    """The words that stand for an option of a command of the old scheduler."""
+    reading = _reading(c)
+    if reading is None or c.item is None:
+        return None
+    if reading.program in _STARTERS:
+        return ""
+    if reading.program != "qsub":
+        option = next((o for o in reading.options if o.span == c.item.span), None)
+        if option is None or option.row is None:
+            return None
+        value = value_as_written(c.source, option) if option.value else ""
+        return value if option.row.form == "command" else f"{option.row.to} {value}".strip()
+    told = _options_told(c).get(id(c.item))
+    parted = "" if c.source.text(c.item.span).startswith("-") else " "  # a second resource of one -l
+    return None if told is None else parted + " ".join(told.lines) if told.lines else ""
+
+
+def _option_said(c: Context) -> str | None:
+    """What is told of an option of a command of the old scheduler."""
+    reading = _reading(c)
+    if reading is None or c.item is None:
+        return None
+    spelled = f"{c.item.name} {c.item.value or ''}".strip()
+    if reading.program == "qsub":
+        told = _options_told(c).get(id(c.item))
+        return told.said if told else None
+    if reading.program in _STARTERS:
+        return f"{spelled} was for {reading.program}; srun needs nothing like it"
+    option = next((o for o in reading.options if o.span == c.item.span), None)
+    asks = option is not None and option.row is not None and option.row.form == "command"
+    return f"{spelled}: {_new_command(c)} takes it as a word" if asks else f"{spelled} = {_new_option(c)}"
+
+
+def _why_not(c: Context) -> str | None:
+    reading = _reading(c)
+    return (_obstacle(c, reading) or None) if reading is not None else None
+
+
+def _image_of_job(c: Context) -> str | None:
+    """The image that stands for the one in which Grid Engine ran the whole script."""
+    found = translation(c)
+    return c.target.answers.get("image", {}).get(found.image) if found and found.image else None
+
+
+FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
+    "live_dialect": live_dialect,
+    "translation": _outcome,
+    "foreign_lines": once(_foreign_lines),
+    "told": lambda c: t.said if (t := _told(c)) else None,
+    "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
+    "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
+    "old_host_file": lambda c: "yes" if c.item is not None and is_old_host_file(c.item) else None,
+    "old_account": _old_account,
+    "way_out": _way_out,
+    "question": lambda c: t.decision if (t := _told(c)) else None,
+    "usual_output": _whole(lambda t: t.output),
+    "usual_error": _whole(lambda t: t.error),
+    "appends": _whole(lambda t: "yes" if t.append else ""),
+    "starts_at_home": _whole(lambda t: "yes" if t.starts_at_home else ""),
+    "default_time": _default_time,
+    "interpreter": _interpreter,
+    "bash_in_sh": _bash_in_sh,
+    "variable": _variable_outcome,
+    "new_variable": _new_variable,
+    "definition": _definition,
+    "old_image": _whole(lambda t: t.image),
+    "command_outcome": _command_outcome,
+    "new_command": _new_command,
+    "new_option": _new_option,
+    "option_said": _option_said,
+    "why_not": _why_not,
+    "image_of_job": _image_of_job,
+    "starts_in_image": lambda c: "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None,
+}

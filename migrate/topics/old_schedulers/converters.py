@@ -1,0 +1,335 @@
+"""Forms: how the value of one option is written for Slurm, where nothing else of the job matters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from migrate.inventory.collector import INTERPRETERS
+from migrate.model import Item, OptionRow, Site, Target
+from migrate.topics.old_schedulers.told import Told, done, gone, left_open, look, spelled
+from migrate.values import grid_engine_array, moment, whole_number
+
+_PLAIN = re.compile(r"[^\s#'\"\\]+")
+_SHELL = re.compile(r"[`\"'\\]")
+_TEMPLATE = re.compile(r"\{\{|\}\}|\$\$|<[A-Za-z_]|@[A-Z_]+@|\$\{[A-Z]+\}\$\{|%\(\w+\)s|__[A-Z]+__")
+_MAIL = {"b": "BEGIN", "e": "END", "a": "FAIL"}
+_PBS_ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
+_NO = frozenset({"n", "no", "false"})
+_PBS_DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
+_FOLDERS = frozenset(
+    {"log", "logs", "out", "output", "outputs", "err", "error", "errors", "stdout", "stderr", "sge_logs", "qsub_logs"}
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One option, and what its translation may depend on."""
+
+    item: Item
+    row: OptionRow
+    dialect: str
+    site: Site
+    target: Target
+    array: bool  # the job is an array
+    queues: Mapping[str, str]  # old queue -> partition of the target
+    patterns: Mapping[str, str]  # variable in the path of -o or -e -> Slurm's pattern
+    no_queues: frozenset[str]  # queues that stand for none in particular
+    throttle: str = ""  # how many tasks of the array may run at once
+    command: bool = False  # it stands on a command line, not in a directive
+    expands: bool = False  # in a here-document whose `$` the shell around it expands
+    home: str | None = None  # home folders, with %u for the user
+    folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
+    at_home: bool = False  # they go into the home folder, and where that is is not known
+
+    @property
+    def value(self) -> str:
+        return self.item.value or ""
+
+    @property
+    def spelled(self) -> str:
+        return spelled(self.item)
+
+
+def is_template(text: str) -> bool:
+    """Whether a value waits for a program to fill it in (`{{ walltime }}`, `$$QUEUE$$`)."""
+    return _TEMPLATE.search(text) is not None
+
+
+def with_new_paths(text: str, target: Target) -> str:
+    """Text with the folders of the old cluster by the names that they have on the target."""
+    moved = target.answers.get("path", {})
+    known = "|".join(re.escape(old) for old in sorted(moved, key=len, reverse=True))
+    if not known:
+        return text
+
+    def new(match: re.Match[str]) -> str:
+        old = match[0]
+        return old if is_in_new_place(text[match.start() :], old, target) else moved[old]
+
+    return re.sub(rf"(?<![\w./}}-])(?:{known})(?![\w.-])", new, text)
+
+
+def is_in_new_place(path: str, old: str, target: Target) -> bool:
+    """Whether a path is below where `old` went, which is itself below `old`: then an earlier run has moved it."""
+    new = target.answers.get("path", {}).get(old, "")
+    return new.startswith(f"{old}/") and re.match(rf"{re.escape(new)}(?![\w.-])", path) is not None
+
+
+def option(name: str, value: str, *, command: bool = False) -> str:
+    """`--name=value` as a directive line (or a `command`) takes it: quoted where the value needs it."""
+    if command and not re.fullmatch(r"[\w./:,@%+=^-]*", value):
+        return f'{name}="{value}"'
+    if _PLAIN.fullmatch(value):
+        return f"{name}={value}"
+    return f'{name}="' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
+def _text(a: Asked) -> Told:
+    if a.command and _SHELL.search(a.value):
+        return left_open(f"{a.spelled}: its quotes are not certain on a command line")
+    line = option(a.row.to, a.value, command=a.command)
+    return done(f"{a.spelled} = {line}", line)
+
+
+def _flag(a: Asked) -> Told:
+    if a.value.lower() in _NO:
+        return gone(f"{a.spelled}: so does sbatch by itself")
+    return done(f"{a.item.name} = {a.row.to}", a.row.to)
+
+
+def _yes_no(a: Asked) -> Told:
+    yes = a.value.lower() in {"y", "yes", "true"}
+    if not yes and a.value.lower() not in _NO:
+        return left_open(f"{a.spelled}: neither y nor n")
+    if a.row.to == "--requeue":
+        line = "--requeue" if yes else "--no-requeue"
+        return done(f"{a.spelled} = {line}", line)
+    return done(f"{a.spelled} = {a.row.to}", a.row.to) if yes else gone(f"{a.spelled}: so does sbatch by itself")
+
+
+def _date(a: Asked) -> Told:
+    when = moment(a.value)
+    if when is None:
+        return left_open(f"{a.spelled}: no date with a year (CCYYMMDDhhmm); write {a.row.to}=YYYY-MM-DDTHH:MM:SS")
+    return done(f"{a.spelled} = {a.row.to}={when}", f"{a.row.to}={when}")
+
+
+def _array(a: Asked) -> Told:
+    text, limit = a.value, a.target.max_array_index
+    if a.dialect == "grid_engine":
+        found = grid_engine_array(text)
+        if found is None:
+            reason = (
+                "qsub makes no array of it" if text.endswith("-") else "qsub refuses it: one range from 1 on, n[-m[:s]]"
+            )
+            return left_open(f"{a.spelled}: {reason}")
+        first, last, step = found
+        text = f"{first}" if first == last else f"{first}-{last}" + (f":{step}" if step > 1 else "")
+    elif not _PBS_ARRAY.fullmatch(text):
+        return left_open(f"{a.spelled}: no list of indices")
+    indices = [whole_number(n) for n in re.findall(r"\d+", re.sub(r":\d+|%\d+", "", text))]
+    if any(n is None or n > limit for n in indices):
+        said = f"{a.spelled}: the target takes indices up to {limit}; split the array, or raise MaxArraySize"
+        return Told("open", said, blocks=True)
+    line = f"--array={text}" + (f"%{a.throttle}" if a.throttle and a.throttle != "0" and "%" not in text else "")
+    single = "; one number is one index, not a count" if re.fullmatch(r"\d+", text) else ""
+    together = f" and at most {a.throttle} at once" if a.throttle and a.throttle != "0" else ""
+    return done(f"{a.spelled}{together} = {line}{single}", line)
+
+
+def _throttle(a: Asked) -> Told:
+    if not a.array:
+        return gone(f"{a.spelled}: without an array it says nothing")
+    return gone(f"{a.spelled}: stands behind % in --array")
+
+
+def _mail_events(a: Asked) -> Told:
+    letters = set(a.value.replace("j", "") if a.dialect == "pbs" else a.value)
+    if not letters or letters - {"a", "b", "e", "s", "n"}:
+        return left_open(f"{a.spelled}: letters of a, b, e, n joined (`abe`) are what qsub takes")
+    if "n" in letters:
+        return done(f"{a.spelled} = {a.row.to}=NONE", f"{a.row.to}=NONE")
+    events = [event for letter, event in _MAIL.items() if letter in letters]
+    if "j" in a.value and a.dialect == "pbs":
+        events.append("ARRAY_TASKS")
+    suspended = "; Slurm sends none for `s`, a suspended job" if "s" in letters else ""
+    if not events:
+        return gone(f"{a.spelled}{suspended}")
+    line = f"{a.row.to}={','.join(events)}"
+    return done(f"{a.spelled} = {line}{suspended}", line)
+
+
+def _join(a: Asked) -> Told:
+    yes = a.value.lower() in {"y", "yes", "oe", "true"}
+    if not yes and a.value.lower() not in {"n", "no", "eo", "o", "e", "false"}:
+        return left_open(f"{a.spelled}: not read")
+    if a.value == "eo":
+        return gone(f"{a.spelled}: both streams go into the file of the errors, which is Slurm's --output")
+    if yes:
+        return gone(f"{a.spelled}: Slurm writes both streams into one file, as long as no --error is given")
+    return gone(f"{a.spelled}: the streams stay apart, by --error")
+
+
+def _queue(a: Asked) -> Told:
+    names = [name.partition("@")[0] for name in a.value.split(",")]
+    hosts = "@" in a.value
+    names = [name for name in names if name not in a.no_queues]
+    if not names:
+        return gone(f"{a.spelled}: the queue for everybody; the target has a default partition")
+    news = list(dict.fromkeys(a.queues.get(name, name if name in a.target.partitions else "") for name in names))
+    unknown = [name for name in names if not a.queues.get(name) and name not in a.target.partitions]
+    if unknown:
+        said = f"{a.spelled}: {a.target.id} has no partition {unknown[0]}, and nothing says which stands for it"
+        return Told("open", said, decision=f"partition:{unknown[0]}", blocks=True)
+    line = option(a.row.to, ",".join(news))
+    if hosts:
+        return look(f"{a.spelled} = {line}; a host behind @ is one of the old cluster", line)
+    return done(f"{a.spelled} = {line}", line)
+
+
+def _account(a: Asked) -> Told:
+    new = a.target.answers.get("account", {}).get(a.value, a.value)
+    line = option(a.row.to, new)
+    unchecked = "; the target keeps no accounts and does not look at it" if a.target.accounting == "none" else ""
+    return done(f"{a.spelled} = {line}{unchecked}", line)
+
+
+def _dependency(a: Asked) -> Told:
+    if a.dialect == "grid_engine":
+        kind = "aftercorr" if a.item.name == "-hold_jid_ad" else "afterany"
+        ids = a.value.split(",")
+        if not all(_is_id(i, a) for i in ids):
+            return left_open(f"{a.spelled} names jobs; sbatch wants their ids{_ids_of(a, kind, ids)}")
+        parts = [":".join([kind, *ids])]
+    else:
+        parts = []
+        for part in re.split(r",(?=[a-z]+:)", a.value):
+            kind, *ids = part.split(":")
+            ids = [re.sub(r"^(\d+)(?:\[\])?\..*", r"\1", i) for i in ids]
+            if kind not in _PBS_DEPENDENCIES or not ids or not all(_is_id(i, a) for i in ids):
+                return left_open(f"{a.spelled}: Slurm knows after, afterany, afterok and afternotok with ids of jobs")
+            parts.append(":".join([kind, *ids]))
+    line = f"{a.row.to}={','.join(parts)}"
+    if not a.command and any(c.isdigit() for c in line):
+        return look(f"{a.spelled} = {line}; the id is one of the old cluster", line)
+    return done(f"{a.spelled} = {line}", line)
+
+
+def _ids_of(a: Asked, kind: str, jobs: list[str]) -> str:
+    """How sbatch's command line can find the ids of jobs by their names; nothing where a name is a pattern."""
+    names = [job for job in jobs if not _is_id(job, a)]
+    if not all(re.fullmatch(r"[\w.-]+", name) for name in names):
+        return ""
+    known = ":".join([kind, *(job for job in jobs if _is_id(job, a))])
+    return f": --dependency={known}:$(squeue -h -u $USER -n {','.join(names)} -o %A | paste -sd:)"
+
+
+def _is_id(text: str, a: Asked) -> bool:
+    return text.isdecimal() or (a.command and text.startswith("$"))
+
+
+def _umask(a: Asked) -> Told:
+    if not re.fullmatch(r"[0-7]{1,4}", a.value):
+        return left_open(f"{a.spelled}: no mask of octal digits")
+    return Told("done", f"{a.spelled} = `umask {a.value}` before the first command", begins=(f"umask {a.value}",))
+
+
+def _interpreter(a: Asked) -> Told:
+    if a.value.rsplit("/", 1)[-1] not in INTERPRETERS:
+        return left_open(
+            f"{a.spelled}: a program of the old site runs the script; what it does must be written into it"
+        )
+    return gone(f"{a.spelled}: Slurm runs a script by its `#!` line")
+
+
+def _mail_users(a: Asked) -> Told:
+    return _text(a)
+
+
+def path(a: Asked, kind: str) -> Told:
+    """-o or -e: a file, or a folder in which the file has its usual name."""
+    text, notes = a.value, list[str]()
+    host, colon, rest = text.partition(":")
+    if colon and re.fullmatch(r"[A-Za-z0-9.-]*", host):
+        text = rest
+        notes += [f"the host {host} before the colon"] if host not in {"", "localhost"} else []
+    text = text.replace("%", "%%")
+    text = re.sub(r"^\$\{?(?:PBS_O_WORKDIR|SGE_O_WORKDIR)\}?/", "", text)
+    if home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
+        if a.home is None:
+            return left_open(f"{a.spelled}: Slurm takes {home[0]} for a folder of that name; write the path out")
+        text = a.home + text[home.end() :]
+    text = _with_patterns(a, text)
+    if "$" in text and not a.expands:
+        if a.dialect == "pbs":
+            return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
+        notes.append("the rest of `$` is part of the file's name, as it was")
+    if text.endswith("/") or text.rsplit("/", 1)[-1] in {".", ".."}:
+        text = text.rstrip("/") + f"/{usual_name(kind, array=a.array)}"
+    elif text.rsplit("/", 1)[-1].lower() in _FOLDERS:
+        text += f"/{usual_name(kind, array=a.array)}"
+        notes.append("taken for a folder by its name")
+    if a.folder and not text.startswith("/"):
+        text = f"{a.folder}/{text}"
+    elif a.at_home and not text.startswith("/"):
+        notes.append("without -cwd the file went into the home folder; here it goes where the job is submitted")
+    line = option(a.row.to, text, command=a.command)
+    said = "; ".join([f"{a.spelled} = {line}", *notes])
+    return look(said, line) if notes else done(said, line)
+
+
+def _with_patterns(a: Asked, text: str) -> str:
+    """The path with the scheduler's variables as Slurm's patterns; Grid Engine reads `$NAME`, and no braces.
+
+    In an array all tasks share the id of Grid Engine; with PBS's, which names the task, each has a file of its own.
+    """
+    indexed = "ARRAY" in text or "^array_index^" in text
+    shared = "%A" if a.dialect == "grid_engine" or indexed else "%A_%a"
+    for name, pattern in a.patterns.items():
+        new = shared if a.array and pattern == "%j" else pattern
+        text = text.replace(f"${name}", new)
+        if a.dialect == "pbs":
+            text = text.replace(f"${{{name}}}", new)
+    return text.replace("^array_index^", "%a").replace("^array_id^", "%A")
+
+
+def usual_name(kind: str, *, array: bool) -> str:
+    """The file into which qsub has a stream written where the script names none: NAME.oID, NAME.oID.TASK."""
+    return f"%x.{kind}%A.%a" if array else f"%x.{kind}%j"
+
+
+def _output(a: Asked) -> Told:
+    return path(a, "o")
+
+
+def _error(a: Asked) -> Told:
+    return path(a, "e")
+
+
+def _folder(a: Asked) -> Told:
+    if "$" in a.value or a.value.startswith("~"):
+        return left_open(f"{a.spelled}: Slurm takes the variable for a name; write the path out")
+    return _text(a)
+
+
+FORMS: Mapping[str, Callable[[Asked], Told]] = {
+    "text": _text,
+    "flag": _flag,
+    "yes_no": _yes_no,
+    "date": _date,
+    "array": _array,
+    "throttle": _throttle,
+    "mail_events": _mail_events,
+    "mail_users": _mail_users,
+    "join": _join,
+    "queue": _queue,
+    "account": _account,
+    "dependency": _dependency,
+    "umask": _umask,
+    "interpreter": _interpreter,
+    "output": _output,
+    "error": _error,
+    "folder": _folder,
+}

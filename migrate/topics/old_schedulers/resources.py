@@ -1,0 +1,441 @@
+"""Shape: nodes, tasks, processors, GPUs and memory of a job from all that its options say of them, by unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+from migrate.model import Item, OptionRow, ResourceType, Site, Target
+from migrate.topics.old_schedulers.launch import Launch
+from migrate.topics.old_schedulers.told import Told, done, gone, left_open, look
+from migrate.values import grid_engine_memory, memory, pbs_memory, whole_number
+
+_CHUNK_KEYS = frozenset({"ncpus", "mpiprocs", "ompthreads", "ngpus", "mem", "naccelerators"})
+_MEMORY: Mapping[str, Callable[[str], int | None]] = {"grid_engine": grid_engine_memory, "pbs": pbs_memory}
+
+
+@dataclass(frozen=True)
+class Need:
+    """One option that says something of the job's shape."""
+
+    item: Item
+    row: OptionRow
+
+    @property
+    def value(self) -> str:
+        return self.item.value or ""
+
+    @property
+    def spelled(self) -> str:
+        """`h_vmem=4G`, `pe smp 8`, `select=2:ncpus=4`: as the arithmetic quotes it."""
+        name = self.item.name.partition(" ")[2]
+        return (
+            f"{name}={self.value}"
+            if name and self.value
+            else f"{name or self.item.name.lstrip('-')} {self.value}".strip()
+        )
+
+
+@dataclass
+class Shape:
+    """What is known of a job's shape while its options are gone through; None where nothing is said."""
+
+    nodes: int | None = None
+    tasks_per_node: int | None = None
+    tasks: int | None = None
+    cpus: int | None = None  # of a task
+    slots: str = ""  # shell text for the number of slots
+    slots_said: str = ""  # what gave them (`pe smp 8`)
+    count: int | None = None  # of slots
+    kind: str = ""  # how slots are spread: cpus of a task, or tasks
+    gpus: int | None = None  # of a node
+    whole: bool = False
+    memory_said: bool = False
+    told: dict[int, Told] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    count: int
+    values: Mapping[str, str]
+    rest: tuple[str, ...]  # what names hardware of the old site
+
+    def number(self, *keys: str) -> int | None:
+        text = next((self.values[k] for k in keys if k in self.values), "")
+        return whole_number(text)
+
+
+def shape_of(
+    dialect: str, needs: list[Need], site: Site, target: Target, launch: Launch, environments: Mapping[str, str]
+) -> Shape:
+    """The job's shape, with what is told of each option that says something of it."""
+    shape = Shape()
+    of: dict[str, list[Need]] = {}
+    for need in needs:
+        of.setdefault(need.row.need, []).append(need)
+    for need in of.get("resource_type", []):
+        _resource_type(shape, need, of, site, target, launch)
+    for need in of.get("parallel_environment", []):
+        _parallel_environment(shape, need, launch, environments)
+    for need in of.get("select", []):
+        if id(need.item) not in shape.told:
+            _select(shape, need, of, launch)
+    for need in of.get("node_list", []):
+        _node_list(shape, need, launch)
+    for need in of.get("tasks", []):
+        _tasks(shape, need)
+    for need in of.get("cpus", []):
+        _cpus(shape, need, launch)
+    for need in of.get("gpus", []):
+        _gpus(shape, need, target)
+    for need in of.get("exclusive", []):
+        shape.told.setdefault(id(need.item), _exclusive(need))
+    for need in of.get("place", []):
+        _place(shape, need)
+    _memory(shape, of.get("memory", []), dialect)
+    return shape
+
+
+# ------------------------------------------------------------------------------------------------ Grid Engine
+
+
+def _parallel_environment(shape: Shape, need: Need, launch: Launch, environments: Mapping[str, str]) -> None:
+    name, _, count = need.value.partition(" ")
+    match = re.fullmatch(r"(\d+)(?:-(\d*))?(?:,.*)?", count.strip())
+    slots = whole_number(match[1]) if match else None
+    if slots is None:
+        shape.told[id(need.item)] = left_open(f"-pe {need.value}: the number of slots is no number")
+        return
+    ranged = not count.strip().isdecimal()
+    how = environments.get(name) or next((v for k, v in environments.items() if fnmatchcase(name, k)), "")
+    guessed = "" if how else "; what this parallel environment means is not known: its site's file can say"
+    how = how or ("tasks" if launch.used else "cpus")
+    shape.count, shape.slots_said = slots, f"pe {name} {slots}"
+    lines: list[str] = []
+    if how.isdecimal():
+        shape.kind, per = "tasks", int(how)
+        shape.nodes, shape.tasks_per_node, shape.tasks = -(-slots // per), min(per, slots), slots
+        lines = [f"--nodes={shape.nodes}", f"--ntasks-per-node={shape.tasks_per_node}"]
+        shape.slots = "${SLURM_NTASKS}"
+    elif how == "tasks":
+        shape.kind, shape.tasks = "tasks", slots
+        lines = [f"--ntasks={slots}"]
+        shape.slots = "${SLURM_NTASKS}"
+    elif launch.used:
+        shape.kind = "cpus"
+        tasks = launch.tasks_on_node(1) or slots
+        tasks = min(tasks, slots)
+        shape.nodes, shape.tasks, shape.cpus = 1, tasks, max(1, slots // tasks)
+        lines = ["--nodes=1", f"--ntasks={tasks}", *([f"--cpus-per-task={shape.cpus}"] if shape.cpus > 1 else [])]
+        shape.slots = "${SLURM_NTASKS}" if shape.cpus == 1 else "$((SLURM_NTASKS * SLURM_CPUS_PER_TASK))"
+    else:
+        shape.kind, shape.nodes, shape.tasks, shape.cpus = "cpus", 1, 1, slots
+        lines = [f"--cpus-per-task={slots}"]
+        shape.slots = "${SLURM_CPUS_PER_TASK}"
+    said = f"-pe {need.value} = {' '.join(lines)}"
+    if shape.kind == "cpus" and launch.used:
+        said += ", tasks because mpirun starts them"
+    if ranged:
+        guessed += f"; Grid Engine gave as many as it could, Slurm gives {slots}"
+    shape.told[id(need.item)] = (look if guessed else done)(said + guessed, *lines)
+
+
+def _resource_type(
+    shape: Shape, need: Need, of: dict[str, list[Need]], site: Site, target: Target, launch: Launch
+) -> None:
+    """`-l rt_F=2`, or `-q rt_HF` with `-l select=2`: a share of a node, or whole nodes."""
+    named = need.item.name.partition(" ")[2] or need.value
+    kind = site.resource_types[named]
+    count = need.value if need.item.name.startswith("-l ") else ""
+    chunks = [_chunks(n.value) for n in of.get("select", [])]
+    chunk = chunks[-1][0] if chunks and chunks[-1] else None
+    asked = whole_number(count or "1")
+    if asked is None:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: the number of nodes is no number")
+        return
+    nodes = asked if chunk is None else chunk.count
+    said = f"{named}={nodes}" if count or chunk is None else f"{named} with select={nodes}"
+    old = nodes
+    if nodes > 1 and not kind.whole:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: {named} is a share of one node, so it takes 1")
+        return
+    node_gpus = _node_gpus(target, need.row.to.partition("=")[2] or target.default_partition)
+    kind, nodes, fitted = _fitted(kind, nodes, target, node_gpus)
+    tasks = (chunk.number("mpiprocs") if chunk else None) or launch.tasks_on_node(nodes)
+    if tasks and fitted and chunk and chunk.number("mpiprocs"):
+        tasks = tasks * old // nodes
+    threads = (chunk.number("ompthreads") if chunk else None) or 1
+    told = look if launch.used and tasks is None else done
+    shape.nodes, shape.tasks_per_node, shape.gpus, shape.whole = nodes, tasks or 1, kind.gpus, kind.whole
+    shape.cpus = max(threads, kind.cpus // shape.tasks_per_node)
+    shape.slots = "$((SLURM_CPUS_ON_NODE * SLURM_JOB_NUM_NODES))"
+    lines = [need.row.to] if need.row.to else []
+    lines += [f"--nodes={nodes}", f"--ntasks-per-node={shape.tasks_per_node}", f"--cpus-per-task={shape.cpus}"]
+    lines += [f"--gpus-per-node={kind.gpus}"] if kind.gpus else []
+    lines.append(f"--mem={memory(kind.memory)}")
+    notes = [] if not kind.note else [kind.note]
+    if kind.whole and node_gpus is not None and node_gpus <= kind.gpus:
+        lines.append("--exclusive")
+    elif kind.whole:
+        notes.append("the job had its nodes for itself; here it has its share, so others may run beside it")
+    if launch.used and tasks is None:
+        notes.append("how many processes mpirun is to start on a node is not known: write --ntasks-per-node")
+    gpus = f"{kind.gpus} GPU{'s' if kind.gpus > 1 else ''}, " if kind.gpus else ""
+    size = f"{nodes} x ({kind.cpus} CPUs, {gpus}{memory(kind.memory)})"
+    shape.memory_said = True
+    shape.told[id(need.item)] = told(
+        f"{said}{fitted} = {size} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes), *lines
+    )
+    for other in of.get("select", []):
+        _select_of_type(shape, other, named, chunks)
+
+
+def _fitted(kind: ResourceType, nodes: int, target: Target, node_gpus: int | None) -> tuple[ResourceType, int, str]:
+    """`shape: fit`: as few of the target's nodes as hold the GPUs."""
+    if target.shape != "fit" or not (kind.whole and kind.gpus and node_gpus) or node_gpus <= kind.gpus:
+        return kind, nodes, ""
+    times = min(node_gpus // kind.gpus, nodes)
+    if times < 2 or nodes % times:  # noqa: PLR2004 - nothing is gained, or the nodes would differ
+        return kind, nodes, ""
+    grown = replace(kind, cpus=kind.cpus * times, gpus=kind.gpus * times, memory=kind.memory * times)
+    return grown, nodes // times, f", {times} of them on each of the target's nodes"
+
+
+def _node_gpus(target: Target, partition: str) -> int | None:
+    return target.partitions[partition].gpus if partition in target.partitions else None
+
+
+def _select_of_type(shape: Shape, need: Need, named: str, chunks: list[list[_Chunk]]) -> None:
+    if len(chunks) > 1 or not chunks[-1] or len(chunks[-1]) > 1:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: chunks of several kinds in {named}")
+        return
+    rest = chunks[-1][0].rest
+    if rest:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: {', '.join(rest)} is in no table")
+        return
+    shape.told[id(need.item)] = gone(f"{need.spelled}: told in the lines that stand for {named}")
+
+
+# ------------------------------------------------------------------------------------------------ PBS
+
+
+def _chunks(text: str) -> list[_Chunk]:
+    """The chunks of `2:ncpus=4:mem=8gb+1:…`; none where it cannot be read."""
+    found = []
+    for part in text.split("+"):
+        first, *others = part.split(":")
+        if "=" in first and not first.isdecimal():
+            others, first = [first, *others], "1"
+        count = whole_number(first)
+        if count is None:
+            return []
+        pairs = dict(p.partition("=")[::2] for p in others)
+        rest = tuple(f"{k}={v}" if v else k for k, v in pairs.items() if k not in _CHUNK_KEYS)
+        found.append(_Chunk(count, pairs, rest))
+    return found
+
+
+def _select(shape: Shape, need: Need, of: dict[str, list[Need]], launch: Launch) -> None:
+    chunks = _chunks(need.value)
+    if not chunks or any(
+        whole_number(v) is None for c in chunks for k, v in c.values.items() if k in _CHUNK_KEYS - {"mem"}
+    ):
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: not read as chunks")
+        return
+    sizes = [pbs_memory(c.values["mem"]) if "mem" in c.values else 0 for c in chunks]
+    if None in sizes:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: mem is no size")
+        return
+    nodes = sum(c.count for c in chunks)
+    cpus = max(c.number("ncpus") or 1 for c in chunks)
+    tasks = max(c.number("mpiprocs") or 0 for c in chunks) or launch.tasks_on_node(nodes) or 1
+    threads = max(c.number("ompthreads") or 1 for c in chunks)
+    gpus = max(c.number("ngpus", "naccelerators") or 0 for c in chunks)
+    size = max(s or 0 for s in sizes)
+    packed = any("pack" in n.value.split(":") for n in of.get("place", []))
+    times = nodes if packed else 1
+    notes = [f"{len(chunks)} kinds of chunks: each node gets the most that one asks for"] if len(chunks) > 1 else []
+    rest = [r for c in chunks for r in c.rest]
+    notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
+    shape.nodes, shape.tasks_per_node = nodes // times, tasks * times
+    shape.cpus, shape.gpus = max(threads, cpus // tasks, 1), gpus * times
+    shape.kind, shape.slots = "tasks", "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))"
+    lines = [f"--nodes={shape.nodes}", f"--ntasks-per-node={shape.tasks_per_node}", f"--cpus-per-task={shape.cpus}"]
+    lines += [f"--gpus-per-node={shape.gpus}"] if gpus else []
+    lines += [f"--mem={memory(size * times)}"] if size else []
+    shape.memory_said = bool(size)
+    said = f"{need.spelled} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes)
+    shape.told[id(need.item)] = (look if notes else done)(said, *lines)
+
+
+def _node_list(shape: Shape, need: Need, launch: Launch) -> None:
+    """Torque's `nodes=2:ppn=8:gpus=1`."""
+    chunks = _chunks(need.value)
+    if not chunks:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: names nodes of the old cluster, or is not read")
+        return
+    if any(whole_number(c.values.get(k, "1")) is None for c in chunks for k in ("ppn", "gpus", "ncpus")):
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: ppn is no number")
+        return
+    nodes = sum(c.count for c in chunks)
+    per_node = max(c.number("ppn", "ncpus") or 1 for c in chunks)
+    gpus = max(c.number("gpus") or 0 for c in chunks)
+    known = {"ppn", "gpus", "shared", "exclusive_process", "ncpus"}
+    rest = [k for c in chunks for k in c.values if k not in known and not k.startswith("ncpus=")]
+    notes = [f"{len(chunks)} kinds of nodes: each gets the most that one asks for"] if len(chunks) > 1 else []
+    notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
+    tasks = launch.tasks_on_node(nodes) or (per_node if launch.used or nodes > 1 else 1)
+    tasks = min(tasks, per_node)
+    shape.nodes, shape.tasks_per_node, shape.cpus, shape.gpus = nodes, tasks, max(1, per_node // tasks), gpus or None
+    shape.count, shape.kind, shape.slots_said = nodes * per_node, "tasks", f"ppn={per_node}"
+    shape.slots = "$((SLURM_NTASKS * ${SLURM_CPUS_PER_TASK:-1}))"
+    lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
+    lines += [f"--cpus-per-task={shape.cpus}"] if shape.cpus > 1 else []
+    lines += [f"--gpus-per-node={gpus}"] if gpus else []
+    why = (
+        ""
+        if tasks == per_node
+        else f", {tasks} because that is what is started there"
+        if launch.used
+        else ", processors of one task because nothing starts several"
+    )
+    said = f"{need.spelled} = {' '.join(lines)}{why}" + "".join(f"; {n}" for n in notes)
+    shape.told[id(need.item)] = (look if notes else done)(said, *lines)
+
+
+def _tasks(shape: Shape, need: Need) -> None:
+    count = whole_number(need.value)
+    if count is None:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: no number")
+        return
+    if shape.tasks_per_node is not None:
+        shape.told[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
+        return
+    shape.tasks, shape.kind, shape.count = count, "tasks", count
+    shape.slots, shape.slots_said = "${SLURM_NTASKS}", need.spelled
+    shape.told[id(need.item)] = done(f"{need.spelled} = --ntasks={need.value}", f"--ntasks={need.value}")
+
+
+def _place(shape: Shape, need: Need) -> None:
+    parts = re.split(r"[:,]", need.value)
+    unknown = [p for p in parts if p not in {"scatter", "pack", "vscatter", "free", "excl", "exclhost", "shared"}]
+    if unknown:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: {unknown[0]} has no form under Slurm")
+    elif {"excl", "exclhost"} & set(parts):
+        shape.told[id(need.item)] = done(f"{need.spelled} = --exclusive", "--exclusive")
+    else:
+        shape.told[id(need.item)] = gone(f"{need.spelled}: told by --nodes and --ntasks-per-node")
+
+
+# ------------------------------------------------------------------------------------------------ both
+
+
+def _exclusive(need: Need) -> Told:
+    """`exclusive=true`, and Moab's `naccesspolicy`."""
+    value = need.value.lower()
+    if value in {"false", "0", "no", "n", "shared"}:
+        return gone(f"{need.spelled}: others may use the nodes, as is usual under Slurm")
+    line = "--exclusive=user" if value == "singleuser" else "--exclusive"
+    if value not in {"", "true", "1", "yes", "y", "singlejob", "singletask", "singleuser"}:
+        return left_open(f"{need.spelled}: not read; --exclusive gives the job whole nodes")
+    return done(f"{need.spelled} = {line}", line)
+
+
+def _cpus(shape: Shape, need: Need, launch: Launch) -> None:
+    count = whole_number(need.value)
+    if count is None:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: no number")
+        return
+    if shape.cpus is not None or shape.tasks is not None:
+        shape.told[id(need.item)] = gone(f"{need.spelled}: told by the slots or chunks that the job asks for")
+        return
+    tasks = launch.tasks_on_node(1) or (count if launch.used else 1)
+    shape.nodes, shape.tasks, shape.cpus, shape.kind = 1, tasks, max(1, count // tasks), "cpus"
+    shape.count, shape.slots_said, shape.slots = (
+        count,
+        need.spelled,
+        "$((${SLURM_NTASKS:-1} * ${SLURM_CPUS_PER_TASK:-1}))",
+    )
+    lines = ["--nodes=1", f"--ntasks={tasks}"] if tasks > 1 else []
+    lines += [f"--cpus-per-task={shape.cpus}"] if shape.cpus > 1 or tasks == 1 else []
+    shape.told[id(need.item)] = done(f"{need.spelled} = {' '.join(lines)}", *lines)
+
+
+def _gpus(shape: Shape, need: Need, target: Target) -> None:
+    if shape.gpus:
+        shape.told[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
+        return
+    text = need.value or "1"
+    text = "1" if text.lower() == "true" else text
+    count, times = whole_number(text), ""
+    if count is None:
+        shape.told[id(need.item)] = left_open(f"{need.spelled}: no number of GPUs")
+        return
+    if text == "0":
+        shape.told[id(need.item)] = gone(f"{need.spelled}: no GPU")
+        return
+    if need.row.per == "slot" and shape.count:
+        count, times = count * shape.count, f" x {shape.slots_said}"
+    several = shape.kind == "tasks" and (shape.nodes or 2) > 1 and shape.tasks_per_node is None
+    of_job = several and shape.tasks != 1
+    if of_job and target.select_type == "linear":
+        said = f"{need.spelled}: {target.id} gives GPUs by node alone; write --nodes and --gpus-per-node"
+        shape.told[id(need.item)] = left_open(said)
+        return
+    line = f"--gpus={count}" if of_job else f"--gpus-per-node={count}"
+    shape.gpus = count
+    said = f"{need.spelled}{times} = {line}"
+    if not need.row.per and shape.count and shape.count > 1:
+        shape.told[id(need.item)] = look(
+            f"{said}, taken as the job's; where each slot got as many, it was {count} x {shape.count}", line
+        )
+    else:
+        shape.told[id(need.item)] = done(said, line)
+
+
+def _memory(shape: Shape, needs: list[Need], dialect: str) -> None:
+    """All that is asked for memory; the largest of each kind counts, and says what it comes to."""
+    sizes: list[tuple[int, Need]] = []
+    for need in needs:
+        size = _MEMORY[dialect](need.value)
+        if size is None:
+            shape.told[id(need.item)] = left_open(f"{need.spelled}: no size that qsub takes; write --mem")
+        elif size == 0:
+            shape.told[id(need.item)] = gone(f"{need.spelled}: asks for nothing")
+        else:
+            sizes.append((size, need))
+    sizes.sort(
+        key=lambda s: (s[1].item.name.endswith(("pvmem", " vmem", "virtual_free", "vf")) and dialect == "pbs", -s[0])
+    )
+    for number, (size, need) in enumerate(sizes):
+        if shape.memory_said:
+            shape.told[id(need.item)] = gone(
+                f"{need.spelled}: the lines that stand for the other options ask for memory"
+            )
+        elif number:
+            shape.told[id(need.item)] = gone(f"{need.spelled}: {sizes[0][1].spelled} counts, which asks for no less")
+        else:
+            shape.told[id(need.item)] = _memory_line(shape, size, need)
+
+
+def _memory_line(shape: Shape, size: int, need: Need) -> Told:
+    exact = memory(size)
+    if need.row.per == "job":
+        nodes = shape.nodes or 1
+        each = -(-size // nodes)
+        over = f" / {nodes} nodes" if nodes > 1 else ""
+        return done(f"{need.spelled}{over} = --mem={memory(each)}", f"--mem={memory(each)}")
+    if need.row.per == "node":
+        return done(f"{need.spelled} = --mem={exact}", f"--mem={exact}")
+    if need.row.per == "process" and shape.tasks_per_node:
+        processes = shape.tasks_per_node * (shape.cpus or 1)
+        total = memory(size * processes)
+        return done(f"{need.spelled} x {processes} on a node = --mem={total}", f"--mem={total}")
+    if shape.kind == "tasks":
+        return done(f"{need.spelled} for each of {shape.slots_said} = --mem-per-cpu={exact}", f"--mem-per-cpu={exact}")
+    if shape.count:
+        total = memory(size * shape.count)
+        return done(f"{need.spelled} x {shape.slots_said} = --mem={total}", f"--mem={total}")
+    return done(f"{need.spelled} = --mem={exact}", f"--mem={exact}")
