@@ -914,6 +914,31 @@ class Fix:
     obstacle: str = ""  # why it cannot be made
 
 
+Verdict = Literal["done", "look", "gone", "open"]
+Key = tuple[Span, Kind, str]  # where an item stands, its kind and its name
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one item, as a translator found that looked at a whole unit: a job's header, a command.
+
+    done: it means the same; look: the best translation, but a person should look; gone: nothing need stand for it;
+    open: a person must write it, and it stays visible.
+    """
+
+    verdict: Verdict
+    message: str
+    edits: tuple[Edit, ...] = ()
+    lines: tuple[str, ...] = ()  # of a header, which stand for a directive: `--time=01:00:00`
+    begins: tuple[str, ...] = ()  # lines of shell before the first command, which stand for it
+    removes: bool = False  # it is taken out
+    holder: Holder | None = None  # what goes with it, where it is a whole statement
+    takes: tuple[Key, ...] = ()  # other items that go with it
+    decision: str = ""  # the question on which an open one waits
+    blocks: bool = False
+    suggestion: str = ""  # the line that a person could write
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a rule says of an item, or of a job as a whole."""

@@ -6,15 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, takewhile
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from migrate.inventory import decoded
-from migrate.model import Edit, Holder, Invocation, Kind, Option, Source, Span, Target, Verb, Word
+from migrate.model import Change, Edit, Invocation, Key, Option, Source, Span, Target, Verb, Verdict, Word
 from migrate.quoting import head_of, is_glued, value_as_written
 from migrate.topics.containers.images import Images
-
-Key = tuple[Span, Kind, str]
-Outcome = Literal["done", "look", "gone", "open"]
 
 # Variables whose values hold no `=`, comma or quote: Apptainer's --env takes them as they are.
 _TAME = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))|\$\((?:pwd|hostname|id -[ug]n?|whoami|nproc)\)", re.ASCII)
@@ -22,25 +19,6 @@ _TAME_NAMES = re.compile(
     r"SLURM_\w+|CUDA_VISIBLE_DEVICES|HOME|USER|LOGNAME|UID|PWD|HOSTNAME|DISPLAY|RANK|LOCAL_RANK|WORLD_SIZE|MASTER_ADDR"
     r"|MASTER_PORT|OMP_NUM_THREADS|TMPDIR"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What becomes of one item of a container command.
-
-    done: it means the same; look: the best translation, but a person should look; gone: nothing need stand for it;
-    open: the command is left as it is, and a person must write it.
-    """
-
-    outcome: Outcome
-    said: str
-    edits: tuple[Edit, ...] = ()
-    removes: bool = False
-    holder: Holder | None = None  # what goes with it, where it is a whole statement
-    decision: str = ""
-    suggestion: str = ""
-    begins: str = ""  # a line of shell before the script's first command, which stands for it
-    takes: tuple[Key, ...] = ()  # other items that go with it
 
 
 _T = TypeVar("_T")
@@ -59,7 +37,7 @@ class Moving:
     images: Images
     others: list[Invocation]  # all such commands of the job
     shared: dict[object, Any] = field(default_factory=dict)  # what was worked out once for all of them
-    pieces: dict[Key, Piece] = field(default_factory=dict)
+    changes: dict[Key, Change] = field(default_factory=dict)
     lead: list[str] = field(default_factory=list)  # options of its own, behind the sub-command
     before: list[str] = field(default_factory=list)  # NAME=value words for `env`
     after_image: str = ""
@@ -112,13 +90,13 @@ class Moving:
 
     def put(self, *edits: Edit) -> None:
         """Edits of the command itself, beside those of its options and its image."""
-        known = self.pieces.get(self.key)
+        known = self.changes.get(self.key)
         name = f"{self.reading.program} {self.reading.verb} = {self.target.command}"
         if self.target.runtime == "pyxis":
             name = f"{self.reading.program} {self.reading.verb}"
         said = "; ".join([name if self.is_tool else f"the step starts {self.target.command}", *self.notes])
         looks = "; ".join(self.looks)
-        self.pieces[self.key] = Piece(
+        self.changes[self.key] = Change(
             "look" if looks else "done",
             f"{said}; {looks}" if looks else said,
             in_order(known.edits if known else (), edits),
@@ -134,9 +112,9 @@ class Moving:
             self.obstacles.append(f"{said}: take it out")
             return
         holder = statement.holder(1)
-        for key in self.pieces:
-            self.pieces[key] = Piece("gone", said)
-        self.pieces[self.key] = Piece("gone", said, removes=True, holder=holder)
+        for key in self.changes:
+            self.changes[key] = Change("gone", said)
+        self.changes[self.key] = Change("gone", said, removes=True, holder=holder)
 
     def command(self, new: str, image: Word | None) -> None:
         """The program's name, its sub-command with the options behind it, and what follows image and command."""
@@ -156,7 +134,9 @@ class Moving:
         start = program.span.start
         if sudo := _SUDO.search(data, max(0, start - _NEAR), start):
             word = Span(sudo.start(), sudo.start() + len("sudo"))
-            self.pieces[word, "container-option", "sudo"] = Piece("gone", "Apptainer runs as the caller", removes=True)
+            self.changes[word, "container-option", "sudo"] = Change(
+                "gone", "Apptainer runs as the caller", removes=True
+            )
         elif any(w.text == "sudo" for w in self.reading.command.words if w.span.start < start):
             self.obstacles.append("sudo with words of its own stands before it: Apptainer runs as the caller")
         lead = "".join(f" {option}" for option in self.lead)
@@ -194,8 +174,8 @@ class Moving:
         name = option.spelled if option.spelled.startswith("--") or len(option.spelled) == 2 else option.name  # noqa: PLR2004
         return f"{name} {option.value.text}" if option.value is not None else name
 
-    def tell(self, option: Option, piece: Piece) -> None:
-        self.pieces[self.key_of(option)] = piece
+    def tell(self, option: Option, change: Change) -> None:
+        self.changes[self.key_of(option)] = change
 
     def tidy(self) -> None:
         """Clusters of which nothing is left go with the blanks before them (`-it`)."""
@@ -207,11 +187,11 @@ class Moving:
             before, end = self.source.blanks_before(span.start), last[span.start]
             if before < span.start and self.source.data[end : end + 1] in _BLANK:
                 edit = Edit(before, self._bytes(Span(before, span.end)), b"")
-                self.pieces[key] = replace(self.pieces[key], edits=(edit,))
+                self.changes[key] = replace(self.changes[key], edits=(edit,))
 
     def tidy_lines(self) -> None:
         """Continued lines of which every option went go whole."""
-        gone = sorted((key[0], key) for key, p in self.pieces.items() if key != self.key and self._goes(p, key[0]))
+        gone = sorted((key[0], key) for key, p in self.changes.items() if key != self.key and self._goes(p, key[0]))
         data, at = self.source.data, 0
         while at < len(gone):
             start = self.source.line_start(gone[at][0].start)
@@ -225,34 +205,34 @@ class Moving:
                     begin = start if number == 0 else here[number - 1][0].end
                     end = start + len(line) if number == len(here) - 1 else span.end
                     edit = Edit(begin, data[begin:end], b"")
-                    self.pieces[key] = replace(self.pieces[key], edits=(edit,), removes=False)
+                    self.changes[key] = replace(self.changes[key], edits=(edit,), removes=False)
             at += max(len(here), 1)
 
-    def _goes(self, piece: Piece, span: Span) -> bool:
-        return piece.holder is None and (piece.removes or _erases(piece, span))
+    def _goes(self, change: Change, span: Span) -> bool:
+        return change.holder is None and (change.removes or _erases(change, span))
 
     def _is_erased(self, option: Option) -> bool:
-        piece = self.pieces.get(self.key_of(option))
-        return piece is not None and not piece.removes and _erases(piece, option.span)
+        change = self.changes.get(self.key_of(option))
+        return change is not None and not change.removes and _erases(change, option.span)
 
     def leave_out(self, name: str, said: str) -> None:
         """The option that became `name` goes after all."""
         for option in self.reading.options:
-            edits = self.pieces[self.key_of(option)].edits if self.key_of(option) in self.pieces else ()
+            edits = self.changes[self.key_of(option)].edits if self.key_of(option) in self.changes else ()
             if any(e.after.startswith(name.encode()) for e in edits):
                 self.drop(option, said)
 
     def drop(self, option: Option, said: str, *, look: bool = False) -> None:
         """The option goes; in a cluster (`-itv a:b`) only its letter."""
-        outcome: Outcome = "look" if look else "gone"
+        verdict: Verdict = "look" if look else "gone"
         alone = self._stands_alone(option)
         edits = () if alone else (Edit(option.span.start, self._bytes(option.span), b""),)
-        self.tell(option, Piece(outcome, f"{self.spelled(option)}: {said}", edits, removes=alone))
+        self.tell(option, Change(verdict, f"{self.spelled(option)}: {said}", edits, removes=alone))
 
     def become(self, option: Option, new: str, said: str = "", *, look: bool = False) -> None:
         """The option and its value are `new`."""
         edit = Edit(option.span.start, self._bytes(option.span), new.encode())
-        self.tell(option, Piece("look" if look else "done", said or f"{self.spelled(option)} = {new}", (edit,)))
+        self.tell(option, Change("look" if look else "done", said or f"{self.spelled(option)} = {new}", (edit,)))
 
     def respell(
         self,
@@ -285,7 +265,7 @@ class Moving:
             shown = shown[:start] + text + shown[stop:]
         edits = [e for e in edits if e.before != e.after]
         told = said or f"{self.spelled(option)} = {new} {shown}"
-        self.tell(option, Piece("look" if look else "done", told, tuple(sorted(edits, key=lambda e: e.start))))
+        self.tell(option, Change("look" if look else "done", told, tuple(sorted(edits, key=lambda e: e.start))))
 
     def _stands_alone(self, option: Option) -> bool:
         """Whether the option has a word for itself, or a cluster of which nothing else needs a place."""
@@ -316,7 +296,7 @@ def in_order(*edits: Iterable[Edit]) -> tuple[Edit, ...]:
     return tuple(sorted(dict.fromkeys(chain.from_iterable(edits)), key=lambda e: (e.start, e.end)))
 
 
-def _erases(piece: Piece, span: Span) -> bool:
-    """Whether a piece takes these bytes out and puts nothing in their place."""
-    edit = piece.edits[0] if len(piece.edits) == 1 else None
+def _erases(change: Change, span: Span) -> bool:
+    """Whether a change takes these bytes out and puts nothing in their place."""
+    edit = change.edits[0] if len(change.edits) == 1 else None
     return edit is not None and not edit.after and edit.start <= span.start and span.end <= edit.end

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from migrate.model import Edit, Invocation, Word
+from migrate.model import Change, Edit, Invocation, Word
 from migrate.quoting import is_plain
-from migrate.topics.containers.command import Moving, Piece
+from migrate.topics.containers.command import Moving
 from migrate.topics.containers.options import FORMS
 
 _MAKES = frozenset({"import", "create", "load"})
@@ -47,7 +47,7 @@ def _start(m: Moving) -> None:
     m.lead = ["--nv", "--no-home", "--no-eval", *m.lead]
     m.looks.append("look whether the job needs GPUs (--nv) and its home folder, which enroot did not mount")
     own = image.origin or image
-    m.pieces[m.image_key(own)] = Piece(
+    m.changes[m.image_key(own)] = Change(
         "done",
         f"{name} = {reference}",
         (Edit(own.span.start, m.source.data[own.span.start : own.span.end], reference.encode()),),

@@ -6,16 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from migrate.model import Edit, Fate, Fix, Item, Span
+from migrate.model import Change, Edit, Fate, Fix, Item, Key, Span
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once
 from migrate.topics.containers.header import is_of_header, shell_of
 from migrate.topics.containers.pyxis import OPTION
-from migrate.topics.containers.translate import Key, Piece, move
+from migrate.topics.containers.translate import move
 from migrate.topics.old_schedulers.commands import new_name
 
 
-def _piece(c: Context) -> Piece | None:
+def _piece(c: Context) -> Change | None:
     """What becomes of the item; None where it is no word of such a command."""
     item = c.item
     if item is None or not (item.family or is_of_header(item) or _is_step(item) or _is_native(item)):
@@ -24,22 +24,22 @@ def _piece(c: Context) -> Piece | None:
 
 
 @once
-def _moved(c: Context) -> Mapping[Key, Piece]:
+def _moved(c: Context) -> Mapping[Key, Change]:
     """What becomes of each word, with the variables of the old scheduler by their new names."""
-    pieces = move(c.job, c.source, c.target)
-    places = _places(pieces)
+    changes = move(c.job, c.source, c.target)
+    places = _places(changes)
     named = (i for i in c.job.by_kind.get("scheduler-variable", ()) if i.dialect)
     within = [i for i in named if places.cover(*i.span)]
     names = {c.source.text(i.span): new for i in within if (new := new_name(c.about(i)))}
     if not names:
-        return pieces
+        return changes
     pattern = re.compile("|".join(map(_whole, sorted(names, key=len, reverse=True))))
 
     def renamed(edit: Edit) -> Edit:
         text = pattern.sub(lambda m: names[m[0]], edit.after.decode("latin-1"))
         return replace(edit, after=text.encode("latin-1"))
 
-    return {key: replace(p, edits=tuple(map(renamed, p.edits))) for key, p in pieces.items()}
+    return {key: replace(p, edits=tuple(map(renamed, p.edits))) for key, p in changes.items()}
 
 
 def _is_step(item: Item) -> bool:
@@ -55,34 +55,34 @@ def _is_native(item: Item) -> bool:
 
 def _outcome(c: Context) -> str | None:
     """done, look, gone or open."""
-    piece = _piece(c)
-    return piece.outcome if piece else None
+    change = _piece(c)
+    return change.verdict if change else None
 
 
-def _told(get: Callable[[Piece], str]) -> Callable[[Context], str | None]:
+def _told(get: Callable[[Change], str]) -> Callable[[Context], str | None]:
     return lambda c: (get(p) or None) if (p := _piece(c)) else None
 
 
 def moved_words(c: Context) -> Fix | None:
     """The fix that makes of the item what it is on the target."""
-    piece = _piece(c)
+    change = _piece(c)
     assert c.item is not None
-    if piece is None:  # what stands in the words of a command that moves
+    if change is None:  # what stands in the words of a command that moves
         return Fix(fate="rewritten", shared=True)
-    if piece.removes:
-        item = replace(c.item, holder=piece.holder) if piece.holder else c.item
+    if change.removes:
+        item = replace(c.item, holder=change.holder) if change.holder else c.item
         by_key = _items_by_key(c)
-        others = [i for _, i in sorted((n, i) for key in piece.takes for n, i in by_key.get(key, ()))]
-        return Fix(removes=(item, *others), begins=piece.begins, fate="removed", shared=True)
-    if piece.outcome == "gone" or (piece.edits and not any(e.after for e in piece.edits)):
-        return Fix(edits=piece.edits, fate="removed", shared=True)
-    fate: Fate = "rewritten" if piece.edits else "kept"  # Apptainer may spell it alike
-    return Fix(edits=piece.edits, fate=fate, shared=True)
+        others = [i for _, i in sorted((n, i) for key in change.takes for n, i in by_key.get(key, ()))]
+        return Fix(removes=(item, *others), begins="\n".join(change.begins), fate="removed", shared=True)
+    if change.verdict == "gone" or (change.edits and not any(e.after for e in change.edits)):
+        return Fix(edits=change.edits, fate="removed", shared=True)
+    fate: Fate = "rewritten" if change.edits else "kept"  # Apptainer may spell it alike
+    return Fix(edits=change.edits, fate=fate, shared=True)
 
 
 @once
 def _items_by_key(c: Context) -> Mapping[Key, list[tuple[int, Item]]]:
-    """The job's items with their numbers, by what pieces name them by."""
+    """The job's items with their numbers, by what changes name them by."""
     found: dict[Key, list[tuple[int, Item]]] = {}
     for number, item in enumerate(c.job.all_items()):
         found.setdefault((item.span, item.kind, item.name), []).append((number, item))
@@ -95,11 +95,11 @@ def _whole(name: str) -> str:
     return before + re.escape(name) + (r"(?!\w)" if not name.endswith("}") else "")
 
 
-def _places(pieces: Mapping[Key, Piece]) -> Ranges:
+def _places(changes: Mapping[Key, Change]) -> Ranges:
     """Where words stand that go, or are written anew, so that no other fix reaches what is in them."""
-    moved = [(key, piece) for key, piece in pieces.items() if piece.outcome != "open"]
-    edited = [Span(e.start, e.end) for _, piece in moved for e in piece.edits]
-    return Ranges(edited + [key[0] for key, piece in moved if piece.removes])
+    moved = [(key, change) for key, change in changes.items() if change.verdict != "open"]
+    edited = [Span(e.start, e.end) for _, change in moved for e in change.edits]
+    return Ranges(edited + [key[0] for key, change in moved if change.removes])
 
 
 def _moves_along(c: Context) -> str | None:
@@ -119,10 +119,10 @@ def _pyxis(c: Context) -> str | None:
 
 
 def _what_to_write(c: Context) -> str | None:
-    piece = _piece(c)
-    if piece is None or piece.outcome != "open":
+    change = _piece(c)
+    if change is None or change.verdict != "open":
         return None
-    return f"As far as it can be told, the line would be: `{piece.suggestion}`." if piece.suggestion else None
+    return f"As far as it can be told, the line would be: `{change.suggestion}`." if change.suggestion else None
 
 
 def _refused(c: Context) -> str | None:
@@ -135,7 +135,7 @@ def _refused(c: Context) -> str | None:
 _TOOL = re.compile(r"\S+\Z")  # the word that a check ends with
 DOCKER: Mapping[str, Callable[[Context], str | None]] = {
     "moved": _outcome,
-    "moved_said": _told(lambda p: p.said),
+    "moved_said": _told(lambda p: p.message),
     "moved_question": _told(lambda p: p.decision),
     "pyxis": _pyxis,
     "moves_along": _moves_along,

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.model import (
+    Change,
     Invocation,
     Item,
     Job,
+    Key,
     Option,
     OptionRow,
     ShellCommand,
@@ -22,7 +24,7 @@ from migrate.model import (
     Word,
 )
 from migrate.quoting import is_plain
-from migrate.topics.containers.command import Key, Moving, Piece
+from migrate.topics.containers.command import Moving
 from migrate.topics.containers.enroot import address_of
 from migrate.topics.containers.images import Images
 from migrate.topics.containers.pyxis import OPTION, image_of, start, take_options
@@ -40,7 +42,7 @@ class Header(Moving):
         return option.value.text if is_plain(option.value.text) else shlex.quote(option.value.text)
 
     def drop(self, option: Option, said: str, *, look: bool = False) -> None:
-        self.tell(option, Piece("look" if look else "gone", f"{self.spelled(option)}: {said}", removes=True))
+        self.tell(option, Change("look" if look else "gone", f"{self.spelled(option)}: {said}", removes=True))
 
 
 def is_of_header(item: Item) -> bool:
@@ -48,7 +50,7 @@ def is_of_header(item: Item) -> bool:
     return item.place == "header" and item.dialect == "slurm" and OPTION.match(item.name) is not None
 
 
-def move_header(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
+def move_header(job: Job, source: Source, target: Target) -> dict[Key, Change]:
     """What becomes of such options: all go with the image, and a first command stands for them; or all stay."""
     items = [item for item in job.by_kind.get("directive", ()) if is_of_header(item)]
     if not items:
@@ -66,14 +68,14 @@ def move_header(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
     if m.obstacles:
         command = f"srun … {start(m, image)} COMMAND" if "srun" in _programs(job) else f"exec {start(m, image)} {again}"
         why = "; ".join(dict.fromkeys(m.obstacles))
-        return {first: Piece("open", why, decision=m.decision, suggestion=command if image else "")}
+        return {first: Change("open", why, decision=m.decision, suggestion=command if image else "")}
     if len(options) < len(m.reading.options):
         m.looks.append("of several --container-mounts pyxis may have taken the last alone; here all count")
     m.lead.append('--bind "$0"')
     line = f'[ -n "${{SINGULARITY_CONTAINER:-}}" ] || exec {start(m, image)} {again}'
     said = [f"the script starts itself in {image}, by its first command", *m.notes, *m.looks]
-    told = [m.pieces[key].said for key in takes]
-    return {first: Piece("look", "; ".join([*said, *told]), removes=True, begins=line, takes=takes)}
+    told = [m.changes[key].message for key in takes]
+    return {first: Change("look", "; ".join([*said, *told]), removes=True, begins=(line,), takes=takes)}
 
 
 def shell_of(job: Job) -> str:

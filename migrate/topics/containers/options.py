@@ -100,13 +100,12 @@ def _make_source(m: Moving, option: Option, source: str) -> None:
         return
     quoted = f'"{source}"' if not source.startswith("~") else source
     made = f"[ -e {quoted} ] || mkdir -p {quoted}\n".encode() + line
-    piece = m.pieces.get(m.key_of(option))
-    if piece is None:  # it is in the way of the whole command
+    change = m.changes.get(m.key_of(option))
+    if change is None:  # it is in the way of the whole command
         return
-    edits = (Edit(command.span.start, b"", made), *piece.edits)
-    m.pieces[m.key_of(option)] = replace(
-        piece, edits=edits, said=f"{piece.said}; made where it is missing, as Docker does"
-    )
+    edits = (Edit(command.span.start, b"", made), *change.edits)
+    message = f"{change.message}; made where it is missing, as Docker does"
+    m.changes[m.key_of(option)] = replace(change, edits=edits, message=message)
 
 
 def _parts(value: str) -> list[tuple[int, int]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from migrate.model import Edit, Invocation, Job, Option, Word
+from migrate.model import Change, Edit, Invocation, Job, Option, Word
 from migrate.quoting import is_plain
-from migrate.topics.containers.command import Moving, Piece
+from migrate.topics.containers.command import Moving
 
 _HOST = re.compile(r"(?P<host>[\w-]+(?:\.[\w-]+)+(?::\d+)?|[\w-]+:\d+|localhost)/(?P<path>.+)")
 _NAMED = re.compile(r"[\"']?(?P<name>[A-Za-z_]\w*)=")
@@ -97,11 +97,11 @@ def _move_start(m: Moving) -> None:
 
 def _for_apptainer(m: Moving, option: Option) -> tuple[str, str]:
     """Name and value, as written, of the option that was found for Apptainer; none where it goes."""
-    piece = m.pieces.get(m.key_of(option))
-    if piece is None or piece.removes or (piece.edits and not any(e.after for e in piece.edits)):
+    change = m.changes.get(m.key_of(option))
+    if change is None or change.removes or (change.edits and not any(e.after for e in change.edits)):
         return "", ""
     span, text, at = option.span, b"", option.span.start
-    for edit in sorted(piece.edits, key=lambda e: e.start):
+    for edit in sorted(change.edits, key=lambda e: e.start):
         if span.start <= edit.start and edit.end <= span.end:
             text += m.source.data[at : edit.start] + edit.after
             at = edit.end
@@ -279,7 +279,7 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     reference = _image(m, image)
     edit = Edit(own.span.start, m.source.data[own.span.start : own.span.end], f"--container-image={reference}".encode())
     after = Edit(own.span.end, b"", m.after_image.encode())
-    m.pieces[m.image_key(image if is_native(m.reading) else own)] = Piece(
+    m.changes[m.image_key(image if is_native(m.reading) else own)] = Change(
         "done", f"{m.value(image)}: the image of the step", (edit, after)[: 1 + bool(m.after_image)]
     )
     lead = ["--input=none"] if m.tail else []  # srun would read what a loop around it reads

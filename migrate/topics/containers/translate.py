@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from migrate.model import Edit, Invocation, Job, Option, Source, Span, Target, Verb
+from migrate.model import Change, Edit, Invocation, Job, Key, Option, Source, Span, Target, Verb
 from migrate.quoting import UNQUOTED, keeps_quotes
-from migrate.topics.containers.command import Key, Moving, Piece, in_order
+from migrate.topics.containers.command import Moving, in_order
 from migrate.topics.containers.enroot import move_enroot
 from migrate.topics.containers.header import move_header
 from migrate.topics.containers.images import Images
@@ -22,24 +22,24 @@ from migrate.topics.containers.to_pyxis import is_native, move_native, step_in
 from migrate.topics.containers.verbs import VERBS, leave
 from migrate.topics.old_schedulers.converters import with_new_paths
 
-__all__ = ["Key", "Piece", "move"]
+__all__ = ["Change", "Key", "move"]
 
 
-def move(job: Job, source: Source, target: Target) -> Mapping[Key, Piece]:
+def move(job: Job, source: Source, target: Target) -> Mapping[Key, Change]:
     """What becomes of the job's docker-like commands and of its header's options of pyxis; pure: the same each time.
 
     A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
     """
-    pieces = _moved(job, source, target)
-    return {key: _placed(piece, target) for key, piece in pieces.items()} if target.answers.get("path") else pieces
+    changes = _moved(job, source, target)
+    return {key: _placed(change, target) for key, change in changes.items()} if target.answers.get("path") else changes
 
 
-def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
+def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
     apptainer = target.runtime == "apptainer"
     found = [(part, outer, r) for part in job.parts() for outer, r in _readings(part, apptainer=apptainer)]
-    pieces: dict[Key, Piece] = move_header(job, source, target) if apptainer else {}
+    changes: dict[Key, Change] = move_header(job, source, target) if apptainer else {}
     if not found:
-        return pieces
+        return changes
     readings = [reading for _, _, reading in found]
     fixed = {(i.span, i.kind, i.name) for i in job.all_items() if not i.editable}
     images = Images.of(target, readings)
@@ -58,7 +58,7 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
         )
         moving.outer = outer
         _move(moving, job)
-        if stuck := fixed.intersection(moving.pieces):
+        if stuck := fixed.intersection(moving.changes):
             words = ", ".join(source.text(span) for span, *_ in sorted(stuck))
             moving.obstacles.append(f"{words}: quoted in a way that this program does not take apart")
         if nested := _nested(reading, starts):
@@ -67,10 +67,10 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Piece]:
     _leave_what_is_shared(moved)
     _leave_what_fetches(moved)
     for moving in moved:
-        told = _left(moving) if moving.obstacles else moving.pieces
-        for key, piece in told.items():
-            pieces[key] = _joined(pieces[key], piece) if key in pieces else piece
-    return pieces
+        told = _left(moving) if moving.obstacles else moving.changes
+        for key, change in told.items():
+            changes[key] = _joined(changes[key], change) if key in changes else change
+    return changes
 
 
 def _starts(job: Job) -> list[int]:
@@ -89,15 +89,19 @@ def _nested(reading: Invocation, starts: Sequence[int]) -> Option | None:
     return None
 
 
-def _placed(piece: Piece, target: Target) -> Piece:
+def _placed(change: Change, target: Target) -> Change:
     """The same with the folders of the old cluster by their new names: no other rule gets at text that has moved."""
-    edits = (replace(e, after=with_new_paths(e.after.decode("latin-1"), target).encode("latin-1")) for e in piece.edits)
-    return replace(piece, edits=tuple(edits), begins=with_new_paths(piece.begins, target))
+
+    def placed(edit: Edit) -> Edit:
+        return replace(edit, after=with_new_paths(edit.after.decode("latin-1"), target).encode("latin-1"))
+
+    begins = tuple(with_new_paths(line, target) for line in change.begins)
+    return replace(change, edits=tuple(map(placed, change.edits)), begins=begins)
 
 
-def _joined(one: Piece, other: Piece) -> Piece:
+def _joined(one: Change, other: Change) -> Change:
     """A word that several commands share (`$RUN a; $RUN b`), with what each of them changes beside it."""
-    worse = other if other.outcome == "look" and one.outcome == "done" else one
+    worse = other if other.verdict == "look" and one.verdict == "done" else one
     return replace(worse, edits=in_order(one.edits, other.edits))
 
 
@@ -159,8 +163,8 @@ def _checked(moving: Moving, part: Job) -> Moving:
         or moving.source.data[max(start - 1, 0) : start] in {b'"', b"'"}
         or id(moving.reading) in part.hidden_ids
     )
-    removed = [moving.source.data[key[0].start : key[0].end] for key, p in moving.pieces.items() if p.removes]
-    edits = {e for p in moving.pieces.values() for e in p.edits}
+    removed = [moving.source.data[key[0].start : key[0].end] for key, p in moving.changes.items() if p.removes]
+    edits = {e for p in moving.changes.values() for e in p.edits}
     new = _quoting(*(e.after for e in edits)) - _quoting(*removed, *(e.before for e in edits))
     elsewhere = [e for e in edits if not whole.start <= e.start <= e.end <= whole.end]
     if not (keeps_quotes(edits) if in_string else keeps_quotes(edits, UNQUOTED)):
@@ -193,10 +197,10 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
     """Commands that share a word with one that is left, or that would change it in two ways, are left too."""
     by_key: dict[Key, list[Moving]] = defaultdict(list)
     for moving in moved:
-        for key in moving.pieces:
+        for key in moving.changes:
             by_key[key].append(moving)
     for key, those in by_key.items():
-        if _contradict([m.pieces[key].edits for m in those if not m.obstacles]):
+        if _contradict([m.changes[key].edits for m in those if not m.obstacles]):
             for moving in those:
                 moving.obstacles.append("its words stand in a variable that another command reads in another way")
     by_reading = {id(m.reading): m for m in reversed(moved)}
@@ -247,13 +251,13 @@ def _insertions(edits: Sequence[Edit]) -> Mapping[int, list[Edit]]:
     return found
 
 
-def _left(moving: Moving) -> dict[Key, Piece]:
+def _left(moving: Moving) -> dict[Key, Change]:
     """All items of a command that stays: the reason at the command itself, with the line that would stand for it."""
     known = filter(None, dict.fromkeys(moving.obstacles))  # a sub-command that no table knows has no reason of its own
     command = f"{moving.reading.program} {moving.reading.verb}".strip()
     why = "; ".join(known) or f"what `{command}` does is not known, so nothing is written for it"
-    pieces = {key: Piece("open", "the command as a whole is left as it is") for key in moving.pieces}
-    return {**pieces, moving.key: Piece("open", why, decision=moving.decision, suggestion=_suggestion(moving))}
+    changes = {key: Change("open", "the command as a whole is left as it is") for key in moving.changes}
+    return {**changes, moving.key: Change("open", why, decision=moving.decision, suggestion=_suggestion(moving))}
 
 
 def _suggestion(moving: Moving) -> str:
@@ -261,8 +265,8 @@ def _suggestion(moving: Moving) -> str:
     if moving.instead:
         return moving.instead
     span = moving.reading.command.span
-    edits = list(in_order(*(p.edits for p in moving.pieces.values())))
-    gone = [key[0] for key, p in moving.pieces.items() if p.removes]
+    edits = list(in_order(*(p.edits for p in moving.changes.values())))
+    gone = [key[0] for key, p in moving.changes.items() if p.removes]
     edits += [Edit(s.start, moving.source.data[s.start : s.end], b"") for s in gone]
     edits.sort(key=lambda e: (e.start, e.end))
     out, at = [], span.start

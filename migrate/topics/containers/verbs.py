@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from migrate.model import Edit, Invocation, Span, Word
+from migrate.model import Change, Edit, Invocation, Span, Word
 from migrate.ranges import Ranges
-from migrate.topics.containers.command import Moving, Piece
+from migrate.topics.containers.command import Moving
 from migrate.topics.containers.images import address, file_name, why_not
 from migrate.topics.containers.options import FORMS
 from migrate.topics.containers.to_pyxis import start_by_srun
@@ -177,7 +177,7 @@ def _isolate(m: Moving, *, detached: bool, runs: bool) -> None:
         m.lead += ["--containall", "--no-umask", "--no-eval", "--writable-tmpfs"]
     else:
         m.lead.append("--compat")
-    if not any("--home" in e.after.decode() for p in m.pieces.values() for e in p.edits):
+    if not any("--home" in e.after.decode() for p in m.changes.values() for e in p.edits):
         m.lead.append("--no-home")
     if not m.user:
         m.lead.append("--fakeroot")
@@ -229,12 +229,12 @@ def _image(m: Moving, image: Word) -> None:
             m.looks.append(f"which image {reference} is, is not known here, so no answer for an image reaches it")
         edit = Edit(own.span.start, b"", b"docker://")
         said = f"{reference} = docker://{reference}"
-        m.pieces[m.image_key(own)] = Piece("done", said, (edit,))
+        m.changes[m.image_key(own)] = Change("done", said, (edit,))
 
 
 def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:
     edit = Edit(own.span.start, m.source.data[own.span.start : own.span.end], name.encode())
-    m.pieces[m.image_key(own)] = Piece("done", f"{m.value(image)} = {name}", (edit,))
+    m.changes[m.image_key(own)] = Change("done", f"{m.value(image)} = {name}", (edit,))
 
 
 def _is_image(image: Word) -> bool:
@@ -339,7 +339,7 @@ def pull(m: Moving) -> None:
     else:
         own = image.origin or image
         file = f"{address(reference, m.target)} " if m.target.image_folder else ""
-        m.pieces[m.image_key(own)] = Piece(
+        m.changes[m.image_key(own)] = Change(
             "done", f"{reference} = docker://{reference}", (Edit(own.span.start, b"", f"{file}docker://".encode()),)
         )
         m.lead.append("--force")

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from migrate.model import Item, Partition, Target
-from migrate.topics.old_schedulers.told import spelled
+from migrate.topics.old_schedulers.verdicts import spelled
 from migrate.values import (
     duration,
     memory,

@@ -13,7 +13,7 @@ from migrate.rulebook.context import Context, once, replaced, says
 from migrate.topics.old_schedulers.directives import (
     INTERPRETERS,
     Between,
-    Told,
+    Change,
     Translation,
     translate,
     translate_command,
@@ -46,7 +46,7 @@ def translation(c: Context) -> Translation | None:
     return None if dialect is None or dialect == "slurm" else translate(c.job, _between(c, dialect))
 
 
-def _told(c: Context) -> Told | None:
+def _told(c: Context) -> Change | None:
     found = translation(c)
     return found.told.get(id(c.item)) if found and c.item else None
 
@@ -60,7 +60,7 @@ def _outcome(c: Context) -> str | None:
     if live_dialect(c) not in {None, c.item.dialect}:
         return None if c.item.dialect == "grid_engine" else "foreign"
     told = _told(c)
-    return None if told is None else "blocked" if told.blocks else told.outcome
+    return None if told is None else "blocked" if told.blocks else told.verdict
 
 
 def _foreign_lines(c: Context) -> str | None:
@@ -252,13 +252,13 @@ def _reading(c: Context) -> Invocation | None:
     return next(iter(c.job.started.get(item.group, ())), None)
 
 
-def _options_told(c: Context) -> Mapping[int, Told]:
+def _options_told(c: Context) -> Mapping[int, Change]:
     assert c.item is not None
     key = (translate_command, c.item.group)
     if key not in c.known:
         mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
         c.known[key] = translate_command(mine, _between(c, c.item.dialect))
-    found: Mapping[int, Told] = c.known[key]
+    found: Mapping[int, Change] = c.known[key]
     return found
 
 
@@ -270,7 +270,7 @@ def _command_outcome(c: Context) -> str | None:
     if not reading.table.to or _obstacle(c, reading):
         return "open"
     told = _options_told(c) if reading.program == "qsub" else {}
-    looks = reading.program in {"qstat", *_STARTERS} or any(t.outcome == "look" for t in told.values())
+    looks = reading.program in {"qstat", *_STARTERS} or any(t.verdict == "look" for t in told.values())
     return "look" if looks else "done"
 
 
@@ -317,7 +317,7 @@ def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
     assert reading.table is not None
     if _starts_program(reading) and _wrapped(c, reading) is None:
         return "it starts a program, whose words a shell reads once more: write `sbatch --wrap`, which is run by sh"
-    opened = next((t.said for t in _options_told(c).values() if t.outcome == "open" or t.begins), "")
+    opened = next((t.message for t in _options_told(c).values() if t.verdict == "open" or t.begins), "")
     terse = reading.table.dialect == "pbs" or any(o.name == "-terse" for o in reading.options)
     if not opened and _is_read(c, reading) and not terse:
         return "its sentence is read for the job's id; `sbatch --parsable` prints the id alone"
@@ -328,7 +328,7 @@ def _obstacle_to_step(c: Context, reading: Invocation) -> str:
     """`qrsh -inherit HOST COMMAND` starts a command on another node of the job, as srun does."""
     if not any(o.name == "-inherit" for o in reading.options) or _host_and_command(reading) is None:
         return "it opens a session: `srun --pty bash`, with what the options asked for"
-    opened = (t.said for o, t in _told_by_option(c) if t.outcome == "open" and o.name != "-inherit")
+    opened = (t.message for o, t in _told_by_option(c) if t.verdict == "open" and o.name != "-inherit")
     return next(opened, "")
 
 
@@ -357,7 +357,7 @@ _OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
 _STARTERS = frozenset({"qrsh", "ssh"})  # of a command on another node of the job
 
 
-def _told_by_option(c: Context) -> Iterator[tuple[Item, Told]]:
+def _told_by_option(c: Context) -> Iterator[tuple[Item, Change]]:
     told = _options_told(c)
     assert c.item is not None
     for item in c.job.by_group.get(c.item.group or 0, ()):
@@ -453,7 +453,7 @@ def _option_said(c: Context) -> str | None:
     spelled = f"{c.item.name} {c.item.value or ''}".strip()
     if reading.program == "qsub":
         told = _options_told(c).get(id(c.item))
-        return told.said if told else None
+        return told.message if told else None
     if reading.program in _STARTERS:
         return f"{spelled} was for {reading.program}; srun needs nothing like it"
     option = next((o for o in reading.options if o.span == c.item.span), None)
@@ -476,7 +476,7 @@ FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
     "live_dialect": live_dialect,
     "translation": _outcome,
     "foreign_lines": once(_foreign_lines),
-    "told": lambda c: t.said if (t := _told(c)) else None,
+    "told": lambda c: t.message if (t := _told(c)) else None,
     "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
     "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
     "old_host_file": lambda c: "yes" if c.item is not None and is_old_host_file(c.item) else None,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from migrate.inventory.collector import INTERPRETERS
-from migrate.model import Item, OptionRow, Site, Target
-from migrate.topics.old_schedulers.told import Told, done, gone, left_open, look, spelled
+from migrate.model import Change, Item, OptionRow, Site, Target
+from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
 from migrate.values import grid_engine_array, moment, whole_number
 
 _PLAIN = re.compile(r"[^\s#'\"\\]+")
@@ -86,20 +86,20 @@ def option(name: str, value: str, *, command: bool = False) -> str:
     return f'{name}="' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
-def _text(a: Asked) -> Told:
+def _text(a: Asked) -> Change:
     if a.command and _SHELL.search(a.value):
         return left_open(f"{a.spelled}: its quotes are not certain on a command line")
     line = option(a.row.to, a.value, command=a.command)
     return done(f"{a.spelled} = {line}", line)
 
 
-def _flag(a: Asked) -> Told:
+def _flag(a: Asked) -> Change:
     if a.value.lower() in _NO:
         return gone(f"{a.spelled}: so does sbatch by itself")
     return done(f"{a.item.name} = {a.row.to}", a.row.to)
 
 
-def _yes_no(a: Asked) -> Told:
+def _yes_no(a: Asked) -> Change:
     yes = a.value.lower() in {"y", "yes", "true"}
     if not yes and a.value.lower() not in _NO:
         return left_open(f"{a.spelled}: neither y nor n")
@@ -109,14 +109,14 @@ def _yes_no(a: Asked) -> Told:
     return done(f"{a.spelled} = {a.row.to}", a.row.to) if yes else gone(f"{a.spelled}: so does sbatch by itself")
 
 
-def _date(a: Asked) -> Told:
+def _date(a: Asked) -> Change:
     when = moment(a.value)
     if when is None:
         return left_open(f"{a.spelled}: no date with a year (CCYYMMDDhhmm); write {a.row.to}=YYYY-MM-DDTHH:MM:SS")
     return done(f"{a.spelled} = {a.row.to}={when}", f"{a.row.to}={when}")
 
 
-def _array(a: Asked) -> Told:
+def _array(a: Asked) -> Change:
     text, limit = a.value, a.target.max_array_index
     if a.dialect == "grid_engine":
         found = grid_engine_array(text)
@@ -132,20 +132,20 @@ def _array(a: Asked) -> Told:
     indices = [whole_number(n) for n in re.findall(r"\d+", re.sub(r":\d+|%\d+", "", text))]
     if any(n is None or n > limit for n in indices):
         said = f"{a.spelled}: the target takes indices up to {limit}; split the array, or raise MaxArraySize"
-        return Told("open", said, blocks=True)
+        return Change("open", said, blocks=True)
     line = f"--array={text}" + (f"%{a.throttle}" if a.throttle and a.throttle != "0" and "%" not in text else "")
     single = "; one number is one index, not a count" if re.fullmatch(r"\d+", text) else ""
     together = f" and at most {a.throttle} at once" if a.throttle and a.throttle != "0" else ""
     return done(f"{a.spelled}{together} = {line}{single}", line)
 
 
-def _throttle(a: Asked) -> Told:
+def _throttle(a: Asked) -> Change:
     if not a.array:
         return gone(f"{a.spelled}: without an array it says nothing")
     return gone(f"{a.spelled}: stands behind % in --array")
 
 
-def _mail_events(a: Asked) -> Told:
+def _mail_events(a: Asked) -> Change:
     letters = set(a.value.replace("j", "") if a.dialect == "pbs" else a.value)
     if not letters or letters - {"a", "b", "e", "s", "n"}:
         return left_open(f"{a.spelled}: letters of a, b, e, n joined (`abe`) are what qsub takes")
@@ -161,7 +161,7 @@ def _mail_events(a: Asked) -> Told:
     return done(f"{a.spelled} = {line}{suspended}", line)
 
 
-def _join(a: Asked) -> Told:
+def _join(a: Asked) -> Change:
     yes = a.value.lower() in {"y", "yes", "oe", "true"}
     if not yes and a.value.lower() not in {"n", "no", "eo", "o", "e", "false"}:
         return left_open(f"{a.spelled}: not read")
@@ -172,7 +172,7 @@ def _join(a: Asked) -> Told:
     return gone(f"{a.spelled}: the streams stay apart, by --error")
 
 
-def _queue(a: Asked) -> Told:
+def _queue(a: Asked) -> Change:
     names = [name.partition("@")[0] for name in a.value.split(",")]
     hosts = "@" in a.value
     names = [name for name in names if name not in a.no_queues]
@@ -182,21 +182,21 @@ def _queue(a: Asked) -> Told:
     unknown = [name for name in names if not a.queues.get(name) and name not in a.target.partitions]
     if unknown:
         said = f"{a.spelled}: {a.target.id} has no partition {unknown[0]}, and nothing says which stands for it"
-        return Told("open", said, decision=f"partition:{unknown[0]}", blocks=True)
+        return Change("open", said, decision=f"partition:{unknown[0]}", blocks=True)
     line = option(a.row.to, ",".join(news))
     if hosts:
         return look(f"{a.spelled} = {line}; a host behind @ is one of the old cluster", line)
     return done(f"{a.spelled} = {line}", line)
 
 
-def _account(a: Asked) -> Told:
+def _account(a: Asked) -> Change:
     new = a.target.answers.get("account", {}).get(a.value, a.value)
     line = option(a.row.to, new)
     unchecked = "; the target keeps no accounts and does not look at it" if a.target.accounting == "none" else ""
     return done(f"{a.spelled} = {line}{unchecked}", line)
 
 
-def _dependency(a: Asked) -> Told:
+def _dependency(a: Asked) -> Change:
     if a.dialect == "grid_engine":
         kind = "aftercorr" if a.item.name == "-hold_jid_ad" else "afterany"
         ids = a.value.split(",")
@@ -230,13 +230,13 @@ def _is_id(text: str, a: Asked) -> bool:
     return text.isdecimal() or (a.command and text.startswith("$"))
 
 
-def _umask(a: Asked) -> Told:
+def _umask(a: Asked) -> Change:
     if not re.fullmatch(r"[0-7]{1,4}", a.value):
         return left_open(f"{a.spelled}: no mask of octal digits")
-    return Told("done", f"{a.spelled} = `umask {a.value}` before the first command", begins=(f"umask {a.value}",))
+    return Change("done", f"{a.spelled} = `umask {a.value}` before the first command", begins=(f"umask {a.value}",))
 
 
-def _interpreter(a: Asked) -> Told:
+def _interpreter(a: Asked) -> Change:
     if a.value.rsplit("/", 1)[-1] not in INTERPRETERS:
         return left_open(
             f"{a.spelled}: a program of the old site runs the script; what it does must be written into it"
@@ -244,11 +244,11 @@ def _interpreter(a: Asked) -> Told:
     return gone(f"{a.spelled}: Slurm runs a script by its `#!` line")
 
 
-def _mail_users(a: Asked) -> Told:
+def _mail_users(a: Asked) -> Change:
     return _text(a)
 
 
-def path(a: Asked, kind: str) -> Told:
+def path(a: Asked, kind: str) -> Change:
     """-o or -e: a file, or a folder in which the file has its usual name."""
     text, notes = a.value, list[str]()
     host, colon, rest = text.partition(":")
@@ -300,21 +300,21 @@ def usual_name(kind: str, *, array: bool) -> str:
     return f"%x.{kind}%A.%a" if array else f"%x.{kind}%j"
 
 
-def _output(a: Asked) -> Told:
+def _output(a: Asked) -> Change:
     return path(a, "o")
 
 
-def _error(a: Asked) -> Told:
+def _error(a: Asked) -> Change:
     return path(a, "e")
 
 
-def _folder(a: Asked) -> Told:
+def _folder(a: Asked) -> Change:
     if "$" in a.value or a.value.startswith("~"):
         return left_open(f"{a.spelled}: Slurm takes the variable for a name; write the path out")
     return _text(a)
 
 
-FORMS: Mapping[str, Callable[[Asked], Told]] = {
+FORMS: Mapping[str, Callable[[Asked], Change]] = {
     "text": _text,
     "flag": _flag,
     "yes_no": _yes_no,

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from migrate.inventory.collector import INTERPRETERS
-from migrate.model import Item, Job, OptionRow, SchedulerTable, Site, Target
+from migrate.model import Change, Item, Job, OptionRow, SchedulerTable, Site, Target
 from migrate.topics.old_schedulers.converters import FORMS, Asked, is_template, usual_name, with_new_paths
 from migrate.topics.old_schedulers.launch import Launch, launch_of
 from migrate.topics.old_schedulers.resources import Need, Shape, shape_of
-from migrate.topics.old_schedulers.told import Told, done, gone, left_open, spelled
+from migrate.topics.old_schedulers.verdicts import done, gone, left_open, spelled
 from migrate.values import duration, grid_engine_seconds, pbs_seconds
 
-__all__ = ["INTERPRETERS", "Between", "Told", "Translation", "translate", "translate_command"]
+__all__ = ["INTERPRETERS", "Between", "Change", "Translation", "translate", "translate_command"]
 
 # Checked on Grid Engine 8.1.9; for PBS the last one is taken to win, unchecked.
 _SHAPES = frozenset(
@@ -44,7 +44,7 @@ _UNKNOWN = OptionRow("", "none", reason="no table knows it")
 class Translation:
     """What is told of each directive of a job, and what the job as a whole needs beside them."""
 
-    told: Mapping[int, Told]  # by id of the item
+    told: Mapping[int, Change]  # by id of the item
     dialect: str
     array: bool
     slots: str  # shell text for the number of slots
@@ -83,7 +83,7 @@ class _Work:
     command: bool = False  # they stand on a command line
     shell: bool = True  # a shell runs the script
     expands: bool = False  # in a here-document whose `$` the shell around it expands
-    told: dict[int, Told] = field(default_factory=dict)
+    told: dict[int, Change] = field(default_factory=dict)
     same: dict[str, list[Item]] = field(default_factory=dict)  # those that count, by name
 
     def row(self, item: Item) -> OptionRow:
@@ -103,7 +103,7 @@ class _Work:
         return OptionRow(name, "required", need="resource_type", to=f"--partition={partition}" if partition else "")
 
 
-def translate_command(items: Sequence[Item], between: Between) -> Mapping[int, Told]:
+def translate_command(items: Sequence[Item], between: Between) -> Mapping[int, Change]:
     """What stands for each option of one `qsub` line, as words of a command; by id of the item."""
     return _work_out(_Work(between, command=True), list(items), Launch())[0]
 
@@ -145,7 +145,7 @@ def translate(job: Job, between: Between) -> Translation:
 
 def _work_out(
     work: _Work, items: list[Item], launch: Launch
-) -> tuple[dict[int, Told], list[Item], Mapping[int, OptionRow], Shape]:
+) -> tuple[dict[int, Change], list[Item], Mapping[int, OptionRow], Shape]:
     """What is told of each option, which of them count, their rows, and the shape that they give the job."""
     rows = {id(i): work.row(i) for i in items}
     counting = _counting(work, items)
@@ -198,7 +198,7 @@ def _counting(work: _Work, items: list[Item]) -> list[Item]:
     return found
 
 
-def _told(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+def _told(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
     if row is _UNKNOWN:
         return left_open(_unknown(item))
     if is_template(item.value or ""):
@@ -217,7 +217,7 @@ def _unknown(item: Item) -> str:
     return f"{spelled(item)}: not known here, so nothing is written for it"
 
 
-def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
     """An option that says something of the job as a whole, other than its shape."""
     if row.need == "time":
         return _time(work, item, items, rows)
@@ -230,7 +230,7 @@ def _needed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Ma
     return left_open(f"{spelled(item)}: not read")
 
 
-def _image_told(work: _Work, item: Item, image: str) -> Told:
+def _image_told(work: _Work, item: Item, image: str) -> Change:
     if work.between.target.runtime == "pyxis":
         return left_open(f"{spelled(item)}: pyxis runs steps in an image, and not the script")
     if image in work.between.target.answers.get("image", {}):
@@ -238,7 +238,7 @@ def _image_told(work: _Work, item: Item, image: str) -> Told:
     return left_open(f"{spelled(item)}: waits for an image; nothing says which one it is now")
 
 
-def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+def _formed(work: _Work, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
     same = work.same[item.name]
     if row.adds_up and item is not same[0]:
         return gone(f"{spelled(item)}: told with the first {item.name}")
@@ -278,7 +278,7 @@ def _is_at_home(work: _Work, items: list[Item], rows: Mapping[int, OptionRow]) -
     return not told and work.between.dialect == "grid_engine"
 
 
-def _merged(asked: Asked, same: list[Item]) -> Told:
+def _merged(asked: Asked, same: list[Item]) -> Change:
     """Options that add up are one line under Slurm, which stands for the first of them."""
     if len(same) == 1 or not asked.row.adds_up:
         return FORMS[asked.row.form](asked)
@@ -287,7 +287,7 @@ def _merged(asked: Asked, same: list[Item]) -> Told:
     return FORMS[asked.row.form](replace(asked, item=replace(asked.item, value=value)))
 
 
-def _time(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+def _time(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
     name = item.name.partition(" ")[2]
     value = item.value or ("1" if work.between.dialect == "grid_engine" else "")
     hard = [i for i in items if rows[id(i)].need == "time" and i.name.endswith((" h_rt", " walltime"))]
@@ -306,7 +306,7 @@ def _time(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionR
     return done(f"{name}={value}{counted} = {line}", line)
 
 
-def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Told:
+def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
     """-v: one --export line for all, or `export` before the first command where a value is more than a word."""
     if item is not next(i for i in items if rows[id(i)].need == "environment"):
         return gone(f"-v {item.value}: told with the first -v")
@@ -333,7 +333,9 @@ def _environment(work: _Work, item: Item, items: list[Item], rows: Mapping[int, 
     if unnamed := next((p for p in kept if not _NAMED.match(p)), None):
         return left_open(f"{variables}: `{unnamed}` is no name of a variable")
     exports = tuple(dict.fromkeys(f"export {_assignment(p)}" for p in kept))
-    return Told("done", "; ".join([f"{variables}: set by `export` before the first command", *dropped]), begins=exports)
+    return Change(
+        "done", "; ".join([f"{variables}: set by `export` before the first command", *dropped]), begins=exports
+    )
 
 
 def _assignment(text: str) -> str:

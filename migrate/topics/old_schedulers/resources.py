@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from migrate.model import Item, OptionRow, ResourceType, Site, Target
+from migrate.model import Change, Item, OptionRow, ResourceType, Site, Target
 from migrate.topics.old_schedulers.launch import Launch
-from migrate.topics.old_schedulers.told import Told, done, gone, left_open, look
+from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look
 from migrate.values import grid_engine_memory, memory, pbs_memory, whole_number
 
 _CHUNK_KEYS = frozenset({"ncpus", "mpiprocs", "ompthreads", "ngpus", "mem", "naccelerators"})
@@ -53,7 +53,7 @@ class Shape:
     gpus: int | None = None  # of a node
     whole: bool = False
     memory_said: bool = False
-    told: dict[int, Told] = field(default_factory=dict)
+    told: dict[int, Change] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -332,7 +332,7 @@ def _place(shape: Shape, need: Need) -> None:
 # ------------------------------------------------------------------------------------------------ both
 
 
-def _exclusive(need: Need) -> Told:
+def _exclusive(need: Need) -> Change:
     """`exclusive=true`, and Moab's `naccesspolicy`."""
     value = need.value.lower()
     if value in {"false", "0", "no", "n", "shared"}:
@@ -420,7 +420,7 @@ def _memory(shape: Shape, needs: list[Need], dialect: str) -> None:
             shape.told[id(need.item)] = _memory_line(shape, size, need)
 
 
-def _memory_line(shape: Shape, size: int, need: Need) -> Told:
+def _memory_line(shape: Shape, size: int, need: Need) -> Change:
     exact = memory(size)
     if need.row.per == "job":
         nodes = shape.nodes or 1

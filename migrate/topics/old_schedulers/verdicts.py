@@ -1,0 +1,31 @@
+"""How the translation of an option is put: the option as it was spelled, and one of the four verdicts on it."""
+
+from __future__ import annotations
+
+from migrate.model import Change, Item
+
+
+def spelled(item: Item) -> str:
+    """An option as one writes it: `-N fit`, `-l gpu=1`, `-V`."""
+    between = "=" if " " in item.name else " "
+    return f"{item.name}{between}{item.value}" if item.value else item.name
+
+
+def done(message: str, *lines: str) -> Change:
+    """The option is these lines of Slurm."""
+    return Change("done", message, lines=lines)
+
+
+def look(message: str, *lines: str) -> Change:
+    """The option is best put by these lines, at which a person should look."""
+    return Change("look", message, lines=lines)
+
+
+def gone(message: str) -> Change:
+    """Nothing need stand for the option."""
+    return Change("gone", message)
+
+
+def left_open(message: str) -> Change:
+    """A person must write what stands for the option."""
+    return Change("open", message)
