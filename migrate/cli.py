@@ -192,22 +192,22 @@ def scan(  # noqa: PLR0913 - one parameter an option
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when there are findings.")] = False,
 ) -> int:
     """Tell what is in job scripts, and what a migration would change. Changes nothing."""
-    from migrate.runs import batch  # noqa: PLC0415 - `--help` need not load the engine
+    from migrate.runs import batch, publish  # noqa: PLC0415 - `--help` need not load the engine
 
     config = _config(config_file)
     settings = _settings(
         config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
     )
-    shown = batch.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
+    shown = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
     outcome = batch.migrate(
         paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
     )
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     batch.keep(outcome)
-    batch.check_outputs(outcome, shown)
+    publish.check_outputs(shown, outcome.found, outcome.plan.rulebook.tables)
     if outcome.results:
-        batch.publish(outcome, shown)
+        publish.publish(outcome.report(), shown)
     if wrong := batch.complain(outcome, say, quiet=quiet):
         return wrong
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
@@ -248,7 +248,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     verbose: Verbose = False,
 ) -> int:
     """Migrate job scripts to a target. They go into a folder (the default), are changed in place, or only shown."""
-    from migrate.runs import batch  # noqa: PLC0415 - as in scan
+    from migrate.runs import batch, publish  # noqa: PLC0415 - as in scan
 
     modes = {"--out": out is not None, "--in-place": in_place, "--diff": diff, "--check": check}
     chosen = [name for name, given in modes.items() if given]
@@ -265,13 +265,13 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     folder = out or _out(config, mode)
     exclude = folder if mode == "--out" else None
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
-    shown = batch.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
+    shown = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     outcome = batch.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     if only_scripts and not outcome.results and all(fault.harmless for fault in outcome.faults):
         return OK
-    batch.check_outputs(outcome, shown)
+    publish.check_outputs(shown, outcome.found, outcome.plan.rulebook.tables)
     if verify:
         outcome = batch.verified(outcome)
     if "-" in (paths or []):
@@ -283,7 +283,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     elif mode == "--in-place":
         outcome = batch.write_in_place(outcome)
     if outcome.results:
-        batch.publish(outcome, shown)
+        publish.publish(outcome.report(), shown)
     _tell(mode, outcome, folder, quiet=quiet)
     refused = batch.tell_judgement(outcome, say) if verify else 0
     code = _rewrite_code(mode, outcome, quiet=quiet)
@@ -348,7 +348,9 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
     from migrate.runs.setup import Choice  # noqa: PLC0415
 
     if not (target or config["target"].value):
-        raise SifmigrateError(f"--target is missing; targets: {', '.join(batch.target_names())}")
+        from migrate.runs.lookup import target_names  # noqa: PLC0415
+
+        raise SifmigrateError(f"--target is missing; targets: {', '.join(target_names())}")
     asked = {"target": target, "site": site, "select": select, "ignore": ignore, "rules": rules, "jobs": jobs}
     choice = Choice(
         target=_profile("target", target, config) or "",
@@ -490,13 +492,13 @@ def explain(
     output_format: Annotated[str, typer.Option("--output-format", metavar="FMT", help="text or json.")] = "text",
 ) -> int:
     """Explain a rule, or an error message of a job. Tells what it comes from, and what to do."""
-    from migrate.runs import batch  # noqa: PLC0415 - as in scan
+    from migrate.runs import lookup  # noqa: PLC0415 - as in scan
 
     said = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
     if not said.strip():
         raise SifmigrateError("nothing to explain: give a rule's id, or the line that you saw")
     config = _config(config_file)
-    text, complaint = batch.explain(
+    text, complaint = lookup.explain(
         said.strip(),
         target=_profile("target", target, config),
         folders=_folders(rules, config),
@@ -532,7 +534,7 @@ def revert() -> int:
 @guarded
 def sites() -> int:
     """List the sites that scripts may come from."""
-    from migrate.runs.batch import list_profiles  # noqa: PLC0415
+    from migrate.runs.lookup import list_profiles  # noqa: PLC0415
 
     tell(list_profiles("sites"))
     return OK
@@ -542,7 +544,7 @@ def sites() -> int:
 @guarded
 def targets() -> int:
     """List the targets that scripts may go to."""
-    from migrate.runs.batch import list_profiles  # noqa: PLC0415
+    from migrate.runs.lookup import list_profiles  # noqa: PLC0415
 
     tell(list_profiles("targets"))
     return OK
@@ -655,7 +657,7 @@ def _count(text: str) -> int | None:
 @guarded
 def rules_list(rules: RuleFolders = None, config_file: SettingsFile = None) -> int:
     """List the rules in the order in which they speak."""
-    from migrate.runs.batch import list_rules  # noqa: PLC0415
+    from migrate.runs.lookup import list_rules  # noqa: PLC0415
 
     tell(list_rules(_folders(rules, _config(config_file))))
     return OK
@@ -669,7 +671,7 @@ def rules_show(
     config_file: SettingsFile = None,
 ) -> int:
     """Show all that a rule says, and its examples."""
-    from migrate.runs.batch import show_rule  # noqa: PLC0415
+    from migrate.runs.lookup import show_rule  # noqa: PLC0415
 
     tell(show_rule(rule, _folders(rules, _config(config_file)), _width()))
     return OK
@@ -681,7 +683,7 @@ def rules_test(
     path: Annotated[Path | None, typer.Argument(help="A rule file or a folder of rules.")] = None,
 ) -> int:
     """Run the examples of the rules: the shipped ones, or those of PATH."""
-    from migrate.runs.batch import test_rules  # noqa: PLC0415
+    from migrate.runs.lookup import test_rules  # noqa: PLC0415
 
     return POINTS if test_rules(path, tell) else OK
 

@@ -106,11 +106,11 @@ batch._read_and_run = dies
 def test_a_run_that_ends_between_its_two_reports_is_followed_by_another(folder: Path) -> None:
     patch = """
 import os
-saved = batch._save
+saved = batch.save
 def ends(path, text):
     saved(path, text)
     os._exit(9)
-batch._save = ends
+batch.save = ends
 """
     assert ran(folder, patch, "rewrite", "--target", "slinky", "--out", "made").returncode == 9
     assert [p.name for p in (folder / "made").iterdir()] == ["report.json"]

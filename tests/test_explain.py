@@ -16,7 +16,7 @@ from troubleshooting import PAGE, missing_topics, page
 from migrate.model import RuleText, SifmigrateError
 from migrate.reports.pages import told, what_to_do
 from migrate.rulebook import Rule, open_rulebook
-from migrate.runs.batch import show_rule
+from migrate.runs.lookup import show_rule
 from migrate.runs.symptoms import matches, nearest_texts, shipped_symptoms
 from migrate.tables import profiles
 

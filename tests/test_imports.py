@@ -20,6 +20,7 @@ LAYERS = [
     ["engine"],
     ["files", "runs.__init__", "runs.setup", "runs.verify", "runs.symptoms"],
     ["reports", "runs.describe"],
+    ["runs.publish", "runs.lookup"],
     ["runs.batch"],
     ["cli", "__main__"],
 ]

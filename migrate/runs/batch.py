@@ -1,15 +1,11 @@
-"""Runs: many scripts through the engine, their results to files and reports."""
+"""Runs: many scripts through the engine, their results to files."""
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from migrate import files
@@ -18,20 +14,15 @@ from migrate.files.atomic import sweep, write_atomic
 from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
-from migrate.reports import FORMATS, Style, pages
+from migrate.reports import FORMATS
 from migrate.reports.secrets import mask_of
 from migrate.reports.summary import counted
 from migrate.rewrite.ledger import blocks
-from migrate.rulebook import open_rulebook, rule_files, rules_at
-from migrate.rulebook.examples import check
-from migrate.runs.setup import Choice, plan_for, run_example, shipped_sites
+from migrate.runs.publish import save
+from migrate.runs.setup import Choice, plan_for
 from migrate.runs.verify import Complaint, absent, complaints
 from migrate.tables import profiles
 
-_BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "diff", ".txt": "text", "": "text"}
-# Names of what is open already; a report is added there, whatever it is.
-_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})|/dev/(stdout|stderr)")
-_STREAMS = {"stdout": 1, "stderr": 2}
 _TOLD = 20  # files that stop a run, in one message
 _CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
@@ -82,57 +73,6 @@ class Outcome:
     def report(self) -> Report:
         rules = {r.id: r.text for r in self.plan.rulebook.rules}
         return Report(self.plan.target, self.results, self.faults, rules, self.written, self.output_files, self.goes_by)
-
-
-@dataclass(frozen=True)
-class Output:
-    """Which reports were asked for, and where each goes."""
-
-    formats: Sequence[str]
-    files: Sequence[str]
-    color: str
-    quiet: bool
-    verbose: bool
-    default: str
-    standard_error: bool = False
-    brief: bool = False  # where the whole report is written beside the scripts
-
-    def __post_init__(self) -> None:
-        if self.color not in {"auto", "always", "never"}:
-            raise SifmigrateError(f"--color {self.color}: it is auto, always or never")
-        for name in self.formats:
-            if name not in FORMATS:
-                raise SifmigrateError(f"--output-format {name}: known formats are {', '.join(FORMATS)}")
-        if not self.formats:
-            for name in self.files:
-                _format_of(name)
-        if len(self.files) > max(1, len(self.formats)):
-            raise SifmigrateError("more --output than --output-format: they are taken in pairs")
-
-    def on_standard_error(self) -> Output:
-        return replace(self, standard_error=True)
-
-    def in_brief(self) -> Output:
-        return replace(self, brief=True)
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Each format with its file; `-` is standard output."""
-        formats = list(self.formats) or list(map(_format_of, self.files))
-        if not formats and self.default and not self.quiet:
-            formats = [self.default]
-        return [(f, self.files[i] if i < len(self.files) else "-") for i, f in enumerate(formats)]
-
-
-def _format_of(name: str) -> str:
-    """The format by a file's suffix; raises SifmigrateError where there is none for it."""
-    suffix = Path(name).suffix
-    if suffix.lower() not in _BY_SUFFIX:
-        known = " ".join(filter(None, _BY_SUFFIX))
-        raise SifmigrateError(
-            f"--output {files.shown(name)}: no format for {files.shown(suffix)}; the suffixes are {known}, "
-            f"or name one with --output-format: {', '.join(FORMATS)}"
-        )
-    return _BY_SUFFIX[suffix.lower()]
 
 
 def migrate(
@@ -304,23 +244,7 @@ def _place(found: files.Found, folder: Path, cwd: Path) -> Path | Fault:
 def _write_reports(outcome: Outcome, folder: Path) -> None:
     # that of JSON first: it says which files are ours, should the run be killed before the other is written
     for name, form in (("report.json", "json"), ("report.md", "markdown")):
-        _save(folder / name, FORMATS[form](outcome.report()))
-
-
-def _save(path: Path, text: str) -> None:
-    """A report to its file (or device, as it is); raises SifmigrateError where it cannot be written."""
-    data = text.encode("utf-8", "surrogateescape")
-    try:
-        if descriptor := _DESCRIPTOR.fullmatch(str(path)):
-            with os.fdopen(os.dup(int(descriptor[1] or _STREAMS[descriptor[2]])), "wb") as stream:
-                stream.write(data)
-        elif path.exists() and not path.is_file() and not path.is_symlink():
-            path.write_bytes(data)
-        else:
-            sweep([path.parent])
-            write_atomic(path, data, files.mode_of_report(path))
-    except OSError as error:
-        raise SifmigrateError(files.unwritten(str(path), error).message) from error
+        save(folder / name, FORMATS[form](outcome.report()))
 
 
 def _write(place: Path, result: Result) -> Fault | None:
@@ -350,51 +274,6 @@ def write_in_place(outcome: Outcome) -> Outcome:
             faults.append(fault)
     journal.finish()
     return replace(outcome, faults=tuple(faults))
-
-
-def publish(outcome: Outcome, output: Output) -> None:
-    """The reports that were asked for, each to its file."""
-    for name, place in output.pairs():
-        stream = sys.stderr if output.standard_error else sys.stdout
-        color = output.color == "always" or (output.color == "auto" and place == "-" and stream.isatty())
-        style = Style(
-            color=color and not os.environ.get("NO_COLOR"),
-            verbose=output.verbose,
-            brief=output.brief and not (output.verbose or output.formats or output.files),
-            terminal=place == "-" and stream.isatty(),
-            width=shutil.get_terminal_size().columns if stream.isatty() else 80,
-        )
-        text = FORMATS[name](outcome.report(), style)
-        if place == "-":
-            stream.buffer.write(text.encode("utf-8", "surrogateescape"))
-            stream.flush()
-        else:
-            _save(Path(place), text)
-
-
-def check_outputs(outcome: Outcome, output: Output) -> None:
-    """Raise SifmigrateError, before anything is written, for a report that cannot go to its file or is a script's."""
-    real = files.RealPaths()
-    scripts = {real.of(f.path) for f in outcome.found}
-    taken: set[str] = set()
-    for _, place in output.pairs():
-        path = Path(place)
-        if place == "-" or _DESCRIPTOR.fullmatch(place):
-            continue
-        if path.is_symlink():
-            raise SifmigrateError(
-                f"--output {files.shown(place)}: is a symbolic link; name the file itself, or another"
-            )
-        if path.is_file() and not os.access(path, os.W_OK):
-            raise SifmigrateError(f"--output {files.shown(place)}: is read-only; make it writable, or name another")
-        if os.path.realpath(path) in taken:
-            raise SifmigrateError(f"--output {files.shown(place)}: is named twice; choose another name for one report")
-        if os.path.realpath(path) in scripts or files.is_script(path, outcome.plan.rulebook.tables):
-            raise SifmigrateError(f"--output {files.shown(place)}: is a script; choose another name")
-        taken.add(os.path.realpath(path))
-        above = next(parent for parent in path.absolute().parents if parent.exists())
-        if path.is_dir() or not above.is_dir():
-            raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")
 
 
 def keep(outcome: Outcome) -> None:
@@ -456,77 +335,3 @@ def _goes_by(settings: Settings) -> dict[str, list[str]]:
     here = f"{Path.cwd()}/"  # below it they are named as the user would
     named = {kind: [str(file).removeprefix(here) for file in each] for kind, each in files.items()}
     return {kind: each for kind, each in named.items() if each}
-
-
-def target_names() -> list[str]:
-    return sorted(profiles.profiles("targets"))
-
-
-def list_profiles(kind: str) -> str:
-    """The shipped sites or targets, a line each: id and title."""
-    load = profiles.site if kind == "sites" else profiles.target
-    known = {name: load(name) for name in sorted(profiles.profiles(kind))}
-    width = max(map(len, known))
-    return "".join(f"{name:{width}}  {profile.title}\n" for name, profile in known.items())
-
-
-def list_rules(folders: Sequence[Path]) -> str:
-    """The rules, a line each: id, category, safety, title."""
-    rules = open_rulebook([], folders).rules
-    width = max(len(r.id) for r in rules)
-    return "".join(f"{r.id:{width}}  {r.category:9}  {r.safety:6}  {r.title}\n" for r in rules)
-
-
-def show_rule(name: str, folders: Sequence[Path], width: int = 80) -> str:
-    """All that a rule says, for people."""
-    from migrate.runs import symptoms  # noqa: PLC0415 - as in explain
-    from migrate.tables.load import nearest  # noqa: PLC0415 - only for this message
-
-    rules = {r.id: r for r in open_rulebook([], folders).rules}
-    if name not in rules and any(name == each.id for each in symptoms.shipped_symptoms()):
-        raise SifmigrateError(f"`{name}` is a symptom, which no rule has: `sifmigrate explain {name}` tells of it")
-    if name not in rules:
-        raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules), '`sifmigrate rules list`')}")
-    return pages.page(rules[name], width)
-
-
-def explain(
-    query: str, *, target: str | None, folders: Sequence[Path], form: str = "text", width: int = 80
-) -> tuple[str, str]:
-    """What explains a rule's id or a message that a user saw, and a line to complain with where nothing does."""
-    from migrate.runs import symptoms  # noqa: PLC0415 - no other command reads them
-
-    if form not in pages.EXPLANATIONS:
-        raise SifmigrateError(f"--output-format {form}: explain knows {', '.join(pages.EXPLANATIONS)}")
-    there = profiles.target(target) if target else None
-    rules = {r.id: r for r in open_rulebook([], folders).rules}
-    table = symptoms.shipped_symptoms()
-    if query in rules and form == "text":
-        return pages.page(rules[query], width, there), ""
-    known = [*table, *(r.text for r in rules.values())]
-    found = [symptoms.Match(t, "", True, 0) for t in known if t.id == query]
-    if not found:
-        # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
-        here = [r for r in rules.values() if there is None or r.goes_to(there)]
-        asked = [*symptoms.shipped_symptoms(there), *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
-        found = symptoms.matches(query, asked)
-    nearest = [] if found else symptoms.nearest_texts(query, known)
-    text = pages.EXPLANATIONS[form](found, nearest, rules, there, width)
-    return text, "" if found else pages.nothing_fits(query, [t.id for t in known])
-
-
-def test_rules(path: Path | None, write: Callable[[str], object]) -> int:
-    """Run the examples of the shipped rules or of those at `path`; the number that failed."""
-    named = rule_files([]) if path is None else rules_at(path)
-    prefixes = sorted({p for s in shipped_sites().values() for p in s.paths})
-    rulebook = open_rulebook(prefixes, [] if path is None else [path])
-    wanted = {p.resolve() for p in named}
-    rules = [r for r in rulebook.rules if r.path.resolve() in wanted]
-    failed = 0
-    for rule in rules:
-        for failure in check(rule, partial(run_example, rulebook)):
-            failed += 1
-            write(f"{failure.place}: {failure.kind}: example `{failure.example}`: {failure.detail}\n")
-    examples = sum(len(r.examples) for r in rules)
-    write(f"{counted(len(rules), 'rule')}, {counted(examples, 'example')}, {failed} failed\n")
-    return failed
