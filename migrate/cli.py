@@ -502,6 +502,7 @@ def explain(
         said.strip(),
         target=_profile("target", target, config),
         folders=_folders(rules, config),
+        say=say,
         form=output_format,
         width=_width(),
     )
@@ -673,7 +674,7 @@ def rules_show(
     """Show all that a rule says, and its examples."""
     from migrate.runs.lookup import show_rule  # noqa: PLC0415
 
-    tell(show_rule(rule, _folders(rules, _config(config_file)), _width()))
+    tell(show_rule(rule, _folders(rules, _config(config_file)), say, _width()))
     return OK
 
 

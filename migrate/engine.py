@@ -48,6 +48,8 @@ class Plan:
     sites: Mapping[str, Site]
     site: Site | None = None
     known_rules: tuple[str, ...] = ()  # also those that this run does not ask
+    renamed: Mapping[str, str] = field(default_factory=dict)  # former ids of rules
+    notes: tuple[str, ...] = ()  # what to change in the settings or options, a line each
     safe_only: bool = False
     annotate: bool = False
     rehearse: bool = True  # try the output in a second run; `scan` does so only where something was not understood
@@ -188,7 +190,7 @@ def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> 
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         asked.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in asked for finding in rule.findings(contexts[scope])]
-    return obey(source, found, plan.known_rules, (r.id for r in plan.rulebook.rules))
+    return obey(source, found, plan.known_rules, (r.id for r in plan.rulebook.rules), plan.renamed)
 
 
 def _is_half(outcome: Outcome) -> bool:

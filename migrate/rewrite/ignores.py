@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrate.model import Finding, Source, Text
@@ -13,6 +13,7 @@ from migrate.tables.load import nearest
 _COMMENT = re.compile(rb"#[ \t]*sifmigrate:[ \t]*(?!\[)(?P<said>\S[^\n]*)")  # `[` begins a note of --annotate
 _SAID = re.compile(rb"ignore(?P<file>-file)?\[(?P<rules>[ \t]*[^\] \t\n][^\]\n]*)\](?P<reason>.*)", re.DOTALL)
 UNUSED = "unused-ignore"
+OLD = "renamed-rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,17 @@ def _ignore(source: Source, match: re.Match[bytes], below: dict[int, int]) -> Ig
     return Ignore(match.start(), names, None if said["file"] else line, reason)
 
 
-def obey(source: Source, findings: Sequence[Finding], known: Iterable[str], asked: Iterable[str]) -> list[Finding]:
+def obey(
+    source: Source,
+    findings: Sequence[Finding],
+    known: Iterable[str],
+    asked: Iterable[str],
+    renamed: Mapping[str, str],
+) -> list[Finding]:
     """The findings with those kept that a comment silences, and one for each comment that silences nothing.
 
-    A comment about a rule that is `known` and was not `asked` in this run may serve in another.
+    A comment about a rule that is `known` and was not `asked` in this run may serve in another. One with a former id
+    of a rule is about that rule, and a finding says so.
     """
     ignores = read_ignores(source)
     if not ignores:
@@ -61,7 +69,7 @@ def obey(source: Source, findings: Sequence[Finding], known: Iterable[str], aske
     by_line: dict[tuple[int | None, str], int] = {}
     for number, ignore in enumerate(ignores):
         for rule in ignore.rules:
-            by_line.setdefault((ignore.line, rule), number)
+            by_line.setdefault((ignore.line, renamed.get(rule, rule)), number)
     used: set[tuple[int, str]] = set()
     obeyed = []
     for finding in findings:
@@ -75,9 +83,11 @@ def obey(source: Source, findings: Sequence[Finding], known: Iterable[str], aske
         used.add((ignore.offset, finding.rule))
         obeyed.append(_silenced(finding, ignore))
     elsewhere = set(known) - set(asked)
-    idle = [(i, rule) for i in ignores for rule in i.rules if (i.offset, rule) not in used and rule not in elsewhere]
+    named = [(ignore, rule, renamed.get(rule, rule)) for ignore in ignores for rule in dict.fromkeys(ignore.rules)]
+    idle = {(i, rule): (i.offset, now) not in used and now not in elsewhere for i, rule, now in named}
     unread = [_unread(source, ignore) for ignore in ignores if not ignore.rules]
-    return obeyed + unread + [_unused(source, ignore, rule, list(known)) for ignore, rule in idle]
+    unused = [_unused(source, i, rule, list(known), now) for i, rule, now in named if idle[i, rule]]
+    return obeyed + unread + unused + [_old(source, i, r, now) for i, r, now in named if r != now and not idle[i, r]]
 
 
 def _silenced(finding: Finding, ignore: Ignore) -> Finding:
@@ -91,16 +101,25 @@ def _unread(source: Source, ignore: Ignore) -> Finding:
     return _told(ignore, said, "Write `# sifmigrate: ignore[rule-id] reason`, or remove the comment.")
 
 
-def _unused(source: Source, ignore: Ignore, rule: str, known: list[str]) -> Finding:
-    what = "says nothing here" if rule in known else f"is no rule{nearest(rule, known, '`sifmigrate rules list`')}"
-    word, line = "ignore-file" if ignore.line is None else "ignore", source.position(ignore.offset)[0]
-    message = f"`{word}[{rule}]` in line {line} serves nothing: {rule} {what}"
+def _unused(source: Source, ignore: Ignore, rule: str, known: list[str], now: str) -> Finding:
+    what = "says nothing here" if now in known else f"is no rule{nearest(rule, known, '`sifmigrate rules list`')}"
+    message = f"{_quoted(source, ignore, rule)} serves nothing: {now} {what}"
     return _told(ignore, message, "Remove the comment, or correct the rule's name.")
 
 
-def _told(ignore: Ignore, message: str, advice: str) -> Finding:
+def _old(source: Source, ignore: Ignore, rule: str, now: str) -> Finding:
+    message = f"{_quoted(source, ignore, rule)}: rule {rule} is now {now}"
+    return _told(ignore, message, f"Write `{now}` in the comment.", OLD)
+
+
+def _quoted(source: Source, ignore: Ignore, rule: str) -> str:
+    word, line = "ignore-file" if ignore.line is None else "ignore", source.position(ignore.offset)[0]
+    return f"`{word}[{rule}]` in line {line}"
+
+
+def _told(ignore: Ignore, message: str, advice: str, rule: str = UNUSED) -> Finding:
     return Finding(
-        rule=UNUSED,
+        rule=rule,
         category="optional",
         safety="safe",
         fate="kept",

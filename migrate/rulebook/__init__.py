@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from migrate.rulebook.rule import Rule, read_rule
 from migrate.tables.load import place, rules_folder, yaml_files
 from migrate.tables.tables import tables
 
-__all__ = ["Rule", "Rulebook", "files_below", "open_rulebook", "rule_files", "rules_at"]
+__all__ = ["Rule", "Rulebook", "files_below", "former", "open_rulebook", "rule_files", "rules_at"]
 
 # Topics in the order in which their rules speak: of two fixes for the same bytes the first wins. A private pack comes
 # before them, since it knows its site; launchers come last: a command is rewritten around what other rules did to its
@@ -36,6 +36,16 @@ class Rulebook:
 
     rules: tuple[Rule, ...]
     tables: Tables
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Each former id, and that of the rule that took its place."""
+        return {old: rule.id for rule in self.rules for old in rule.formerly}
+
+
+def former(old: str, new: str) -> str:
+    """What to say where a rule is named by a former id."""
+    return f"rule `{old}` is now `{new}`: write that"
 
 
 def rule_files(folders: Sequence[Path]) -> list[Path]:
@@ -78,4 +88,16 @@ def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) ->
             where = place(wrong, ["id"])
             raise SifmigrateError(f"{where}: a rule `{rule.id}` stands in {right} already: rename one")
         rules[rule.id] = rule
+    _check_former(rules.values())
     return Rulebook(tuple(rules.values()), tables(path_prefixes))
+
+
+def _check_former(rules: Iterable[Rule]) -> None:
+    """Raise SifmigrateError where one id would stand for two rules."""
+    taken = {rule.id: rule for rule in rules}
+    for rule in [r for r in taken.values() if r.formerly]:
+        for number, old in enumerate(rule.formerly):
+            if (other := taken.setdefault(old, rule)) is not rule or old == rule.id:
+                where = place(rule.path, ["formerly", number])
+                what = "is the id of a rule" if other.id == old else f"is a former id of `{other.id}`"
+                raise SifmigrateError(f"{where}: `{old}` {what} ({other.path}): keep it in one place")

@@ -59,6 +59,7 @@ class Rule:
     """One rule of the rulebook."""
 
     id: str
+    formerly: tuple[str, ...]  # ids of rules whose place it took
     title: str
     category: Category
     safety: str
@@ -309,6 +310,7 @@ def read_rule(path: Path) -> Rule:
     facts = list(_fact_tests(path, match.get("job", {})))
     return Rule(
         id=data["id"],
+        formerly=tuple(data.get("formerly", ())),
         title=data["title"],
         category=data["category"],
         safety=data["safety"],

@@ -283,8 +283,8 @@ def keep(outcome: Outcome) -> None:
 
 def complain(outcome: Outcome, say: Callable[[str], None], *, quiet: bool = False) -> int:
     """What went wrong, a line each, and the exit code for it: 3 for a bug, 2 for a file left, 0 for nothing."""
-    for fault in outcome.faults:
-        say(f"sifmigrate: {fault.message}")
+    for line in [*outcome.plan.notes, *(fault.message for fault in outcome.faults)]:
+        say(f"sifmigrate: {line}")
     if outcome.left_out and not (quiet and outcome.results):
         say(outcome.left_out)
     bugs = [r for r in outcome.results if r.fault]

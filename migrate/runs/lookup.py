@@ -9,7 +9,7 @@ from pathlib import Path
 from migrate.model import SifmigrateError
 from migrate.reports import pages
 from migrate.reports.summary import counted
-from migrate.rulebook import open_rulebook, rule_files, rules_at
+from migrate.rulebook import Rulebook, former, open_rulebook, rule_files, rules_at
 from migrate.rulebook.examples import check
 from migrate.runs import symptoms
 from migrate.runs.setup import run_example, shipped_sites
@@ -36,9 +36,11 @@ def list_rules(folders: Sequence[Path]) -> str:
     return "".join(f"{r.id:{width}}  {r.category:9}  {r.safety:6}  {r.title}\n" for r in rules)
 
 
-def show_rule(name: str, folders: Sequence[Path], width: int = 80) -> str:
-    """All that a rule says, for people."""
-    rules = {r.id: r for r in open_rulebook([], folders).rules}
+def show_rule(name: str, folders: Sequence[Path], say: Callable[[str], None], width: int = 80) -> str:
+    """All that a rule says, for people; where it has another id now, that is said."""
+    rulebook = open_rulebook([], folders)
+    rules = {r.id: r for r in rulebook.rules}
+    name = _current(name, rulebook, say)
     if name not in rules and any(name == each.id for each in symptoms.shipped_symptoms()):
         raise SifmigrateError(f"`{name}` is a symptom, which no rule has: `sifmigrate explain {name}` tells of it")
     if name not in rules:
@@ -46,14 +48,29 @@ def show_rule(name: str, folders: Sequence[Path], width: int = 80) -> str:
     return pages.page(rules[name], width)
 
 
+def _current(name: str, rulebook: Rulebook, say: Callable[[str], None]) -> str:
+    """The id that a rule has now."""
+    if name in rulebook.renamed:
+        say(f"sifmigrate: {former(name, rulebook.renamed[name])}")
+    return rulebook.renamed.get(name, name)
+
+
 def explain(
-    query: str, *, target: str | None, folders: Sequence[Path], form: str = "text", width: int = 80
+    query: str,
+    *,
+    target: str | None,
+    folders: Sequence[Path],
+    say: Callable[[str], None],
+    form: str = "text",
+    width: int = 80,
 ) -> tuple[str, str]:
     """What explains a rule's id or a message that a user saw, and a line to complain with where nothing does."""
     if form not in pages.EXPLANATIONS:
         raise SifmigrateError(f"--output-format {form}: explain knows {', '.join(pages.EXPLANATIONS)}")
     there = profiles.target(target) if target else None
-    rules = {r.id: r for r in open_rulebook([], folders).rules}
+    rulebook = open_rulebook([], folders)
+    rules = {r.id: r for r in rulebook.rules}
+    query = _current(query, rulebook, say)
     table = symptoms.shipped_symptoms()
     if query in rules and form == "text":
         return pages.page(rules[query], width, there), ""

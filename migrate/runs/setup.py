@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from migrate.engine import Plan, run
 from migrate.model import Result, SifmigrateError, Site, Source, Target
-from migrate.rulebook import Rule, Rulebook, open_rulebook
+from migrate.rulebook import Rule, Rulebook, former, open_rulebook
 from migrate.rulebook.rule import Example
 from migrate.tables import profiles
 from migrate.tables.load import nearest
@@ -48,12 +48,15 @@ def plan_for(choice: Choice) -> Plan:
     sites = dict(shipped_sites())
     prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
     rulebook = open_rulebook(sorted(prefixes), choice.rules)
+    chosen, notes = _chosen(rulebook, choice)
     return Plan(
-        rulebook=_chosen(rulebook, choice),
+        rulebook=chosen,
         target=_named(choice, "target", profiles.target),
         sites=sites,
         site=named,
         known_rules=tuple(r.id for r in rulebook.rules),
+        renamed=rulebook.renamed,
+        notes=notes,
         safe_only=choice.safe_only,
         annotate=choice.annotate,
         rehearse=choice.rehearse,
@@ -74,15 +77,25 @@ def _named(choice: Choice, kind: str, read: Callable[[str], _Profile]) -> _Profi
         raise
 
 
-def _chosen(rulebook: Rulebook, choice: Choice) -> Rulebook:
-    known = [r.id for r in rulebook.rules]
-    for option, names in (("select", choice.select), ("ignore", choice.ignore)):
-        for name in names:
-            if name not in known:
-                said = f"{choice.places.get(option, f'--{option}')}: no rule `{name}`"
-                raise SifmigrateError(f"{said}{nearest(name, known, '`sifmigrate rules list`')}")
-    wanted = set(choice.select or known) - set(choice.ignore)
-    return Rulebook(tuple(r for r in rulebook.rules if r.id in wanted), rulebook.tables)
+def _chosen(rulebook: Rulebook, choice: Choice) -> tuple[Rulebook, tuple[str, ...]]:
+    """The rules that were chosen, and a line for each former id by which that was said."""
+    notes: list[str] = []
+    select = _current("select", rulebook, choice, notes)
+    wanted = set(select or (r.id for r in rulebook.rules)) - set(_current("ignore", rulebook, choice, notes))
+    return Rulebook(tuple(r for r in rulebook.rules if r.id in wanted), rulebook.tables), tuple(notes)
+
+
+def _current(option: str, rulebook: Rulebook, choice: Choice, notes: list[str]) -> list[str]:
+    """The rules that an option names, each by the id that it has now."""
+    known, place = [r.id for r in rulebook.rules], choice.places.get(option, f"--{option}")
+    found = []
+    for name in dict.fromkeys(getattr(choice, option)):
+        if name in rulebook.renamed:
+            notes.append(f"{place}: {former(name, rulebook.renamed[name])}")
+        elif name not in known:
+            raise SifmigrateError(f"{place}: no rule `{name}`{nearest(name, known, '`sifmigrate rules list`')}")
+        found.append(rulebook.renamed.get(name, name))
+    return found
 
 
 def run_example(rulebook: Rulebook, rule: Rule, example: Example, script: str) -> Result:
