@@ -41,6 +41,18 @@ class PlainCommand(_Plain, TyperCommand):
     pass
 
 
+class ReportCommand(PlainCommand):
+    """A command that writes reports: its help lists their formats."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        from migrate.reports import FORMATS  # noqa: PLC0415 - only this help needs them
+
+        suffixes = {name: " ".join(filter(None, each.suffixes)) for name, each in FORMATS.items()}
+        with formatter.section("Formats, and the suffixes by which --output knows them"):
+            formatter.write_dl([(name, f"{each.help} {suffixes[name]}".strip()) for name, each in FORMATS.items()])
+        super().format_epilog(ctx, formatter)
+
+
 class PlainGroup(_Plain, TyperGroup):
     pass
 
@@ -83,7 +95,7 @@ SettingsFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", h
 RuleFolders = Annotated[list[Path] | None, typer.Option("--rules", metavar="DIR", help="Further rules.")]
 Formats = Annotated[
     list[str] | None,
-    typer.Option("--output-format", metavar="FMT", help="text, json, markdown or diff; repeatable."),
+    typer.Option("--output-format", metavar="FMT", help="Format of a report, see below; repeatable."),
 ]
 Outputs = Annotated[list[str] | None, typer.Option("--output", metavar="FILE", help="Where each format goes.")]
 Select = Annotated[list[str] | None, typer.Option("--select", metavar="RULE", help="Only this rule; repeatable.")]
@@ -171,7 +183,7 @@ def root(
     """Migrate HPC job scripts from one cluster to another, with an account of every change."""
 
 
-@app.command(cls=PlainCommand)
+@app.command(cls=ReportCommand)
 @guarded
 def scan(  # noqa: PLR0913 - one parameter an option
     paths: Paths = None,
@@ -199,9 +211,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
         config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
     )
     shown = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
-    outcome = batch.migrate(
-        paths or ["."], settings if "diff" in (output_format or []) else settings.only_looking(), stdin=_stdin
-    )
+    outcome = batch.migrate(paths or ["."], settings if shown.verbatim else settings.only_looking(), stdin=_stdin)
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     batch.keep(outcome)
@@ -213,7 +223,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
 
 
-@app.command(cls=PlainCommand)
+@app.command(cls=ReportCommand)
 @guarded
 def rewrite(  # noqa: PLR0913 - one parameter an option
     paths: Paths = None,
@@ -383,6 +393,7 @@ def _tell_sources(outcome: Outcome, named: dict[str, object]) -> None:
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
     """What a run that shows no report still says, on standard error."""
     from migrate.files import shown  # noqa: PLC0415 - as in scan
+    from migrate.reports import BESIDE  # noqa: PLC0415
     from migrate.reports.summary import counted  # noqa: PLC0415
 
     if quiet:
@@ -392,7 +403,8 @@ def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
     if mode == "--in-place" and changed:
         say(f"Changed in place: {counted(changed, 'script')}; `sifmigrate revert` takes it back")
     if mode == "--out" and outcome.written:
-        say(f"Written to {shown(folder)}: {counted(len(outcome.written), 'script')}, report.md, report.json")
+        reports = ", ".join(form.file for form in BESIDE)
+        say(f"Written to {shown(folder)}: {counted(len(outcome.written), 'script')}, {reports}")
     for result in outcome.results if mode == "--check" else ():
         if result.changed or result.readiness == "blocked":
             say(f"{shown(result.source.path)}: {'would change' if result.changed else 'blocked'}")

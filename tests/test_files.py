@@ -29,7 +29,6 @@ from migrate.files import (
     Journal,
     collisions,
     destination,
-    guard,
     read,
     replace_in_place,
     revert,
@@ -41,6 +40,7 @@ from migrate.files.atomic import TEMPORARY, sweep, write_atomic
 from migrate.model import SifmigrateError, Source
 from migrate.runs.setup import make_plan
 
+guard = partial(files.guard, reports=("report.md", "report.json"))
 discover = partial(files.discover, tables=make_plan("slinky").rulebook.tables)
 
 BASH = b"#!/bin/bash\necho hello\n"

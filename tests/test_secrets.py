@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 
 from migrate.engine import run
 from migrate.model import Report, Source
-from migrate.reports import FORMATS
+from migrate.reports import FORMATS, Style
 from migrate.reports.secrets import Mask, mask_of
-from migrate.reports.summary import Style
 from migrate.runs.setup import make_plan
 from migrate.tables.load import load, rules_folder
 
 TABLE = load(rules_folder() / "secrets.yaml", "secrets")
 PLANS = {name: make_plan(name) for name in ("slinky", "slinky-pyxis")}
-READABLE = [name for name in FORMATS if name != "diff"]  # a diff is a patch, exact to the byte
+READABLE = [name for name, form in FORMATS.items() if not form.verbatim]
 
 PLACES = [
     "docker pull docker://user:{}@reg.example.org/x",

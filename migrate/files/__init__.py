@@ -26,7 +26,7 @@ JOURNALS = ".sifmigrate"
 ALL_BITS = 0o7777
 OWNERS_BITS = 0o755
 LARGEST_JOURNAL = 1 << 28  # bytes, of about 300 for each file
-REPORTS = ("report.md", "report.json")
+RECORD = "report.json"  # of a run with `--out`: which files there are its own
 
 # Shell files may be called by a job script: these are taken whatever they hold, the others by content.
 CALLED = frozenset({".sh", ".bash"})
@@ -232,7 +232,7 @@ def _is_folder(entry: os.DirEntry[str], excluded: str | None) -> bool:
 def _is_ours(folder: Path) -> bool:
     """Tell whether an earlier `--out` run made this folder: only such a report lists output files, near its head."""
     try:
-        head, _ = _load(folder / "report.json", 512)
+        head, _ = _load(folder / RECORD, 512)
     except OSError:
         return False
     return b'"tool_version"' in head and b'"output_files"' in head
@@ -413,7 +413,7 @@ def written_before(out: Path) -> dict[str, str]:
 def _earlier(out: Path) -> dict[str, str] | None:
     """None when there is no report, or one that is not ours; a digest is empty where the report gives none."""
     try:
-        report = json.loads(_load(out / "report.json")[0])
+        report = json.loads(_load(out / RECORD)[0])
     except (OSError, ValueError, RecursionError):
         return None
     scripts = report.get("scripts") if isinstance(report, dict) else None
@@ -426,11 +426,11 @@ def _earlier(out: Path) -> dict[str, str] | None:
     return listed | {path: digest for path, digest in known if isinstance(digest, str)}
 
 
-def guard(out: Path, destinations: Iterable[Path]) -> list[str]:
+def guard(out: Path, destinations: Iterable[Path], reports: Iterable[str]) -> list[str]:
     """Return a message for each file in `out` that must not be overwritten, and each place that is not in it.
 
     Only what an earlier report lists, and nobody has edited since, may be overwritten; nothing is written through a
-    symbolic link.
+    symbolic link. `reports` are the names of the reports, of which an earlier run has written all.
     """
     if os.path.lexists(out) and not out.is_dir():
         return [f"{shown(out)}: is not a folder; choose another --out"]
@@ -439,10 +439,14 @@ def guard(out: Path, destinations: Iterable[Path]) -> list[str]:
     earlier = _earlier(out)
     destinations = list(destinations)
     places = [_refusal(out, place, earlier or {}) for place in destinations]
-    reports = [_refusal(out, out / name, dict.fromkeys(REPORTS if earlier is not None else (), "")) for name in REPORTS]
-    names = {out / name for name in REPORTS}
-    taken = [f"{shown(place)}: is where the report goes; rename the script" for place in destinations if place in names]
-    return [message for message in (*places, *reports, *taken) if message]
+    names = dict.fromkeys(reports, "")
+    beside = [_refusal(out, out / name, names if earlier is not None else {}) for name in names]
+    taken = [
+        f"{shown(place)}: is where the report goes; rename the script"
+        for place in destinations
+        if place.parent == out and place.name in names
+    ]
+    return [message for message in (*places, *beside, *taken) if message]
 
 
 def edited(out: Path, destinations: Iterable[Path]) -> dict[Path, Fault]:

@@ -1,25 +1,20 @@
-"""Reports: what a run found and did, one format a module."""
+"""Reports: what a run found and did. A format is one module of this folder, which declares it as `FORMAT`."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import pkgutil
+from importlib import import_module
 
-from migrate.model import Report
-from migrate.reports import diff, json_report, markdown, text
-from migrate.reports.summary import Style
+from migrate.files import RECORD
+from migrate.reports.format import Format, Style, by_name
 
-__all__ = ["FORMATS", "Format", "Style"]
+__all__ = ["BESIDE", "BY_SUFFIX", "FORMATS", "Format", "Style"]
 
+_MODULES = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
 
-class Format(Protocol):
-    """A report in one format; write it as UTF-8 with `errors="surrogateescape"`, which only a diff needs."""
+FORMATS: dict[str, Format] = by_name(module.FORMAT for module in _MODULES if hasattr(module, "FORMAT"))
+BY_SUFFIX: dict[str, Format] = {suffix: each for each in FORMATS.values() for suffix in each.suffixes}
 
-    def __call__(self, report: Report, style: Style = ..., /) -> str: ...
-
-
-FORMATS: dict[str, Format] = {
-    "text": text.render,
-    "json": json_report.render,
-    "markdown": markdown.render,
-    "diff": diff.render,
-}
+# What `rewrite --out` writes beside the scripts, the record first: it says which files are ours, should the run be
+# killed before the others are written.
+BESIDE: list[Format] = sorted((each for each in FORMATS.values() if each.file), key=lambda each: each.file != RECORD)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from migrate.files import shown
 from migrate.model import Report, Result
-from migrate.reports.summary import PLAIN, Style
+from migrate.reports.format import PLAIN, Format, Style
 
 _TO_QUOTE = re.compile(r'[\x00-\x1f\x7f"\\]')
 
@@ -51,3 +51,12 @@ def _name(side: str, path: str) -> str:
 def _fit_to_see(line: str) -> str:
     plain = line.removesuffix("\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "\t".join(shown(piece) for piece in plain.split("\t")) + "\n"
+
+
+FORMAT = Format(
+    "diff",
+    "The changes to the byte, as `patch -p1` takes them; secrets are not masked.",
+    render,
+    suffixes=(".diff", ".patch"),
+    verbatim=True,
+)

@@ -10,11 +10,11 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from migrate import __version__
+from migrate.files import RECORD
 from migrate.model import Entry, Gap, Outcome, Report, Result
+from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.secrets import REMEMBERED, Mask, mask_of
 from migrate.reports.summary import (
-    PLAIN,
-    Style,
     Summary,
     decision,
     entries_by_item,
@@ -150,3 +150,12 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "released": {"decisions": summary.deciding, "scripts": summary.released},
         "faults": [{"path": f.path, "message": f.message} for f in summary.faults],
     }
+
+
+FORMAT = Format(
+    "json",
+    "Every item, finding and gap, for programs (`sifmigrate schema report`).",
+    render,
+    suffixes=(".json",),
+    file=RECORD,
+)

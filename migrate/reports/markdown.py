@@ -1,4 +1,4 @@
-"""The Markdown format: report.md, to be kept beside the scripts and mailed."""
+"""The Markdown format: a page to be kept beside the scripts and mailed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from itertools import groupby
 
 from migrate.files import shown
 from migrate.model import Report, RuleText, Target
+from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.pages import general
 from migrate.reports.secrets import masked
 from migrate.reports.summary import (
     HEADINGS,
-    PLAIN,
     Account,
     Note,
     Place,
     Point,
-    Style,
     Summary,
     account,
     answers,
@@ -199,3 +198,12 @@ def _rule(rule: RuleText, target: Target) -> Iterator[str]:
 
 def _link(link: str) -> str:
     return f"<{link}>" if _LINK.fullmatch(link) else code(link)
+
+
+FORMAT = Format(
+    "markdown",
+    "The same as a page, with all decisions, images and rules.",
+    render,
+    suffixes=(".md",),
+    file="report.md",
+)

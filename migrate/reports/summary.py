@@ -11,7 +11,7 @@ from migrate.files import shown
 from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
 from migrate.reports.secrets import Mask, mask_of, masked
 from migrate.tables.profiles import profiles
-from migrate.topics.containers.images import address
+from migrate.values import image_path
 
 Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]
 
@@ -50,23 +50,6 @@ V = TypeVar("V")
 
 
 # ------------------------------------------------------------------------------------------------ values
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a report is to look; formats for programs take no notice of it.
-
-    `terminal` is told apart from `color`, because what goes to a terminal must not steer it in any colour.
-    """
-
-    color: bool = False
-    verbose: bool = False  # also the items of which nothing else is said
-    brief: bool = False  # of several scripts a line each: their points stand in a file
-    terminal: bool = False
-    width: int = 80  # columns
-
-
-PLAIN = Style()
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,7 +436,7 @@ def _pull(item: Item, target: Target) -> str:
     known = not target.answers.get("image", {}).get(name) and not set(reference) & set("$`{ *")
     if not known or target.runtime != "apptainer" or (name == reference and not item.family):
         return ""
-    return f"{target.command} pull {address(reference, target)} docker://{reference}"
+    return f"{target.command} pull {image_path(reference, target.image_folder)} docker://{reference}"
 
 
 # ------------------------------------------------------------------------------------------------ words

@@ -8,14 +8,14 @@ from io import StringIO
 
 from migrate.files import shown
 from migrate.model import READINESS, Readiness, Report
+from migrate.reports import markdown
+from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.summary import (
     HEADINGS,
-    PLAIN,
     Account,
     Note,
     Place,
     Point,
-    Style,
     Summary,
     account,
     answers,
@@ -91,7 +91,7 @@ def _overview(accounts: list[Account]) -> Iterator[_Line]:
     if len(waiting) > _MOST_SCRIPTS:
         yield _Line(2, f"and {len(waiting) - _MOST_SCRIPTS} more")
     yield _Line(0, "")
-    yield _Line(0, "What changed in each script, and what to do, stands in report.md; -v shows it here.")
+    yield _Line(0, f"What changed in each script, and what to do, stands in {markdown.FORMAT.file}; -v shows it here.")
 
 
 def _script(told: Account, *, verbose: bool) -> Iterator[_Line]:
@@ -171,3 +171,11 @@ def _painted(lines: list[_Line], width: int, *, color: bool) -> str:
             else:  # the same characters, in half the time
                 out.write(f"{piece.plain}\n")
     return out.getvalue()
+
+
+FORMAT = Format(
+    "text",
+    "What changed and what is left to do, for a terminal.",
+    render,
+    suffixes=(".txt", ""),
+)

@@ -14,7 +14,7 @@ from migrate.files.atomic import sweep, write_atomic
 from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
-from migrate.reports import FORMATS
+from migrate.reports import BESIDE
 from migrate.reports.secrets import mask_of
 from migrate.reports.summary import counted
 from migrate.rewrite.ledger import blocks
@@ -226,7 +226,9 @@ def _placed(outcome: Outcome, folder: Path) -> tuple[list[tuple[Result, Path]], 
             places[found.path] = place
     refused = files.collisions([(f, places[f.path]) for f in outcome.found if f.path in places])
     edited = files.edited(folder, places.values())
-    refused += files.guard(folder, [place for place in places.values() if place not in edited])
+    refused += files.guard(
+        folder, [place for place in places.values() if place not in edited], [form.file for form in BESIDE]
+    )
     if refused:
         more = f"; and {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
         raise SifmigrateError("; ".join(refused[:_TOLD]) + more)
@@ -242,9 +244,8 @@ def _place(found: files.Found, folder: Path, cwd: Path) -> Path | Fault:
 
 
 def _write_reports(outcome: Outcome, folder: Path) -> None:
-    # that of JSON first: it says which files are ours, should the run be killed before the other is written
-    for name, form in (("report.json", "json"), ("report.md", "markdown")):
-        save(folder / name, FORMATS[form](outcome.report()))
+    for form in BESIDE:
+        save(folder / form.file, form(outcome.report()))
 
 
 def _write(place: Path, result: Result) -> Fault | None:

@@ -13,9 +13,8 @@ from pathlib import Path
 from migrate import files
 from migrate.files.atomic import sweep, write_atomic
 from migrate.model import Report, SifmigrateError, Tables
-from migrate.reports import FORMATS, Style
+from migrate.reports import BY_SUFFIX, FORMATS, Style
 
-_BY_SUFFIX = {".json": "json", ".md": "markdown", ".diff": "diff", ".patch": "diff", ".txt": "text", "": "text"}
 # Names of what is open already; a report is added there, whatever it is.
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})|/dev/(stdout|stderr)")
 _STREAMS = {"stdout": 1, "stderr": 2}
@@ -59,17 +58,22 @@ class Output:
             formats = [self.default]
         return [(f, self.files[i] if i < len(self.files) else "-") for i, f in enumerate(formats)]
 
+    @property
+    def verbatim(self) -> bool:
+        """Whether some report shows outputs to the byte."""
+        return any(FORMATS[name].verbatim for name, _ in self.pairs())
+
 
 def _format_of(name: str) -> str:
     """The format by a file's suffix; raises SifmigrateError where there is none for it."""
     suffix = Path(name).suffix
-    if suffix.lower() not in _BY_SUFFIX:
-        known = " ".join(filter(None, _BY_SUFFIX))
+    if suffix.lower() not in BY_SUFFIX:
+        known = " ".join(filter(None, BY_SUFFIX))
         raise SifmigrateError(
             f"--output {files.shown(name)}: no format for {files.shown(suffix)}; the suffixes are {known}, "
             f"or name one with --output-format: {', '.join(FORMATS)}"
         )
-    return _BY_SUFFIX[suffix.lower()]
+    return BY_SUFFIX[suffix.lower()].name
 
 
 def publish(report: Report, output: Output) -> None:
