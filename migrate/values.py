@@ -1,4 +1,4 @@
-"""Values: times, memory, arrays, dates and mail events by what they mean, never by their text."""
+"""Values: times, memory, arrays, dates, mail events and names of images by what they mean, never by their text."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
 
+# an image of a registry; nothing in it that a shell would read in another way: it is written without quotes
+IMAGE_NAME = re.compile(
+    r"(?P<name>[\w][\w./:-]*?)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>\w+:[0-9a-fA-F]+))?", re.ASCII
+)
 _UNITS = {"M": 1, "G": 1024, "T": 1024 * 1024}
 _MEBI = 1024 * 1024
 _DIGITS = 18  # of a number: 2^63 has one more
@@ -203,3 +207,17 @@ def moment(text: str) -> str | None:
     except ValueError:
         return None
     return when.isoformat()
+
+
+def image_file(name: str) -> str:
+    """The file that `apptainer pull` makes of an image by default: NAME_TAG.sif."""
+    match = IMAGE_NAME.fullmatch(name)
+    if match is None:
+        return f"{name.rsplit('/', 1)[-1]}.sif"
+    tag = match["tag"] or (match["digest"] or "latest").rpartition(":")[2]
+    return f"{match['name'].rsplit('/', 1)[-1]}_{tag}.sif"
+
+
+def image_path(name: str, folder: str) -> str:
+    """Where that file is kept: in the target's folder of images, or where one is."""
+    return "/".join(filter(None, [folder, image_file(name)]))

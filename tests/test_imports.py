@@ -34,6 +34,7 @@ TOPICS = {
     "feasibility": {"old_schedulers", "requests"},
     "environments": {"containers", "launchers"},
 }
+KNOW_TOPICS = {"rulebook.rule"}  # of the modules outside migrate/topics
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {
     "tree_sitter": {"reader/layout.py"},
@@ -94,6 +95,12 @@ def test_topics_know_only_the_topics_that_the_list_names(path: Path) -> None:
     own = path.relative_to(PACKAGE / "topics").parts[0].removesuffix(".py")
     others = {name.split(".")[1] for name in imports_of(path) if name.startswith("topics.")} - {own}
     assert own in {"facts", "__init__"} or others <= TOPICS[own]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_no_topic_is_known_outside(path: Path) -> None:
+    known = {name for name in imports_of(path) if name.partition(".")[0] == "topics"}
+    assert not known or name_of(path).startswith("topics") or name_of(path) in KNOW_TOPICS
 
 
 @pytest.mark.parametrize("folder", [p.name for p in (PACKAGE / "topics").iterdir() if (p / "__init__.py").exists()])

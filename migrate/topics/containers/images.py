@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from migrate.model import Invocation, Target
+from migrate.values import IMAGE_NAME
 
-# nothing in it that a shell would read in another way: it is written without quotes
-_TAGGED = re.compile(r"(?P<name>[\w][\w./:-]*?)(?::(?P<tag>[\w][\w.-]*))?(?:@(?P<digest>\w+:[0-9a-fA-F]+))?", re.ASCII)
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
 
@@ -44,25 +43,11 @@ class Images:
         return known.get(reference) or known.get(_full(reference)) or ""
 
 
-def address(reference: str, target: Target) -> str:
-    """The file that an image of a registry is kept in: in the target's folder of images, or where one is."""
-    return "/".join(filter(None, [target.image_folder, file_name(reference)]))
-
-
-def file_name(reference: str) -> str:
-    """The file that `apptainer pull` makes of it by default: NAME_TAG.sif."""
-    match = _TAGGED.fullmatch(reference)
-    if match is None:
-        return f"{reference.rsplit('/', 1)[-1]}.sif"
-    tag = match["tag"] or (match["digest"] or "latest").rpartition(":")[2]
-    return f"{match['name'].rsplit('/', 1)[-1]}_{tag}.sif"
-
-
 def why_not(reference: str) -> str:
     """Why a constant reference cannot be asked of a registry; empty where it can."""
     if _ID.fullmatch(reference):
         return f"{reference} is an image's id, which only the old Docker engine knows: name the image"
-    match = _TAGGED.fullmatch(reference)
+    match = IMAGE_NAME.fullmatch(reference)
     if match is not None and match["tag"] and match["digest"]:
         return f"{reference} has a tag and a digest; Apptainer takes one of them"
     return "" if match else f"{reference} is no image reference"

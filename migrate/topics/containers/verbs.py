@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from migrate.model import Change, Edit, Invocation, Span, Word
 from migrate.ranges import Ranges
 from migrate.topics.containers.command import Moving
-from migrate.topics.containers.images import address, file_name, why_not
+from migrate.topics.containers.images import why_not
 from migrate.topics.containers.options import FORMS
 from migrate.topics.containers.to_pyxis import start_by_srun
+from migrate.values import image_file, image_path
 
 Convert = Callable[[Moving], None]
 
@@ -223,7 +224,7 @@ def _image(m: Moving, image: Word) -> None:
     elif not constant and not _is_image(image):
         m.obstacles.append(f"whether `{image.text}` is the image or holds options is not known")
     elif constant and m.target.image_folder:
-        _name_image(m, image, own, address(reference, m.target))
+        _name_image(m, image, own, image_path(reference, m.target.image_folder))
     else:
         if not constant and m.target.answers.get("image"):
             m.looks.append(f"which image {reference} is, is not known here, so no answer for an image reaches it")
@@ -338,7 +339,7 @@ def pull(m: Moving) -> None:
         m.obstacles.append("which file of the image folder it is, is not known")
     else:
         own = image.origin or image
-        file = f"{address(reference, m.target)} " if m.target.image_folder else ""
+        file = f"{image_path(reference, m.target.image_folder)} " if m.target.image_folder else ""
         m.changes[m.image_key(own)] = Change(
             "done", f"{reference} = docker://{reference}", (Edit(own.span.start, b"", f"{file}docker://".encode()),)
         )
@@ -361,7 +362,7 @@ def build(m: Moving) -> None:
         )
         return
     file = options.get("--file") or f"{folder.rstrip('/')}/Dockerfile".removeprefix("./")
-    sif = file_name(tag) if tag and not re.search(r"[$`]", tag) else "NAME.sif"
+    sif = image_file(tag) if tag and not re.search(r"[$`]", tag) else "NAME.sif"
     arguments = " ".join(
         f"--build-arg {m.written(o)}" for o in m.reading.options if o.name == "--build-arg" and o.value
     )
