@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from migrate.rulebook.conditions import Test
 from migrate.rulebook.context import Context, Fact
-from migrate.rulebook.rule import Rule, Test
+from migrate.rulebook.rule import Rule
 
 
 class _OfKind:

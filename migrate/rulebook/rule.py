@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from migrate.model import (
     Fix,
     Item,
     Job,
-    Pattern,
     RuleText,
     SifmigrateError,
     Site,
@@ -27,9 +26,9 @@ from migrate.model import (
     Target,
 )
 from migrate.quoting import is_escaped, is_plain, is_quoted
+from migrate.rulebook.conditions import Test, condition, exact
 from migrate.rulebook.context import OF_JOB, TABLES, Context, Fact, look_up
 from migrate.tables.load import load, nearest, place
-from migrate.tables.patterns import is_pattern, pattern
 from migrate.topics.containers.facts import moved_words
 from migrate.topics.facts import FACTS
 from migrate.topics.launchers.srun import step_words
@@ -37,7 +36,6 @@ from migrate.topics.old_schedulers.commands import more_edits
 
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
-Test = Callable[[Context, "str | None"], bool]
 
 
 @dataclass(frozen=True)
@@ -303,10 +301,10 @@ def read_rule(path: Path) -> Rule:
     match = data["match"]
     _check_fix(path, data)
     _check_examples(path, data["examples"])
-    tests = [(k, _test(path, ["match", k], v)) for k, v in match.items() if k not in {"item", "job"}]
+    tests = [(k, condition(path, ["match", k], v)) for k, v in match.items() if k not in {"item", "job"}]
     if tests and "item" not in match:
         raise SifmigrateError(f"{place(path, ['match'])}: `{tests[0][0]}` asks about an item, but `item` is missing")
-    names = _exact(match.get("name"))
+    names = exact(match.get("name"))
     facts = list(_fact_tests(path, match.get("job", {})))
     return Rule(
         id=data["id"],
@@ -327,7 +325,7 @@ def read_rule(path: Path) -> Rule:
         fits=_fact(path, ["fits"], data["fits"]) if "fits" in data else None,
         kind=match.get("item"),
         names=names,
-        wanted=tuple((key, texts) for key in _TEXTS if (texts := _exact(match.get(key)))),
+        wanted=tuple((key, texts) for key in _TEXTS if (texts := exact(match.get(key)))),
         tests=tuple((key, test) for key, test in tests if not (names and key == "name")),
         dead_too="place" in match,
         job_facts=tuple((fact, test) for fact, test in facts if fact in OF_JOB),
@@ -340,13 +338,6 @@ def read_rule(path: Path) -> Rule:
 
 # Other fields of an item that always hold a text, those first of which jobs have few.
 _TEXTS = ("dialect", "family", "verb", "fate", "program", "place")
-
-
-def _exact(pattern: Any) -> frozenset[str]:
-    """The texts that a pattern lists; none where it asks in another way."""
-    texts = [pattern] if isinstance(pattern, str) else pattern if isinstance(pattern, list) else []
-    plain = all(isinstance(t, str) and not t.startswith("/") and t not in {"present", "absent"} for t in texts)
-    return frozenset(texts) if plain else frozenset()
 
 
 def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
@@ -363,7 +354,7 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
 
 def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[Fact, Test]]:
     for name, asked in wanted.items():
-        yield _fact(path, ["match", "job", name], name), _test(path, ["match", "job", name], asked)
+        yield _fact(path, ["match", "job", name], name), condition(path, ["match", "job", name], asked)
 
 
 def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
@@ -410,77 +401,6 @@ def _is_shell(text: str) -> bool:
     except ValueError:
         return False
     return text.isprintable() or not text.strip()
-
-
-def _test(path: Path, keys: list[str | int], wanted: Any) -> Test:
-    """The test that a pattern stands for (see rule.schema.json); the same one for the same pattern of one folder."""
-    key = (repr(wanted), path.parent)  # what a shipped rule may ask, a pack's may not
-    if key not in _TESTS:
-        _TESTS[key] = _new_test(path, keys, wanted)
-    return _TESTS[key]
-
-
-_TESTS: dict[tuple[str, Path], Test] = {}
-
-
-def _new_test(path: Path, keys: list[str | int], wanted: Any) -> Test:
-    if isinstance(wanted, dict):
-        return _table_test(path, keys, wanted)
-    if isinstance(wanted, list):
-        if texts := _exact(wanted):
-            return partial(_one_of, texts)
-        return partial(_any, tuple(_test(path, keys, p) for p in wanted))
-    if wanted in {"present", "absent"}:
-        return partial(_present, wanted == "present")
-    if is_pattern(wanted):
-        return partial(_fullmatch, pattern(wanted, path, keys))
-    return partial(_is, wanted)
-
-
-def _table_test(path: Path, keys: list[str | int], pattern: Mapping[str, Any]) -> Test:
-    if "not" in pattern:
-        return partial(_not, _test(path, keys, pattern["not"]))
-    names = [pattern["in"]] if "in" in pattern else pattern["not_in"]
-    for name in names:
-        if name not in TABLES:
-            raise SifmigrateError(f"{place(path, keys)}: no table `{name}`{nearest(name, TABLES)}")
-    return partial(_in, names[0]) if "in" in pattern else partial(_not_in, tuple(names))
-
-
-def _is(wanted: object, _: Context, text: str | None) -> bool:
-    return text == wanted
-
-
-def _one_of(wanted: frozenset[str], _: Context, text: str | None) -> bool:
-    return text in wanted
-
-
-def _not(test: Test, context: Context, text: str | None) -> bool:
-    return not test(context, text)
-
-
-def _any(tests: tuple[Test, ...], context: Context, text: str | None) -> bool:
-    return any(test(context, text) for test in tests)
-
-
-def _present(wanted: bool, _: Context, text: str | None) -> bool:  # noqa: FBT001 - bound by partial
-    return (text is not None) == wanted
-
-
-def _fullmatch(wanted: Pattern, _: Context, text: str | None) -> bool:
-    return text is not None and wanted.fullmatch(text) is not None
-
-
-def _in(table: str, context: Context, text: str | None) -> bool:
-    known = look_up(table, context)
-    if not text or "," not in text:
-        return bool(text) and text in known
-    return all(part in known for part in text.split(","))
-
-
-def _not_in(names: tuple[str, ...], context: Context, text: str | None) -> bool:
-    tables = [look_up(name, context) for name in names]
-    return text is not None and any(all(part not in known for known in tables) for part in text.split(","))
 
 
 def _check_examples(path: Path, examples: Sequence[Mapping[str, Any]]) -> None:
