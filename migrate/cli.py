@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from migrate import __version__
 from migrate.model import SifmigrateError
+from migrate.terminal import shown
 
 if TYPE_CHECKING:
     from migrate.runs.batch import Outcome, Settings
@@ -156,14 +157,10 @@ def tell(text: str) -> None:
 
 
 def _one_line(message: object) -> str:
-    from migrate.files import shown  # noqa: PLC0415 - as in say
-
     return shown(os.fsdecode(message) if isinstance(message, bytes) else str(message))
 
 
 def _printable(text: str) -> str:
-    from migrate.files import shown  # noqa: PLC0415 - `--help` need not load it
-
     return "".join(part if part in {"\n", "\t"} else shown(part) for part in re.split(r"([\n\t])", text))
 
 
@@ -210,14 +207,14 @@ def scan(  # noqa: PLR0913 - one parameter an option
     settings = _settings(
         config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
     )
-    shown = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
-    outcome = batch.migrate(paths or ["."], settings if shown.verbatim else settings.only_looking(), stdin=_stdin)
+    reports = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
+    outcome = batch.migrate(paths or ["."], settings if reports.verbatim else settings.only_looking(), stdin=_stdin)
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     batch.keep(outcome)
-    publish.check_outputs(shown, outcome.found, outcome.plan.rulebook.tables)
+    publish.check_outputs(reports, outcome.found, outcome.plan.rulebook.tables)
     if outcome.results:
-        publish.publish(outcome.report(), shown)
+        publish.publish(outcome.report(), reports)
     if wrong := batch.complain(outcome, say, quiet=quiet):
         return wrong
     return POINTS if exit_code and any(r.outcomes for r in outcome.results) else OK
@@ -275,25 +272,25 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     folder = out or _out(config, mode)
     exclude = folder if mode == "--out" else None
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
-    shown = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
+    reports = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
     outcome = batch.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     if only_scripts and not outcome.results and all(fault.harmless for fault in outcome.faults):
         return OK
-    publish.check_outputs(shown, outcome.found, outcome.plan.rulebook.tables)
+    publish.check_outputs(reports, outcome.found, outcome.plan.rulebook.tables)
     if verify:
         outcome = batch.verified(outcome)
     if "-" in (paths or []):
         sys.stdout.buffer.write(outcome.results[0].output if outcome.results else b"")
         sys.stdout.flush()
-        shown = shown.on_standard_error()
+        reports = reports.on_standard_error()
     elif mode == "--out":
-        outcome, shown = batch.write_folder(outcome, folder), shown.in_brief()
+        outcome, reports = batch.write_folder(outcome, folder), reports.in_brief()
     elif mode == "--in-place":
         outcome = batch.write_in_place(outcome)
     if outcome.results:
-        publish.publish(outcome.report(), shown)
+        publish.publish(outcome.report(), reports)
     _tell(mode, outcome, folder, quiet=quiet)
     refused = batch.tell_judgement(outcome, say) if verify else 0
     code = _rewrite_code(mode, outcome, quiet=quiet)
@@ -392,7 +389,6 @@ def _tell_sources(outcome: Outcome, named: dict[str, object]) -> None:
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
     """What a run that shows no report still says, on standard error."""
-    from migrate.files import shown  # noqa: PLC0415 - as in scan
     from migrate.reports import BESIDE  # noqa: PLC0415
     from migrate.reports.summary import counted  # noqa: PLC0415
 
@@ -461,7 +457,7 @@ def recipe(
     force: Annotated[bool, typer.Option("--force", help="Write over FILE.")] = False,
 ) -> int:
     """Turn a Dockerfile into a definition file for Apptainer. Exit 1 when something is left for a person."""
-    from migrate import files  # noqa: PLC0415 - as in scan
+    from migrate.files import write  # noqa: PLC0415 - as in scan
     from migrate.files.atomic import write_atomic  # noqa: PLC0415
     from migrate.recipe import recipe as cook  # noqa: PLC0415
 
@@ -475,11 +471,11 @@ def recipe(
         try:
             write_atomic(output, made.text.encode(), 0o644)
         except OSError as error:
-            raise SifmigrateError(files.unwritten(str(output), error).message) from error
+            raise SifmigrateError(write.unwritten(str(output), error).message) from error
     else:
         sys.stdout.write(made.text)
     for note in made.notes:
-        say(files.shown(f"{name}:{note.line}:{note.column}: {note.text}"))
+        say(f"{_one_line(name)}:{note.line}:{note.column}: {_one_line(note.text)}")
     return POINTS if made.notes else OK
 
 
@@ -533,11 +529,11 @@ def _width() -> int:
 @guarded
 def revert() -> int:
     """Undo the last `rewrite --in-place` of this folder. Files that have changed since are left alone."""
-    from migrate import files  # noqa: PLC0415 - as in scan
+    from migrate.files import journal  # noqa: PLC0415 - as in scan
 
-    restored, faults = files.revert(Path.cwd())
+    restored, faults = journal.revert(Path.cwd())
     for path in restored:
-        tell(f"restored {files.shown(path)}\n")
+        tell(f"restored {shown(path)}\n")
     for fault in faults:
         say(f"sifmigrate: {fault.message}")
     return WRONG if faults else OK
@@ -581,8 +577,8 @@ def config(config_file: SettingsFile = None) -> int:
     """Show every setting in force here, and where it comes from."""
     for name, setting in _config(config_file).items():
         value = ", ".join(setting.value) if isinstance(setting.value, list) else setting.value
-        shown = "-" if value in (None, "") else str(value).lower() if isinstance(value, bool) else value
-        tell(f"{name:10} {shown}  ({setting.place})\n")
+        text = "-" if value in (None, "") else str(value).lower() if isinstance(value, bool) else value
+        tell(f"{name:10} {text}  ({setting.place})\n")
     return OK
 
 

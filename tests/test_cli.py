@@ -77,7 +77,8 @@ class Command:
 
     def after(self, patch: str, *words: str) -> Ran:
         """The command in a Python in which `patch` was run first."""
-        code = f"from migrate import cli, files\nfrom migrate.runs import batch\n{patch}\ncli.app()"
+        known = "from migrate import cli\nfrom migrate.files import discover\nfrom migrate.runs import batch"
+        code = f"{known}\n{patch}\ncli.app()"
         return self._run([sys.executable, "-c", code, *words], b"", None, {})
 
     def _run(self, argv: list[str], stdin: bytes, cwd: Path | None, env: dict[str, str]) -> Ran:
@@ -396,9 +397,9 @@ def test_each_bad_input_is_named_in_one_line_and_makes_2(sif: Command) -> None:
 def test_a_file_that_vanishes_after_it_was_found_is_named_and_the_others_are_done(sif: Command) -> None:
     sif.write(a=MIGRATED, b=MIGRATED)
     patch = (
-        "import os\nfind = files.discover\n"
-        "def discover(*args, **options):\n    found = find(*args, **options)\n    os.unlink('a.sh')\n    return found\n"
-        "files.discover = discover"
+        "import os\nfind = discover.discover\n"
+        "def vanishing(*args, **how):\n    found = find(*args, **how)\n    os.unlink('a.sh')\n    return found\n"
+        "discover.discover = vanishing"
     )
     ran = sif.after(patch, *REWRITE, "--diff", ".")
     assert ran.code == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrate.engine import Plan, run
-from migrate.files import discover
+from migrate.files.discover import discover
 from migrate.model import Source
 from migrate.reader.definition import is_definition, sections
 

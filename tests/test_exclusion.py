@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.files import discover
+from migrate.files.discover import discover
 from migrate.files.exclusion import Exclusion, check
 from migrate.model import SifmigrateError
 from migrate.runs.setup import make_plan

@@ -21,27 +21,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate import files
-from migrate.files import (
-    MAX_SIZE,
-    Fault,
-    Found,
-    Journal,
-    collisions,
-    destination,
-    read,
-    replace_in_place,
-    revert,
-    shown,
-    unwritten,
-    written_before,
-)
+from migrate.files import discover as discovery
+from migrate.files import journal, reading, write
 from migrate.files.atomic import TEMPORARY, sweep, write_atomic
-from migrate.model import SifmigrateError, Source
+from migrate.files.journal import Journal, replace_in_place, revert
+from migrate.files.reading import MAX_SIZE, Found, read
+from migrate.files.write import collisions, destination, unwritten, written_before
+from migrate.model import Fault, SifmigrateError, Source
 from migrate.runs.setup import make_plan
+from migrate.terminal import shown
 
-guard = partial(files.guard, reports=("report.md", "report.json"))
-discover = partial(files.discover, tables=make_plan("slinky").rulebook.tables)
+guard = partial(write.guard, reports=("report.md", "report.json"))
+discover = partial(discovery.discover, tables=make_plan("slinky").rulebook.tables)
 
 BASH = b"#!/bin/bash\necho hello\n"
 SLURM = b"#!/bin/bash\n#SBATCH -N 1\n"
@@ -123,7 +114,7 @@ def leftovers(folder: Path) -> list[Path]:
         pytest.param("tool", b"#!/usr/bin/env python3\nprint()\n", id="a shebang that is no shell"),
         pytest.param("a.sbatch", b"echo hello\n", id="a batch suffix and no content that says so"),
         pytest.param("a.out", BASH, id="a shell script under an unknown suffix"),
-        pytest.param("late", b"x" * files.HEAD_SIZE + b"\n#SBATCH -N 1\n", id="a directive after 64 KiB"),
+        pytest.param("late", b"x" * discovery.HEAD_SIZE + b"\n#SBATCH -N 1\n", id="a directive after 64 KiB"),
         pytest.param("installer.sh", BASH + b"\0\1\2", id="binary"),
         pytest.param("empty.sh", b"", id="empty"),
         pytest.param(".git/hooks/pre-commit", BASH, id="git's own"),
@@ -722,7 +713,7 @@ Path.replace = stop
 atomic.write_atomic(Path(sys.argv[1]), b"new", 0o444)
 """
     command = [sys.executable, "-c", program, "a.sh"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(reading.__file__).parents[2])}
     with subprocess.Popen(command, cwd=here, env=environment, stdin=-1, stdout=-1) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -808,8 +799,8 @@ def test_what_cannot_be_kept_leaves_the_file(here: Path, monkeypatch: pytest.Mon
 def test_a_report_keeps_the_mode_of_the_one_that_is_there() -> None:
     umask = os.umask(0o077)
     try:
-        assert files.mode_of_report(Path("new.md")) == 0o600
-        assert files.mode_of_report(put("old.md", mode=0o640)) == 0o640
+        assert write.mode_of_report(Path("new.md")) == 0o600
+        assert write.mode_of_report(put("old.md", mode=0o640)) == 0o640
     finally:
         os.umask(umask)
 
@@ -952,7 +943,7 @@ def test_the_journal_is_on_the_disk_before_the_file_is_replaced(here: Path, monk
 
     journal = Journal(here)
     journal.begin()
-    monkeypatch.setattr(files, "write_atomic", stop)
+    monkeypatch.setattr("migrate.files.journal.write_atomic", stop)
     assert replace_in_place(journal, Path("a.sh"), source_of("a.sh"), b"new") is not None
     [(line, original)] = seen
     assert original == SLURM
@@ -1248,7 +1239,7 @@ def test_a_journal_of_another_user_is_not_obeyed(here: Path, whose: str) -> None
 def test_a_journal_without_end_is_refused_in_one_line(here: Path) -> None:
     put("a.sh")
     run = run_in_place({"a.sh": b"new"})
-    os.truncate(run / "journal.jsonl", files.LARGEST_JOURNAL * 9)
+    os.truncate(run / "journal.jsonl", journal.LARGEST_JOURNAL * 9)
     with pytest.raises(SifmigrateError, match="is too large for a journal"):
         revert(here)
 
@@ -1273,7 +1264,7 @@ def test_on_a_full_disk_revert_says_what_keeps_the_originals(here: Path, monkeyp
             raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_atomic", full)
+        patch.setattr(journal, "write_atomic", full)
         _, faults = revert(here)
     assert [fault.path for fault in faults] == ["a.sh", "c.sh"]
     assert f".sifmigrate/{run.name}/1.orig keeps the original" in faults[0].message
@@ -1304,7 +1295,8 @@ SIZE = 50_000
 LOOP = """
 import itertools, sys
 from pathlib import Path
-from migrate.files import Found, Journal, read, replace_in_place
+from migrate.files.journal import Journal, replace_in_place
+from migrate.files.reading import Found, read
 
 count, size = int(sys.argv[1]), int(sys.argv[2])
 for version in itertools.count(1):
@@ -1319,19 +1311,18 @@ for version in itertools.count(1):
 """
 
 
-# In folder n, replaces two files and kills itself at the n-th line of files.py; stops when n is past the last.
+# In folder n, replaces two files and kills itself at the n-th line of what does it; stops when n is past the last.
 STEPS = """
 import itertools, os, signal, sys
 from pathlib import Path
-from migrate import files
-from migrate.files import atomic
+from migrate.files import atomic, journal, reading
 
 def replace_two(step):
     left = step
 
     def trace(frame, event, _):
         nonlocal left
-        if frame.f_code.co_filename not in {files.__file__, atomic.__file__}:
+        if frame.f_code.co_filename not in {m.__file__ for m in (atomic, journal, reading)}:
             return None
         left -= event == "line"
         if left < 0:
@@ -1339,13 +1330,13 @@ def replace_two(step):
         return trace
 
     os.chdir(str(step))
-    sources = [files.read(files.Found(name, None, True)) for name in ("a.sh", "b.sh")]
+    sources = [reading.read(reading.Found(name, None, True)) for name in ("a.sh", "b.sh")]
     sys.settrace(trace)
-    journal = files.Journal(Path.cwd())
-    journal.begin()
+    record = journal.Journal(Path.cwd())
+    record.begin()
     for source in sources:
-        assert files.replace_in_place(journal, Path(source.path), source, b"new") is None
-    journal.finish()
+        assert journal.replace_in_place(record, Path(source.path), source, b"new") is None
+    record.finish()
     os._exit(0)
 
 for step in itertools.count():
@@ -1363,7 +1354,7 @@ for step in itertools.count():
 
 
 def run_python(program: str, *arguments: str, cwd: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(reading.__file__).parents[2])}
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.files import RECORD
+from migrate.files.write import RECORD
 from migrate.reports import BESIDE, BY_SUFFIX, FORMATS
 from migrate.reports.format import by_name
 from migrate.runs.publish import Output

@@ -11,14 +11,14 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 
 # Lower layers first; a module may import its own layer and those before it. Of two names the longer one counts.
 LAYERS = [
-    ["ranges", "model", "__init__", "files.atomic", "files.trust", "files.cache", "files.exclusion"],
+    ["ranges", "model", "terminal", "__init__", "files"],
     ["values", "quoting", "reader", "recipe", "tables"],
     ["commands", "schedulers"],
     ["inventory"],
     ["rulebook", "detection", "topics"],
     ["rewrite", "submission"],
     ["engine"],
-    ["files", "runs.__init__", "runs.setup", "runs.verify", "runs.symptoms"],
+    ["files.discover", "runs.__init__", "runs.setup", "runs.verify", "runs.symptoms"],
     ["reports", "runs.describe"],
     ["runs.publish", "runs.lookup"],
     ["runs.batch"],

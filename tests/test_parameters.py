@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from migrate.engine import Plan, run
-from migrate.files import discover
+from migrate.files.discover import discover
 from migrate.inventory import take
 from migrate.model import Gap, Source
 from migrate.reader.parameters import GRAMMARS, Entry, entries

@@ -13,7 +13,7 @@ import pytest
 from elsewhere import ROOT, checkout, need, need_index, once, run, succeed
 from ruamel.yaml import YAML
 
-from migrate.files import SUFFIXES
+from migrate.files.discover import SUFFIXES
 
 FIXTURES = ROOT / "fixtures/taiwania2"
 HOOKS = YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml")

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from migrate.files import shown
 from migrate.model import SifmigrateError
 from migrate.rulebook.rule import read_rule
 from migrate.tables import document
 from migrate.tables.config import read_config
 from migrate.tables.load import load, read, rules_folder
 from migrate.tables.profiles import site, target
+from migrate.terminal import shown
 
 DEEPEST, MOST, LARGEST = 40, 100_000, 1 << 19
 

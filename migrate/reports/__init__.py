@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from migrate.files import RECORD
+from migrate.files.write import RECORD
 from migrate.reports.format import Format, Style, by_name
 
 __all__ = ["BESIDE", "BY_SUFFIX", "FORMATS", "Format", "Style"]

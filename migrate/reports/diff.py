@@ -6,9 +6,9 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from migrate.files import shown
 from migrate.model import Report, Result
 from migrate.reports.format import PLAIN, Format, Style
+from migrate.terminal import shown
 
 _TO_QUOTE = re.compile(r'[\x00-\x1f\x7f"\\]')
 

@@ -10,7 +10,7 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from migrate import __version__
-from migrate.files import RECORD
+from migrate.files.write import RECORD
 from migrate.model import Entry, Gap, Outcome, Report, Result
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.secrets import REMEMBERED, Mask, mask_of

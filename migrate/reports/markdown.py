@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from migrate.files import shown
 from migrate.model import Report, RuleText, Target
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.pages import general
@@ -27,6 +26,7 @@ from migrate.reports.summary import (
     summarize,
     where,
 )
+from migrate.terminal import shown
 
 _CODE = re.compile(r"`([^`]+)`")
 _SPECIAL = re.compile(r"[\\`*\[\]<>&|~#!]|^[-+=]|(?<![^\W_])_|_(?![^\W_])")

@@ -9,10 +9,10 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from migrate import __version__
-from migrate.files import shown
 from migrate.model import RuleText, Target
 from migrate.rulebook.rule import Rule
 from migrate.runs.symptoms import Match
+from migrate.terminal import shown
 
 SCHEMA_VERSION = 1
 _WHOLE = 3  # what fits best is told in full, the rest by its title

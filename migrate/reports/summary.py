@@ -7,10 +7,10 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from migrate.files import shown
 from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
 from migrate.reports.secrets import Mask, mask_of, masked
 from migrate.tables.profiles import profiles
+from migrate.terminal import shown
 from migrate.values import image_path
 
 Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 
-from migrate.files import shown
 from migrate.model import READINESS, Readiness, Report
 from migrate.reports import markdown
 from migrate.reports.format import PLAIN, Format, Style
@@ -27,6 +26,7 @@ from migrate.reports.summary import (
     summarize,
     where,
 )
+from migrate.terminal import shown
 
 _STYLES: dict[Readiness, str] = {"unchanged": "dim", "migrated": "green", "review": "yellow", "blocked": "red"}
 _MOST_DECISIONS = 10

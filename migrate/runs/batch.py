@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from migrate import files
 from migrate.engine import Plan, run
+from migrate.files import discover, journal, reading, write
 from migrate.files.atomic import sweep, write_atomic
 from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
@@ -22,6 +22,7 @@ from migrate.runs.publish import save
 from migrate.runs.setup import Choice, plan_for
 from migrate.runs.verify import Complaint, absent, complaints
 from migrate.tables import profiles
+from migrate.terminal import shown
 
 _TOLD = 20  # files that stop a run, in one message
 _CHUNK = 16  # scripts that a process is given at once
@@ -61,7 +62,7 @@ class Outcome:
     """Everything that a run found, read and wrote."""
 
     plan: Plan
-    found: tuple[files.Found, ...]
+    found: tuple[reading.Found, ...]
     results: tuple[Result, ...]
     faults: tuple[Fault, ...]
     written: dict[str, str] = field(default_factory=dict)
@@ -89,15 +90,15 @@ def migrate(
         if list(paths) != ["-"]:
             raise SifmigrateError("- (standard input) stands alone: name the files in another run")
         data = stdin()
-        wrong = files.unfit(data)
+        wrong = reading.unfit(data)
         fault = (Fault("-", f"standard input {wrong}"),) if wrong else ()
         return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault, goes_by=_goes_by(settings))
     exclusion = settings.exclusion()
-    found, faults = files.discover(
+    found, faults = discover.discover(
         paths, plan.rulebook.tables, exclude=exclude, exclusion=exclusion, only_scripts=only_scripts
     )
     results: list[Result] = []
-    taken: list[files.Found] = []
+    taken: list[reading.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
     if processes > 1 and len(found) >= _MANY:
         answers = _shared_out(found, settings, min(processes, -(-len(found) // _CHUNK)))
@@ -122,7 +123,7 @@ def _left_out(exclusion: Exclusion) -> str:
     return f"Left out: {' and '.join(parts)} {why}; name one to have it taken" if parts else ""
 
 
-def _shared_out(found: Sequence[files.Found], settings: Settings, processes: int) -> list[Result | Fault]:
+def _shared_out(found: Sequence[reading.Found], settings: Settings, processes: int) -> list[Result | Fault]:
     """What `processes` make of the files; a file over which a process dies is a fault, and the rest goes on."""
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 12 ms that few scripts need not pay
     from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
@@ -134,7 +135,7 @@ def _shared_out(found: Sequence[files.Found], settings: Settings, processes: int
     except BrokenProcessPool:
         if processes == 1:  # it takes one file after the other: it died over the first without an answer
             path = found[len(answers)].path
-            answers.append(Fault(path, f"{files.shown(path)}: {_DIED}"))
+            answers.append(Fault(path, f"{shown(path)}: {_DIED}"))
         answers += _shared_out(found[len(answers) :], settings, 1) if len(answers) < len(found) else []
     return answers
 
@@ -148,15 +149,15 @@ def _start(settings: Settings) -> None:
     _plan = settings.plan()
 
 
-def _one(found: files.Found) -> Result | Fault:
+def _one(found: reading.Found) -> Result | Fault:
     assert _plan is not None
     answer = _read_and_run(found, _plan)
     save_answers()
     return answer
 
 
-def _read_and_run(found: files.Found, plan: Plan) -> Result | Fault:
-    source = files.read(found)
+def _read_and_run(found: reading.Found, plan: Plan) -> Result | Fault:
+    source = reading.read(found)
     if isinstance(source, Fault):
         return source
     result = run(source, plan)
@@ -196,13 +197,13 @@ def write_folder(outcome: Outcome, folder: Path) -> Outcome:
         return outcome
     sweep([folder, *(place.parent for _, place in pairs)])
     written = {r.source.path: p.relative_to(folder).as_posix() for r, p in pairs}
-    before = files.written_before(folder)
+    before = write.written_before(folder)
     # first without digests: the files of a run that is killed are known as ours, whatever they hold by then
     outcome = replace(outcome, written=written, output_files=before | dict.fromkeys(written.values(), ""))
     _write_reports(outcome, folder)
     faults |= {r.source.path: fault for r, p in pairs if (fault := _write(p, r)) is not None}
     kept = {path: place for path, place in written.items() if path not in faults}
-    digests = {written[r.source.path]: files.digest(r.output) for r, _ in pairs if r.source.path in kept}
+    digests = {written[r.source.path]: reading.digest(r.output) for r, _ in pairs if r.source.path in kept}
     outcome = replace(
         outcome,
         written=kept,
@@ -224,9 +225,9 @@ def _placed(outcome: Outcome, folder: Path) -> tuple[list[tuple[Result, Path]], 
             faults[found.path] = place
         else:
             places[found.path] = place
-    refused = files.collisions([(f, places[f.path]) for f in outcome.found if f.path in places])
-    edited = files.edited(folder, places.values())
-    refused += files.guard(
+    refused = write.collisions([(f, places[f.path]) for f in outcome.found if f.path in places])
+    edited = write.edited(folder, places.values())
+    refused += write.guard(
         folder, [place for place in places.values() if place not in edited], [form.file for form in BESIDE]
     )
     if refused:
@@ -236,9 +237,9 @@ def _placed(outcome: Outcome, folder: Path) -> tuple[list[tuple[Result, Path]], 
     return [(r, places[r.source.path]) for r in outcome.results if r.source.path not in faults], faults
 
 
-def _place(found: files.Found, folder: Path, cwd: Path) -> Path | Fault:
+def _place(found: reading.Found, folder: Path, cwd: Path) -> Path | Fault:
     try:
-        return files.destination(found, folder, cwd)
+        return write.destination(found, folder, cwd)
     except SifmigrateError as error:
         return Fault(found.path, str(error))
 
@@ -252,28 +253,28 @@ def _write(place: Path, result: Result) -> Fault | None:
     try:
         write_atomic(place, result.output, result.source.mode)
     except OSError as error:
-        return files.unwritten(str(place), error)
+        return write.unwritten(str(place), error)
     return None
 
 
 def write_in_place(outcome: Outcome) -> Outcome:
     """The changed scripts replaced, each atomically, with a journal that `revert` reads."""
-    sweep([Path.cwd() / files.JOURNALS, *files.folders_of(outcome.found)])
+    sweep([Path.cwd() / journal.JOURNALS, *journal.folders_of(outcome.found)])
     changed = [r for r in outcome.results if r.changed]
     if not changed:
         return outcome
     faults = list(outcome.faults)
-    journal = files.Journal(Path.cwd())
-    journal.begin()
+    record = journal.Journal(Path.cwd())
+    record.begin()
     linked = {f.path for f in outcome.found if not f.named and Path(f.path).is_symlink()}
     for result in changed:
         if result.source.path in linked:
-            faults.append(files.behind_link(result.source.path))
+            faults.append(journal.behind_link(result.source.path))
             continue
-        fault = files.replace_in_place(journal, Path(result.source.path), result.source, result.output)
+        fault = journal.replace_in_place(record, Path(result.source.path), result.source, result.output)
         if fault is not None:
             faults.append(fault)
-    journal.finish()
+    record.finish()
     return replace(outcome, faults=tuple(faults))
 
 
@@ -290,7 +291,7 @@ def complain(outcome: Outcome, say: Callable[[str], None], *, quiet: bool = Fals
         say(outcome.left_out)
     bugs = [r for r in outcome.results if r.fault]
     for result in bugs:
-        say(f"sifmigrate: {files.shown(result.source.path)}: left as it was: {result.fault}")
+        say(f"sifmigrate: {shown(result.source.path)}: left as it was: {result.fault}")
     wrong = any(not fault.harmless for fault in outcome.faults)
     if not outcome.results and not wrong:
         say("sifmigrate: no job script found; name one, or a folder that holds some")
@@ -304,7 +305,7 @@ def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
     masks = {result.source.path: mask_of(result.source.data) for result in outcome.results}
     for path, found in outcome.complaints.items():
         for each in found:  # a judge quotes the line that it refuses
-            say(f"{files.shown(path)}: {each.judge}: {masks[path].words(each.message)}")
+            say(f"{shown(path)}: {each.judge}: {masks[path].words(each.message)}")
     return sum(bool(found) for found in outcome.complaints.values())
 
 
@@ -312,7 +313,7 @@ def tell_blocked(outcome: Outcome, say: Callable[[str], None]) -> int:
     """Which scripts cannot run on the target yet, a line for each reason; the number of scripts."""
     blocked = [r for r in outcome.results if r.readiness == "blocked"]
     for result in blocked:
-        path = files.shown(result.source.path)
+        path = shown(result.source.path)
         blocking = [o.finding for o in result.outcomes if blocks(o)]
         reasons = dict.fromkeys(
             (result.source.position(f.offset)[0], mask_of(result.source.data)(f.message)) for f in blocking

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from migrate import files
+from migrate.files import discover, reading, write
 from migrate.files.atomic import sweep, write_atomic
 from migrate.model import Report, SifmigrateError, Tables
 from migrate.reports import BY_SUFFIX, FORMATS, Style
+from migrate.terminal import shown
 
 # Names of what is open already; a report is added there, whatever it is.
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})|/dev/(stdout|stderr)")
@@ -70,7 +71,7 @@ def _format_of(name: str) -> str:
     if suffix.lower() not in BY_SUFFIX:
         known = " ".join(filter(None, BY_SUFFIX))
         raise SifmigrateError(
-            f"--output {files.shown(name)}: no format for {files.shown(suffix)}; the suffixes are {known}, "
+            f"--output {shown(name)}: no format for {shown(suffix)}; the suffixes are {known}, "
             f"or name one with --output-format: {', '.join(FORMATS)}"
         )
     return BY_SUFFIX[suffix.lower()].name
@@ -96,9 +97,9 @@ def publish(report: Report, output: Output) -> None:
             save(Path(place), text)
 
 
-def check_outputs(output: Output, found: Iterable[files.Found], tables: Tables) -> None:
+def check_outputs(output: Output, found: Iterable[reading.Found], tables: Tables) -> None:
     """Raise SifmigrateError, before anything is written, for a report that cannot go to its file or is a script's."""
-    real = files.RealPaths()
+    real = reading.RealPaths()
     scripts = {real.of(f.path) for f in found}
     taken: set[str] = set()
     for _, place in output.pairs():
@@ -106,19 +107,17 @@ def check_outputs(output: Output, found: Iterable[files.Found], tables: Tables) 
         if place == "-" or _DESCRIPTOR.fullmatch(place):
             continue
         if path.is_symlink():
-            raise SifmigrateError(
-                f"--output {files.shown(place)}: is a symbolic link; name the file itself, or another"
-            )
+            raise SifmigrateError(f"--output {shown(place)}: is a symbolic link; name the file itself, or another")
         if path.is_file() and not os.access(path, os.W_OK):
-            raise SifmigrateError(f"--output {files.shown(place)}: is read-only; make it writable, or name another")
+            raise SifmigrateError(f"--output {shown(place)}: is read-only; make it writable, or name another")
         if os.path.realpath(path) in taken:
-            raise SifmigrateError(f"--output {files.shown(place)}: is named twice; choose another name for one report")
-        if os.path.realpath(path) in scripts or files.is_script(path, tables):
-            raise SifmigrateError(f"--output {files.shown(place)}: is a script; choose another name")
+            raise SifmigrateError(f"--output {shown(place)}: is named twice; choose another name for one report")
+        if os.path.realpath(path) in scripts or discover.is_script(path, tables):
+            raise SifmigrateError(f"--output {shown(place)}: is a script; choose another name")
         taken.add(os.path.realpath(path))
         above = next(parent for parent in path.absolute().parents if parent.exists())
         if path.is_dir() or not above.is_dir():
-            raise SifmigrateError(f"--output {files.shown(place)}: is a folder, or in no folder; choose another name")
+            raise SifmigrateError(f"--output {shown(place)}: is a folder, or in no folder; choose another name")
 
 
 def save(path: Path, text: str) -> None:
@@ -132,6 +131,6 @@ def save(path: Path, text: str) -> None:
             path.write_bytes(data)
         else:
             sweep([path.parent])
-            write_atomic(path, data, files.mode_of_report(path))
+            write_atomic(path, data, write.mode_of_report(path))
     except OSError as error:
-        raise SifmigrateError(files.unwritten(str(path), error).message) from error
+        raise SifmigrateError(write.unwritten(str(path), error).message) from error
