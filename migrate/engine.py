@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
 
 from migrate.detection import Witnesses
+from migrate.frozen import dataclass
 from migrate.inventory import take
 from migrate.model import (
     Finding,

@@ -8,32 +8,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
+from migrate.frozen import dataclass
 from migrate.ranges import FirstOf, Ranges
-
-if TYPE_CHECKING:
-    from dataclasses import dataclass
-else:
-    import dataclasses
-
-    def dataclass(*, frozen: bool, slots: bool = False) -> Any:
-        """A dataclass that mypy alone holds frozen: to be so at run time too took a tenth of every run.
-
-        One `__repr__` serves all: to compile one for each class took as long as all else of them.
-        """
-        made = dataclasses.dataclass(unsafe_hash=frozen, slots=slots, repr=False)
-
-        def named(cls: type) -> type:
-            cls.__repr__ = _repr
-            return made(cls)
-
-        return named
-
-    def _repr(self: Any) -> str:
-        values = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self))
-        return f"{type(self).__qualname__}({values})"
-
 
 Fate = Literal["kept", "rewritten", "removed", "review", "added"]
 Safety = Literal["safe", "review", "manual"]

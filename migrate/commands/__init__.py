@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product, takewhile
 from operator import attrgetter
 from typing import NamedTuple
 
+from migrate.frozen import dataclass
 from migrate.model import CommandTable, Invocation, Option, OptionRow, ShellCommand, Span, Verb, Word
 from migrate.ranges import Ranges
 

@@ -7,13 +7,14 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from migrate.files.exclusion import GITIGNORE, Exclusion, Patterns, Walk, gitignore
 from migrate.files.journal import JOURNALS
 from migrate.files.reading import Found, RealPaths, fault, load, why
 from migrate.files.write import RECORD
+from migrate.frozen import dataclass
 from migrate.model import Fault, Tables
 
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand

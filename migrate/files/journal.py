@@ -10,7 +10,7 @@ import shutil
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path, PurePath
 
@@ -18,6 +18,7 @@ from migrate.files.atomic import sweep, sync_folder, write_atomic
 from migrate.files.reading import Found, IrregularError, RealPaths, digest, fault, load
 from migrate.files.trust import user
 from migrate.files.write import unwritten
+from migrate.frozen import dataclass
 from migrate.model import Fault, SifmigrateError, Source
 from migrate.terminal import shown
 

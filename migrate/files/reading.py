@@ -6,9 +6,10 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path, PurePath
 
+from migrate.frozen import dataclass
 from migrate.model import Fault, Source
 from migrate.terminal import shown
 

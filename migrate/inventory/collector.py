@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from migrate.frozen import dataclass
 from migrate.model import CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
 from migrate.ranges import Ranges
 

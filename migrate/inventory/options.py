@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrate.commands import part_of, read_option, split_value
+from migrate.frozen import dataclass
 from migrate.inventory.collector import Collector, decoded
 from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
 from migrate.schedulers import Directive

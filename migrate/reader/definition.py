@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import Span
 
 HEADER = "header"

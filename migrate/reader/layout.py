@@ -7,7 +7,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
 from operator import attrgetter
@@ -16,6 +15,7 @@ from typing import Literal
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 from tree_sitter_bash import language
 
+from migrate.frozen import dataclass
 from migrate.model import Assignment, Gap, Holder, ShellCommand, Span, Statement, Text, Word
 from migrate.ranges import Ranges
 from migrate.reader.words import Range, agreed, read_plain_word, read_word, read_words, undo_heredoc

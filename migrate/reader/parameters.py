@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from migrate.frozen import dataclass
 from migrate.model import Gap, Span
 
 _BLANKS = b" \t\f\v"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 
 # docs.docker.com/reference/dockerfile; those that may stand alone have no words that could be missing.

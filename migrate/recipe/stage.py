@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 from migrate.recipe.dockerfile import Instruction
 from migrate.recipe.note import Note

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 from migrate.recipe.dockerfile import Instruction
 from migrate.recipe.note import Note

@@ -6,8 +6,8 @@ import csv
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.recipe.dockerfile import Instruction, chomped, heredoc
 from migrate.recipe.stage import STAGING, File, Stage
 from migrate.recipe.words import literal, quote

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from migrate.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

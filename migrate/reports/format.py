@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import Report
 
 

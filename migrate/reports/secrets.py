@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from migrate.frozen import dataclass
 from migrate.tables.load import load, rules_folder
 
 REMEMBERED = 1 << 14  # texts of which many scripts hold the same

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeVar
 
+from migrate.frozen import dataclass
 from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
 from migrate.reports.secrets import Mask, mask_of, masked
 from migrate.tables.profiles import profiles

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import StringIO
 
+from migrate.frozen import dataclass
 from migrate.model import READINESS, Readiness, Report
 from migrate.reports import markdown
 from migrate.reports.format import PLAIN, Format, Style

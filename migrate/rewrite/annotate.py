@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from migrate.frozen import dataclass
 from migrate.model import Edit, Finding, Outcome, Owned, Source, Span, Text
 from migrate.reader import Layout, lay_out
 

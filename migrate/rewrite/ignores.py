@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from migrate.frozen import dataclass
 from migrate.model import Finding, Source, Text
 from migrate.reader import lay_out
 from migrate.tables.load import nearest

@@ -6,8 +6,9 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from migrate.frozen import dataclass
 from migrate.model import Edit, Holder, Item, Outcome, Owned, Source, Span
 
 _BLANK = frozenset({b" ", b"\t"})

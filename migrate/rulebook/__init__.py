@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from migrate.frozen import dataclass
 from migrate.model import SifmigrateError, Tables
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.tables.load import place, rules_folder, yaml_files

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from typing import Any, TypeVar
 
+from migrate.frozen import dataclass
 from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
 
 _T = TypeVar("_T")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import Result
 from migrate.rulebook.rule import Example, Rule
 from migrate.tables.load import place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from migrate.engine import Plan, run
@@ -13,6 +13,7 @@ from migrate.files import discover, journal, reading, write
 from migrate.files.atomic import sweep, write_atomic
 from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
+from migrate.frozen import dataclass
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import BESIDE
 from migrate.reports.secrets import mask_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 from migrate.runs.setup import shipped_sites
 from migrate.tables import profiles

@@ -7,11 +7,12 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from migrate.files import discover, reading, write
 from migrate.files.atomic import sweep, write_atomic
+from migrate.frozen import dataclass
 from migrate.model import Report, SifmigrateError, Tables
 from migrate.reports import BY_SUFFIX, FORMATS, Style
 from migrate.terminal import shown

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from migrate.engine import Plan, run
+from migrate.frozen import dataclass
 from migrate.model import Result, SifmigrateError, Site, Source, Target
 from migrate.rulebook import Rule, Rulebook, former, open_rulebook
 from migrate.rulebook.rule import Example

@@ -7,9 +7,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
+from migrate.frozen import dataclass
 from migrate.model import RuleText, Target
 from migrate.rulebook.rule import meets
 from migrate.tables.load import load, rules_folder

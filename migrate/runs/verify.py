@@ -8,10 +8,10 @@ import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from migrate.frozen import dataclass
 from migrate.model import Job, Source
 
 _SECONDS = 60

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from migrate.commands import read_option
+from migrate.frozen import dataclass
 from migrate.model import Option, OptionRow, Span, Text, Word
 
 _WORD = re.compile(rb"[^ \t]+")

@@ -6,12 +6,12 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from migrate.files.exclusion import check
 from migrate.files.trust import distrust
+from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 from migrate.tables.load import fault, load, place
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 
 _MOST = 100_000  # values of a file

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from migrate.frozen import dataclass
 from migrate.model import Pattern, SifmigrateError
 from migrate.tables.load import place, rules_folder
 

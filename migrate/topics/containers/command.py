@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain, islice, takewhile
 from typing import Any, TypeVar
 
+from migrate.frozen import dataclass
 from migrate.inventory import decoded
 from migrate.model import Change, Edit, Invocation, Key, Option, Source, Span, Target, Verb, Verdict, Word
 from migrate.quoting import head_of, is_glued, value_as_written

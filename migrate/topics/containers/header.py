@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import (
     Change,
     Invocation,

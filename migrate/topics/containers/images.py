@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import Invocation, Target
 from migrate.values import IMAGE_NAME
 

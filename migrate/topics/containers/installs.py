@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 
+from migrate.frozen import dataclass
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.context import Context, once, says
 from migrate.tables.load import load, rules_folder

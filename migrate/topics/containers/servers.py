@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 
+from migrate.frozen import dataclass
 from migrate.model import Span
 from migrate.rulebook.context import Context, once
 from migrate.tables.load import load, rules_folder

@@ -6,8 +6,8 @@ import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import Change, Edit, Invocation, Span, Word
 from migrate.ranges import Ranges
 from migrate.topics.containers.command import Moving

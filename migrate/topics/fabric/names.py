@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
+from migrate.frozen import dataclass
 from migrate.rulebook.context import Context, Fact
 from migrate.tables.load import load, rules_folder, yaml_files
 

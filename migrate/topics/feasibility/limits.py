@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from migrate.frozen import dataclass
 from migrate.model import Item, Partition, Target
 from migrate.topics.old_schedulers.verdicts import spelled
 from migrate.values import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from migrate.frozen import dataclass
 from migrate.model import Partition, Target
 from migrate.topics.feasibility.limits import Asked, Request, Unclear, excesses, gpus_in
 from migrate.values import duration, memory, seconds, slurm_seconds

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 
 from migrate.commands import part_of
+from migrate.frozen import dataclass
 from migrate.inventory.options import MCA_PREFIXES
 from migrate.model import Edit, Fix, Invocation, Option, Span, Word
 from migrate.quoting import split_at_value, value_as_written

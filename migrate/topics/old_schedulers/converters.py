@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Change, Item, OptionRow, Site, Target
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled

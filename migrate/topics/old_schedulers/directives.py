@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from migrate.frozen import dataclass
 from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Change, Item, Job, OptionRow, SchedulerTable, Site, Target
 from migrate.topics.old_schedulers.converters import FORMS, Asked, is_template, usual_name, with_new_paths

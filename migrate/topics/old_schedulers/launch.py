@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from migrate.frozen import dataclass
 from migrate.model import Invocation, Job, Option
 from migrate.values import whole_number
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 
+from migrate.frozen import dataclass
 from migrate.model import Change, Item, OptionRow, ResourceType, Site, Target
 from migrate.topics.old_schedulers.launch import Launch
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look
