@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
+from functools import wraps
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -47,13 +48,12 @@ class Context:
 
 
 _QUEUES = ("--partition", "-q")  # of Slurm; of Grid Engine and PBS
-Fact = Callable[[Context], "str | None"]
-OF_JOB: set[object] = set()
 
 
 def once(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
-    """The same for what asks about the job and no item of it, worked out once a job; as a fact it is asked first."""
+    """The same for what asks about the job and no item of it, worked out once a job."""
 
+    @wraps(work)
     def of_job(context: Context) -> _T:
         known = context.known
         if work not in known:
@@ -61,13 +61,13 @@ def once(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
         found: _T = known[work]
         return found
 
-    OF_JOB.add(of_job)
     return of_job
 
 
 def once_an_item(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
     """The same, worked out once for each item, however many rules ask."""
 
+    @wraps(work)
     def of_item(context: Context) -> _T:
         known, key = context.known, (work, id(context.item))
         if key not in known:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from migrate.rulebook.conditions import Test
-from migrate.rulebook.context import Context, Fact
+from migrate.rulebook.context import Context
+from migrate.rulebook.facts import Question
 from migrate.rulebook.rule import Rule
 
 
@@ -37,7 +38,7 @@ class Index:
         self._rules = dict(rules)  # each by its place in the rulebook
         self._always: list[int] = []
         self._by_kind: dict[str, _OfKind] = defaultdict(_OfKind)
-        self._by_question: dict[tuple[Fact, Test], set[int]] = defaultdict(set)
+        self._by_question: dict[tuple[Question, Test], set[int]] = defaultdict(set)
         for number, rule in self._rules.items():
             if rule.kind is None:
                 self._always.append(number)

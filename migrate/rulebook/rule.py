@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,15 @@ from migrate.model import (
 )
 from migrate.quoting import is_escaped, is_plain, is_quoted
 from migrate.rulebook.conditions import Test, condition, exact
-from migrate.rulebook.context import OF_JOB, TABLES, Context, Fact, look_up
+from migrate.rulebook.context import TABLES, Context, look_up
+from migrate.rulebook.facts import Question, fact_named, question
+from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, names_in
 from migrate.tables.load import load, nearest, place
 from migrate.topics.containers.facts import moved_words
-from migrate.topics.facts import FACTS
 from migrate.topics.launchers.srun import step_words
 from migrate.topics.old_schedulers.commands import more_edits
 
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
-_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,14 @@ class Rule:
     fate: Fate
     blocks: bool
     decision: str
-    fits: Fact | None  # the answers that a job's own needs allow
+    fits: Question | None  # the answers that a job's own needs allow
     kind: str | None
     names: frozenset[str]  # where exact names are wanted: those, so that other items are passed over at once
     wanted: tuple[tuple[str, frozenset[str]], ...]  # the same of other fields: most jobs have no such item
     tests: tuple[tuple[str, Test], ...]  # of an item's other fields
     dead_too: bool  # whether it asks where an item stands: else directives that never counted are none of its items
-    job_facts: tuple[tuple[Fact, Test], ...]  # those that ask about no item: see index.py
-    facts: tuple[tuple[Fact, Test], ...]
+    job_facts: tuple[tuple[Question, Test], ...]  # those that ask about no item: see index.py
+    facts: tuple[tuple[Question, Test], ...]
     fix: Mapping[str, str]
     written_examples: Sequence[Mapping[str, Any]]
     path: Path
@@ -158,8 +157,8 @@ class Rule:
 
     def _can_hold(self, context: Context) -> bool:
         """Whether the script's own words that the fix takes up are words; in the script's quotes they need not be."""
-        names = _SCRIPTS_OWN.intersection(*map(_names_in, self.fix.values()))
-        return all(_WORD.fullmatch(FACTS[name](context) or "") for name in names)
+        names = _SCRIPTS_OWN.intersection(*map(names_in, self.fix.values()))
+        return all(_WORD.fullmatch(question(name)(context) or "") for name in names)
 
     def _fix(self, context: Context) -> Fix | None:
         (action, text), item = next(iter(self.fix.items())), context.item
@@ -186,7 +185,7 @@ def _states(target: Target, key: str, wanted: str) -> bool:
     return value not in _UNSTATED if wanted == "present" else value == wanted
 
 
-def _hold(facts: tuple[tuple[Fact, Test], ...], context: Context) -> bool:
+def _hold(facts: tuple[tuple[Question, Test], ...], context: Context) -> bool:
     for fact, test in facts:  # noqa: SIM110 - `all` over a generator takes twice as long
         if not test(context, fact(context)):
             return False
@@ -218,7 +217,7 @@ def _become(context: Context, item: Item, template: str) -> Fix:
     if text == "comment":
         return Fix(becomes=(inert_line(context.source, item),), fate="review")
     lines = tuple(text.split("\n")) if text else ()
-    begins = FACTS["begins"](context) or ""
+    begins = question("begins")(context) or ""
     if not lines:
         return Fix(removes=(item,), begins=begins, fate="rewritten" if begins else "removed")
     return Fix(becomes=lines, begins=begins)
@@ -264,24 +263,6 @@ def _name_span(item: Item) -> Span | None:
 _SPANS: Mapping[str, Callable[[Item], Span | None]] = {"name": _name_span, "text": lambda item: item.span}
 
 
-def fill(template: str, context: Context) -> str:
-    """The template with each {fact} told."""
-    if "{" not in template:
-        return template
-    parts = _texts_and_names(template)
-    return "".join([FACTS[part](context) or "" if n % 2 else part for n, part in enumerate(parts)])
-
-
-@cache
-def _texts_and_names(template: str) -> list[str]:
-    """What stands between placeholders, and their names, in turn."""
-    return _PLACEHOLDER.split(template)
-
-
-def _names_in(template: str) -> list[str]:
-    return _texts_and_names(template)[1::2] if "{" in template else []
-
-
 # ---------------------------------------------------------------------------------------------- compiling
 
 
@@ -290,22 +271,17 @@ def read_rule(path: Path) -> Rule:
     data = load(path, "rule")
     if data["id"] != path.stem:
         raise SifmigrateError(f"{place(path, ['id'])}: the id is `{data['id']}`, the file's name says `{path.stem}`")
-    for key in ("message", "advice", "decision"):
-        _check_placeholders(path, [key], data.get(key, ""))
-    for action, text in data.get("fix", {}).items():
-        if action == "map" and text not in TABLES:
-            raise SifmigrateError(f"{place(path, ['fix', action])}: no table `{text}`{nearest(text, TABLES)}")
-        if action != "map":
-            _check_placeholders(path, ["fix", action], text)
-            _check_words(path, action, text)
     match = data["match"]
+    facts = facts_asked(path, match)
+    texts = Texts(path, match.get("item"), {each.name.partition(".")[0]: each.name for each in reversed(facts)})
+    fix = dict(_fix_texts(path, data.get("fix", {}), texts))
     _check_fix(path, data)
     _check_examples(path, data["examples"])
     tests = [(k, condition(path, ["match", k], v)) for k, v in match.items() if k not in {"item", "job"}]
     if tests and "item" not in match:
         raise SifmigrateError(f"{place(path, ['match'])}: `{tests[0][0]}` asks about an item, but `item` is missing")
     names = exact(match.get("name"))
-    facts = list(_fact_tests(path, match.get("job", {})))
+    of_job = [each for each in facts if fact_named(each.name).about == "job"]
     return Rule(
         id=data["id"],
         formerly=tuple(data.get("formerly", ())),
@@ -315,22 +291,23 @@ def read_rule(path: Path) -> Rule:
         sources=tuple(data["sources"]),
         targets=tuple(data["targets"]),
         why=data["why"],
-        message=data["message"],
-        advice=data.get("advice", ""),
+        message=texts.of(["message"], data["message"]),
+        advice=texts.of(["advice"], data.get("advice", "")),
         symptoms=tuple(data.get("symptoms", ())),
         links=tuple(data.get("links", ())),
         fate=data.get("fate", "review"),
         blocks=data.get("blocks", False),
-        decision=data.get("decision", ""),
-        fits=_fact(path, ["fits"], data["fits"]) if "fits" in data else None,
+        decision=texts.of(["decision"], data.get("decision", "")),
+        fits=asked(path, ["fits"], data["fits"], match.get("item")) if "fits" in data else None,
         kind=match.get("item"),
         names=names,
-        wanted=tuple((key, texts) for key in _TEXTS if (texts := exact(match.get(key)))),
+        wanted=tuple((key, listed) for key in _TEXTS if (listed := exact(match.get(key)))),
         tests=tuple((key, test) for key, test in tests if not (names and key == "name")),
         dead_too="place" in match,
-        job_facts=tuple((fact, test) for fact, test in facts if fact in OF_JOB),
-        facts=tuple((fact, test) for fact, test in facts if fact not in OF_JOB),
-        fix=data.get("fix", {}),
+        job_facts=tuple(pair for each in facts for pair in each.needed)
+        + tuple((question(each.name), each.test) for each in of_job),
+        facts=tuple((question(each.name), each.test) for each in facts if each not in of_job),
+        fix=fix,
         written_examples=data["examples"],
         path=path,
     )
@@ -352,26 +329,18 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
         raise SifmigrateError(f"{place(path, ['fix'])}: a rule about the whole job can only `add`, `begin` or `top`")
 
 
-def _fact_tests(path: Path, wanted: Mapping[str, Any]) -> Iterator[tuple[Fact, Test]]:
-    for name, asked in wanted.items():
-        yield _fact(path, ["match", "job", name], name), condition(path, ["match", "job", name], asked)
-
-
-def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
-    if name not in FACTS:
-        raise SifmigrateError(f"{place(path, keys)}: no fact `{name}`{nearest(name, list(FACTS))}")
-    return FACTS[name]
-
-
-def _check_placeholders(path: Path, keys: list[str | int], template: str) -> None:
-    for name in _PLACEHOLDER.findall(template):
-        if name not in FACTS:
-            raise SifmigrateError(f"{place(path, keys)}: no fact `{{{name}}}`{nearest(name, list(FACTS))}")
+def _fix_texts(path: Path, fix: Mapping[str, str], texts: Texts) -> Iterator[tuple[str, str]]:
+    for action, text in fix.items():
+        if action == "map" and text not in TABLES:
+            raise SifmigrateError(f"{place(path, ['fix', action])}: no table `{text}`{nearest(text, TABLES)}")
+        if action != "map":
+            _check_words(path, action, text)
+        yield action, text if action == "map" else texts.of(["fix", action], text)
 
 
 def _check_words(path: Path, action: str, template: str) -> None:
     """Raise SifmigrateError where what a fix writes could not stand where it goes, whatever its placeholders are."""
-    text = _PLACEHOLDER.sub("x", template)
+    text = PLACEHOLDER.sub("x", template)
     wanted = ""
     if action in _ONE_WORD and not _WORD.fullmatch(text):
         wanted = "one word for the shell, without quotes; a variable or `$(…)` may stand in it"

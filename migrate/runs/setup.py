@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import migrate.topics  # noqa: F401 - which declare the facts that rules ask
 from migrate.engine import Plan, run
 from migrate.frozen import dataclass
 from migrate.model import Result, SifmigrateError, Site, Source, Target

@@ -4,90 +4,97 @@ from __future__ import annotations
 
 import re
 
-from migrate.rulebook.context import Context, Fact, once
-from migrate.topics.containers.apptainer import CONTAINERS
-from migrate.topics.containers.facts import DOCKER
-from migrate.topics.containers.installs import INSTALLS
-from migrate.topics.containers.servers import SERVERS
-from migrate.topics.environments.facts import ENVIRONMENTS
-from migrate.topics.fabric.facts import FABRIC
-from migrate.topics.fabric.names import NAMES
-from migrate.topics.feasibility.facts import FEASIBILITY
-from migrate.topics.feasibility.nodes import NODES
-from migrate.topics.launchers.facts import LAUNCHERS
-from migrate.topics.launchers.hosts import HOSTS
-from migrate.topics.launchers.processes import PROCESSES
-from migrate.topics.launchers.srun import STEPS
-from migrate.topics.old_schedulers.commands import FOREIGN
+from migrate.rulebook.context import Context
+from migrate.rulebook.facts import fact
 from migrate.topics.old_schedulers.converters import is_in_new_place
-from migrate.topics.requests import asked, gpus, old_memory_per_gpu, old_partition, old_time_limit
+from migrate.topics.requests import asked
 from migrate.values import memory
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
 
 
+@fact("value", "The item's value as the script gives it; none where it has no value.", about="item")
 def _value(c: Context) -> str | None:
     return c.item.value if c.item else None
 
 
+@fact("name", "The item's name as its table has it: an option, module, variable or command.", about="item")
 def _name(c: Context) -> str | None:
     return c.item.name if c.item else None
 
 
+@fact("program", "The program of whose command the item is a part; empty where it is part of no command.", about="item")
 def _program(c: Context) -> str | None:
     return c.item.program if c.item else None
 
 
+@fact(
+    "image_source",
+    "How to have a site's shared image again: the command that pulls it, or whom to ask.",
+    about=("image",),
+)
 def _image_source(c: Context) -> str | None:
-    """How a site's shared image can be had again."""
     value = _value(c) or ""
     folder, _, file = value.rpartition("/")
     source = c.site.images.get(folder, {}).get(file)
     return f"make it again with `{c.target.command} pull {source}`" if source else "ask its owner what it was made from"
 
 
+@fact(
+    "shared_folder",
+    "The folder of the site's shared images in which the item's file lies; none for another place.",
+    about=("image", "path"),
+)
 def _shared_folder(c: Context) -> str | None:
     value = _value(c) or ""
     return next((f for f in c.site.images if value.startswith(f"{f}/")), None)
 
 
+@fact(
+    "unmounted",
+    "The item's path prefix, where neither a mount nor an answer of the target covers it; none where one does.",
+    about=("path",),
+)
 def _unmounted(c: Context) -> str | None:
-    """The item's path prefix, where neither a mount nor an answer of the target covers it."""
     prefix = _name(c) or ""
     known = [*c.target.mounts, *c.target.answers.get("path", {})]
     return None if any(prefix == m or prefix.startswith(f"{m}/") for m in known) else prefix
 
 
+@fact("in_new_place", "`yes` where the path is one to which an earlier run moved it; none elsewhere.", about=("path",))
 def _in_new_place(c: Context) -> str | None:
-    """Whether the item's path is where an earlier run moved it."""
     return "yes" if is_in_new_place(_value(c) or "", _name(c) or "", c.target) else None
 
 
+@fact("leftovers", "The `#BSUB` lines of a script, which sbatch obeys too; none without.", about="job")
 def _leftovers(c: Context) -> str | None:
-    """Directive lines of LSF, which sbatch obeys all the same, wherever they stand (src/sbatch/xlate.c)."""
     if b"#BSUB" not in c.job.text.data:
         return None
     lines = re.findall(rb"^#BSUB[ \t]+-[^\n]*", c.job.text.data, re.MULTILINE)
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
 
+@fact("shm", "The size of /dev/shm on the target's nodes, or words that say that it is not stated.", about="job")
 def _shared_memory(c: Context) -> str:
-    """The size of /dev/shm on the target's nodes, as a message says it."""
     return "a size that its file does not state" if c.target.shm is None else memory(c.target.shm)
 
 
+@fact("directives", "`yes` for a script with lines for a scheduler, live or not; none without.", about="job")
 def _directives(c: Context) -> str | None:
     return "yes" if any(i.place in {"header", "dead"} for i in c.job.items) else None
 
 
+@fact("components", "`yes` for a job of several components (`#SBATCH hetjob`); none for a plain one.", about="job")
 def _components(c: Context) -> str | None:
     return "yes" if any(i.verb == "component" for i in c.job.items) else None
 
 
+@fact("header", "`yes` for a job script, into whose header options can be added; none for other scripts.", about="job")
 def _header(c: Context) -> str | None:
     return "yes" if c.job.insert_at is not None else None
 
 
+@fact("byte_order_mark", "`yes` where a byte-order mark stands before the script; none without.", about="job")
 def _byte_order_mark(c: Context) -> str | None:
     return "yes" if c.source.data.startswith(_MARK) and not c.job.text.at(0) else None
 
@@ -95,52 +102,77 @@ def _byte_order_mark(c: Context) -> str | None:
 _MARK = "\ufeff".encode()
 
 
+@fact("newlines", "How the lines end: dos or unix.", about="job")
 def _newlines(c: Context) -> str:
     data = c.job.text.data
     return "dos" if b"\r" in data and b"\r\n" in data else "unix"
 
 
-FACTS: dict[str, Fact] = {
-    "name": _name,
-    "value": _value,
-    "program": _program,
-    "site": lambda c: c.site.id,
-    "target": lambda c: c.target.id,
-    "command": lambda c: c.target.command,
-    "time": lambda c: asked(c, "--time"),
-    "memory": lambda c: asked(c, *_MEMORY),
-    "gpus": gpus,
-    "partition": lambda c: asked(c, "--partition"),
-    "old_partition": old_partition,
-    "old_time_limit": old_time_limit,
-    "old_memory_per_gpu": old_memory_per_gpu,
-    "image_source": _image_source,
-    "shared_folder": _shared_folder,
-    "unmounted": _unmounted,
-    "in_new_place": _in_new_place,
-    "directives": once(_directives),
-    "reason": lambda c: c.item.reason if c.item else None,
-    "components": once(_components),
-    "leftovers": once(_leftovers),
-    "ignore_pbs": lambda c: asked(c, "--ignore-pbs"),
-    "shm": _shared_memory,
-    "newlines": once(_newlines),
-    "byte_order_mark": once(_byte_order_mark),
-    "dialect": once(lambda c: c.job.dialect),
-    "shell": once(lambda c: c.job.shell or None),
-    "header": once(_header),
-    **ENVIRONMENTS,
-    **FOREIGN,
-    **DOCKER,
-    **CONTAINERS,
-    **INSTALLS,
-    **FABRIC,
-    **FEASIBILITY,
-    **LAUNCHERS,
-    **STEPS,
-    **HOSTS,
-    **PROCESSES,
-    **NODES,
-    **NAMES,
-    **SERVERS,
-}
+@fact("site", "The id of the site from which the script comes.", about="job")
+def _site(c: Context) -> str | None:
+    return c.site.id
+
+
+@fact("target", "The id of the target.", about="job")
+def _target(c: Context) -> str | None:
+    return c.target.id
+
+
+@fact("command", "The target's container command: apptainer or singularity.", about="job")
+def _command(c: Context) -> str | None:
+    return c.target.command
+
+
+@fact("time", "The time limit that the job, or the item's submit line, requests; none without one.", about="request")
+def _time(c: Context) -> str | None:
+    return asked(c, "--time")
+
+
+@fact(
+    "memory",
+    "The memory that the job, or the item's submit line, requests, for each node, CPU or GPU; none without one.",
+    about="request",
+)
+def _memory(c: Context) -> str | None:
+    return asked(c, *_MEMORY)
+
+
+@fact(
+    "partition",
+    "The partition that the job, or the item's submit line, requests; none without one.",
+    about="request",
+)
+def _partition(c: Context) -> str | None:
+    return asked(c, "--partition")
+
+
+@fact("reason", "What the item's table says of it; empty where it gives no reason.", about="item")
+def _reason(c: Context) -> str | None:
+    return c.item.reason if c.item else None
+
+
+@fact(
+    "ignore_pbs",
+    "Empty where sbatch passes over `#PBS` lines (`--ignore-pbs`); none where it obeys them.",
+    about="request",
+)
+def _ignore_pbs(c: Context) -> str | None:
+    return asked(c, "--ignore-pbs")
+
+
+@fact(
+    "dialect",
+    "The scheduler to which the script's directives speak: slurm, grid_engine, pbs or mixed; none without directives.",
+    about="job",
+)
+def _dialect(c: Context) -> str | None:
+    return c.job.dialect
+
+
+@fact(
+    "shell",
+    "What runs the script: bash, sh, csh, python, …, or definition for a definition file; none where it does not say.",
+    about="job",
+)
+def _shell(c: Context) -> str | None:
+    return c.job.shell or None

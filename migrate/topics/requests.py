@@ -6,6 +6,7 @@ import re
 
 from migrate.model import Partition
 from migrate.rulebook.context import Context, replaced
+from migrate.rulebook.facts import fact
 from migrate.topics.old_schedulers.commands import translation
 from migrate.values import memory, seconds
 
@@ -32,6 +33,11 @@ def translated(c: Context, name: str) -> str | None:
     return next((value.strip('"') for option, _, value in lines if option == name), None)
 
 
+@fact(
+    "gpus",
+    "The option with which the job, or the item's submit line, requests GPUs; none where it requests none.",
+    about="request",
+)
 def gpus(c: Context) -> str | None:
     """The option by which the job asks for GPUs, with its value; none where it asks for no GPU."""
     for name in _GPUS:
@@ -54,12 +60,22 @@ def new_partition(c: Context) -> Partition:
     return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
 
 
+@fact(
+    "old_time_limit",
+    "The time limit that the old partition gave a job without `--time`; none where the new partition allows no more.",
+    about="request",
+)
 def old_time_limit(c: Context) -> str | None:
     """The limit that the old partition gave a job without --time, where the new partition would allow more."""
     longest, new = _longest(c), new_partition(c).max_time
     return longest if longest and (new is None or _whole(new) > _whole(longest)) else None
 
 
+@fact(
+    "shorter_time_limit",
+    "The time limit that the new partition gives a job without `--time`; none where the old one allowed no more.",
+    about=("directive",),
+)
 def shorter_time_limit(c: Context) -> str | None:
     """The limit that the new partition gives a job without --time, where the old one allowed more."""
     longest, new = _longest(c), new_partition(c).max_time
@@ -74,10 +90,20 @@ def _whole(limit: str) -> float:
     return seconds(limit) or 0
 
 
+@fact(
+    "old_partition",
+    "The site's partitions that the job, or the item's submit line, names and the target replaces; none without.",
+    about="request",
+)
 def old_partition(c: Context) -> str | None:
     return ",".join(p.name for p in old_partitions(c)) or None
 
 
+@fact(
+    "old_memory_per_gpu",
+    "The memory that the old site gave for each GPU, at most the target's share; none where it is given anyway.",
+    about="request",
+)
 def old_memory_per_gpu(c: Context) -> str | None:
     """Memory for each GPU as the old site gave it, at most the target's share; None where the target has a default.
 

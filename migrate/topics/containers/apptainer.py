@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
 from operator import attrgetter
 
 from migrate.inventory.definition import PREFIXES
 from migrate.model import Invocation, Option, OptionRow
 from migrate.reader.definition import HEADER, Section, sections
 from migrate.rulebook.context import Context, once, says
+from migrate.rulebook.facts import fact
 
 _TOOLS = frozenset({"singularity", "apptainer"})
 STARTING = frozenset({"exec", "run", "shell", "test", "instance start", "instance run", "instance.start"})
@@ -35,8 +35,12 @@ def _option(c: Context) -> tuple[Invocation, Option, OptionRow] | None:
     return None
 
 
+@fact(
+    "new_container_option",
+    "An option of Singularity by its name of today, with its value; none where it has no other name.",
+    about=("container-option",),
+)
 def _new_option(c: Context) -> str | None:
-    """An option under its name of today, value and all; the file that `pull` writes stands before the address."""
     found = _option(c)
     if found is None:
         return None
@@ -56,8 +60,12 @@ def _is_last(c: Context, reading: Invocation, option: Option) -> bool:
     return len(words) == 1 and bool(_BETWEEN.fullmatch(c.source.data[option.span.end : words[0].span.start]))
 
 
+@fact(
+    "needless_container_option",
+    "`yes` for an option of Singularity that does nothing any more and stands as a word of its own; none for others.",
+    about=("container-option",),
+)
 def _needless_option(c: Context) -> str | None:
-    """Yes where the option is a word of its own that says nothing any more."""
     found = _option(c)
     if found is None or found[2].fate != "removed":
         return None
@@ -70,8 +78,12 @@ def _needless_option(c: Context) -> str | None:
 _BLANKS = frozenset({b" ", b"\t", b"\n", b"\r", b'"', b"'", b""})
 
 
+@fact(
+    "new_container_verb",
+    "The sub-command of today for one of Singularity 2; none where it has no other name.",
+    about=("container-command",),
+)
 def _new_verb(c: Context) -> str | None:
-    """The sub-command of today, of an item that is one of Singularity 2."""
     if c.item is None or c.item.value != c.item.verb:
         return None
     for reading in readings_of(c):
@@ -86,8 +98,8 @@ def has_option(reading: Invocation, *names: str) -> bool:
     return any(o.name in names for o in reading.options)
 
 
+@fact("no_command", "`yes` where `exec` names an image and no command; none elsewhere.", about=("container-command",))
 def _no_command(c: Context) -> str | None:
-    """Yes where `exec` names an image and nothing to run in it."""
     readings = readings_of(c)
     whole = all(
         r.verb == "exec" and len(r.operands) == 1 and r.operands[0].constant and not r.payload and not r.strays
@@ -106,13 +118,17 @@ def image_named(reading: Invocation) -> str:
     return reading.operands[at].text if 0 <= at < len(reading.operands) else ""
 
 
+@fact(
+    "image",
+    "The image of the command of Singularity or Apptainer; none where it names none.",
+    about=("container-command", "container-option"),
+)
 def _image_value(c: Context) -> str | None:
-    """The image of the command that the item belongs to."""
     return next((image for r in readings_of(c) if (image := image_named(r))), None)
 
 
+@fact("image_answer", "What the target's `answers` name for the image; none without an answer.", about=("image",))
 def _answer(c: Context) -> str | None:
-    """What the target's file says of the image, as text for all of the item."""
     item = c.item
     if item is None or item.kind != "image":
         return None
@@ -127,8 +143,12 @@ def _answer(c: Context) -> str | None:
     return None
 
 
+@fact(
+    "library_endpoint",
+    "Where a library:// image comes from: abci, given (the script names a server) or none.",
+    about=("image",),
+)
 def _endpoint(c: Context) -> str | None:
-    """Where library:// images of the command come from: abci, given (the script names a server), none."""
     if c.item is None or c.item.kind != "image":
         return None
     text = c.job.text.data
@@ -145,8 +165,8 @@ _SERVER = re.compile(
 )
 
 
+@fact("made_here", "`yes` where the script itself pulls or builds the image file; none elsewhere.", about=("image",))
 def _made_here(c: Context) -> str | None:
-    """Yes where the script itself pulls or builds the image file under this name."""
     name = c.item.name if c.item else ""
     for reading in c.job.invocations():
         if reading.program in _TOOLS and reading.verb in {"pull", "build"}:
@@ -156,8 +176,12 @@ def _made_here(c: Context) -> str | None:
     return None
 
 
+@fact(
+    "old_pull_name",
+    "The file that Singularity 2 made of an address and that the script uses; none elsewhere.",
+    about=("image",),
+)
 def _old_pull_name(c: Context) -> str | None:
-    """The file that Singularity 2 made of an address without a name, where the script uses that file."""
     item = c.item
     if item is None or item.kind != "image" or item.verb != "pull" or not item.constant:
         return None
@@ -180,8 +204,12 @@ _ADDRESS = re.compile(r"(?:docker|shub)://(?:[^/\s]+/)*([\w.-]+?)(?::([\w.-]+))?
 # ------------------------------------------------------------------------------------------------ places
 
 
+@fact(
+    "hidden_path",
+    "A path of the caller in the command that an isolated container does not see; none without one.",
+    about=("container-option",),
+)
 def _hidden(c: Context) -> str | None:
-    """A path of the caller's that the command names, although it asks that nothing of the caller's be seen."""
     for reading in readings_of(c):
         if has_option(reading, "--bind", "--mount", "--home", "--workdir", "--cwd", "--pwd"):
             continue
@@ -196,16 +224,23 @@ _OWN_PATH = re.compile(r"(?:~|\$HOME|\$\{HOME\}|\.{1,2})/\S+|[\w.-]+(?:/[\w.-]+)
 _BINDS = re.compile(rb"(?:SINGULARITY|APPTAINER)_(?:BIND|BINDPATH|MOUNT|HOME)=")
 
 
+@fact(
+    "sees_devices",
+    "`yes` where the container sees the node's /dev by itself; none elsewhere.",
+    about=("container-option",),
+)
 def _sees_devices(c: Context) -> str | None:
-    """Yes where the container has the node's /dev by itself."""
     readings = readings_of(c)
     apart = ("--contain", "--containall", "--compat", "--no-mount")
     return "yes" if readings and not any(has_option(r, *apart) for r in readings) else None
 
 
-@once
+@fact(
+    "several_tasks",
+    "What makes several tasks of the job run at once; none where one runs, as far as its directives say.",
+    about="job",
+)
 def _several_tasks(c: Context) -> str | None:
-    """What makes several tasks of the job run at once; None where one does, as far as the directives say."""
     for item in c.job.by_kind.get("directive", ()):
         if item.place != "header":
             continue
@@ -220,9 +255,8 @@ _ARRAYS = frozenset({("-t", "grid_engine"), ("-t", "pbs"), ("-J", "pbs")})
 _COUNTS = frozenset({"--ntasks", "--ntasks-per-node", "--nodes"})
 
 
-@once
+@fact("made_overlay", "The program that makes a file system in a file for an overlay; none without.", about="job")
 def _made_overlay(c: Context) -> str | None:
-    """The program that makes a file system in a file, in a script that uses an overlay or sizes a file for one."""
     if b"mkfs" not in c.job.text.data and b"mke2fs" not in c.job.text.data:
         return None
     programs = {r.program for r in c.job.invocations()}
@@ -230,9 +264,8 @@ def _made_overlay(c: Context) -> str | None:
     return maker if maker and programs & {"dd", "truncate", "fallocate", *_TOOLS} else None
 
 
-@once
+@fact("new_group", "The command that changes the group in a script that builds an image; none without.", about="job")
 def _new_group(c: Context) -> str | None:
-    """The command that changes the group in a script that builds an image."""
     if b"newgrp" not in c.job.text.data:
         return None
     started = list(c.job.invocations())
@@ -240,8 +273,12 @@ def _new_group(c: Context) -> str | None:
     return next((r.program for r in started if r.program == "newgrp"), None) if builds else None
 
 
+@fact(
+    "twin_variable",
+    "The APPTAINER_ variable that the job sets to something else; none without.",
+    about=("container-option",),
+)
 def _twin(c: Context) -> str | None:
-    """The APPTAINER_ variable that the job sets as well, to something else."""
     item = c.item
     if item is None or not item.name.startswith("SINGULARITY"):
         return None
@@ -255,6 +292,7 @@ def _twin(c: Context) -> str | None:
 # ------------------------------------------------------------------------------------------------ definitions
 
 
+@fact("definition_file", "`yes` for a definition file of an image; none for scripts.", about="job")
 def _definition(c: Context) -> str | None:
     return "yes" if c.job.shell == "definition" else None
 
@@ -264,14 +302,13 @@ def _all_sections(c: Context) -> list[Section]:
     return list(sections(c.job.text.data))
 
 
-@once
+@fact("sections", "The names of a definition file's sections, with blanks between; none for scripts.", about="job")
 def _sections(c: Context) -> str | None:
-    """The names of a definition file's sections."""
     return " ".join(s.name for s in _all_sections(c)) if _definition(c) else None
 
 
+@fact("section", "The section of a definition file in which the item stands; none in scripts.", about="item")
 def _section(c: Context) -> str | None:
-    """The section of a definition file in which the item stands."""
     if not _definition(c) or c.item is None:
         return None
     found, at = _all_sections(c), c.item.span.start
@@ -279,9 +316,12 @@ def _section(c: Context) -> str | None:
     return found[number].name if number >= 0 and at < found[number].end else None
 
 
-@once
+@fact(
+    "bootstrap",
+    "What the last stage of a definition file is built from: docker, localimage, …; none for scripts.",
+    about="job",
+)
 def _bootstrap(c: Context) -> str | None:
-    """What the last stage of a definition file is built from."""
     if not _definition(c):
         return None
     data = c.job.text.data
@@ -289,25 +329,6 @@ def _bootstrap(c: Context) -> str | None:
     return data[lines[-1].start : lines[-1].end].decode("latin-1").lower() if lines else None
 
 
-CONTAINERS: Mapping[str, Callable[[Context], str | None]] = {
-    "verb": lambda c: c.item.verb if c.item else None,
-    "new_container_option": _new_option,
-    "needless_container_option": _needless_option,
-    "new_container_verb": _new_verb,
-    "no_command": _no_command,
-    "image": _image_value,
-    "image_answer": _answer,
-    "library_endpoint": _endpoint,
-    "made_here": _made_here,
-    "old_pull_name": _old_pull_name,
-    "hidden_path": _hidden,
-    "sees_devices": _sees_devices,
-    "several_tasks": _several_tasks,
-    "made_overlay": _made_overlay,
-    "new_group": _new_group,
-    "twin_variable": _twin,
-    "definition_file": _definition,
-    "sections": _sections,
-    "section": _section,
-    "bootstrap": _bootstrap,
-}
+@fact("verb", "The container tool's sub-command: exec, run, pull, …", about=("container-command", "container-option"))
+def _verb(c: Context) -> str | None:
+    return c.item.verb if c.item else None

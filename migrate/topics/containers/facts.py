@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from migrate.model import Change, Edit, Fate, Fix, Item, Key, Span
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.facts import fact
 from migrate.topics.containers.header import is_of_header, shell_of
 from migrate.topics.containers.pyxis import OPTION
 from migrate.topics.containers.translate import move
@@ -53,14 +54,14 @@ def _is_native(item: Item) -> bool:
     return item.program in {"singularity", "apptainer"} and item.place == "command"
 
 
+@fact(
+    "moved",
+    "What becomes of a word of a container command: done, look, gone or open; none for other items.",
+    about="item",
+)
 def _outcome(c: Context) -> str | None:
-    """done, look, gone or open."""
     change = _piece(c)
     return change.verdict if change else None
-
-
-def _told(get: Callable[[Change], str]) -> Callable[[Context], str | None]:
-    return lambda c: (get(p) or None) if (p := _piece(c)) else None
 
 
 def moved_words(c: Context) -> Fix | None:
@@ -102,8 +103,12 @@ def _places(changes: Mapping[Key, Change]) -> Ranges:
     return Ranges(edited + [key[0] for key, change in moved if change.removes])
 
 
+@fact(
+    "moves_along",
+    "`yes` where the item stands in words of a container command that go or are written anew; none elsewhere.",
+    about="item",
+)
 def _moves_along(c: Context) -> str | None:
-    """Whether the item stands in words of a container command that go, or are written anew."""
     return "yes" if c.item is not None and _moved_places(c).cover(*c.item.span) else None
 
 
@@ -112,12 +117,16 @@ def _moved_places(c: Context) -> Ranges:
     return _places(_moved(c) if "container-command" in c.job.by_kind or _pyxis(c) else {})
 
 
-@once
+@fact("pyxis", "`yes` where a command of the job has options of pyxis; none elsewhere.", about="job")
 def _pyxis(c: Context) -> str | None:
-    """Whether any command of the job has options of pyxis."""
     return "yes" if any(OPTION.match(n) for n in c.job.names.get("directive", ()) if "container-" in n) else None
 
 
+@fact(
+    "what_to_write",
+    "The line that may replace a container command, as far as it is known; none where nothing is.",
+    about="item",
+)
 def _what_to_write(c: Context) -> str | None:
     change = _piece(c)
     if change is None or change.verdict != "open":
@@ -125,22 +134,41 @@ def _what_to_write(c: Context) -> str | None:
     return f"As far as it can be told, the line would be: `{change.suggestion}`." if change.suggestion else None
 
 
+@fact(
+    "refused",
+    "`yes` for all options but those of pyxis where the target has it or where they run the whole job.",
+    about=("directive",),
+)
 def _refused(c: Context) -> str | None:
-    """Yes but for options of pyxis where it is there, and in a header, which is decided as a whole."""
     item = c.item
     known = item and (is_of_header(item) or (c.target.runtime == "pyxis" and OPTION.match(item.name)))
     return None if known else "yes"
 
 
 _TOOL = re.compile(r"\S+\Z")  # the word that a check ends with
-DOCKER: Mapping[str, Callable[[Context], str | None]] = {
-    "moved": _outcome,
-    "moved_said": _told(lambda p: p.message),
-    "moved_question": _told(lambda p: p.decision),
-    "pyxis": _pyxis,
-    "moves_along": _moves_along,
-    "what_to_write": _what_to_write,
-    "shell_command": lambda c: shell_of(c.job),
-    "refused": _refused,
-    "runtime_check": lambda c: _TOOL.sub(c.target.command, c.item.value or "") if c.item else None,
-}
+
+
+@fact("moved_said", "What the report says of a word of a container command; none for other items.", about="item")
+def _moved_said(c: Context) -> str | None:
+    change = _piece(c)
+    return change.message or None if change else None
+
+
+@fact("moved_question", "The decision for which a container command waits; none where it waits for none.", about="item")
+def _moved_question(c: Context) -> str | None:
+    change = _piece(c)
+    return change.decision or None if change else None
+
+
+@fact("shell_command", "The shell by which the job runs its own script again in an image.", about="job")
+def _shell_command(c: Context) -> str | None:
+    return shell_of(c.job)
+
+
+@fact(
+    "runtime_check",
+    "The item's check for a container tool, with the target's command in it.",
+    about=("environment",),
+)
+def _runtime_check(c: Context) -> str | None:
+    return _TOOL.sub(c.target.command, c.item.value or "") if c.item else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from migrate.frozen import dataclass
 from migrate.model import Invocation, Job, Span
-from migrate.rulebook.context import Context, once, says
+from migrate.rulebook.context import Context, says
+from migrate.rulebook.facts import fact
 from migrate.tables.load import load, rules_folder
 from migrate.topics.containers.apptainer import STARTING, has_option, image_named, readings_of
 
@@ -56,8 +57,12 @@ def _as_pattern(name: str) -> str:
     return (f"(?<={owner}/)" if slash else "") + own.replace(r"\-", "[-_]")
 
 
+@fact(
+    "installs",
+    "What a command installs into its read-only image: pip, system, tmpfs (into memory); none where nothing.",
+    about=("container-command",),
+)
 def _installs(c: Context) -> str | None:
-    """What a command installs into its read-only image: pip, system, or tmpfs where it goes into memory."""
     for reading in readings_of(c) if says(c, b"install") or says(c, b" add ") else ():
         if reading.verb not in STARTING or has_option(reading, "--writable", "--overlay"):
             continue
@@ -115,9 +120,12 @@ def _words(inner: Invocation, c: Context) -> list[str]:
     return [w.strip("\"'") for w in text.replace("\\\n", " ").split()]
 
 
-@once
+@fact(
+    "cuda_extension",
+    "The package whose CUDA code pip builds in a container without the PyTorch that is there; none without one.",
+    about="job",
+)
 def _extension(c: Context) -> str | None:
-    """The package whose CUDA code pip builds in a container without seeing the PyTorch that is there."""
     if b"pip" not in c.job.text.data:
         return None
     for part in c.job.parts():
@@ -137,6 +145,3 @@ def _built(inner: Invocation, c: Context) -> str:
     name = next((m[1] for w in words if (m := packages.cuda_code.search(w))), "")
     wanted = packages.built_with.get(name.lower().replace("_", "-"), b"")
     return name if says(c, wanted) else ""
-
-
-INSTALLS: Mapping[str, Callable[[Context], str | None]] = {"installs": _installs, "cuda_extension": _extension}

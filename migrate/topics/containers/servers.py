@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from migrate.frozen import dataclass
 from migrate.model import Span
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.facts import fact
 from migrate.tables.load import load, rules_folder
 
 
@@ -69,13 +70,12 @@ def _number(c: Context, port: str) -> str:
     return found[1] if found and port.startswith("$") else port
 
 
-@once
+@fact("server", "The first program of the job that people reach at a port of the node; none without one.", about="job")
 def _server(c: Context) -> str | None:
     found = _started(c)
     return found[0] if found else None
 
 
-SERVERS: Mapping[str, Callable[[Context], str | None]] = {
-    "server": _server,
-    "server_port": lambda c: found[1] if (found := _started(c)) else None,
-}
+@fact("server_port", "The port of that program; none without one.", about="job")
+def _server_port(c: Context) -> str | None:
+    return found[1] if (found := _started(c)) else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 
 from migrate.model import Invocation, Job, Target
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.facts import fact
 from migrate.topics.containers.header import is_of_header
 from migrate.topics.launchers.facts import becomes_srun
 
@@ -75,7 +76,7 @@ def runs_container(job: Job) -> bool:
     return any(i.contains for i in job.invocations())
 
 
-@once
+@fact("payloads", "Where the job's programs run: container, host (some outside of a container) or none.", about="job")
 def _payloads(c: Context) -> str:
     if any(is_of_header(i) for i in c.job.by_kind.get("directive", ())):
         return "container"  # the job as a whole
@@ -84,29 +85,33 @@ def _payloads(c: Context) -> str:
     return "container" if runs_container(c.job) else "none"
 
 
+@fact(
+    "modules",
+    "What becomes of module lines: removable where no program needs them, else undecided; none without one.",
+    about="job",
+)
 def _modules(c: Context) -> str | None:
-    """`removable` where no payload needs them, `undecided` where one may; None without a module line."""
     if c.job.names.get("module", frozenset()) <= {"container-runtime"}:
         return None
     return "removable" if _payloads(c) != "host" else "undecided"
 
 
+@fact(
+    "host_programs",
+    "The programs that run outside of a container and that `host_programs` does not list; none without one.",
+    about="job",
+)
 def _host_programs(c: Context) -> str | None:
     programs = _host_payloads(c)
     shown = ", ".join(f"`{p}`" for p in programs[:6])
     return (shown + (f" and {len(programs) - 6} more" if len(programs) > 6 else "")) or None  # noqa: PLR2004
 
 
-@once
+@fact(
+    "environment",
+    "The job's modules in the order of loading, or else the programs that need an environment; none without either.",
+    about="job",
+)
 def _environment(c: Context) -> str | None:
-    """The job's software environment: its modules in the order of loading, or else the programs that need one."""
     names = [i.value for i in c.job.all_items() if i.kind == "module" and i.verb == "load" and i.value]
     return " ".join(dict.fromkeys(names or _host_payloads(c))) or None
-
-
-ENVIRONMENTS: Mapping[str, Callable[[Context], str | None]] = {
-    "payloads": _payloads,
-    "host_programs": _host_programs,
-    "environment": _environment,
-    "modules": once(_modules),
-}

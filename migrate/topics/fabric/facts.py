@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from migrate.model import Item, Span, Target
-from migrate.rulebook.context import Context, Fact, once
+from migrate.rulebook.context import Context, once
+from migrate.rulebook.facts import fact
 from migrate.tables.load import load, rules_folder
 from migrate.topics.launchers.srun import stands_in_the_way
 
@@ -16,8 +17,12 @@ _DECLARING = frozenset({"export", "declare", "typeset", "readonly", "local"})  #
 _GOES_ALONE = frozenset({"assignment", "export", "prefix", "option"})  # places where a setting can be taken out
 
 
+@fact(
+    "network",
+    "What becomes of a network setting: fits, rename, drop or look; none for others, and on an unknown network.",
+    about=("environment",),
+)
 def _network(c: Context) -> str | None:
-    """What becomes of a setting: one that `fits` stays, else `rename`, `drop`, or `look`."""
     if c.item is None or c.target.fabric == "unknown":
         return None
     if c.item.value is None:
@@ -122,8 +127,12 @@ def _passed_on(c: Context, item: Item) -> str | None:
     return "drop" if _goes_by_name(c) and item.place == "option" and item.program not in _DECLARING else None
 
 
+@fact(
+    "network_names",
+    "The target's devices, interfaces or row of addresses as the setting wants them; none where the target has none.",
+    about=("environment",),
+)
 def _new_names(c: Context) -> str | None:
-    """The target's names as the setting wants them: all devices, but the best interface."""
     item = c.item
     if item is None or item.family not in _KNOWN:
         return None
@@ -144,8 +153,8 @@ def _settings() -> Mapping[str, Mapping[str, Any]]:
     return {name: row for row in rows for name in row.get("names", ())}
 
 
+@fact("network_told", "The target's network in words.", about="job")
 def _described(c: Context) -> str:
-    """The target's network in words."""
     kind = _KINDS[c.target.fabric]
     if c.target.fabric == "unknown":
         return kind
@@ -162,16 +171,12 @@ _KINDS = {
 }
 
 
+@fact(
+    "setting",
+    "The setting as the script has it, `NAME=value`, or the name alone where it is only handed on.",
+    about="item",
+)
 def _setting(c: Context) -> str | None:
-    """The setting as it stands there, without `=` where a name alone is handed on."""
     if c.item is None:
         return None
     return c.item.name if c.item.value is None else f"{c.item.name}={c.item.value}"
-
-
-FABRIC: dict[str, Fact] = {
-    "setting": _setting,
-    "network": _network,
-    "network_names": _new_names,
-    "network_told": _described,
-}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from migrate.frozen import dataclass
-from migrate.rulebook.context import Context, Fact
+from migrate.rulebook.context import Context
+from migrate.rulebook.facts import fact
 from migrate.tables.load import load, rules_folder, yaml_files
 
 
@@ -64,8 +65,10 @@ def _one_slip(wrong: str, right: str) -> bool:
     return a[1:] == b or a == b[1:] or a[1:] == b[1:] or (a[1::-1] == b[:2] and a[2:] == b[2:])
 
 
+@fact(
+    "nearest_setting",
+    "The setting that a misspelt name means; none for a name that exists or is like no other.",
+    about=("environment",),
+)
 def _nearest_setting(c: Context) -> str | None:
     return nearest_setting(c.item.name) if c.item else None
-
-
-NAMES: dict[str, Fact] = {"nearest_setting": _nearest_setting}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 
 from migrate.model import Item, Job, Partition, Target
 from migrate.rulebook.context import Context, once, once_an_item, replaced
+from migrate.rulebook.facts import fact
 from migrate.topics.feasibility.limits import Excess, Request, Wish, above_job, barring, by_node, excesses, idle_gpus
 from migrate.topics.feasibility.proposals import Proposal, fits_nowhere, fitting, proposal
-from migrate.topics.old_schedulers.commands import FOREIGN, live_dialect, translation
-from migrate.topics.requests import shorter_time_limit
+from migrate.topics.old_schedulers.commands import default_time, live_dialect, translation
 from migrate.values import seconds
 
 _OF_STEP = ("--time", "--array", "--partition", "--exclusive")  # what they say of a step concerns no partition
@@ -61,7 +60,7 @@ def _translated(c: Context) -> dict[str, Wish]:
         for line in told.lines if told else ():
             name, _, value = line.partition("=")
             found[name] = Wish(name, value, item)
-    default = FOREIGN["default_time"](c)
+    default = default_time(c)
     if default and items and "--time" not in found:
         found["--time"] = Wish("--time", default, items[0])
     return found
@@ -148,14 +147,41 @@ def _told(
         yield (kind or excess.kind, id(excess.wish.item)), (excess.said, fits)
 
 
-def _excess(kind: str, c: Context) -> str | None:
-    """What the item asks for beyond what the target has, with both numbers; None where it is within the limits."""
+@once
+def _exceeds(c: Context) -> str | None:
+    return "yes" if _verdicts(c) else None
+
+
+@fact(
+    "exceeds",
+    "What the item requests beyond the target, with both numbers; none where it is within the limits.",
+    about=("directive",),
+    parameters={
+        "time": "more time than the partition allows",
+        "nodes": "more nodes than the partition has or allows",
+        "gpus": "more GPUs than a node has",
+        "fewer": "more GPUs than the options for tasks use",
+        "gpu_type": "a type of GPU that the partition has not",
+        "cpus": "more CPUs than a node has",
+        "memory": "more memory than a node has",
+        "array": "a higher index than the target's arrays may have",
+        "partly": "something beyond one of the partitions that the job names",
+        "step": "more for a step than the job has",
+        "idle": "a node of whose GPUs others stay idle",
+    },
+    only_if=_exceeds,
+)
+def _excess(c: Context, kind: str) -> str | None:
     known = _verdicts(c).get((kind, id(c.item))) if c.item else None
     return known[0] if known else None
 
 
+@fact(
+    "fitting_partition",
+    "Which partition takes a job beyond the limits, or that none does, as a sentence; none within the limits.",
+    about=("directive",),
+)
 def _fitting(c: Context) -> str | None:
-    """The way out by another partition, for an item that asks for too much."""
     fits = _fits_by_item(c).get(id(c.item), "") if c.item is not None else ""
     if not fits:
         return None
@@ -189,8 +215,12 @@ def _other_runtime(c: Context, partition: str) -> bool:
 # ------------------------------------------------------------------------------------------------ select/linear
 
 
+@fact(
+    "by_node",
+    "The option that requests by node the GPUs that the item requests in another way; none where none is exactly that.",
+    about=("directive",),
+)
 def _by_node(c: Context) -> str | None:
-    """The option that asks by node for what an item asks for by job or by GPU; None where none is exactly that."""
     item = c.item
     wishes = _wishes_beside(c, item) if item else None
     if item is None or wishes is None:
@@ -199,8 +229,12 @@ def _by_node(c: Context) -> str | None:
     return by_node(wishes, item.name, min((n for n in known if n is not None), default=1))
 
 
+@fact(
+    "not_by_node",
+    "For an option that select/linear refuses: exact where `{by_node}` replaces it, else open; none for others.",
+    about=("directive",),
+)
 def _not_by_node(c: Context) -> str | None:
-    """What becomes of an option of sbatch that select/linear refuses: `exact` where another one says the same."""
     item = c.item
     if item is None or item.dialect not in {"", "slurm"} or item.place not in {"header", "command"}:
         return None
@@ -257,8 +291,12 @@ def _old_limit(c: Context, old: str) -> str:
     return max(known, key=lambda limit: seconds(limit) or 0, default="")
 
 
+@fact(
+    "proposed_partition",
+    "What the job requests and which partitions take it, as a sentence; none where that is not known or open.",
+    about=("directive",),
+)
 def _proposed(c: Context) -> str | None:
-    """What the job asks for and which partitions fit, as a sentence."""
     found = _proposal(c) if _asks_for_partition(c) else None
     if found is None:
         return None
@@ -269,8 +307,12 @@ def _proposed(c: Context) -> str | None:
     return f"By its script the job asks for {found.needs}: {which}. "
 
 
+@fact(
+    "proposed_partitions",
+    "The partitions that take the job, with commas between, perhaps empty; none where that is not known or open.",
+    about=("directive",),
+)
 def _proposed_partitions(c: Context) -> str | None:
-    """The same as a list: empty where none takes the job, None where that is not known or not the question."""
     found = _proposal(c) if _asks_for_partition(c) or _share_without_partition(c) else None
     return None if found is None else ",".join(found.partitions)
 
@@ -291,8 +333,12 @@ def _share_without_partition(c: Context) -> str:
     return work.resource_type if found and found.partitions else ""
 
 
+@fact(
+    "partition_question",
+    "The decision about the partition for the share of a node that the job requests; none without one.",
+    about=("directive",),
+)
 def _question(c: Context) -> str | None:
-    """The decision that would release the job: which partition stands for the share of a node that it asks for."""
     share = _share_without_partition(c)
     return f"partition:{share}" if share else None
 
@@ -310,9 +356,8 @@ def gpu_types(c: Context) -> list[str]:
     return list(dict.fromkeys(p.gpu_type or "none" for p in found)) if known else []
 
 
-@once
+@fact("gpu_types", "The types of GPU that the job may get on the target; none where they are not stated.", about="job")
 def _gpu_types(c: Context) -> str | None:
-    """The types of GPU that the job may get; while its partition is not known those of all partitions."""
     if not any(p.gpu_type or p.gpus == 0 for p in c.target.partitions.values()):
         return None
     everywhere = () if partitions_of(c) else c.target.partitions.values()
@@ -324,32 +369,3 @@ def output_of(c: Context, item: Item) -> str:
     if item.dialect in {"", "slurm"}:
         return (item.value or "") if item.name in _OUTPUTS else ""
     return next((w.value for w in _header(c).values() if w.item is item and w.name in _OUTPUTS), "")
-
-
-@once
-def _exceeds(c: Context) -> str | None:
-    return "yes" if _verdicts(c) else None
-
-
-FEASIBILITY: Mapping[str, Callable[[Context], str | None]] = {
-    "exceeds": _exceeds,
-    "too_long": partial(_excess, "time"),
-    "too_many_nodes": partial(_excess, "nodes"),
-    "too_many_gpus": partial(_excess, "gpus"),
-    "fewer_gpus": partial(_excess, "fewer"),
-    "other_gpu_type": partial(_excess, "gpu_type"),
-    "too_many_cpus": partial(_excess, "cpus"),
-    "too_much_memory": partial(_excess, "memory"),
-    "array_too_high": partial(_excess, "array"),
-    "too_small_partition": partial(_excess, "partly"),
-    "gpu_types": _gpu_types,
-    "by_node": _by_node,
-    "not_by_node": _not_by_node,
-    "step_above_job": partial(_excess, "step"),
-    "idle_gpus": partial(_excess, "idle"),
-    "fitting_partition": _fitting,
-    "proposed_partition": _proposed,
-    "proposed_partitions": _proposed_partitions,
-    "partition_question": _question,
-    "shorter_time_limit": shorter_time_limit,
-}

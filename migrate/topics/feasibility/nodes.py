@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from collections.abc import Iterator
+from functools import cache
 
 from migrate.model import Target
-from migrate.rulebook.context import Context, once
+from migrate.rulebook.context import Context
+from migrate.rulebook.facts import fact
 from migrate.tables.load import load, rules_folder
 from migrate.topics.feasibility.facts import gpu_types, output_of, partitions_of
 from migrate.topics.old_schedulers.converters import with_new_paths
@@ -20,8 +21,12 @@ _CUDA = re.compile(r"cuda(?:toolkit)?[-_/:]?(\d{1,2})\.(\d+)|(?<![a-z])cu(\d\d)(
 _MONTHLY = re.compile(r"(?:pytorch|tensorflow|mxnet|nvcr\.io/nvidia/\w+)[:_-](1[6-9]|2\d)\.(0[1-9]|1[0-2])(?!\d)")
 
 
+@fact(
+    "too_old_cuda",
+    "Why the CUDA that the item names does not serve the partition's GPUs; none where it may.",
+    about="item",
+)
 def _too_old_cuda(c: Context) -> str | None:
-    """The CUDA that an image or a module names, where it knows no GPU of the job's partition; None where it may."""
     item = c.item
     if not any(p.gpu_type for p in c.target.partitions.values()):
         return None
@@ -75,16 +80,24 @@ _ARM = re.compile(r"(?<![a-z0-9])(?:arm64|aarch64|arm64v8)(?![a-z0-9])")
 _X86 = re.compile(r"(?<![a-z0-9])(?:amd64|x86[-_]64)(?![a-z0-9])")
 
 
+@fact(
+    "other_architecture",
+    "The processor that the item names, where the target's nodes have another; none elsewhere.",
+    about="item",
+)
 def _other_architecture(c: Context) -> str | None:
-    """The processor that an item names, where the target's nodes have another."""
     item = c.item
     text = (item.value or "").lower() if item and c.target.architecture else ""
     named = {name for name, pattern in (("aarch64", _ARM), ("x86_64", _X86)) if pattern.search(text)}
     return named.pop() if len(named) == 1 and c.target.architecture not in named else None
 
 
+@fact(
+    "less_gpu_memory",
+    "Both sizes, where the GPUs of the new partition have less memory than the old; none elsewhere.",
+    about="job",
+)
 def _less_gpu_memory(c: Context) -> str | None:
-    """How much less memory the GPUs of the job's new partition have than those of the old cluster."""
     stated = any(p.gpu_memory is not None for p in c.target.partitions.values())
     old = _old_gpu_memory(c) if stated else None
     for new in partitions_of(c) if old is not None else ():
@@ -104,8 +117,12 @@ def _old_gpu_memory(c: Context) -> int | None:
 # ------------------------------------------------------------------------------------------------ folders
 
 
+@fact(
+    "read_only",
+    "The mount below which an output file would stand, where jobs cannot write to it; none elsewhere.",
+    about=("directive",),
+)
 def _read_only(c: Context) -> str | None:
-    """The mount below which an output file would stand, where jobs cannot write there."""
     item = c.item
     if item is None or not c.target.read_only:
         return None
@@ -117,9 +134,8 @@ def _closed(target: Target, path: str) -> str | None:
     return next((m for m in target.read_only if f"{path}/".startswith(f"{m.rstrip('/')}/")), None)
 
 
-@once
+@fact("writes_to_read_only", "The lines that write to a mount to which jobs cannot write; none without.", about="job")
 def _writes(c: Context) -> str | None:
-    """Where the script writes to a mount that cannot be written to: the lines, and what they write."""
     found = list(_written(c)) if c.target.read_only else []
     return "; ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "") if found else None  # noqa: PLR2004
 
@@ -140,8 +156,12 @@ _WRITE = re.compile(
 )
 
 
+@fact(
+    "read_only_note",
+    "What the target's file notes of the mounts to which jobs cannot write, in brackets; none without a note.",
+    about="job",
+)
 def _read_only_note(c: Context) -> str | None:
-    """What the target's file says of the mounts that cannot be written to."""
     notes = [f"{mount}: {note}" for mount, note in c.target.read_only.items() if note]
     return f" ({'; '.join(notes)})" if notes else None
 
@@ -154,8 +174,12 @@ _SHM_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _MEBI = 1024 * 1024
 
 
+@fact(
+    "locked_memory",
+    "The target's limit on locked memory, where `ulimit -l` wants more; none elsewhere.",
+    about=("environment",),
+)
 def _locked_memory(c: Context) -> str | None:
-    """What the target lets a job lock, where `ulimit -l` asks for more."""
     limit = c.target.memlock
     match = _LOCKED.search(c.item.value or "") if c.item and limit is not None else None
     if match is None or limit is None or ((asked := whole_number(match[1])) is not None and asked / 1024 <= limit):
@@ -163,8 +187,12 @@ def _locked_memory(c: Context) -> str | None:
     return None if limit == float("inf") or match[1] == "hard" else f"{limit:.0f}M"
 
 
+@fact(
+    "shared_memory",
+    "The size of /dev/shm on the target's nodes, where a container wants more; none elsewhere.",
+    about=("container-option",),
+)
 def _shared_memory(c: Context) -> str | None:
-    """The size of /dev/shm on the target, where a container asks for more."""
     match = _SHM.fullmatch((c.item.value or "").lower()) if c.item and c.target.shm is not None else None
     if match is None or c.target.shm is None:
         return None
@@ -172,24 +200,28 @@ def _shared_memory(c: Context) -> str | None:
     return memory(c.target.shm) if size is None or size * _SHM_UNITS[match[2]] > c.target.shm * _MEBI else None
 
 
-def _proxy(c: Context, *, wanted: bool) -> str | None:
-    """The target's proxy, or that it has none, where the item names another one."""
+@fact(
+    "proxy",
+    "The target's proxy, where the item names another one; `none` where the target has none.",
+    about=("environment",),
+)
+def _proxy(c: Context) -> str | None:
     known, old = c.target.proxy, (c.item.value or "").rstrip("/") if c.item else ""
-    if known is None or bool(known) != wanted or not old or old == known.rstrip("/") or old.startswith("$"):
+    if known is None or not old or old == known.rstrip("/") or old.startswith("$"):
         return None
     return known or "none"
 
 
+@fact("other_qos", "The QOS of the target, where the item names another; none elsewhere.", about=("directive",))
 def _other_qos(c: Context) -> str | None:
-    """The QOS that the target knows, where the item asks for another."""
     known, value = c.target.qos, c.item.value if c.item else None
     if known is None or not value or not c.item or not c.item.constant or value in known:
         return None
     return ", ".join(known) or "none"
 
 
+@fact("missing_image", "The image file that the target's image folder lacks; none elsewhere.", about=("image",))
 def _missing_image(c: Context) -> str | None:
-    """The file of the target's image folder that an item names and that is not there."""
     target, path = c.target, with_new_paths(c.item.value or "", c.target) if c.item else ""
     inside = target.image_folder and path.startswith(f"{target.image_folder.rstrip('/')}/")
     name = path[len(target.image_folder.rstrip("/")) + 1 :] if inside else ""
@@ -197,19 +229,11 @@ def _missing_image(c: Context) -> str | None:
     return path if name and known is not None and "$" not in name and name not in known else None
 
 
-NODES: Mapping[str, Callable[[Context], str | None]] = {
-    "too_old_cuda": _too_old_cuda,
-    "other_architecture": _other_architecture,
-    "architecture": lambda c: c.target.architecture,
-    "less_gpu_memory": once(_less_gpu_memory),
-    "read_only": _read_only,
-    "writes_to_read_only": once(_writes),
-    "read_only_note": once(_read_only_note),
-    "locked_memory": _locked_memory,
-    "shared_memory": _shared_memory,
-    "proxy": partial(_proxy, wanted=True),
-    "needless_proxy": partial(_proxy, wanted=False),
-    "mail": lambda c: None if c.target.mail is None else "yes" if c.target.mail else "no",
-    "other_qos": _other_qos,
-    "missing_image": _missing_image,
-}
+@fact("architecture", "The processor of the target's nodes; none where it is not stated.", about="job")
+def _architecture(c: Context) -> str | None:
+    return c.target.architecture
+
+
+@fact("mail", "Whether the target sends mail: yes or no; none where it is not stated.", about="job")
+def _mail(c: Context) -> str | None:
+    return None if c.target.mail is None else "yes" if c.target.mail else "no"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.facts import fact
 from migrate.topics.old_schedulers.commands import translation
 from migrate.values import whole_number
 
@@ -70,6 +71,7 @@ def node_count(c: Context) -> int | None:
     return 1 if tasks is None or tasks.value == "1" else None
 
 
+@fact("nodes", "On how many nodes the job runs: one, several or unknown.", about="job")
 def nodes(c: Context) -> str:
     """On how many nodes the job runs: one, several, unknown."""
     count = node_count(c)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 
 from migrate.model import Invocation, ShellCommand, Span
 from migrate.rulebook.context import Context, once_an_item
+from migrate.rulebook.facts import fact
 from migrate.topics.launchers.call_chain import is_contained, is_launcher, launchers_of, node_count, nodes, starters
 from migrate.topics.launchers.srun import MPI_TYPES, step_of
 
 _REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush", "qrsh", "pbsdsh", "psrun"})
 
 
+@fact(
+    "starts",
+    "What is wrong with a launcher: srun, mpirun, inside, around, once, ssh or old; none where nothing is.",
+    about=("launcher-command",),
+)
 @once_an_item
 def starts(c: Context) -> str | None:
     """What is to be said of a launcher: srun, mpirun, inside, around, once, ssh, old; None where nothing is."""
@@ -92,8 +97,8 @@ def _in_remote_loop(c: Context) -> bool:
     return any(i.program in _REMOTE for i in c.job.invocations())
 
 
+@fact("launcher", "The launcher by its name, a module of Python in full.", about=("launcher-command",))
 def _launcher(c: Context) -> str | None:
-    """The launcher by its name, a module of python in full."""
     if c.item is None:
         return None
     return f"{c.item.name} -m {c.item.verb}" if "." in c.item.verb else c.item.name
@@ -104,8 +109,8 @@ def text_between(c: Context, start: int, end: int) -> str:
     return " ".join(c.source.data[start:end].decode("utf-8", "replace").replace("\\\n", " ").split())
 
 
+@fact("step_line", "The line of srun that may replace the launcher.", about=("launcher-command",))
 def _step_line(c: Context) -> str | None:
-    """The line of srun that a person may write in the place of the launcher."""
     readings = launchers_of(c)
     if not readings:  # it stands in a variable that no line was seen to run
         return "srun --mpi=pmix PROGRAM"
@@ -175,16 +180,26 @@ _LONG = 240
 _EACH_NODE = "srun --ntasks=$SLURM_JOB_NUM_NODES --ntasks-per-node=1"
 
 
-LAUNCHERS: Mapping[str, Callable[[Context], str | None]] = {
-    "nodes": nodes,
-    "node_count": lambda c: str(node_count(c) or "") or None,
-    "starts": starts,
-    "step_line": _step_line,
-    "launcher": _launcher,
-    "remote": lambda c: (
-        "yes" if c.item and any(i.program in _REMOTE for i in starters(c.job, c.item.span.start)) else None
-    ),
-    "contained": lambda c: "yes" if c.item is not None and is_contained(c.job, c.item.span.start) else None,
-    "site_mpi": lambda c: c.site.mpi or None,
-    "target_mpi": lambda c: c.target.mpi or None,
-}
+@fact("node_count", "The number of nodes of the job; none where it is open.", about="job")
+def _node_count(c: Context) -> str | None:
+    return str(node_count(c) or "") or None
+
+
+@fact("remote", "`yes` where ssh or its like starts the item's command; none elsewhere.", about="item")
+def _remote(c: Context) -> str | None:
+    return "yes" if c.item and any(i.program in _REMOTE for i in starters(c.job, c.item.span.start)) else None
+
+
+@fact("contained", "`yes` where the item's command runs in a container; none elsewhere.", about="item")
+def _contained(c: Context) -> str | None:
+    return "yes" if c.item is not None and is_contained(c.job, c.item.span.start) else None
+
+
+@fact("site_mpi", "The MPI type of srun that the site has by default; none where it is not stated.", about="job")
+def _site_mpi(c: Context) -> str | None:
+    return c.site.mpi or None
+
+
+@fact("target_mpi", "The MPI type of srun for the target; none where it is not stated.", about="job")
+def _target_mpi(c: Context) -> str | None:
+    return c.target.mpi or None

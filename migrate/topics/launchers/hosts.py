@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 
 from migrate.model import Word
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.facts import fact
 
 _HOST = re.compile(r"[A-Za-z][A-Za-z-]*\d[A-Za-z0-9.-]*|[A-Za-z][A-Za-z0-9-]*\.[A-Za-z][A-Za-z0-9.-]*")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
@@ -53,14 +53,21 @@ def _is_host(text: str) -> bool:
     return text not in _THIS_NODE and (_HOST.fullmatch(text) is not None or _ADDRESS.fullmatch(text) is not None)
 
 
+@fact(
+    "fixed_host",
+    "The one host that the item's value names, by name or address; none where it names none.",
+    about="item",
+)
 def _fixed_host(c: Context) -> str | None:
-    """The one host that a setting names, whatever stands before and behind it (`tcp://10.0.0.1:29500`)."""
     text = (c.item.value or "") if c.item is not None else ""
     host = re.sub(r"\A\w+://|:\d+\Z", "", text)
     return host if _is_host(host) else None
 
 
-HOSTS: Mapping[str, Callable[[Context], str | None]] = {
-    "fixed_host": _fixed_host,
-    "old_hosts": lambda c: "yes" if c.item is not None and is_host_list(c.item.value or "") else None,
-}
+@fact(
+    "old_hosts",
+    "`yes` where the value is a list of hosts of the old cluster; none elsewhere.",
+    about=("launcher-option",),
+)
+def _old_hosts(c: Context) -> str | None:
+    return "yes" if c.item is not None and is_host_list(c.item.value or "") else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from migrate.model import Invocation
 from migrate.rulebook.context import Context
+from migrate.rulebook.facts import fact
 from migrate.tables.load import load, rules_folder
 from migrate.topics.launchers.call_chain import is_launcher, nodes, starters
 from migrate.topics.launchers.facts import starts, text_between
@@ -23,8 +24,12 @@ def _starter_of_item(c: Context) -> Invocation | None:
     return found[-1] if found else None
 
 
+@fact(
+    "step_variable",
+    "Slurm's name for the variable of an MPI launcher, where srun starts the command that reads it; none elsewhere.",
+    about=("environment",),
+)
 def _step_variable(c: Context) -> str | None:
-    """Slurm's name for a variable of the MPI launcher, where srun starts the command that reads it."""
     starter = _starter_of_item(c)
     if starter is None or c.item is None:
         return None
@@ -45,8 +50,12 @@ def _step_variables() -> Mapping[str, str]:
     return found
 
 
+@fact(
+    "each_task",
+    "`yes` where every task of a step, and not the job's script, works the item out; none elsewhere.",
+    about="item",
+)
 def _each_task(c: Context) -> str | None:
-    """Whether every task of a step, and not the job's script, works out what stands in the item."""
     item = c.item
     if item is None:
         return None
@@ -59,8 +68,12 @@ def _each_task(c: Context) -> str | None:
     return None if alone or nodes(c) != "several" else "yes"
 
 
+@fact(
+    "step_program",
+    "The program of which srun starts several processes without an MPI type; none elsewhere.",
+    about=("scheduler-command",),
+)
 def _step_program(c: Context) -> str | None:
-    """The program of which srun starts several processes without being told an MPI type."""
     readings = c.job.started.get(c.item.group, ()) if c.item is not None and c.item.group is not None else ()
     for reading in readings:
         if reading.program != "srun" or any(o.name == "--mpi" for o in reading.options):
@@ -74,13 +87,17 @@ def _step_program(c: Context) -> str | None:
     return None
 
 
+@fact("whole_nodes", "`yes` where nobody else can be on the job's nodes (`--exclusive`); none elsewhere.", about="job")
 def _whole_nodes(c: Context) -> str | None:
-    """Yes where nobody else can be on the job's nodes."""
     return "yes" if c.job.item("--exclusive") is not None else None
 
 
+@fact(
+    "gpus_by_hand",
+    "What a list of GPUs written by hand leaves of the job's: all, some or each; none where it is no such list.",
+    about=("environment",),
+)
 def _gpus_by_hand(c: Context) -> str | None:
-    """all, some, each: what a list of GPUs written by hand leaves of the job's; None where it is no such list."""
     item = c.item
     if item is None or not re.fullmatch(r"\d+(,\d+)*", item.value or ""):
         return None
@@ -103,11 +120,6 @@ def _asked_gpus(c: Context) -> int | None:
     return None
 
 
-PROCESSES: Mapping[str, Callable[[Context], str | None]] = {
-    "step_variable": _step_variable,
-    "each_task": _each_task,
-    "step_program": _step_program,
-    "whole_nodes": _whole_nodes,
-    "gpus_by_hand": _gpus_by_hand,
-    "gpus_asked": lambda c: str(_asked_gpus(c) or "") or None,
-}
+@fact("gpus_asked", "The number of GPUs on each node that the job requests; none where it requests none.", about="job")
+def _gpus_asked(c: Context) -> str | None:
+    return str(_asked_gpus(c) or "") or None

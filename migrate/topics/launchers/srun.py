@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ from migrate.inventory.options import MCA_PREFIXES
 from migrate.model import Edit, Fix, Invocation, Option, Span, Word
 from migrate.quoting import split_at_value, value_as_written
 from migrate.rulebook.context import Context, once, once_an_item
+from migrate.rulebook.facts import fact
 from migrate.topics.launchers.call_chain import is_contained, is_launcher, launchers_of, node_count, nodes, starters
 from migrate.topics.launchers.hosts import is_host_list, names_hosts_of_job
 from migrate.topics.old_schedulers.commands import is_old_host_file
@@ -282,12 +282,12 @@ def _setting(option: Option) -> str | None:
 _WAY = re.compile(r"(?:OMPI|PRTE)_MCA_plm|(?:I_MPI_)?HYDRA_(?:BOOTSTRAP|LAUNCHER|RMK)")
 
 
+@fact("why_kept", "Why srun does not replace the launcher; none where it does.", about=("launcher-command",))
 def _why_kept(c: Context) -> str | None:
     step = step_of(c)
     return step.obstacle or None if step else None
 
 
-STEPS: Mapping[str, Callable[[Context], str | None]] = {
-    "step": lambda c: "yes" if (s := step_of(c)) and not s.obstacle and step_words(c) is not None else None,
-    "why_kept": _why_kept,
-}
+@fact("step", "`yes` where srun replaces the launcher of whose line the item is a word; none elsewhere.", about="item")
+def _step(c: Context) -> str | None:
+    return "yes" if (s := step_of(c)) and not s.obstacle and step_words(c) is not None else None

@@ -10,6 +10,7 @@ from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
 from migrate.quoting import keeps_quotes, value_as_written
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced, says
+from migrate.rulebook.facts import fact
 from migrate.topics.old_schedulers.directives import (
     INTERPRETERS,
     Between,
@@ -22,6 +23,11 @@ from migrate.topics.old_schedulers.directives import (
 # ------------------------------------------------------------------------------------------------ translation
 
 
+@fact(
+    "live_dialect",
+    "The scheduler whose directives count: slurm, grid_engine or pbs; none where that is not certain.",
+    about="job",
+)
 def live_dialect(c: Context) -> str | None:
     """Whose directives the old scheduler obeyed; where a file speaks to several the site decides, or None."""
     if len(c.job.dialects) == 1:
@@ -51,8 +57,12 @@ def _told(c: Context) -> Change | None:
     return found.told.get(id(c.item)) if found and c.item else None
 
 
+@fact(
+    "translation",
+    "What becomes of an old directive: done, look, gone, open, blocked, foreign (never obeyed); none for others.",
+    about=("directive",),
+)
 def _outcome(c: Context) -> str | None:
-    """done, look, gone, open, blocked: what becomes of a directive; foreign: its scheduler was not the live one."""
     if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
         return None
     if c.item.place == "dead":
@@ -63,14 +73,22 @@ def _outcome(c: Context) -> str | None:
     return None if told is None else "blocked" if told.blocks else told.verdict
 
 
+@fact(
+    "foreign_lines",
+    "`yes` where a line may speak to another scheduler than the one that counts; none where all are Slurm's.",
+    about="job",
+)
 def _foreign_lines(c: Context) -> str | None:
-    """Whether anything speaks to another scheduler than the live one; what is Slurm's alone need not be looked at."""
     slurm_alone = c.job.dialects == ("slurm",) and c.job.texts("directive", "dialect") <= {"slurm"}
     return None if slurm_alone else "yes"
 
 
+@fact(
+    "old_account",
+    "The account that the item names, for Slurm or another scheduler; none where it names none.",
+    about=("directive",),
+)
 def _old_account(c: Context) -> str | None:
-    """The account that the item names, for Slurm or for another scheduler."""
     item = c.item
     if item is None or item.name == "--account":
         return item.value if item else None
@@ -78,8 +96,8 @@ def _old_account(c: Context) -> str | None:
     return item.value if told and any(line.startswith("--account=") for line in told.lines) else None
 
 
+@fact("way_out", "What to do about a directive that waits for a decision; none for all others.", about=("directive",))
 def _way_out(c: Context) -> str | None:
-    """What a person can do about a directive that waits for a decision."""
     told = _told(c)
     if told is None or not told.blocks:
         return None
@@ -89,23 +107,40 @@ def _way_out(c: Context) -> str | None:
     return "Split the array, or have MaxArraySize raised and say so in the target's file (`max_array_index`)."
 
 
-def _whole(get: Callable[[Translation], str]) -> Callable[[Context], str | None]:
-    """A fact of the translation of the job as a whole."""
+@fact(
+    "old_default",
+    "What the old scheduler gives a job of Grid Engine or PBS that requests nothing else; none for all other jobs.",
+    about="job",
+    parameters={
+        "time": "the time limit of the site",
+        "output": "the output file",
+        "error": "the error file",
+        "append": "`yes` where output files are appended to",
+        "home": "`yes` where the job starts in the home folder",
+    },
+)
+def _old_default(c: Context, what: str) -> str | None:
+    found = translation(c)
+    if found is None:
+        return None
+    known = {
+        "time": default_time(c),
+        "output": found.output,
+        "error": found.error,
+        "append": "yes" if found.append else None,
+        "home": "yes" if found.starts_at_home else None,
+    }
+    return known[what] or None
 
-    def fact(c: Context) -> str | None:
-        found = translation(c)
-        return (get(found) or None) if found else None
 
-    return fact
-
-
-def _default_time(c: Context) -> str | None:
+def default_time(c: Context) -> str | None:
+    """The time limit of the site, for a job of Grid Engine or PBS that requests none."""
     found = translation(c)
     return c.site.default_time if found and not found.time and c.job.item("--time") is None else None
 
 
+@fact("interpreter", "The `#!` line that the script needs under Slurm; none where it has the right one.", about="job")
 def _interpreter(c: Context) -> str | None:
-    """The `#!` line that the script needs: by -S, or bash where it has none; None where it is right."""
     found = translation(c)
     if found is None:
         return None
@@ -119,8 +154,8 @@ def _interpreter(c: Context) -> str | None:
     return None if interpreter_of(c.job.text.data) == shell.rsplit("/", 1)[-1] else f"#!{shell}"
 
 
+@fact("bash_in_sh", "What a script for sh uses that only bash has; none where it uses nothing such.", about="job")
 def _bash_in_sh(c: Context) -> str | None:
-    """What a `#!/bin/sh` script uses that only bash has; on the target sh is dash."""
     if not re.match(rb"#![ \t]*/bin/sh[ \t]*\r?\n", c.source.data) or c.job.text.at(0):
         return None
     return _bashism(c)
@@ -149,8 +184,12 @@ def _variable_row(c: Context) -> VariableRow | None:
     return c.schedulers[item.dialect].variables.get(item.name)
 
 
+@fact(
+    "new_variable",
+    "What replaces a variable of Grid Engine or PBS; none where nothing does.",
+    about=("scheduler-variable",),
+)
 def _new_variable(c: Context) -> str | None:
-    """What stands for a variable of the old scheduler, for all of the item's text; None where nothing does."""
     row, item = _variable_row(c), c.item
     if row is None or item is None or row.define:
         return None
@@ -171,6 +210,11 @@ def _slots(text: str, *, whole: bool) -> str | None:
     return text if whole else name[1] if name else None
 
 
+@fact(
+    "definition",
+    "The line of shell that sets a variable of Grid Engine or PBS; none where the script needs none.",
+    about=("scheduler-variable",),
+)
 def _definition(c: Context) -> str | None:
     """The line of shell that sets a variable of the old scheduler under its own name; None where it stands there.
 
@@ -196,8 +240,12 @@ def _value_set(c: Context) -> str | None:
     return None
 
 
+@fact(
+    "variable",
+    "What becomes of a variable of Grid Engine or PBS: done, look, define, define-look or open; none where it stays.",
+    about=("scheduler-variable",),
+)
 def _variable_outcome(c: Context) -> str | None:
-    """done, look, define, define-look or open: what becomes of a variable of the old scheduler."""
     row = _variable_row(c)
     if row is None or _only_names_hosts(c):
         return None
@@ -262,8 +310,12 @@ def _options_told(c: Context) -> Mapping[int, Change]:
     return found
 
 
+@fact(
+    "command_outcome",
+    "What becomes of a command of Grid Engine or PBS, or of an option of it: done, look or open; none for other items.",
+    about=("directive", "scheduler-command"),
+)
 def _command_outcome(c: Context) -> str | None:
-    """Done or look where the whole command can be written for Slurm, open where a word of it cannot."""
     reading = _reading(c)
     if reading is None or reading.table is None:
         return None
@@ -414,6 +466,11 @@ def _is_read(c: Context, reading: Invocation) -> bool:
     return data.endswith((b"$(", b"`"), 0, start) or _PIPE.match(data, reading.command.span.end) is not None
 
 
+@fact(
+    "new_command",
+    "The command of Slurm for one of Grid Engine or PBS; none where there is none.",
+    about=("scheduler-command",),
+)
 def _new_command(c: Context) -> str | None:
     reading = _reading(c)
     if reading is None or reading.table is None or not reading.table.to:
@@ -427,8 +484,12 @@ def _new_command(c: Context) -> str | None:
     return f"{reading.table.to} --parsable" if alone else reading.table.to
 
 
+@fact(
+    "new_option",
+    "The words that replace an option of a command of Grid Engine or PBS; empty where it goes, none for other items.",
+    about=("directive",),
+)
 def _new_option(c: Context) -> str | None:
-    """The words that stand for an option of a command of the old scheduler."""
     reading = _reading(c)
     if reading is None or c.item is None:
         return None
@@ -445,8 +506,12 @@ def _new_option(c: Context) -> str | None:
     return None if told is None else parted + " ".join(told.lines) if told.lines else ""
 
 
+@fact(
+    "option_said",
+    "What the report says of an option of a command of Grid Engine or PBS; none for other items.",
+    about=("directive",),
+)
 def _option_said(c: Context) -> str | None:
-    """What is told of an option of a command of the old scheduler."""
     reading = _reading(c)
     if reading is None or c.item is None:
         return None
@@ -461,44 +526,73 @@ def _option_said(c: Context) -> str | None:
     return f"{spelled}: {_new_command(c)} takes it as a word" if asks else f"{spelled} = {_new_option(c)}"
 
 
+@fact(
+    "why_not",
+    "Why a command of Grid Engine or PBS has no form under Slurm; none where it has one.",
+    about=("scheduler-command",),
+)
 def _why_not(c: Context) -> str | None:
     reading = _reading(c)
     return (_obstacle(c, reading) or None) if reading is not None else None
 
 
+@fact(
+    "image_of_job",
+    "The target's image for the one in which Grid Engine ran the whole job; none without an answer.",
+    about="job",
+)
 def _image_of_job(c: Context) -> str | None:
-    """The image that stands for the one in which Grid Engine ran the whole script."""
     found = translation(c)
     return c.target.answers.get("image", {}).get(found.image) if found and found.image else None
 
 
-FOREIGN: Mapping[str, Callable[[Context], str | None]] = {
-    "live_dialect": live_dialect,
-    "translation": _outcome,
-    "foreign_lines": once(_foreign_lines),
-    "told": lambda c: t.message if (t := _told(c)) else None,
-    "lines": lambda c: "\n".join(t.lines) if (t := _told(c)) else None,
-    "begins": lambda c: "\n".join(t.begins) if (t := _told(c)) else None,
-    "old_host_file": lambda c: "yes" if c.item is not None and is_old_host_file(c.item) else None,
-    "old_account": _old_account,
-    "way_out": _way_out,
-    "question": lambda c: t.decision if (t := _told(c)) else None,
-    "usual_output": _whole(lambda t: t.output),
-    "usual_error": _whole(lambda t: t.error),
-    "appends": _whole(lambda t: "yes" if t.append else ""),
-    "starts_at_home": _whole(lambda t: "yes" if t.starts_at_home else ""),
-    "default_time": _default_time,
-    "interpreter": _interpreter,
-    "bash_in_sh": _bash_in_sh,
-    "variable": _variable_outcome,
-    "new_variable": _new_variable,
-    "definition": _definition,
-    "old_image": _whole(lambda t: t.image),
-    "command_outcome": _command_outcome,
-    "new_command": _new_command,
-    "new_option": _new_option,
-    "option_said": _option_said,
-    "why_not": _why_not,
-    "image_of_job": _image_of_job,
-    "starts_in_image": lambda c: "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None,
-}
+@fact("told", "What the report says of a directive of Grid Engine or PBS; none for other items.", about=("directive",))
+def _told_fact(c: Context) -> str | None:
+    return t.message if (t := _told(c)) else None
+
+
+@fact(
+    "lines",
+    "The options of sbatch that replace a directive of Grid Engine or PBS, one a line; none for other items.",
+    about=("directive",),
+)
+def _lines(c: Context) -> str | None:
+    return "\n".join(t.lines) if (t := _told(c)) else None
+
+
+@fact(
+    "begins",
+    "The lines of shell that a directive of Grid Engine or PBS becomes; none for other items.",
+    about=("directive",),
+)
+def _begins(c: Context) -> str | None:
+    return "\n".join(t.begins) if (t := _told(c)) else None
+
+
+@fact(
+    "old_host_file",
+    "`yes` where the option names the host file of the old scheduler; none elsewhere.",
+    about=("launcher-option",),
+)
+def _old_host_file(c: Context) -> str | None:
+    return "yes" if c.item is not None and is_old_host_file(c.item) else None
+
+
+@fact(
+    "question",
+    "The decision for which a directive of Grid Engine or PBS waits, perhaps empty; none for other items.",
+    about=("directive",),
+)
+def _question(c: Context) -> str | None:
+    return t.decision if (t := _told(c)) else None
+
+
+@fact("old_image", "The image in which Grid Engine ran the whole job; none without one.", about="job")
+def _old_image(c: Context) -> str | None:
+    found = translation(c)
+    return found.image or None if found else None
+
+
+@fact("starts_in_image", "`yes` where the script starts itself again in an image; none elsewhere.", about="job")
+def _starts_in_image(c: Context) -> str | None:
+    return "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None

@@ -1,0 +1,116 @@
+"""What a rule asks of facts, and its texts, in which placeholders stand for facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from migrate.frozen import dataclass
+from migrate.model import Kind, SifmigrateError
+from migrate.rulebook.conditions import Test, condition
+from migrate.rulebook.context import Context
+from migrate.rulebook.facts import Fact, Question, fact_named, question
+from migrate.tables.load import place
+
+PLACEHOLDER = re.compile(r"\{([a-z_]+(?:\.[a-z_,]+)?)\}")
+_BRACES = re.compile(r"(?<!\$)\{[\w.,-]+\}")  # what somebody may take for a placeholder
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A fact that a rule asks, with its parameters (`exceeds.time`), and the test of its text."""
+
+    name: str
+    test: Test
+    needed: tuple[tuple[Question, Test], ...] = ()  # what the job must have for the test to hold of any item
+
+
+def facts_asked(path: Path, match: Mapping[str, Any]) -> list[Asked]:
+    """The facts that `job` of a rule's `match` names; raises SifmigrateError with its place where one is wrong."""
+    found = []
+    for name, wanted in match.get("job", {}).items():
+        keys: list[str | int] = ["match", "job", name]
+        known = _fact(path, keys, name)
+        if known.parameters and "." not in name:
+            found.append(_by_parameters(path, keys, known, wanted))
+        else:
+            found.append(Asked(name, condition(path, keys, wanted)))
+        asked(path, keys, found[-1].name, match.get("item"))
+    return found
+
+
+def _by_parameters(path: Path, keys: list[str | int], known: Fact, wanted: Any) -> Asked:
+    """One of the parameters that a rule names must have a text (`exceeds: time`), or none may (`{not: time}`)."""
+    listed = wanted.get("not", []) if isinstance(wanted, dict) else wanted
+    names = [listed] if isinstance(listed, str) else listed
+    if not names:
+        raise SifmigrateError(f"{place(path, keys)}: wanted: a parameter, a list of them, or `not` with such")
+    test = condition(path, keys, "absent" if isinstance(wanted, dict) else "present")
+    needed = ((known.only_if, test),) if known.only_if and not isinstance(wanted, dict) else ()
+    return Asked(f"{known.name}.{','.join(names)}", test, needed)
+
+
+def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
+    try:
+        return fact_named(name)
+    except SifmigrateError as error:
+        raise SifmigrateError(f"{place(path, keys)}: {error}") from None
+
+
+def asked(path: Path, keys: list[str | int], name: str, kind: Kind | None) -> Question:
+    """What a rule about items of this kind (None: about the job) asks by a name.
+
+    Raises SifmigrateError with its place where there is no such question, or such a rule cannot ask it.
+    """
+    found = _fact(path, keys, name)
+    if not found.suits(kind):
+        about = "an item" if found.about == "item" else f"items of kind {' or '.join(found.about)}"
+        this = f"the rule is about `item: {kind}`" if kind else "the rule names no `item`"
+        raise SifmigrateError(f"{place(path, keys)}: `{found.name}` asks about {about}, but {this}")
+    try:
+        return question(name)
+    except SifmigrateError as error:
+        raise SifmigrateError(f"{place(path, keys)}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Checks the texts of a rule; the placeholder of a fact with parameters means those that the rule names."""
+
+    path: Path
+    kind: Kind | None
+    named: Mapping[str, str]  # `exceeds` -> `exceeds.time`
+
+    def of(self, keys: list[str | int], template: str) -> str:
+        """The text with each fact by its full name; raises SifmigrateError with its place where one is wrong."""
+        for braces in _BRACES.findall(template) if keys[0] != "fix" else ():
+            if not PLACEHOLDER.fullmatch(braces):
+                _fact(self.path, keys, braces.strip("{}"))
+        return PLACEHOLDER.sub(lambda match: f"{{{self._whole(keys, match[1])}}}", template)
+
+    def _whole(self, keys: list[str | int], name: str) -> str:
+        whole = self.named.get(name, name)
+        asked(self.path, keys, whole, self.kind)
+        return whole
+
+
+def fill(template: str, context: Context) -> str:
+    """The template with each {fact} replaced by its text; nothing where it has none."""
+    if "{" not in template:
+        return template
+    parts = _texts_and_names(template)
+    return "".join([question(part)(context) or "" if n % 2 else part for n, part in enumerate(parts)])
+
+
+@cache
+def _texts_and_names(template: str) -> list[str]:
+    """What stands between placeholders, and their names, in turn."""
+    return PLACEHOLDER.split(template)
+
+
+def names_in(template: str) -> list[str]:
+    """The names of a template's placeholders."""
+    return _texts_and_names(template)[1::2] if "{" in template else []
