@@ -15,7 +15,8 @@ LAYERS = [
     ["values", "quoting", "reader", "recipe", "tables"],
     ["commands", "schedulers"],
     ["inventory"],
-    ["rulebook", "detection", "topics"],
+    ["rulebook", "detection"],
+    ["topics"],
     ["rewrite", "submission"],
     ["engine"],
     ["files.discover", "runs.__init__", "runs.setup", "runs.verify", "runs.symptoms"],
@@ -24,9 +25,10 @@ LAYERS = [
     ["runs.batch"],
     ["cli", "__main__"],
 ]
-# What a topic may know of others; `facts` puts all of them together.
+# What a topic may know of others.
 TOPICS = {
     "old_schedulers": set(),
+    "facts": {"old_schedulers", "requests"},
     "requests": {"old_schedulers"},
     "containers": {"old_schedulers"},
     "launchers": {"old_schedulers"},
@@ -34,7 +36,8 @@ TOPICS = {
     "feasibility": {"old_schedulers", "requests"},
     "environments": {"containers", "launchers"},
 }
-KNOW_TOPICS = {"rulebook.rule"}  # of the modules outside migrate/topics
+# Of the modules outside migrate/topics: who opens rulebooks, and what still writes fixes of topics
+KNOW_TOPICS = {"runs.setup", "rulebook.rule"}
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {
     "tree_sitter": {"reader/layout.py"},
@@ -87,14 +90,15 @@ def imports_of(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_imports_point_down(path: Path) -> None:
     for name in imports_of(path):
-        assert rank_of(name) <= rank_of(name_of(path)), f"{path.name} imports {name}"
+        left = name_of(path) == "rulebook.rule" and name.startswith("topics")  # see KNOW_TOPICS
+        assert left or rank_of(name) <= rank_of(name_of(path)), f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "topics").rglob("*.py")), ids=lambda p: p.name)
 def test_topics_know_only_the_topics_that_the_list_names(path: Path) -> None:
     own = path.relative_to(PACKAGE / "topics").parts[0].removesuffix(".py")
     others = {name.split(".")[1] for name in imports_of(path) if name.startswith("topics.")} - {own}
-    assert own in {"facts", "__init__"} or others <= TOPICS[own]
+    assert own == "__init__" or others <= TOPICS[own]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
