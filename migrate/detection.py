@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 
-from migrate.model import Evidence, Item, Job, Pattern, Site, Source
+from migrate.model import SLURM, Evidence, Item, Job, Pattern, Site, Source
 from migrate.tables.profiles import GENERIC
 
 Patterns = Sequence[Pattern]
@@ -33,7 +33,7 @@ class Witnesses:
             return GENERIC, "nothing in the script names a site"
         spoken = self._spoken_by(job, found)
         if not spoken:
-            later = next((name for name in found if self._sites[name].scheduler == "slurm"), "")
+            later = next((name for name in found if self._sites[name].scheduler == SLURM), "")
             if not later:
                 return GENERIC, "nothing in the script names a site"
             shown = "; ".join(dict.fromkeys(_shown(source, item) for item in found[later].values()))
@@ -61,8 +61,8 @@ class Witnesses:
         """
         first = self._sites[ranked[0]]
         rivals = [name for name in ranked[1:] if len(found[name]) == len(found[ranked[0]])]
-        if first.scheduler != "slurm":
-            rivals += [name for name in self._sites if name in found and self._sites[name].scheduler == "slurm"]
+        if first.scheduler != SLURM:
+            rivals += [name for name in self._sites if name in found and self._sites[name].scheduler == SLURM]
         return next(iter(rivals), "")
 
     def _speaks_for(self, item: Item, told: list[tuple[str, int, Patterns | None]]) -> list[tuple[str, int]]:

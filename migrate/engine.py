@@ -13,6 +13,7 @@ from migrate.detection import Witnesses
 from migrate.frozen import dataclass
 from migrate.inventory import take
 from migrate.model import (
+    SLURM,
     Finding,
     Gap,
     Job,
@@ -197,7 +198,7 @@ def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> 
 def _is_half(outcome: Outcome) -> bool:
     """Whether a part of what changes as a whole stays: a line of another scheduler, a word of a container command."""
     item, fix = outcome.finding.item, outcome.finding.fix
-    foreign = item is not None and item.kind == "directive" and item.place == "header" and item.dialect != "slurm"
+    foreign = item is not None and item.kind == "directive" and item.place == "header" and item.dialect != SLURM
     return bool(outcome.lost) and (foreign or (fix is not None and fix.shared))
 
 

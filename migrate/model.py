@@ -37,6 +37,7 @@ new_tuple = tuple.__new__  # a Span made in half the time that its own call take
 _PYXIS = frozenset({"--container-image", "--container-name"})
 _NEWLINE = re.compile(rb"\n")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
+SLURM = "slurm"  # the dialect of the target
 FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
 
 
@@ -365,7 +366,7 @@ class Item:
     constant: bool = True
     editable: bool = True
     group: int | None = None  # options of one command line share it
-    dialect: str = ""  # whose directive, variable or command it is: slurm, grid_engine, pbs
+    dialect: str = ""  # whose directive, variable or command it is: see migrate/schedulers
     late: bool = False  # a live directive below the first command (Grid Engine reads the whole file)
     family: str = ""  # docker, … of another container tool's command, option or image; of a setting its role
     holder: Holder | None = None

@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable
 from pathlib import PurePath
 
-from migrate.model import Job, Site, Source, Submission, Target
+from migrate.model import SLURM, Job, Site, Source, Submission, Target
+from migrate.schedulers import DIALECTS
 
-_SAID = re.compile(rb"^[ \t]*#(?![$]|PBS|SBATCH)[^\n]*?(?<![\w./-])((?:qsub|sbatch)[ \t]+[^\n`\"']*)", re.MULTILINE)
+_COMMANDS = tuple(dict.fromkeys(d.submit_command.encode() for d in DIALECTS.values()))
+_NO_COMMENT = "|".join(re.escape(d.prefix[1:]) for d in DIALECTS.values()).encode()
+_SAID = re.compile(
+    rb"^[ \t]*#(?!" + _NO_COMMENT + rb")[^\n]*?(?<![\w./-])((?:" + b"|".join(_COMMANDS) + rb")[ \t]+[^\n`\"']*)",
+    re.MULTILINE,
+)
 _QUIET = re.compile(rb"^[ \t]*#[^\n]*|'[^'\n]*'", re.MULTILINE)
 _ARGUMENT = re.compile(rb"\$(?<!\\\$)\{?[1-9@*]")
-_COMMANDS = {"slurm": "sbatch", "grid_engine": "qsub", "pbs": "qsub"}
 
 
 def submission(
@@ -28,16 +33,16 @@ def submission(
     said = _said(source, name)
     if said and (new := rewrite(said)):
         return Submission(said, new)
-    dialect = job.dialect if job.dialect in _COMMANDS else site.scheduler
+    dialect = job.dialect if job.dialect in DIALECTS else site.scheduler
     arguments = " ARGUMENTS" if _takes_arguments(job) else ""
-    old = (site.submit or f"{_COMMANDS[dialect or 'slurm']} {{script}}").replace("{script}", name + arguments)
+    old = (site.submit or DIALECTS[dialect or SLURM].submit).replace("{script}", name + arguments)
     account = "--account=ACCOUNT " if "-g GROUP" in old and target.accounting != "none" else ""
     return Submission(said or old, f"sbatch {account}{name}{arguments}")
 
 
 def _said(source: Source, name: str) -> str:
     """The last word of a comment on how this very script is submitted."""
-    if b"qsub" not in source.data and b"sbatch" not in source.data:
+    if not any(command in source.data for command in _COMMANDS):
         return ""
     lines = (m[1].decode("utf-8", "replace").strip() for m in _SAID.finditer(source.data))
     return next((line for line in lines if any(PurePath(word).name == name for word in line.split())), "")

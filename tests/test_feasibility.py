@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.runs.setup import make_plan
+from migrate.schedulers import slurm
 from migrate.tables.load import rules_folder
 from migrate.topics.feasibility.nodes import generations
-from migrate.values import slurm_array, slurm_memory, slurm_nodes, slurm_seconds
 
 CLUSTER = Path(__file__).parent / "cluster"
 ROWS: dict[str, dict[str, dict[str, Any]]] = YAML(typ="safe").load(CLUSTER / "feasibility.yaml")
@@ -333,21 +333,21 @@ def test_a_share_of_a_node_that_the_default_partition_cannot_take_waits_for_one_
     ],
 )
 def test_a_time_limit_counts_whole_minutes(text: str, minutes: float) -> None:
-    assert slurm_seconds(text) == minutes * 60
+    assert slurm.seconds(text) == minutes * 60
 
 
 @pytest.mark.parametrize("text", ["", "1.5", "8h", "1:2:3:4", "1-", "-5", "1-2:3:4:5"])
 def test_a_text_that_is_no_time_limit_has_none(text: str) -> None:
-    assert slurm_seconds(text) is None
+    assert slurm.seconds(text) is None
 
 
 def test_sizes_nodes_and_arrays_are_read_as_sbatch_reads_them() -> None:
     sizes = {"90G": 92160, "1024": 1024, "64GB": 65536, "1t": 1048576, "1025K": 2, "1.5G": None, "4GiB": None}
-    assert {text: slurm_memory(text) for text in sizes} == sizes
+    assert {text: slurm.memory(text) for text in sizes} == sizes
     nodes = {"4": (4, 4), "2-6": (2, 6), "1,3": (1, 3), "1k": (1024, 1024), "$N": None, "2-": None}
-    assert {text: slurm_nodes(text) for text in nodes} == nodes
+    assert {text: slurm.nodes(text) for text in nodes} == nodes
     arrays = {"0-9": 9, "1,5,3": 5, "1-100:10%4": 100, "7": 7, "1-$N": None}
-    assert {text: slurm_array(text) for text in arrays} == arrays
+    assert {text: slurm.highest_index(text) for text in arrays} == arrays
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from elsewhere import ROOT, checkout, need, need_index, once, run, succeed
 from ruamel.yaml import YAML
 
-from migrate.files.discover import SUFFIXES
+from migrate.files.discover import suffixes
 
 FIXTURES = ROOT / "fixtures/taiwania2"
 HOOKS = YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml")
@@ -119,7 +119,7 @@ def migrated() -> dict[str, bytes]:
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
 def test_a_hook_takes_the_names_that_a_folder_walk_takes(hook: dict[str, str]) -> None:
     takes = re.compile(hook["files"]).search
-    assert all(takes(f"jobs.d/run{suffix}") for suffix in SUFFIXES)
+    assert all(takes(f"jobs.d/run{suffix}") for suffix in suffixes())
     assert takes(".run")
     assert takes("a.b/RUN.SBATCH")
     for name in ("submit.py", "README.md", "run.sh.txt", "run.sh~", "jobs.sh/notes.txt", "a.jobs", "a.subs"):

@@ -6,16 +6,8 @@ import math
 
 import pytest
 
-from migrate.values import (
-    duration,
-    grid_engine_array,
-    grid_engine_memory,
-    grid_engine_seconds,
-    memory,
-    moment,
-    pbs_memory,
-    pbs_seconds,
-)
+from migrate.schedulers import grid_engine, pbs
+from migrate.values import duration, memory, moment
 
 # Checked on Grid Engine 8.1.9, but for the fractions of hexadecimal numbers.
 _GRID_ENGINE_TIMES = [
@@ -47,7 +39,7 @@ _GRID_ENGINE_TIMES = [
 
 @pytest.mark.parametrize(("text", "expected"), _GRID_ENGINE_TIMES)
 def test_times_of_grid_engine(text: str, expected: float | None) -> None:
-    assert grid_engine_seconds(text) == expected
+    assert grid_engine.seconds(text) == expected
 
 
 _PBS_TIMES = [
@@ -68,7 +60,7 @@ _PBS_TIMES = [
 
 @pytest.mark.parametrize(("text", "expected"), _PBS_TIMES)
 def test_times_of_pbs(text: str, expected: float | None) -> None:
-    assert pbs_seconds(text) == expected
+    assert pbs.seconds(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -108,7 +100,7 @@ _GRID_ENGINE_SIZES = [
 
 @pytest.mark.parametrize(("text", "expected"), _GRID_ENGINE_SIZES)
 def test_sizes_of_grid_engine(text: str, expected: int | None) -> None:
-    assert grid_engine_memory(text) == expected
+    assert grid_engine.memory(text) == expected
 
 
 _PBS_SIZES = [
@@ -131,7 +123,7 @@ _PBS_SIZES = [
 
 @pytest.mark.parametrize(("text", "expected"), _PBS_SIZES)
 def test_sizes_of_pbs(text: str, expected: int | None) -> None:
-    assert pbs_memory(text) == expected
+    assert pbs.memory(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -162,7 +154,7 @@ def test_sizes_for_slurm(size: int, expected: str) -> None:
     ],
 )
 def test_arrays_of_grid_engine(text: str, expected: tuple[int, int, int] | None) -> None:
-    assert grid_engine_array(text) == expected
+    assert grid_engine.indices(text) == expected
 
 
 @pytest.mark.parametrize(

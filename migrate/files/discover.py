@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path, PurePath
 
 from migrate.files.exclusion import GITIGNORE, Exclusion, Patterns, Walk, gitignore
@@ -20,11 +20,9 @@ from migrate.model import Fault, Tables
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
 # Shell files may be called by a job script: these are taken whatever they hold, the others by content.
 CALLED = frozenset({".sh", ".bash"})
-SUFFIXES = CALLED | {".sbatch", ".slurm", ".pbs", ".qsub", ".sge", ".job", ".sb", ".sub", ""}
 VARIABLES = ".env"  # files of `--env-file`, taken where they set a variable of a known family
 RECIPES = frozenset({".def", ".recipe", ".singularity", ".apptainer"})  # taken where they define an image
 SHELLS = frozenset({b"sh", b"bash", b"ksh", b"dash", b"zsh", b"csh", b"tcsh"})
-DIRECTIVE = re.compile(rb"^[ \t]*#(?:(?:SBATCH|PBS|BSUB)(?![^\s-])|\$[ \t]*-)", re.MULTILINE)
 _DEAD = frozenset({errno.ENOENT, errno.ELOOP})  # of a link: it leads nowhere
 
 
@@ -161,17 +159,26 @@ def is_script(path: Path, tables: Tables) -> bool:
         return False
 
 
+@cache
+def suffixes() -> frozenset[str]:
+    """How the names of files end in which a script is looked for."""
+    from migrate.schedulers import DIALECTS  # noqa: PLC0415 - the readers, which `revert` need not load
+
+    return CALLED | {".job", ".sb", ".sub", ""} | {suffix for d in DIALECTS.values() for suffix in d.suffixes}
+
+
 def _may_be_script(name: str, tables: Tables) -> bool:
     """Tell by its name whether a file is looked into at all."""
     suffix = PurePath(name).suffix.lower()
     special = name.startswith("Singularity.") or name in tables.parameter_files or name == VARIABLES
-    return special or suffix in RECIPES or suffix == VARIABLES or suffix in SUFFIXES
+    return special or suffix in RECIPES or suffix == VARIABLES or suffix in suffixes()
 
 
 def _seen_script(entry: os.DirEntry[str] | Path, tables: Tables) -> tuple[bytes, os.stat_result] | None:
     """The beginning of a file that is to be taken for a script; None where it is not."""
     from migrate.inventory import reads_otherwise  # noqa: PLC0415 - the readers, which `revert` need not load
     from migrate.inventory.parameters import sets_known  # noqa: PLC0415
+    from migrate.schedulers import DIRECTIVE  # noqa: PLC0415
 
     suffix = PurePath(entry.name).suffix.lower()
     # by these names no shell script is looked for

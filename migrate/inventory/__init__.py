@@ -13,13 +13,11 @@ from migrate.commands import Variables
 from migrate.inventory.body import take_body
 from migrate.inventory.collector import INTERPRETERS, SHELLS, Allowance, Collector, TooMuchError, decoded
 from migrate.inventory.definition import take_definition
-from migrate.inventory.mentions import speaks_to_slurm, submits
 from migrate.inventory.options import take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
-from migrate.model import Gap, Job, Source, Tables, Text
+from migrate.model import SLURM, Gap, Job, Source, Tables, Text
 from migrate.reader.definition import is_definition
-from migrate.schedulers import DIALECTS, Directive
-from migrate.schedulers.pbs import joined
+from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined
 from migrate.schedulers.slurm import first_command
 
 __all__ = ["decoded", "interpreter_of", "reads_otherwise", "take"]
@@ -96,12 +94,13 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     allowance: Allowance | None = None,
 ) -> Job:
     allowance = allowance or Allowance()
-    directives = [d for name, read in DIALECTS.items() for d in read(text, tables.schedulers[name].directive_options)]
+    known = [(own, tables.schedulers[name].directive_options) for name, own in DIALECTS.items()]
+    directives = [d for own, options in known for d in own.read_directives(text, options)]
     live = [d for d in directives if d.live]
     dialects = tuple(dict.fromkeys(d.dialect for d in live if d.options or d.strays))  # `#PBS` alone says nothing
     dialect = (dialects[0] if len(dialects) == 1 else "mixed") if dialects else None
     shell = _shell(text, live)
-    speaks = dialect if dialect and dialect in tables.dialect_commands else around or submits(text.data)
+    speaks = dialect if dialect and dialect in tables.dialect_commands else around or _spoken(text.data)
     collector = Collector(
         tables=tables,
         read_job=partial(_read_job, tables, around=speaks, allowance=allowance),
@@ -112,7 +111,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         contained=contained,
         frozen=frozen,
         dialect=speaks,
-        dialects=dialects or ((speaks,) if speaks and not speaks_to_slurm(text.data) else ()),
+        dialects=dialects or ((speaks,) if speaks and not DIALECTS[SLURM].is_spoken(text.data) else ()),
         definition=definition,
     )
     if shell in SHELLS:
@@ -152,9 +151,14 @@ def _of_text(c: Collector, directive: Directive) -> Directive:
 
 
 def _without_continued(text: Text, live: Sequence[Directive]) -> Text:
-    """The text as a shell gets it from PBS, which joins the lines of a directive: they are one comment."""
-    pbs = [d.span for d in live if d.dialect == "pbs"]
-    return joined(text, [(_offset(text, start), _offset(text, end)) for start, end in pbs])
+    """The text as a shell gets it from a scheduler that joins the lines of a directive: they are one comment."""
+    going_on = [(d.span, own.prefix) for d in live if (own := DIALECTS[d.dialect]).continues]
+    return joined(text, [(_offset(text, start), _offset(text, end), prefix) for (start, end), prefix in going_on])
+
+
+def _spoken(data: bytes) -> str:
+    """Whose commands a script without directives gives jobs in with; empty where it gives in none, or by Slurm's."""
+    return next((name for name in FOREIGN if DIALECTS[name].is_spoken(data)), "")
 
 
 def _offset(text: Text, at: int) -> int:
@@ -164,7 +168,8 @@ def _offset(text: Text, at: int) -> int:
 
 def _shell(text: Text, live: Sequence[Directive]) -> str:
     """The interpreter that runs the script: for qsub by -S, else by the first line; empty where nothing names one."""
-    named = next((o.value.text for d in live for o in d.options if o.name == "-S" and o.value), "").rsplit("/", 1)[-1]
+    options = (o for d in live for o in d.options if o.row is not None and o.row.form == "interpreter")
+    named = next((o.value.text for o in options if o.value), "").rsplit("/", 1)[-1]
     if named in INTERPRETERS:  # a site's own program starts the script in some shell
         return named
     return interpreter_of(text.data)

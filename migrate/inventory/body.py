@@ -17,10 +17,11 @@ from migrate.ranges import Ranges
 from migrate.reader import Layout, lay_out
 from migrate.reader.layout import Node
 from migrate.reader.words import Range, agreed
+from migrate.schedulers import DIALECTS
 
 _LONGEST = 1 << 17  # bytes of a command: bashlex takes seconds for the words of a longer one
 _SHELL = re.compile(rb"#![ \t]*\S*(?:/|env[ \t]+)(?:ba|da|k|z)?sh\b")
-_JOB_TEXT = re.compile(rb"^(?:[ \t]*#PBS|#(?:SBATCH|\$))[ \t]*-", re.MULTILINE)
+_JOB_TEXT = re.compile(rb"^(?:" + b"|".join(d.begin for d in DIALECTS.values()) + rb")[ \t]*-", re.MULTILINE)
 
 
 def take_body(c: Collector, outer: Variables, *, above: int) -> None:

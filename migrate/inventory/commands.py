@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from migrate.commands import interpret, part_of
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, resources, take_assigned_word, take_option
-from migrate.model import Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb
+from migrate.model import SLURM, Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb
 from migrate.reader.layout import NOWHERE
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
@@ -106,7 +106,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
                 verb=inner.verb,
                 contained=contained,
                 group=inner.program_word.span.start,
-                dialect=table.dialect or "slurm",
+                dialect=table.dialect or SLURM,
                 family=table.family,
             )
         elif option.row is not None and option.row.holds:
@@ -146,7 +146,7 @@ def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
             reason=reason,
             group=word.span.start,
             family=table.family,
-            dialect=(table.dialect or "slurm") if kind == "scheduler-command" else "",
+            dialect=(table.dialect or SLURM) if kind == "scheduler-command" else "",
         )
     )
 

@@ -5,50 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
 
 from migrate.inventory.collector import Collector, decoded
 from migrate.inventory.options import take_setting
-from migrate.model import Gap, Item
+from migrate.model import SLURM, Gap, Item
 from migrate.quoting import is_escaped
 from migrate.ranges import Ranges
 from migrate.reader import Layout
+from migrate.schedulers import DIALECTS, FOREIGN
 
 # Each pattern begins with a letter, for which `re` leaps ahead; what must stand before that is asked after it.
 _SLURM = re.compile(rb"S(?<![A-Za-z0-9_]S)(?:LURM|BATCH)_[A-Z0-9_]+")
 _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
-_WRITTEN = re.compile(rb"#(?<=[^\n#]#)(?:SBATCH|PBS|\$)[ \t]+-[^\"'\n]*")
-_SWITCHED_OFF = re.compile(rb"^[ \t]*##(?:PBS|SBATCH|\$)", re.MULTILINE)
-_SUBMITS = re.compile(rb"q(?<![\w./-]q)(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
-_SPEAKS_SLURM = re.compile(
-    rb"^[^#\n]*(?:(?<![\w./-])s(?:batch|run|queue|cancel|alloc|control)(?![\w.-])|\bSLURM_[A-Z])", re.MULTILINE
-)
-# What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
-_GRID_ENGINE = re.compile(rb"(?<![\w./-])(?:qrsh|qlogin|qacct)(?![\w.-])|SGE_[A-Z]")
-_CONTINUED = re.compile(rb"\\\r?\n")
-_CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
-_QSUB = re.compile(rb"(?<![\w./-])qsub[\"']?[ \t]")
-_ITS_OPTIONS = re.compile(
-    rb"-cwd|-pe[ \t]|-hold_jid|-terse|-sync|-tc[ \t]|-l[ \t]*(?:rt_|h_rt|h_vmem|mem)|-j[ \t]+y|-g[ \t]+\w"
-    rb"|-t[ \t]*\d+-\d"
-)
-
-
-def submits(data: bytes) -> str:
-    """Whose commands a script without directives gives jobs in with; empty where it gives in none."""
-    if not _SUBMITS.search(data):
-        return ""
-    lines = _CONTINUED.sub(b"", data).split(b"\n")
-    ours = _GRID_ENGINE.search(data) or any(b"qsub" in line and _is_grid_engines(line) for line in lines)
-    return "grid_engine" if ours else "pbs"
-
-
-def _is_grid_engines(line: bytes) -> bool:
-    pieces = line.split(b"|")
-    if any(b"qsub" in left and _CUTS_UP.match(right) for left, right in pairwise(pieces)):
-        return True
-    qsub = _QSUB.search(line)
-    return qsub is not None and _ITS_OPTIONS.search(line, qsub.end()) is not None
+_PREFIX = b"(?:" + "|".join(re.escape(d.prefix[1:]) for d in DIALECTS.values()).encode() + b")"  # without its `#`
+_WRITTEN = re.compile(rb"#(?<=[^\n#]#)" + _PREFIX + rb"[ \t]+-[^\"'\n]*")
+_SWITCHED_OFF = re.compile(rb"^[ \t]*##" + _PREFIX, re.MULTILINE)
+_OWN_NAMES = {name: tuple(sign.encode() for sign in DIALECTS[name].own_names) for name in FOREIGN}
 
 
 def _sums(data: bytes) -> Iterator[tuple[int, int]]:
@@ -67,19 +39,14 @@ def _sums(data: bytes) -> Iterator[tuple[int, int]]:
             start = data.find(b"((", newline)
 
 
-def speaks_to_slurm(data: bytes) -> bool:
-    """Whether a script has commands or variables of Slurm: whose its others are is not known then."""
-    return _SPEAKS_SLURM.search(data) is not None
-
-
 def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
     """Scheduler variables and site paths, wherever bash or a program may see them; comments left out."""
     data = c.text.data
     comments = Ranges(layout.comments)
     hidden = Ranges([*layout.comments, *layout.raw_strings])
     _take_slurm_variables(c, layout, hidden, assigned)
-    for dialect, sign in (("grid_engine", b"SGE_"), ("pbs", b"PBS_")):
-        if dialect in c.dialects or sign in data or b"PE_HOSTFILE" in data:
+    for dialect, signs in _OWN_NAMES.items():
+        if dialect in c.dialects or any(sign in data for sign in signs):
             _take_variables(c, layout, dialect, assigned)
     for match in _WRITTEN.finditer(data):
         if not comments.hold(match.start()) and not c.is_inner(match.start()):
@@ -94,7 +61,7 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
     for match in _paths(c.tables.path_prefixes).finditer(data):
         span = c.text.span(match.start(), match.end())
         directive = headers.hold(span.start)
-        translated = directive and "slurm" not in c.dialects
+        translated = directive and SLURM not in c.dialects
         if (not directive and comments.hold(match.start())) or c.is_inner(match.start()):
             continue
         c.add(
@@ -135,7 +102,7 @@ def _take_idioms(c: Collector, layout: Layout, hidden: Ranges) -> None:
 
 
 def _take_slurm_variables(c: Collector, layout: Layout, hidden: Ranges, assigned: set[str]) -> None:
-    table = c.tables.schedulers["slurm"]
+    table = c.tables.schedulers[SLURM]
     for match in _SLURM.finditer(c.text.data):
         if hidden.hold(match.start()) or c.is_inner(match.start()):
             continue
@@ -160,9 +127,9 @@ def _take_slurm_variables(c: Collector, layout: Layout, hidden: Ranges, assigned
 def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[str]) -> None:
     """Variables of another scheduler: names like PBS_JOBID anywhere, names like JOB_ID only where bash expands them."""
     table = c.tables.schedulers[dialect]
-    if dialect not in c.dialects and not any(part in c.text.data for part in _PARTS_OF_NAMES):
-        return
-    pattern = _distinct(tuple(table.variables)) if dialect not in c.dialects else _any_name(tuple(table.variables))
+    own_names = DIALECTS[dialect].own_names
+    names = (n for n in table.variables if dialect in c.dialects or n.startswith(own_names))
+    pattern = _any_name(tuple(names))
     sums, comments, raw = Ranges(_sums(c.text.data)), Ranges(layout.comments), Ranges(layout.raw_strings)
     off = {m.start() for m in _SWITCHED_OFF.finditer(c.text.data)}
     for match in pattern.finditer(c.text.data):
@@ -173,10 +140,10 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         single = raw.hold(start)
         expands = match["dollar"] is not None and not single and not is_escaped(c.text.data, match.start())
         counted = sums.hold(start) and not single
-        if not (expands or counted) and not _DISTINCT.match(name):
+        if not (expands or counted) and not name.startswith(own_names):
             continue
         row = table.variables[name]
-        own = "the script itself sets it" if name in assigned and not _DISTINCT.match(name) else ""
+        own = "the script itself sets it" if name in assigned and not name.startswith(own_names) else ""
         idle = "" if dialect in c.dialects or not c.headers else "neither the old scheduler nor Slurm sets it"
         whole = expands and (match["dollar"] == b"$" or c.text.data[end : end + 1] == b"}")
         stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
@@ -202,18 +169,10 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         )
 
 
-_PARTS_OF_NAMES = (b"SGE_", b"PBS_", b"PE_HOSTFILE")  # one of them is in every name that `_DISTINCT` knows
-_DISTINCT = re.compile(r"(?:SGE|PBS)_|PE_HOSTFILE\Z")
-
-
 @cache
 def _any_name(names: tuple[str, ...]) -> re.Pattern[bytes]:
     known = b"|".join(re.escape(n.encode()) for n in sorted(names, key=len, reverse=True))
     return re.compile(rb"(?P<dollar>\$\{[!#]?|\$)?(?<![A-Za-z0-9_])(?P<name>" + known + rb")(?![A-Za-z0-9_])")
-
-
-def _distinct(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    return _any_name(tuple(n for n in names if _DISTINCT.match(n)))
 
 
 @cache

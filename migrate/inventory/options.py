@@ -9,15 +9,14 @@ from dataclasses import replace
 from migrate.commands import part_of, read_option, split_value
 from migrate.frozen import dataclass
 from migrate.inventory.collector import Collector, decoded
-from migrate.model import Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
-from migrate.schedulers import Directive
+from migrate.model import SLURM, Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
+from migrate.schedulers import DIALECTS, Directive, is_foreign, is_obeyed
+from migrate.schedulers.directive import one_line
 
 # srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
-PREFIXES = {"slurm": "#SBATCH", "grid_engine": "#$", "pbs": "#PBS"}
 _PYXIS = ("--container-", "--no-container-")
 _VERBATIM = frozenset({"text", "account", "mail_users", "dependency"})
 _PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
-_CONTINUED = re.compile(r"\\\r?\n(?:[ \t]*#PBS\b)?")
 MCA_PREFIXES = {"mca": "OMPI_MCA_", "prte-mca": "PRTE_MCA_", "pmix-mca": "PMIX_MCA_"}  # by what an option holds
 _SETTINGS = frozenset({"environment", "environment-list", "genv", *MCA_PREFIXES})
 _JSON = re.compile(r'"([A-Za-z_]\w*)"\s*:\s*"([^"\\]*)"')
@@ -27,17 +26,18 @@ _LISTS = {"environment-list": re.compile(r"(?:[^,']|'[^']*')+"), "environment-ma
 def take_directive(c: Collector, directive: Directive) -> None:
     if not directive.live and c.inside.meet(*directive.span):
         return  # a live one of the script that stands there
-    if not directive.live and directive.dialect == "pbs" and not c.is_comment(directive.span.start):
+    if not directive.live and is_obeyed(directive.dialect) and not c.is_comment(directive.span.start):
         reason = "a directive that this script writes into another one: it was not read"
         c.gaps.append(Gap(directive.span, reason))
         return
     place = "header" if directive.live else "dead"
-    program = "sbatch" if directive.dialect == "slurm" else "qsub"
+    dialect = DIALECTS[directive.dialect]
+    program = dialect.submit_command
     parts = [part for option in directive.options for part in resources(option)]
     erase = Span(directive.span.start, directive.span.start) if directive.text_only else directive.erase
     holder = Holder(directive.span, len(parts) + len(directive.strays), erase)
     line = _Line(directive, place, program, holder)
-    previous = directive.span.start + len(PREFIXES[directive.dialect])
+    previous = directive.span.start + len(dialect.prefix)
     for option in parts:
         take_option(c, option, "directive", program=program, place=place, line=line, previous=previous)
         previous = option.span.end
@@ -56,15 +56,21 @@ class _Line:
     program: str
     holder: Holder
 
+    @property
+    def foreign(self) -> bool:
+        return is_foreign(self.directive.dialect)
+
 
 def inert_line(source: Source, item: Item) -> str:
     """A directive as a comment that no scheduler reads: `##PBS -q fast`, `##$ -l foo=1`, `##SBATCH -p gpu`."""
-    text = " ".join(_CONTINUED.sub(" ", source.text(item.span)).split()).lstrip(",")
+    prefix = DIALECTS[item.dialect].prefix
+    text = " ".join(one_line(source.text(item.span).encode(), prefix).decode().split())
+    text = text.lstrip(",")
     option, _, part = item.name.partition(" ")
     if not text.startswith("-"):
         text = f"{option} {text}" if part else f"-{text}" if option.startswith("-") else text
-    glued = source.data.endswith(PREFIXES[item.dialect].encode(), 0, item.span.start)
-    return f"#{PREFIXES[item.dialect]}{text if glued and not option.startswith('-') else f' {text}'}"
+    glued = source.data.endswith(prefix.encode(), 0, item.span.start)
+    return f"#{prefix}{text if glued and not option.startswith('-') else f' {text}'}"
 
 
 def resources(option: Option) -> Sequence[Option]:
@@ -91,7 +97,7 @@ def _take_stray(c: Collector, word: Word, line: _Line) -> None:
     name = decoded(word.text)
     fate: Fate = "kept"
     verb, reason = "", f"{line.program} reads no directive below the first command: it never counted"
-    if name in {"hetjob", "packjob"} and line.program == "sbatch":
+    if name in {"hetjob", "packjob"} and not line.foreign:
         verb, reason = "component", "the directives below it are about another component of the job"
     elif line.place == "header":
         fate, verb = "review", "refused"
@@ -104,7 +110,7 @@ def _take_stray(c: Collector, word: Word, line: _Line) -> None:
             place=line.place,
             program=line.program,
             verb=verb,
-            editable=line.program == "qsub",
+            editable=line.foreign,
             fate=fate,
             reason=reason,
             holder=line.holder,
@@ -126,12 +132,12 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     previous: int | None = None,
     contained: bool = False,
     group: int | None = None,
-    dialect: str = "slurm",
+    dialect: str = SLURM,
     family: str = "",
 ) -> None:
     """An option as an item, and what its value holds as items of their own."""
     # a name or an id is written with the variable that holds it; a time or a size is worked out
-    verbatim = dialect != "slurm" and option.row is not None and option.row.form in _VERBATIM
+    verbatim = dialect != SLURM and option.row is not None and option.row.form in _VERBATIM
     if place == "command" and not verbatim and (known := c.resolved(option.value)) is not option.value:
         option = replace(option, value=known)
     row, value, second = option.row, option.value, option.second
@@ -166,7 +172,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             verb="refused" if refused else verb,
             constant=constant,
             # what is replaced whole may be, whatever was undone in it: a line for another scheduler, an option of pyxis
-            editable=editable or (line is not None and (program == "qsub" or option.name.startswith(_PYXIS))),
+            editable=editable or (line is not None and (line.foreign or option.name.startswith(_PYXIS))),
             holder=line.holder if line else None,
             group=group,
             family=family,
@@ -288,7 +294,7 @@ def take_assigned_word(c: Collector, word: Word, program: str) -> None:
 
 
 def _take_input_variable(c: Collector, name: str, value: Word | None, span: Span) -> None:
-    option = c.tables.schedulers["slurm"].input_variables.get(name)
+    option = c.tables.schedulers[SLURM].input_variables.get(name)
     if option and value is not None:
-        row = c.tables.schedulers["slurm"].options.get(option)
+        row = c.tables.schedulers[SLURM].options.get(option)
         take_option(c, Option(option, name, span, value, row), "directive", program="sbatch", place="variable")

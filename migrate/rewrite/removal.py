@@ -8,12 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from migrate import schedulers
 from migrate.frozen import dataclass
 from migrate.model import Edit, Holder, Item, Outcome, Owned, Source, Span
 
 _BLANK = frozenset({b" ", b"\t"})
 _BLANKS = re.compile(rb"[ \t]*")
-_READ = re.compile(rb"#(?:PBS|SBATCH|BSUB|\$|!)")
+_READ = re.compile("|".join(map(re.escape, [*schedulers.PREFIXES, "#!"])).encode())
 _REST_OF_LINE = re.compile(rb"[ \t]*\\\r?\n")
 _CONTINUED = (b"\\\n", b"\\\r\n")
 _OPENING = frozenset({b"(", b'"', b"'"})
@@ -34,7 +35,7 @@ class _Erasure:
 
 def is_foreign(item: Item) -> bool:
     """Whether an item is a directive of a scheduler that the target does not have."""
-    return item.kind == "directive" and item.dialect not in {"", "slurm"} and item.holder is not None
+    return item.kind == "directive" and schedulers.is_foreign(item.dialect) and item.holder is not None
 
 
 def taken_out(outcomes: Sequence[Outcome]) -> Taken:

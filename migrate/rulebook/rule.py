@@ -29,6 +29,7 @@ from migrate.rulebook.conditions import Test, condition, exact
 from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
 from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, names_in
+from migrate.schedulers import is_foreign
 from migrate.tables.load import load, nearest, place
 from migrate.topics.containers.facts import moved_words
 from migrate.topics.launchers.srun import step_words
@@ -205,7 +206,7 @@ def _in_place(context: Context, item: Item, action: str, new: str) -> Fix | None
     if action != "text":
         return Fix(edits=(edit,))
     # a command of another scheduler changes with all of its options, or not at all
-    whole = item.place == "command" and item.dialect not in {"", "slurm"}
+    whole = item.place == "command" and is_foreign(item.dialect)
     return Fix(edits=(edit, *more_edits(context)), shared=whole)
 
 

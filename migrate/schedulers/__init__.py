@@ -1,15 +1,52 @@
-"""Dialects: how each scheduler spells directives in a script and where it looks for them."""
+"""Dialects: a file here for each scheduler, with all in which it differs from the others."""
 
-from collections.abc import Callable, Iterator, Mapping
+from __future__ import annotations
 
-from migrate.model import OptionRow, Text
-from migrate.schedulers import grid_engine, pbs, slurm
-from migrate.schedulers.directive import Directive
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 
-DIALECTS: Mapping[str, Callable[[Text, Mapping[str, OptionRow]], Iterator[Directive]]] = {
-    "slurm": slurm.read_directives,
-    "grid_engine": grid_engine.read_directives,
-    "pbs": pbs.read_directives,
-}
+from migrate.model import SLURM
+from migrate.schedulers.dialect import Dependency, Dialect
+from migrate.schedulers.directive import Directive, joined
 
-__all__ = ["DIALECTS", "Directive"]
+__all__ = [
+    "DIALECTS",
+    "DIRECTIVE",
+    "FOREIGN",
+    "PREFIXES",
+    "SLURM",
+    "Dependency",
+    "Dialect",
+    "Directive",
+    "is_foreign",
+    "is_obeyed",
+    "joined",
+]
+
+
+def _found() -> Mapping[str, Dialect]:
+    """The dialects of the modules here, by name, in the order of their ranks."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    found = [dialect for module in modules if isinstance(dialect := getattr(module, "DIALECT", None), Dialect)]
+    return {dialect.name: dialect for dialect in sorted(found, key=lambda d: (d.rank, d.name))}
+
+
+DIALECTS = _found()
+FOREIGN = tuple(name for name in DIALECTS if name != SLURM)
+_OBEYED = DIALECTS[SLURM].obeys
+PREFIXES = tuple(dict.fromkeys([*(d.prefix for d in DIALECTS.values()), *_OBEYED]))  # of lines that a scheduler reads
+_MARKS = [*(d.mark for d in DIALECTS.values()), *(re.escape(p.encode()) + rb"(?![^\s-])" for p in _OBEYED)]
+# How a line begins that people mean as a directive, of whichever scheduler.
+DIRECTIVE = re.compile(rb"^[ \t]*(?:" + b"|".join(dict.fromkeys(_MARKS)) + rb")", re.MULTILINE)
+
+
+def is_foreign(dialect: str) -> bool:
+    """Whether a directive, variable or command is another scheduler's than the target's; empty stands for Slurm."""
+    return dialect not in {"", SLURM}
+
+
+def is_obeyed(dialect: str) -> bool:
+    """Whether sbatch takes notice of another scheduler's directives, also where that scheduler does not."""
+    return is_foreign(dialect) and DIALECTS[dialect].prefix in _OBEYED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from migrate.commands import read_option
 from migrate.frozen import dataclass
@@ -72,6 +73,27 @@ def _one_word(words: Sequence[Word]) -> Word:
         return words[0]
     span = words[0].span._replace(end=words[-1].span.end)
     return Word(span, " ".join([w.text for w in words]), constant=False, quoted=True, editable=False)
+
+
+@cache
+def _continuation(prefix: str) -> re.Pattern[bytes]:
+    """A backslash at a line's end with the newline, and the prefix where people write it again in the next line."""
+    return re.compile(rb"\\\r?\n(?:[ \t]*" + re.escape(prefix.encode()) + rb"\b)?")
+
+
+def one_line(lines: bytes, prefix: str) -> bytes:
+    """The lines of a directive that goes on as one of the same length: blanks where they part."""
+    return _continuation(prefix).sub(lambda match: b" " * len(match[0]), lines)
+
+
+def joined(text: Text, directives: Sequence[tuple[int, int, str]]) -> Text:
+    """The same text with the lines of each directive (its start, end and prefix) as one, so that blanks part words."""
+    if not any(text.data.find(b"\n", start, end) >= 0 for start, end, _ in directives):
+        return text
+    data = bytearray(text.data)
+    for start, end, prefix in directives:
+        data[start:end] = one_line(bytes(data[start:end]), prefix)
+    return replace(text, data=bytes(data))
 
 
 def plain_words(text: Text, start: int, end: int) -> list[Word]:

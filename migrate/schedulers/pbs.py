@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from migrate.model import OptionRow, Text, Word
 from migrate.ranges import Ranges
-from migrate.schedulers.directive import Directive, options_of, quoted_words, whole_templates
+from migrate.schedulers.dialect import ONLY_IDS, Dependency, Dialect
+from migrate.schedulers.directive import Directive, one_line, options_of, quoted_words, whole_templates
+from migrate.values import MEBI, numbers_of, whole_number
 
 _LINE = re.compile(rb"^[ \t]*#PBS\b[^\n]*\n?", re.MULTILINE)
 # A line that ends in a backslash goes on in the next one.
@@ -21,7 +22,10 @@ _GLUED = re.compile(rb"^#PBS(?=\w)[^\n]*\n?", re.MULTILINE)
 _SHELL = re.compile(
     rb"^(?!#)(?:(?:if|for|while|until|case|select|function|time|coproc|!)(?=[ \t\r\\]|$)|.*[(){};&|<>`])", re.MULTILINE
 )
-_CONTINUED = re.compile(rb"\\\r?\n(?:[ \t]*#PBS\b)?")  # also where people write the prefix again
+# Grid Engine is asked first: what its qsub alone takes is not here.
+_COMMANDS = re.compile(rb"q(?<![\w./-]q)(?:sub|stat|del|alter|hold|rls)(?![\w.-])")
+_ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
+_DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
 
 
 def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
@@ -38,15 +42,17 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         match = (_WHOLE.match(text.data, start) if live and _goes_on(text, match) else None) or match
         at, end = match.end(), start + len(match[0].rstrip(b"\r\n"))
         begin = text.data.index(b"#PBS", start) + len(b"#PBS")
-        line = _CONTINUED.sub(_as_blanks, text.data[begin:end])
+        line = one_line(text.data[begin:end], DIALECT.prefix)
         words, comment, fault = quoted_words(text, begin, end, comments=False, instead=line)
         options, strays = options_of(whole_templates(words), rows)
         erase = text.span(start, at if comment is None else comment)
-        yield Directive("pbs", text.span(start, end), options, strays, live, erase, fault)
+        yield Directive(DIALECT.name, text.span(start, end), options, strays, live, erase, fault)
     for match in _GLUED.finditer(text.data):
         start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
         word = Word(text.span(start + len(b"#PBS"), end), text.data[start + 4 : end].decode("latin-1"))
-        yield Directive("pbs", text.span(start, end), (), (word,), live=False, erase=text.span(start, match.end()))
+        yield Directive(
+            DIALECT.name, text.span(start, end), (), (word,), live=False, erase=text.span(start, match.end())
+        )
 
 
 def _goes_on(text: Text, line: re.Match[bytes]) -> bool:
@@ -63,15 +69,75 @@ def _first_command(text: Text) -> int:
     return next((start for start in found if not lines.hold(start)), len(text.data))
 
 
-def joined(text: Text, directives: Sequence[tuple[int, int]]) -> Text:
-    """The same text with the lines of each directive joined: each continuation as blanks, so that it parts words."""
-    if not any(text.data.find(b"\n", start, end) >= 0 for start, end in directives):
-        return text
-    data = bytearray(text.data)
-    for start, end in directives:
-        data[start:end] = _CONTINUED.sub(_as_blanks, bytes(data[start:end]))
-    return replace(text, data=bytes(data))
+# ------------------------------------------------------------------------------------------------ values
+
+# pbs_resources(7B): binary whatever the letter's case; a word is 8 bytes
+_SIZES = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
 
 
-def _as_blanks(match: re.Match[bytes]) -> bytes:
-    return b" " * len(match[0])
+def seconds(text: str) -> float | None:
+    """Seconds of a PBS duration, [[[DD:]HH:]MM:]SS[.fraction]; None where it is another thing.
+
+    Only Torque takes days, so that is where a script with four fields ran (PBS Pro refuses it).
+    """
+    match = re.fullmatch(r"(?:(?:(?:(\d+):)?(\d+):)?(\d+):)?(\d+)(\.\d+)?", text)
+    numbers = numbers_of(match.groups()[:4]) if match else None
+    if match is None or numbers is None:
+        return None
+    days, hours, minutes, rest = numbers
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest + (1 if match[5] and float(match[5]) else 0)
+
+
+def memory(text: str) -> int | None:
+    """MiB (rounded up) of a PBS size: an integer with b, kb, mb, gb, tb (binary) or w, kw, … (words of 8 bytes)."""
+    match = re.fullmatch(r"(\d+)([kmgtp]?)([bw]?)", text.lower())
+    size = whole_number(match[1]) if match else None
+    if match is None or size is None:
+        return None
+    return -(-(size * _SIZES[match[2]] * (8 if match[3] == "w" else 1)) // MEBI)
+
+
+def array(text: str) -> str:
+    """The indices of -J, or of Torque's -t; raises ValueError where they are none."""
+    if not _ARRAY.fullmatch(text):
+        raise ValueError("no list of indices")
+    return text
+
+
+def dependencies(_: str, value: str) -> Sequence[Dependency]:
+    """The jobs of `-W depend=afterok:1:2,afterany:3`, without the servers behind their ids."""
+    found = []
+    for part in re.split(r",(?=[a-z]+:)", value):
+        kind, *ids = part.split(":")
+        if kind not in _DEPENDENCIES or not ids:
+            raise ValueError(ONLY_IDS)
+        found.append(Dependency(kind, [re.sub(r"^(\d+)(?:\[\])?\..*", r"\1", i) for i in ids]))
+    return found
+
+
+DIALECT = Dialect(
+    name="pbs",
+    rank=9,
+    prefix="#PBS",
+    mark=rb"#PBS(?![^\s-])",
+    indented=True,
+    continues=True,
+    read_directives=read_directives,
+    is_spoken=lambda data: _COMMANDS.search(data) is not None,
+    suffixes=(".pbs", ".qsub"),
+    own_names=("PBS_",),
+    host_files=("PBS_NODEFILE",),
+    submit="qsub {script}",
+    prints_id_alone=True,
+    seconds=seconds,
+    memory=memory,
+    virtual_memory=frozenset({"vmem", "pvmem"}),
+    array=array,
+    dependencies=dependencies,
+    mail_events={"b": "BEGIN", "e": "END", "a": "FAIL", "s": "", "n": "NONE", "j": "ARRAY_TASKS"},
+    starts_at_home=True,
+    stream_file="%x.{stream}%j",
+    stream_file_of_task="%x.{stream}%A.%a",
+    submit_folder="PBS_O_WORKDIR",
+    braces_in_paths=True,
+)

@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from migrate.model import Evidence, Partition, Pattern, ResourceType, SifmigrateError, Site, Target
+from migrate.model import SLURM, Evidence, Partition, Pattern, ResourceType, SifmigrateError, Site, Target
 from migrate.tables.load import load, nearest, place, rules_folder, yaml_files
 from migrate.tables.patterns import is_pattern, pattern
 from migrate.tables.tables import rows
 from migrate.values import mebibytes, memory, seconds
 
-GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler="slurm")
+GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler=SLURM)
 
 # Lists that a file adds to when it extends another; every other list it replaces.
 _ADDED = frozenset({"host_programs", "provides", "evidence"})

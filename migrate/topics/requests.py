@@ -29,7 +29,7 @@ def asked(c: Context, *names: str) -> str | None:
 def translated(c: Context, name: str) -> str | None:
     """The value of an option of Slurm among the lines that stand for those of another scheduler."""
     found = translation(c)
-    lines = (line.partition("=") for told in found.told.values() for line in told.lines) if found else ()
+    lines = (line.partition("=") for told in found.changes.values() for line in told.lines) if found else ()
     return next((value.strip('"') for option, _, value in lines if option == name), None)
 
 

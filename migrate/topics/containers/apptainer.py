@@ -244,14 +244,14 @@ def _several_tasks(c: Context) -> str | None:
     for item in c.job.by_kind.get("directive", ()):
         if item.place != "header":
             continue
-        if item.name == "--array" or (item.name, item.dialect) in _ARRAYS:
+        row = c.schedulers[item.dialect].options.get(item.name)
+        if item.name == "--array" or (row is not None and row.form == "array"):
             return "its array"
         if item.name in _COUNTS and re.match(r"[2-9]|\d\d", item.value or ""):
             return f"its {item.name}"
     return None
 
 
-_ARRAYS = frozenset({("-t", "grid_engine"), ("-t", "pbs"), ("-J", "pbs")})
 _COUNTS = frozenset({"--ntasks", "--ntasks-per-node", "--nodes"})
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from migrate.frozen import dataclass
 from migrate.model import (
+    SLURM,
     Change,
     Invocation,
     Item,
@@ -47,7 +48,7 @@ class Header(Moving):
 
 def is_of_header(item: Item) -> bool:
     """Whether the item is an option by which pyxis runs the whole job in an image."""
-    return item.place == "header" and item.dialect == "slurm" and OPTION.match(item.name) is not None
+    return item.place == "header" and item.dialect == SLURM and OPTION.match(item.name) is not None
 
 
 def move_header(job: Job, source: Source, target: Target) -> dict[Key, Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from migrate.model import Change, Edit, Invocation, Job, Option, Word
+from migrate.model import SLURM, Change, Edit, Invocation, Job, Option, Word
 from migrate.quoting import is_plain
 from migrate.topics.containers.command import Moving
 
@@ -47,7 +47,7 @@ def step_in(job: Job, part: Job, *, native: bool) -> str:
     ):
         return ""
     asked = [i for i in job.by_kind.get("directive", ()) if i.place == "header"]
-    several = any(i.dialect != "slurm" or (_SEVERAL.fullmatch(i.name) and i.value != "1") for i in asked)
+    several = any(i.dialect != SLURM or (_SEVERAL.fullmatch(i.name) and i.value != "1") for i in asked)
     return "srun --nodes=1 --ntasks=1" if several else "srun"
 
 

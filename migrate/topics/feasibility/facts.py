@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from migrate.model import Item, Job, Partition, Target
+from migrate.model import SLURM, Item, Job, Partition, Target
 from migrate.rulebook.context import Context, once, once_an_item, replaced
 from migrate.rulebook.facts import fact
+from migrate.schedulers import is_foreign
 from migrate.topics.feasibility.limits import Excess, Request, Wish, above_job, barring, by_node, excesses, idle_gpus
 from migrate.topics.feasibility.proposals import Proposal, fits_nowhere, fitting, proposal
 from migrate.topics.old_schedulers.commands import default_time, live_dialect, translation
@@ -42,10 +43,10 @@ def _has_components(c: Context) -> bool:
 @once
 def _header(c: Context) -> Mapping[str, Wish]:
     """The options in the header as sbatch will read them; empty where it is not certain whose they are."""
-    if live_dialect(c) not in {None, "slurm"}:
+    if live_dialect(c) not in {None, SLURM}:
         return _translated(c)
     found: dict[str, Wish] = {}
-    for item in c.job.by_kind.get("directive", ()) if c.job.dialects in {("slurm",), ()} else ():
+    for item in c.job.by_kind.get("directive", ()) if c.job.dialects in {(SLURM,), ()} else ():
         if item.place == "header":
             found[item.name] = Wish(item.name, item.value or "", item)
     return found
@@ -56,7 +57,7 @@ def _translated(c: Context) -> dict[str, Wish]:
     found: dict[str, Wish] = {}
     items = [i for i in c.job.items if i.kind == "directive" and i.place == "header"]
     for item in items if work else ():
-        told = work.told.get(id(item)) if work else None
+        told = work.changes.get(id(item)) if work else None
         for line in told.lines if told else ():
             name, _, value = line.partition("=")
             found[name] = Wish(name, value, item)
@@ -80,7 +81,7 @@ def _of_line(c: Context, wishes: dict[str, Wish], header: Mapping[str, Wish]) ->
 def _partitions_of_job(c: Context, header: Mapping[str, Wish]) -> tuple[tuple[str, ...], bool]:
     """The same for the job itself; none while its old queue waits for an answer."""
     found = translation(c)
-    if found is not None and any(told.decision.startswith("partition:") for told in found.told.values()):
+    if found is not None and any(told.decision.startswith("partition:") for told in found.changes.values()):
         return (), True
     return _partitions(c, header)
 
@@ -236,7 +237,7 @@ def _by_node(c: Context) -> str | None:
 )
 def _not_by_node(c: Context) -> str | None:
     item = c.item
-    if item is None or item.dialect not in {"", "slurm"} or item.place not in {"header", "command"}:
+    if item is None or is_foreign(item.dialect) or item.place not in {"header", "command"}:
         return None
     if item.place == "command" and (item.program not in _SUBMITTING or _is_step(c, item)):
         return None
@@ -320,7 +321,7 @@ def _proposed_partitions(c: Context) -> str | None:
 def _asks_for_partition(c: Context) -> bool:
     """Whether an item waits for the partition that stands for the one that it names."""
     work = translation(c)
-    told = work.told.get(id(c.item)) if work and c.item else None
+    told = work.changes.get(id(c.item)) if work and c.item else None
     return bool(c.item and c.item.name == "--partition") or bool(told and told.decision.startswith("partition:"))
 
 
@@ -366,6 +367,6 @@ def _gpu_types(c: Context) -> str | None:
 
 def output_of(c: Context, item: Item) -> str:
     """The file for the job's output that an item names, as sbatch will read it; empty where it names none."""
-    if item.dialect in {"", "slurm"}:
+    if not is_foreign(item.dialect):
         return (item.value or "") if item.name in _OUTPUTS else ""
     return next((w.value for w in _header(c).values() if w.item is item and w.name in _OUTPUTS), "")

@@ -11,15 +11,12 @@ from typing import NamedTuple
 
 from migrate.frozen import dataclass
 from migrate.model import Item, Partition, Target
+from migrate.schedulers import is_foreign, slurm
 from migrate.topics.old_schedulers.verdicts import spelled
 from migrate.values import (
     duration,
     memory,
     seconds,
-    slurm_array,
-    slurm_memory,
-    slurm_nodes,
-    slurm_seconds,
     whole_number,
 )
 
@@ -43,7 +40,7 @@ class Wish:
     def said(self) -> str:
         """`--gres=gpu:8`, or with what stood in the old script: `-l rt_F=2 (--nodes=2)`."""
         new = f"{self.name}={self.value}" if self.value else self.name
-        old = "" if self.item.dialect in {"", "slurm"} else spelled(self.item)
+        old = spelled(self.item) if is_foreign(self.item.dialect) else ""
         return f"{old} ({new})" if old else new
 
     def text(self) -> str:
@@ -95,7 +92,7 @@ class Asked:
         wish = self.wishes.get(name)
         if wish is None:
             return None
-        size = slurm_memory(wish.text())
+        size = slurm.memory(wish.text())
         if size is None:
             raise Unclear(wish.value)
         return _Count(size, wish) if size else None  # 0: all memory of the node
@@ -105,7 +102,7 @@ class Asked:
         """The least and the most nodes, said or implied; sbatch takes no more than tasks are given."""
         wish, tasks = self.wishes.get("--nodes"), self.count("--ntasks")
         if wish is not None:
-            nodes = slurm_nodes(wish.text())
+            nodes = slurm.nodes(wish.text())
             if nodes is None:
                 raise Unclear(wish.value)
             least, most = (min(n, tasks.number) if tasks and tasks.number else n for n in nodes)
@@ -166,7 +163,7 @@ def excesses(request: Request, partition: Partition, target: Target) -> Iterator
         if not (sharing and check in {_cpus, _tasks}):
             yield from _sure(check(asked, partition))
     wish = request.wishes.get("--array")
-    highest = slurm_array(wish.value) if wish and wish.item.constant else None
+    highest = slurm.highest_index(wish.value) if wish and wish.item.constant else None
     if wish and highest is not None and highest > target.max_array_index:
         said = f"{wish.said} goes up to {highest}; {target.id} allows indices up to {target.max_array_index}"
         yield Excess("array", wish, said)
@@ -218,7 +215,7 @@ def _sure(found: Iterator[Excess]) -> Iterator[Excess]:
 
 def _time(asked: Asked, partition: Partition) -> Iterator[Excess]:
     wish, limit = asked.wishes.get("--time"), seconds(partition.max_time or "")
-    whole = slurm_seconds(wish.text()) if wish else None
+    whole = slurm.seconds(wish.text()) if wish else None
     if wish is None or limit is None or whole is None or whole <= limit:
         return
     asks = "no limit" if math.isinf(whole) else duration(whole)

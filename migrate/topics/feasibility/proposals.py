@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from migrate.frozen import dataclass
 from migrate.model import Partition, Target
+from migrate.schedulers import slurm
 from migrate.topics.feasibility.limits import Asked, Request, Unclear, excesses, gpus_in
-from migrate.values import duration, memory, seconds, slurm_seconds
+from migrate.values import duration, memory, seconds
 
 _KNOWN: Mapping[str, str] = {"time": "max_time", "nodes": "nodes", "fewer": "gpus"}
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task")
@@ -141,7 +142,7 @@ def _time(asked: Asked) -> float | None:
     wish = asked.wishes.get("--time")
     if wish is None:
         return None
-    whole = slurm_seconds(wish.text())
+    whole = slurm.seconds(wish.text())
     if whole is None:
         raise Unclear(wish.value)
     return whole

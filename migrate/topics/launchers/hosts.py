@@ -7,13 +7,13 @@ import re
 from migrate.model import Word
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
+from migrate.schedulers import DIALECTS
 
 _HOST = re.compile(r"[A-Za-z][A-Za-z-]*\d[A-Za-z0-9.-]*|[A-Za-z][A-Za-z0-9-]*\.[A-Za-z][A-Za-z0-9.-]*")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _THIS_NODE = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "auto"})  # noqa: S104 - compared with, never bound to
-_OLD_HOSTS = re.compile(
-    r"PBS_NODEFILE|PE_HOSTFILE|SGE_JOB_HOSTLIST|TMPDIR\}?/machines|scontrol[ \t]+show[ \t]+hostnames"
-)
+_HOST_FILES = "|".join(name for dialect in DIALECTS.values() for name in dialect.host_files)
+_OLD_HOSTS = re.compile(_HOST_FILES + r"|TMPDIR\}?/machines|scontrol[ \t]+show[ \t]+hostnames")
 
 
 def names_hosts_of_job(c: Context, word: Word) -> bool:

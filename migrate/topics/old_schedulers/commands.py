@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from migrate.inventory import interpreter_of
-from migrate.model import Edit, Invocation, Item, Span, VariableRow, Word
+from migrate.model import SLURM, Edit, Invocation, Item, Span, VariableRow, Word
 from migrate.quoting import keeps_quotes, value_as_written
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced, says
 from migrate.rulebook.facts import fact
+from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
 from migrate.topics.old_schedulers.directives import (
     INTERPRETERS,
     Between,
@@ -36,25 +37,25 @@ def live_dialect(c: Context) -> str | None:
         return None
     if c.site.scheduler in c.job.dialects:
         return c.site.scheduler
-    # `#$` lines are comments for everybody else, so beside Slurm's they are what somebody left there
-    return "slurm" if set(c.job.dialects) == {"slurm", "grid_engine"} else None
+    # what sbatch takes for comments is beside its own lines what somebody left there
+    return SLURM if SLURM in c.job.dialects and not any(map(is_obeyed, c.job.dialects)) else None
 
 
 def _between(c: Context, dialect: str) -> Between:
     queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
-    return Between(dialect, c.schedulers[dialect], c.site, c.target, queues)
+    return Between(DIALECTS[dialect], c.schedulers[dialect], c.site, c.target, queues)
 
 
 @once
 def translation(c: Context) -> Translation | None:
     """The job's directives under Slurm; None where they are Slurm's own already."""
     dialect = live_dialect(c)
-    return None if dialect is None or dialect == "slurm" else translate(c.job, _between(c, dialect))
+    return None if dialect is None or dialect == SLURM else translate(c.job, _between(c, dialect))
 
 
 def _told(c: Context) -> Change | None:
     found = translation(c)
-    return found.told.get(id(c.item)) if found and c.item else None
+    return found.changes.get(id(c.item)) if found and c.item else None
 
 
 @fact(
@@ -66,9 +67,9 @@ def _outcome(c: Context) -> str | None:
     if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
         return None
     if c.item.place == "dead":
-        return "foreign" if c.item.dialect == "pbs" and (live_dialect(c) or not c.job.dialects) else None
+        return "foreign" if is_obeyed(c.item.dialect) and (live_dialect(c) or not c.job.dialects) else None
     if live_dialect(c) not in {None, c.item.dialect}:
-        return None if c.item.dialect == "grid_engine" else "foreign"
+        return "foreign" if c.item.dialect == SLURM or is_obeyed(c.item.dialect) else None
     told = _told(c)
     return None if told is None else "blocked" if told.blocks else told.verdict
 
@@ -79,7 +80,9 @@ def _outcome(c: Context) -> str | None:
     about="job",
 )
 def _foreign_lines(c: Context) -> str | None:
-    slurm_alone = c.job.dialects == ("slurm",) and c.job.texts("directive", "dialect") <= {"slurm"}
+    slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
+    """Whether anything speaks to another scheduler than the live one; what is Slurm's alone need not be looked at."""
+    slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
     return None if slurm_alone else "yes"
 
 
@@ -280,7 +283,8 @@ def is_old_host_file(item: Item) -> bool:
 
 
 _KNOW_THEIR_HOSTS = ("mpirun", "mpiexec", "orterun", "prterun", "prun", "oshrun")  # horovodrun and deepspeed do not
-_HOST_FILE = re.compile(r'"?\$\{?(?:(?:PBS_NODEFILE|SGE_JOB_HOSTLIST|PE_HOSTFILE)\}?|TMPDIR\}?/machines)"?')
+_HOST_FILES = "|".join(name for dialect in DIALECTS.values() for name in dialect.host_files)
+_HOST_FILE = re.compile(rf'"?\$\{{?(?:(?:{_HOST_FILES})\}}?|TMPDIR\}}?/machines)"?')
 
 
 def _counted(c: Context) -> bool:
@@ -295,9 +299,14 @@ def _counted(c: Context) -> bool:
 def _reading(c: Context) -> Invocation | None:
     """The command of the old scheduler that the item is, or is an option of."""
     item = c.item
-    if item is None or item.group is None or item.dialect in {"", "slurm"} or item.place != "command":
+    if item is None or item.group is None or not is_foreign(item.dialect) or item.place != "command":
         return None
     return next(iter(c.job.started.get(item.group, ())), None)
+
+
+def _submits(reading: Invocation) -> bool:
+    """Whether the command gives a script in."""
+    return reading.table is not None and reading.program == DIALECTS[reading.table.dialect].submit_command
 
 
 def _options_told(c: Context) -> Mapping[int, Change]:
@@ -321,7 +330,7 @@ def _command_outcome(c: Context) -> str | None:
         return None
     if not reading.table.to or _obstacle(c, reading):
         return "open"
-    told = _options_told(c) if reading.program == "qsub" else {}
+    told = _options_told(c) if _submits(reading) else {}
     looks = reading.program in {"qstat", *_STARTERS} or any(t.verdict == "look" for t in told.values())
     return "look" if looks else "done"
 
@@ -337,7 +346,7 @@ def _speaks_to_slurm(c: Context) -> bool:
     """Whether a script speaks to Slurm by its lines; where it has none, by its commands or its variables."""
     live = live_dialect(c)
     if live is not None or c.job.dialects:
-        return live == "slurm" or (live is None and "slurm" in c.job.dialects)
+        return live == SLURM or (live is None and SLURM in c.job.dialects)
     own = any(name.startswith("SLURM_") for name in c.job.names.get("scheduler-variable", ()))
     return own or any(i.table and i.table.kind == "scheduler" and not i.table.dialect for i in c.job.invocations())
 
@@ -370,7 +379,7 @@ def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
     if _starts_program(reading) and _wrapped(c, reading) is None:
         return "it starts a program, whose words a shell reads once more: write `sbatch --wrap`, which is run by sh"
     opened = next((t.message for t in _options_told(c).values() if t.verdict == "open" or t.begins), "")
-    terse = reading.table.dialect == "pbs" or any(o.name == "-terse" for o in reading.options)
+    terse = DIALECTS[reading.table.dialect].prints_id_alone or any(o.name == "-terse" for o in reading.options)
     if not opened and _is_read(c, reading) and not terse:
         return "its sentence is read for the job's id; `sbatch --parsable` prints the id alone"
     return opened
@@ -480,7 +489,7 @@ def _new_command(c: Context) -> str | None:
             return option.row.to
     if reading.program in _STARTERS:
         return f"{reading.table.to} --overlap --nodes=1 --ntasks=1"
-    alone = reading.program == "qsub" and reading.table.dialect == "pbs" and _is_read(c, reading)
+    alone = _submits(reading) and DIALECTS[reading.table.dialect].prints_id_alone and _is_read(c, reading)
     return f"{reading.table.to} --parsable" if alone else reading.table.to
 
 
@@ -495,7 +504,7 @@ def _new_option(c: Context) -> str | None:
         return None
     if reading.program in _STARTERS:
         return ""
-    if reading.program != "qsub":
+    if not _submits(reading):
         option = next((o for o in reading.options if o.span == c.item.span), None)
         if option is None or option.row is None:
             return None
@@ -516,7 +525,7 @@ def _option_said(c: Context) -> str | None:
     if reading is None or c.item is None:
         return None
     spelled = f"{c.item.name} {c.item.value or ''}".strip()
-    if reading.program == "qsub":
+    if _submits(reading):
         told = _options_told(c).get(id(c.item))
         return told.message if told else None
     if reading.program in _STARTERS:

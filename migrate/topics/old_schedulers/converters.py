@@ -1,35 +1,34 @@
-"""Forms: how the value of one option is written for Slurm, where nothing else of the job matters."""
+"""Converters: how the value of one option is written for Slurm, where nothing else of the job matters."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from migrate.frozen import dataclass
 from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Change, Item, OptionRow, Site, Target
+from migrate.schedulers import Dialect
+from migrate.schedulers.dialect import ONLY_IDS
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
-from migrate.values import grid_engine_array, moment, whole_number
+from migrate.values import moment, whole_number
 
 _PLAIN = re.compile(r"[^\s#'\"\\]+")
 _SHELL = re.compile(r"[`\"'\\]")
 _TEMPLATE = re.compile(r"\{\{|\}\}|\$\$|<[A-Za-z_]|@[A-Z_]+@|\$\{[A-Z]+\}\$\{|%\(\w+\)s|__[A-Z]+__")
-_MAIL = {"b": "BEGIN", "e": "END", "a": "FAIL"}
-_PBS_ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
 _NO = frozenset({"n", "no", "false"})
-_PBS_DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
 _FOLDERS = frozenset(
     {"log", "logs", "out", "output", "outputs", "err", "error", "errors", "stdout", "stderr", "sge_logs", "qsub_logs"}
 )
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One option, and what its translation may depend on."""
+class Conversion:
+    """An option that is to be converted, and what its conversion may depend on."""
 
     item: Item
     row: OptionRow
-    dialect: str
+    dialect: Dialect
     site: Site
     target: Target
     array: bool  # the job is an array
@@ -86,20 +85,20 @@ def option(name: str, value: str, *, command: bool = False) -> str:
     return f'{name}="' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
-def _text(a: Asked) -> Change:
+def _text(a: Conversion) -> Change:
     if a.command and _SHELL.search(a.value):
         return left_open(f"{a.spelled}: its quotes are not certain on a command line")
     line = option(a.row.to, a.value, command=a.command)
     return done(f"{a.spelled} = {line}", line)
 
 
-def _flag(a: Asked) -> Change:
+def _flag(a: Conversion) -> Change:
     if a.value.lower() in _NO:
         return gone(f"{a.spelled}: so does sbatch by itself")
     return done(f"{a.item.name} = {a.row.to}", a.row.to)
 
 
-def _yes_no(a: Asked) -> Change:
+def _yes_no(a: Conversion) -> Change:
     yes = a.value.lower() in {"y", "yes", "true"}
     if not yes and a.value.lower() not in _NO:
         return left_open(f"{a.spelled}: neither y nor n")
@@ -109,26 +108,19 @@ def _yes_no(a: Asked) -> Change:
     return done(f"{a.spelled} = {a.row.to}", a.row.to) if yes else gone(f"{a.spelled}: so does sbatch by itself")
 
 
-def _date(a: Asked) -> Change:
+def _date(a: Conversion) -> Change:
     when = moment(a.value)
     if when is None:
         return left_open(f"{a.spelled}: no date with a year (CCYYMMDDhhmm); write {a.row.to}=YYYY-MM-DDTHH:MM:SS")
     return done(f"{a.spelled} = {a.row.to}={when}", f"{a.row.to}={when}")
 
 
-def _array(a: Asked) -> Change:
-    text, limit = a.value, a.target.max_array_index
-    if a.dialect == "grid_engine":
-        found = grid_engine_array(text)
-        if found is None:
-            reason = (
-                "qsub makes no array of it" if text.endswith("-") else "qsub refuses it: one range from 1 on, n[-m[:s]]"
-            )
-            return left_open(f"{a.spelled}: {reason}")
-        first, last, step = found
-        text = f"{first}" if first == last else f"{first}-{last}" + (f":{step}" if step > 1 else "")
-    elif not _PBS_ARRAY.fullmatch(text):
-        return left_open(f"{a.spelled}: no list of indices")
+def _array(a: Conversion) -> Change:
+    limit = a.target.max_array_index
+    try:
+        text = a.dialect.array(a.value)
+    except ValueError as error:
+        return left_open(f"{a.spelled}: {error}")
     indices = [whole_number(n) for n in re.findall(r"\d+", re.sub(r":\d+|%\d+", "", text))]
     if any(n is None or n > limit for n in indices):
         said = f"{a.spelled}: the target takes indices up to {limit}; split the array, or raise MaxArraySize"
@@ -139,29 +131,29 @@ def _array(a: Asked) -> Change:
     return done(f"{a.spelled}{together} = {line}{single}", line)
 
 
-def _throttle(a: Asked) -> Change:
+def _throttle(a: Conversion) -> Change:
     if not a.array:
         return gone(f"{a.spelled}: without an array it says nothing")
     return gone(f"{a.spelled}: stands behind % in --array")
 
 
-def _mail_events(a: Asked) -> Change:
-    letters = set(a.value.replace("j", "") if a.dialect == "pbs" else a.value)
-    if not letters or letters - {"a", "b", "e", "s", "n"}:
-        return left_open(f"{a.spelled}: letters of a, b, e, n joined (`abe`) are what qsub takes")
-    if "n" in letters:
+def _mail_events(a: Conversion) -> Change:
+    known, letters = a.dialect.mail_events, set(a.value)
+    # a letter that only widens the others is none by itself
+    if letters - known.keys() or all(known[letter] == "ARRAY_TASKS" for letter in letters):
+        return left_open(f"{a.spelled}: letters of a, b, e, n joined (`abe`) are what {a.dialect.submit_command} takes")
+    events = [event for letter, event in known.items() if letter in letters and event]
+    if "NONE" in events:
         return done(f"{a.spelled} = {a.row.to}=NONE", f"{a.row.to}=NONE")
-    events = [event for letter, event in _MAIL.items() if letter in letters]
-    if "j" in a.value and a.dialect == "pbs":
-        events.append("ARRAY_TASKS")
-    suspended = "; Slurm sends none for `s`, a suspended job" if "s" in letters else ""
+    without = [letter for letter, event in known.items() if letter in letters and not event]
+    unsent = "".join(f"; Slurm sends none for `{letter}`, a suspended job" for letter in without)
     if not events:
-        return gone(f"{a.spelled}{suspended}")
+        return gone(f"{a.spelled}{unsent}")
     line = f"{a.row.to}={','.join(events)}"
-    return done(f"{a.spelled} = {line}{suspended}", line)
+    return done(f"{a.spelled} = {line}{unsent}", line)
 
 
-def _join(a: Asked) -> Change:
+def _join(a: Conversion) -> Change:
     yes = a.value.lower() in {"y", "yes", "oe", "true"}
     if not yes and a.value.lower() not in {"n", "no", "eo", "o", "e", "false"}:
         return left_open(f"{a.spelled}: not read")
@@ -172,7 +164,7 @@ def _join(a: Asked) -> Change:
     return gone(f"{a.spelled}: the streams stay apart, by --error")
 
 
-def _queue(a: Asked) -> Change:
+def _queue(a: Conversion) -> Change:
     names = [name.partition("@")[0] for name in a.value.split(",")]
     hosts = "@" in a.value
     names = [name for name in names if name not in a.no_queues]
@@ -189,35 +181,31 @@ def _queue(a: Asked) -> Change:
     return done(f"{a.spelled} = {line}", line)
 
 
-def _account(a: Asked) -> Change:
+def _account(a: Conversion) -> Change:
     new = a.target.answers.get("account", {}).get(a.value, a.value)
     line = option(a.row.to, new)
     unchecked = "; the target keeps no accounts and does not look at it" if a.target.accounting == "none" else ""
     return done(f"{a.spelled} = {line}{unchecked}", line)
 
 
-def _dependency(a: Asked) -> Change:
-    if a.dialect == "grid_engine":
-        kind = "aftercorr" if a.item.name == "-hold_jid_ad" else "afterany"
-        ids = a.value.split(",")
-        if not all(_is_id(i, a) for i in ids):
-            return left_open(f"{a.spelled} names jobs; sbatch wants their ids{_ids_of(a, kind, ids)}")
-        parts = [":".join([kind, *ids])]
-    else:
-        parts = []
-        for part in re.split(r",(?=[a-z]+:)", a.value):
-            kind, *ids = part.split(":")
-            ids = [re.sub(r"^(\d+)(?:\[\])?\..*", r"\1", i) for i in ids]
-            if kind not in _PBS_DEPENDENCIES or not ids or not all(_is_id(i, a) for i in ids):
-                return left_open(f"{a.spelled}: Slurm knows after, afterany, afterok and afternotok with ids of jobs")
-            parts.append(":".join([kind, *ids]))
-    line = f"{a.row.to}={','.join(parts)}"
+def _dependency(a: Conversion) -> Change:
+    try:
+        found = a.dialect.dependencies(a.item.name, a.value)
+    except ValueError as error:
+        return left_open(f"{a.spelled}: {error}")
+    for kind, jobs in found:
+        if all(_is_id(job, a) for job in jobs):
+            continue
+        if not a.dialect.names_jobs:
+            return left_open(f"{a.spelled}: {ONLY_IDS}")
+        return left_open(f"{a.spelled} names jobs; sbatch wants their ids{_ids_of(a, kind, jobs)}")
+    line = f"{a.row.to}={','.join(':'.join([kind, *jobs]) for kind, jobs in found)}"
     if not a.command and any(c.isdigit() for c in line):
         return look(f"{a.spelled} = {line}; the id is one of the old cluster", line)
     return done(f"{a.spelled} = {line}", line)
 
 
-def _ids_of(a: Asked, kind: str, jobs: list[str]) -> str:
+def _ids_of(a: Conversion, kind: str, jobs: Sequence[str]) -> str:
     """How sbatch's command line can find the ids of jobs by their names; nothing where a name is a pattern."""
     names = [job for job in jobs if not _is_id(job, a)]
     if not all(re.fullmatch(r"[\w.-]+", name) for name in names):
@@ -226,17 +214,17 @@ def _ids_of(a: Asked, kind: str, jobs: list[str]) -> str:
     return f": --dependency={known}:$(squeue -h -u $USER -n {','.join(names)} -o %A | paste -sd:)"
 
 
-def _is_id(text: str, a: Asked) -> bool:
+def _is_id(text: str, a: Conversion) -> bool:
     return text.isdecimal() or (a.command and text.startswith("$"))
 
 
-def _umask(a: Asked) -> Change:
+def _umask(a: Conversion) -> Change:
     if not re.fullmatch(r"[0-7]{1,4}", a.value):
         return left_open(f"{a.spelled}: no mask of octal digits")
     return Change("done", f"{a.spelled} = `umask {a.value}` before the first command", begins=(f"umask {a.value}",))
 
 
-def _interpreter(a: Asked) -> Change:
+def _interpreter(a: Conversion) -> Change:
     if a.value.rsplit("/", 1)[-1] not in INTERPRETERS:
         return left_open(
             f"{a.spelled}: a program of the old site runs the script; what it does must be written into it"
@@ -244,32 +232,33 @@ def _interpreter(a: Asked) -> Change:
     return gone(f"{a.spelled}: Slurm runs a script by its `#!` line")
 
 
-def _mail_users(a: Asked) -> Change:
+def _mail_users(a: Conversion) -> Change:
     return _text(a)
 
 
-def path(a: Asked, kind: str) -> Change:
+def path(a: Conversion, kind: str) -> Change:
     """-o or -e: a file, or a folder in which the file has its usual name."""
     text, notes = a.value, list[str]()
     host, colon, rest = text.partition(":")
     if colon and re.fullmatch(r"[A-Za-z0-9.-]*", host):
         text = rest
         notes += [f"the host {host} before the colon"] if host not in {"", "localhost"} else []
-    text = text.replace("%", "%%")
-    text = re.sub(r"^\$\{?(?:PBS_O_WORKDIR|SGE_O_WORKDIR)\}?/", "", text)
+    if a.dialect.submit_folder:
+        text = re.sub(rf"^\$\{{?{a.dialect.submit_folder}\}}?/", "", text)
+    home_folder = ""
     if home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
         if a.home is None:
             return left_open(f"{a.spelled}: Slurm takes {home[0]} for a folder of that name; write the path out")
-        text = a.home + text[home.end() :]
-    text = _with_patterns(a, text)
+        home_folder, text = a.home, text[home.end() :]
+    text = home_folder + _with_patterns(a, text)
     if "$" in text and not a.expands:
-        if a.dialect == "pbs":
+        if not a.dialect.literal_dollar:
             return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
         notes.append("the rest of `$` is part of the file's name, as it was")
     if text.endswith("/") or text.rsplit("/", 1)[-1] in {".", ".."}:
-        text = text.rstrip("/") + f"/{usual_name(kind, array=a.array)}"
+        text = text.rstrip("/") + f"/{usual_name(a.dialect, kind, array=a.array)}"
     elif text.rsplit("/", 1)[-1].lower() in _FOLDERS:
-        text += f"/{usual_name(kind, array=a.array)}"
+        text += f"/{usual_name(a.dialect, kind, array=a.array)}"
         notes.append("taken for a folder by its name")
     if a.folder and not text.startswith("/"):
         text = f"{a.folder}/{text}"
@@ -280,41 +269,50 @@ def path(a: Asked, kind: str) -> Change:
     return look(said, line) if notes else done(said, line)
 
 
-def _with_patterns(a: Asked, text: str) -> str:
-    """The path with the scheduler's variables as Slurm's patterns; Grid Engine reads `$NAME`, and no braces.
+def _with_patterns(a: Conversion, text: str) -> str:
+    """The path with what the scheduler puts into it as Slurm's patterns, and any other `%` as itself.
 
-    In an array all tasks share the id of Grid Engine; with PBS's, which names the task, each has a file of its own.
+    Where all tasks of an array share the job's id they share a file; else each, which the id names, has one of its own.
     """
-    indexed = "ARRAY" in text or "^array_index^" in text
-    shared = "%A" if a.dialect == "grid_engine" or indexed else "%A_%a"
-    for name, pattern in a.patterns.items():
-        new = shared if a.array and pattern == "%j" else pattern
-        text = text.replace(f"${name}", new)
-        if a.dialect == "pbs":
-            text = text.replace(f"${{{name}}}", new)
-    return text.replace("^array_index^", "%a").replace("^array_id^", "%A")
+    patterns = {spelling: new for name, new in a.patterns.items() for spelling in _spellings(name, a.dialect)}
+    found = re.compile("|".join(map(re.escape, [*patterns, "%"])))
+    indexed = any(patterns.get(match[0]) == "%a" for match in found.finditer(text))
+    id_in_array = "%A" if a.dialect.tasks_share_id or indexed else "%A_%a"
+
+    def new(match: re.Match[str]) -> str:
+        pattern = patterns.get(match[0], "%%")
+        return id_in_array if a.array and pattern == "%j" else pattern
+
+    return found.sub(new, text)
 
 
-def usual_name(kind: str, *, array: bool) -> str:
-    """The file into which qsub has a stream written where the script names none: NAME.oID, NAME.oID.TASK."""
-    return f"%x.{kind}%A.%a" if array else f"%x.{kind}%j"
+def _spellings(name: str, dialect: Dialect) -> Sequence[str]:
+    """How a path has a variable or a pattern of its scheduler."""
+    if not name.isidentifier():
+        return (name,)
+    return (f"${name}", f"${{{name}}}") if dialect.braces_in_paths else (f"${name}",)
 
 
-def _output(a: Asked) -> Change:
+def usual_name(dialect: Dialect, kind: str, *, array: bool) -> str:
+    """The file into which the scheduler has a stream written where the script names none: NAME.oID, NAME.oID.TASK."""
+    return (dialect.stream_file_of_task if array else dialect.stream_file).format(stream=kind)
+
+
+def _output(a: Conversion) -> Change:
     return path(a, "o")
 
 
-def _error(a: Asked) -> Change:
+def _error(a: Conversion) -> Change:
     return path(a, "e")
 
 
-def _folder(a: Asked) -> Change:
+def _folder(a: Conversion) -> Change:
     if "$" in a.value or a.value.startswith("~"):
         return left_open(f"{a.spelled}: Slurm takes the variable for a name; write the path out")
     return _text(a)
 
 
-FORMS: Mapping[str, Callable[[Asked], Change]] = {
+CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "text": _text,
     "flag": _flag,
     "yes_no": _yes_no,

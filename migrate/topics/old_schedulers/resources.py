@@ -1,25 +1,25 @@
-"""Shape: nodes, tasks, processors, GPUs and memory of a job from all that its options say of them, by unit."""
+"""Resources: nodes, tasks, processors, GPUs and memory of a job from all that its options say of them, by unit."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import field, replace
 from fnmatch import fnmatchcase
 
 from migrate.frozen import dataclass
 from migrate.model import Change, Item, OptionRow, ResourceType, Site, Target
+from migrate.schedulers import Dialect
 from migrate.topics.old_schedulers.launch import Launch
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look
-from migrate.values import grid_engine_memory, memory, pbs_memory, whole_number
+from migrate.values import memory, whole_number
 
 _CHUNK_KEYS = frozenset({"ncpus", "mpiprocs", "ompthreads", "ngpus", "mem", "naccelerators"})
-_MEMORY: Mapping[str, Callable[[str], int | None]] = {"grid_engine": grid_engine_memory, "pbs": pbs_memory}
 
 
 @dataclass(frozen=True)
 class Need:
-    """One option that says something of the job's shape."""
+    """One option by which a job asks for resources."""
 
     item: Item
     row: OptionRow
@@ -40,21 +40,21 @@ class Need:
 
 
 @dataclass
-class Shape:
-    """What is known of a job's shape while its options are gone through; None where nothing is said."""
+class Resources:
+    """What a job asks for, as far as its options are gone through; None where nothing is said."""
 
     nodes: int | None = None
     tasks_per_node: int | None = None
     tasks: int | None = None
     cpus: int | None = None  # of a task
     slots: str = ""  # shell text for the number of slots
-    slots_said: str = ""  # what gave them (`pe smp 8`)
+    slots_asked: str = ""  # what gave them (`pe smp 8`)
     count: int | None = None  # of slots
     kind: str = ""  # how slots are spread: cpus of a task, or tasks
     gpus: int | None = None  # of a node
     whole: bool = False
-    memory_said: bool = False
-    told: dict[int, Change] = field(default_factory=dict)
+    asks_for_memory: bool = False
+    changes: dict[int, Change] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,83 +68,87 @@ class _Chunk:
         return whole_number(text)
 
 
-def shape_of(
-    dialect: str, needs: list[Need], site: Site, target: Target, launch: Launch, environments: Mapping[str, str]
-) -> Shape:
-    """The job's shape, with what is told of each option that says something of it."""
-    shape = Shape()
+def resources_of(
+    dialect: Dialect, needs: list[Need], site: Site, target: Target, launch: Launch, environments: Mapping[str, str]
+) -> Resources:
+    """What the job asks for, with what becomes of each option by which it does."""
+    resources = Resources()
     of: dict[str, list[Need]] = {}
     for need in needs:
         of.setdefault(need.row.need, []).append(need)
     for need in of.get("resource_type", []):
-        _resource_type(shape, need, of, site, target, launch)
+        _resource_type(resources, need, of, site, target, launch)
     for need in of.get("parallel_environment", []):
-        _parallel_environment(shape, need, launch, environments)
+        _parallel_environment(resources, need, launch, environments)
     for need in of.get("select", []):
-        if id(need.item) not in shape.told:
-            _select(shape, need, of, launch)
+        if id(need.item) not in resources.changes:
+            _select(resources, need, of, launch, dialect)
     for need in of.get("node_list", []):
-        _node_list(shape, need, launch)
+        _node_list(resources, need, launch)
     for need in of.get("tasks", []):
-        _tasks(shape, need)
+        _tasks(resources, need)
     for need in of.get("cpus", []):
-        _cpus(shape, need, launch)
+        _cpus(resources, need, launch)
     for need in of.get("gpus", []):
-        _gpus(shape, need, target)
+        _gpus(resources, need, target)
     for need in of.get("exclusive", []):
-        shape.told.setdefault(id(need.item), _exclusive(need))
+        resources.changes.setdefault(id(need.item), _exclusive(need))
     for need in of.get("place", []):
-        _place(shape, need)
-    _memory(shape, of.get("memory", []), dialect)
-    return shape
+        _place(resources, need)
+    _memory(resources, of.get("memory", []), dialect)
+    return resources
 
 
 # ------------------------------------------------------------------------------------------------ Grid Engine
 
 
-def _parallel_environment(shape: Shape, need: Need, launch: Launch, environments: Mapping[str, str]) -> None:
+def _parallel_environment(resources: Resources, need: Need, launch: Launch, environments: Mapping[str, str]) -> None:
     name, _, count = need.value.partition(" ")
     match = re.fullmatch(r"(\d+)(?:-(\d*))?(?:,.*)?", count.strip())
     slots = whole_number(match[1]) if match else None
     if slots is None:
-        shape.told[id(need.item)] = left_open(f"-pe {need.value}: the number of slots is no number")
+        resources.changes[id(need.item)] = left_open(f"-pe {need.value}: the number of slots is no number")
         return
     ranged = not count.strip().isdecimal()
     how = environments.get(name) or next((v for k, v in environments.items() if fnmatchcase(name, k)), "")
     guessed = "" if how else "; what this parallel environment means is not known: its site's file can say"
     how = how or ("tasks" if launch.used else "cpus")
-    shape.count, shape.slots_said = slots, f"pe {name} {slots}"
+    resources.count, resources.slots_asked = slots, f"pe {name} {slots}"
     lines: list[str] = []
     if how.isdecimal():
-        shape.kind, per = "tasks", int(how)
-        shape.nodes, shape.tasks_per_node, shape.tasks = -(-slots // per), min(per, slots), slots
-        lines = [f"--nodes={shape.nodes}", f"--ntasks-per-node={shape.tasks_per_node}"]
-        shape.slots = "${SLURM_NTASKS}"
+        resources.kind, per = "tasks", int(how)
+        resources.nodes, resources.tasks_per_node, resources.tasks = -(-slots // per), min(per, slots), slots
+        lines = [f"--nodes={resources.nodes}", f"--ntasks-per-node={resources.tasks_per_node}"]
+        resources.slots = "${SLURM_NTASKS}"
     elif how == "tasks":
-        shape.kind, shape.tasks = "tasks", slots
+        resources.kind, resources.tasks = "tasks", slots
         lines = [f"--ntasks={slots}"]
-        shape.slots = "${SLURM_NTASKS}"
+        resources.slots = "${SLURM_NTASKS}"
     elif launch.used:
-        shape.kind = "cpus"
+        resources.kind = "cpus"
         tasks = launch.tasks_on_node(1) or slots
         tasks = min(tasks, slots)
-        shape.nodes, shape.tasks, shape.cpus = 1, tasks, max(1, slots // tasks)
-        lines = ["--nodes=1", f"--ntasks={tasks}", *([f"--cpus-per-task={shape.cpus}"] if shape.cpus > 1 else [])]
-        shape.slots = "${SLURM_NTASKS}" if shape.cpus == 1 else "$((SLURM_NTASKS * SLURM_CPUS_PER_TASK))"
+        resources.nodes, resources.tasks, resources.cpus = 1, tasks, max(1, slots // tasks)
+        lines = [
+            "--nodes=1",
+            f"--ntasks={tasks}",
+            *([f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 else []),
+        ]
+        resources.slots = "${SLURM_NTASKS}" if resources.cpus == 1 else "$((SLURM_NTASKS * SLURM_CPUS_PER_TASK))"
     else:
-        shape.kind, shape.nodes, shape.tasks, shape.cpus = "cpus", 1, 1, slots
+        resources.kind, resources.nodes, resources.tasks, resources.cpus = "cpus", 1, 1, slots
         lines = [f"--cpus-per-task={slots}"]
-        shape.slots = "${SLURM_CPUS_PER_TASK}"
+        resources.slots = "${SLURM_CPUS_PER_TASK}"
     said = f"-pe {need.value} = {' '.join(lines)}"
-    if shape.kind == "cpus" and launch.used:
+    if resources.kind == "cpus" and launch.used:
         said += ", tasks because mpirun starts them"
     if ranged:
         guessed += f"; Grid Engine gave as many as it could, Slurm gives {slots}"
-    shape.told[id(need.item)] = (look if guessed else done)(said + guessed, *lines)
+    resources.changes[id(need.item)] = (look if guessed else done)(said + guessed, *lines)
 
 
 def _resource_type(
-    shape: Shape, need: Need, of: dict[str, list[Need]], site: Site, target: Target, launch: Launch
+    resources: Resources, need: Need, of: dict[str, list[Need]], site: Site, target: Target, launch: Launch
 ) -> None:
     """`-l rt_F=2`, or `-q rt_HF` with `-l select=2`: a share of a node, or whole nodes."""
     named = need.item.name.partition(" ")[2] or need.value
@@ -154,13 +158,13 @@ def _resource_type(
     chunk = chunks[-1][0] if chunks and chunks[-1] else None
     asked = whole_number(count or "1")
     if asked is None:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: the number of nodes is no number")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: the number of nodes is no number")
         return
     nodes = asked if chunk is None else chunk.count
     said = f"{named}={nodes}" if count or chunk is None else f"{named} with select={nodes}"
     old = nodes
     if nodes > 1 and not kind.whole:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: {named} is a share of one node, so it takes 1")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: {named} is a share of one node, so it takes 1")
         return
     node_gpus = _node_gpus(target, need.row.to.partition("=")[2] or target.default_partition)
     kind, nodes, fitted = _fitted(kind, nodes, target, node_gpus)
@@ -168,12 +172,17 @@ def _resource_type(
     if tasks and fitted and chunk and chunk.number("mpiprocs"):
         tasks = tasks * old // nodes
     threads = (chunk.number("ompthreads") if chunk else None) or 1
-    told = look if launch.used and tasks is None else done
-    shape.nodes, shape.tasks_per_node, shape.gpus, shape.whole = nodes, tasks or 1, kind.gpus, kind.whole
-    shape.cpus = max(threads, kind.cpus // shape.tasks_per_node)
-    shape.slots = "$((SLURM_CPUS_ON_NODE * SLURM_JOB_NUM_NODES))"
+    verdict = look if launch.used and tasks is None else done
+    resources.nodes, resources.tasks_per_node, resources.gpus, resources.whole = (
+        nodes,
+        tasks or 1,
+        kind.gpus,
+        kind.whole,
+    )
+    resources.cpus = max(threads, kind.cpus // resources.tasks_per_node)
+    resources.slots = "$((SLURM_CPUS_ON_NODE * SLURM_JOB_NUM_NODES))"
     lines = [need.row.to] if need.row.to else []
-    lines += [f"--nodes={nodes}", f"--ntasks-per-node={shape.tasks_per_node}", f"--cpus-per-task={shape.cpus}"]
+    lines += [f"--nodes={nodes}", f"--ntasks-per-node={resources.tasks_per_node}", f"--cpus-per-task={resources.cpus}"]
     lines += [f"--gpus-per-node={kind.gpus}"] if kind.gpus else []
     lines.append(f"--mem={memory(kind.memory)}")
     notes = [] if not kind.note else [kind.note]
@@ -185,12 +194,12 @@ def _resource_type(
         notes.append("how many processes mpirun is to start on a node is not known: write --ntasks-per-node")
     gpus = f"{kind.gpus} GPU{'s' if kind.gpus > 1 else ''}, " if kind.gpus else ""
     size = f"{nodes} x ({kind.cpus} CPUs, {gpus}{memory(kind.memory)})"
-    shape.memory_said = True
-    shape.told[id(need.item)] = told(
+    resources.asks_for_memory = True
+    resources.changes[id(need.item)] = verdict(
         f"{said}{fitted} = {size} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes), *lines
     )
     for other in of.get("select", []):
-        _select_of_type(shape, other, named, chunks)
+        _select_of_type(resources, other, named, chunks)
 
 
 def _fitted(kind: ResourceType, nodes: int, target: Target, node_gpus: int | None) -> tuple[ResourceType, int, str]:
@@ -208,15 +217,15 @@ def _node_gpus(target: Target, partition: str) -> int | None:
     return target.partitions[partition].gpus if partition in target.partitions else None
 
 
-def _select_of_type(shape: Shape, need: Need, named: str, chunks: list[list[_Chunk]]) -> None:
+def _select_of_type(resources: Resources, need: Need, named: str, chunks: list[list[_Chunk]]) -> None:
     if len(chunks) > 1 or not chunks[-1] or len(chunks[-1]) > 1:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: chunks of several kinds in {named}")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: chunks of several kinds in {named}")
         return
     rest = chunks[-1][0].rest
     if rest:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: {', '.join(rest)} is in no table")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: {', '.join(rest)} is in no table")
         return
-    shape.told[id(need.item)] = gone(f"{need.spelled}: told in the lines that stand for {named}")
+    resources.changes[id(need.item)] = gone(f"{need.spelled}: told in the lines that stand for {named}")
 
 
 # ------------------------------------------------------------------------------------------------ PBS
@@ -238,16 +247,16 @@ def _chunks(text: str) -> list[_Chunk]:
     return found
 
 
-def _select(shape: Shape, need: Need, of: dict[str, list[Need]], launch: Launch) -> None:
+def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch: Launch, dialect: Dialect) -> None:
     chunks = _chunks(need.value)
     if not chunks or any(
         whole_number(v) is None for c in chunks for k, v in c.values.items() if k in _CHUNK_KEYS - {"mem"}
     ):
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: not read as chunks")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: not read as chunks")
         return
-    sizes = [pbs_memory(c.values["mem"]) if "mem" in c.values else 0 for c in chunks]
+    sizes = [dialect.memory(c.values["mem"]) if "mem" in c.values else 0 for c in chunks]
     if None in sizes:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: mem is no size")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: mem is no size")
         return
     nodes = sum(c.count for c in chunks)
     cpus = max(c.number("ncpus") or 1 for c in chunks)
@@ -260,25 +269,29 @@ def _select(shape: Shape, need: Need, of: dict[str, list[Need]], launch: Launch)
     notes = [f"{len(chunks)} kinds of chunks: each node gets the most that one asks for"] if len(chunks) > 1 else []
     rest = [r for c in chunks for r in c.rest]
     notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
-    shape.nodes, shape.tasks_per_node = nodes // times, tasks * times
-    shape.cpus, shape.gpus = max(threads, cpus // tasks, 1), gpus * times
-    shape.kind, shape.slots = "tasks", "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))"
-    lines = [f"--nodes={shape.nodes}", f"--ntasks-per-node={shape.tasks_per_node}", f"--cpus-per-task={shape.cpus}"]
-    lines += [f"--gpus-per-node={shape.gpus}"] if gpus else []
+    resources.nodes, resources.tasks_per_node = nodes // times, tasks * times
+    resources.cpus, resources.gpus = max(threads, cpus // tasks, 1), gpus * times
+    resources.kind, resources.slots = "tasks", "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))"
+    lines = [
+        f"--nodes={resources.nodes}",
+        f"--ntasks-per-node={resources.tasks_per_node}",
+        f"--cpus-per-task={resources.cpus}",
+    ]
+    lines += [f"--gpus-per-node={resources.gpus}"] if gpus else []
     lines += [f"--mem={memory(size * times)}"] if size else []
-    shape.memory_said = bool(size)
+    resources.asks_for_memory = bool(size)
     said = f"{need.spelled} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes)
-    shape.told[id(need.item)] = (look if notes else done)(said, *lines)
+    resources.changes[id(need.item)] = (look if notes else done)(said, *lines)
 
 
-def _node_list(shape: Shape, need: Need, launch: Launch) -> None:
+def _node_list(resources: Resources, need: Need, launch: Launch) -> None:
     """Torque's `nodes=2:ppn=8:gpus=1`."""
     chunks = _chunks(need.value)
     if not chunks:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: names nodes of the old cluster, or is not read")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: names nodes of the old cluster, or is not read")
         return
     if any(whole_number(c.values.get(k, "1")) is None for c in chunks for k in ("ppn", "gpus", "ncpus")):
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: ppn is no number")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: ppn is no number")
         return
     nodes = sum(c.count for c in chunks)
     per_node = max(c.number("ppn", "ncpus") or 1 for c in chunks)
@@ -289,11 +302,16 @@ def _node_list(shape: Shape, need: Need, launch: Launch) -> None:
     notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
     tasks = launch.tasks_on_node(nodes) or (per_node if launch.used or nodes > 1 else 1)
     tasks = min(tasks, per_node)
-    shape.nodes, shape.tasks_per_node, shape.cpus, shape.gpus = nodes, tasks, max(1, per_node // tasks), gpus or None
-    shape.count, shape.kind, shape.slots_said = nodes * per_node, "tasks", f"ppn={per_node}"
-    shape.slots = "$((SLURM_NTASKS * ${SLURM_CPUS_PER_TASK:-1}))"
+    resources.nodes, resources.tasks_per_node, resources.cpus, resources.gpus = (
+        nodes,
+        tasks,
+        max(1, per_node // tasks),
+        gpus or None,
+    )
+    resources.count, resources.kind, resources.slots_asked = nodes * per_node, "tasks", f"ppn={per_node}"
+    resources.slots = "$((SLURM_NTASKS * ${SLURM_CPUS_PER_TASK:-1}))"
     lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
-    lines += [f"--cpus-per-task={shape.cpus}"] if shape.cpus > 1 else []
+    lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 else []
     lines += [f"--gpus-per-node={gpus}"] if gpus else []
     why = (
         ""
@@ -303,31 +321,31 @@ def _node_list(shape: Shape, need: Need, launch: Launch) -> None:
         else ", processors of one task because nothing starts several"
     )
     said = f"{need.spelled} = {' '.join(lines)}{why}" + "".join(f"; {n}" for n in notes)
-    shape.told[id(need.item)] = (look if notes else done)(said, *lines)
+    resources.changes[id(need.item)] = (look if notes else done)(said, *lines)
 
 
-def _tasks(shape: Shape, need: Need) -> None:
+def _tasks(resources: Resources, need: Need) -> None:
     count = whole_number(need.value)
     if count is None:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: no number")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: no number")
         return
-    if shape.tasks_per_node is not None:
-        shape.told[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
+    if resources.tasks_per_node is not None:
+        resources.changes[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
         return
-    shape.tasks, shape.kind, shape.count = count, "tasks", count
-    shape.slots, shape.slots_said = "${SLURM_NTASKS}", need.spelled
-    shape.told[id(need.item)] = done(f"{need.spelled} = --ntasks={need.value}", f"--ntasks={need.value}")
+    resources.tasks, resources.kind, resources.count = count, "tasks", count
+    resources.slots, resources.slots_asked = "${SLURM_NTASKS}", need.spelled
+    resources.changes[id(need.item)] = done(f"{need.spelled} = --ntasks={need.value}", f"--ntasks={need.value}")
 
 
-def _place(shape: Shape, need: Need) -> None:
+def _place(resources: Resources, need: Need) -> None:
     parts = re.split(r"[:,]", need.value)
     unknown = [p for p in parts if p not in {"scatter", "pack", "vscatter", "free", "excl", "exclhost", "shared"}]
     if unknown:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: {unknown[0]} has no form under Slurm")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: {unknown[0]} has no form under Slurm")
     elif {"excl", "exclhost"} & set(parts):
-        shape.told[id(need.item)] = done(f"{need.spelled} = --exclusive", "--exclusive")
+        resources.changes[id(need.item)] = done(f"{need.spelled} = --exclusive", "--exclusive")
     else:
-        shape.told[id(need.item)] = gone(f"{need.spelled}: told by --nodes and --ntasks-per-node")
+        resources.changes[id(need.item)] = gone(f"{need.spelled}: told by --nodes and --ntasks-per-node")
 
 
 # ------------------------------------------------------------------------------------------------ both
@@ -344,99 +362,103 @@ def _exclusive(need: Need) -> Change:
     return done(f"{need.spelled} = {line}", line)
 
 
-def _cpus(shape: Shape, need: Need, launch: Launch) -> None:
+def _cpus(resources: Resources, need: Need, launch: Launch) -> None:
     count = whole_number(need.value)
     if count is None:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: no number")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: no number")
         return
-    if shape.cpus is not None or shape.tasks is not None:
-        shape.told[id(need.item)] = gone(f"{need.spelled}: told by the slots or chunks that the job asks for")
+    if resources.cpus is not None or resources.tasks is not None:
+        resources.changes[id(need.item)] = gone(f"{need.spelled}: told by the slots or chunks that the job asks for")
         return
     tasks = launch.tasks_on_node(1) or (count if launch.used else 1)
-    shape.nodes, shape.tasks, shape.cpus, shape.kind = 1, tasks, max(1, count // tasks), "cpus"
-    shape.count, shape.slots_said, shape.slots = (
+    resources.nodes, resources.tasks, resources.cpus, resources.kind = 1, tasks, max(1, count // tasks), "cpus"
+    resources.count, resources.slots_asked, resources.slots = (
         count,
         need.spelled,
         "$((${SLURM_NTASKS:-1} * ${SLURM_CPUS_PER_TASK:-1}))",
     )
     lines = ["--nodes=1", f"--ntasks={tasks}"] if tasks > 1 else []
-    lines += [f"--cpus-per-task={shape.cpus}"] if shape.cpus > 1 or tasks == 1 else []
-    shape.told[id(need.item)] = done(f"{need.spelled} = {' '.join(lines)}", *lines)
+    lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 or tasks == 1 else []
+    resources.changes[id(need.item)] = done(f"{need.spelled} = {' '.join(lines)}", *lines)
 
 
-def _gpus(shape: Shape, need: Need, target: Target) -> None:
-    if shape.gpus:
-        shape.told[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
+def _gpus(resources: Resources, need: Need, target: Target) -> None:
+    if resources.gpus:
+        resources.changes[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
         return
     text = need.value or "1"
     text = "1" if text.lower() == "true" else text
     count, times = whole_number(text), ""
     if count is None:
-        shape.told[id(need.item)] = left_open(f"{need.spelled}: no number of GPUs")
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: no number of GPUs")
         return
     if text == "0":
-        shape.told[id(need.item)] = gone(f"{need.spelled}: no GPU")
+        resources.changes[id(need.item)] = gone(f"{need.spelled}: no GPU")
         return
-    if need.row.per == "slot" and shape.count:
-        count, times = count * shape.count, f" x {shape.slots_said}"
-    several = shape.kind == "tasks" and (shape.nodes or 2) > 1 and shape.tasks_per_node is None
-    of_job = several and shape.tasks != 1
+    if need.row.per == "slot" and resources.count:
+        count, times = count * resources.count, f" x {resources.slots_asked}"
+    several = resources.kind == "tasks" and (resources.nodes or 2) > 1 and resources.tasks_per_node is None
+    of_job = several and resources.tasks != 1
     if of_job and target.select_type == "linear":
         said = f"{need.spelled}: {target.id} gives GPUs by node alone; write --nodes and --gpus-per-node"
-        shape.told[id(need.item)] = left_open(said)
+        resources.changes[id(need.item)] = left_open(said)
         return
     line = f"--gpus={count}" if of_job else f"--gpus-per-node={count}"
-    shape.gpus = count
+    resources.gpus = count
     said = f"{need.spelled}{times} = {line}"
-    if not need.row.per and shape.count and shape.count > 1:
-        shape.told[id(need.item)] = look(
-            f"{said}, taken as the job's; where each slot got as many, it was {count} x {shape.count}", line
+    if not need.row.per and resources.count and resources.count > 1:
+        resources.changes[id(need.item)] = look(
+            f"{said}, taken as the job's; where each slot got as many, it was {count} x {resources.count}", line
         )
     else:
-        shape.told[id(need.item)] = done(said, line)
+        resources.changes[id(need.item)] = done(said, line)
 
 
-def _memory(shape: Shape, needs: list[Need], dialect: str) -> None:
+def _memory(resources: Resources, needs: list[Need], dialect: Dialect) -> None:
     """All that is asked for memory; the largest of each kind counts, and says what it comes to."""
     sizes: list[tuple[int, Need]] = []
     for need in needs:
-        size = _MEMORY[dialect](need.value)
+        size = dialect.memory(need.value)
         if size is None:
-            shape.told[id(need.item)] = left_open(f"{need.spelled}: no size that qsub takes; write --mem")
+            resources.changes[id(need.item)] = left_open(
+                f"{need.spelled}: no size that {dialect.submit_command} takes; write --mem"
+            )
         elif size == 0:
-            shape.told[id(need.item)] = gone(f"{need.spelled}: asks for nothing")
+            resources.changes[id(need.item)] = gone(f"{need.spelled}: asks for nothing")
         else:
             sizes.append((size, need))
-    sizes.sort(
-        key=lambda s: (s[1].item.name.endswith(("pvmem", " vmem", "virtual_free", "vf")) and dialect == "pbs", -s[0])
-    )
+    sizes.sort(key=lambda s: (s[1].item.name.rpartition(" ")[2] in dialect.virtual_memory, -s[0]))
     for number, (size, need) in enumerate(sizes):
-        if shape.memory_said:
-            shape.told[id(need.item)] = gone(
+        if resources.asks_for_memory:
+            resources.changes[id(need.item)] = gone(
                 f"{need.spelled}: the lines that stand for the other options ask for memory"
             )
         elif number:
-            shape.told[id(need.item)] = gone(f"{need.spelled}: {sizes[0][1].spelled} counts, which asks for no less")
+            resources.changes[id(need.item)] = gone(
+                f"{need.spelled}: {sizes[0][1].spelled} counts, which asks for no less"
+            )
         else:
-            shape.told[id(need.item)] = _memory_line(shape, size, need)
+            resources.changes[id(need.item)] = _memory_line(resources, size, need)
 
 
-def _memory_line(shape: Shape, size: int, need: Need) -> Change:
+def _memory_line(resources: Resources, size: int, need: Need) -> Change:
     exact = memory(size)
     if need.row.per == "job":
-        nodes = shape.nodes or 1
+        nodes = resources.nodes or 1
         each = -(-size // nodes)
         over = f" / {nodes} nodes" if nodes > 1 else ""
         return done(f"{need.spelled}{over} = --mem={memory(each)}", f"--mem={memory(each)}")
     if need.row.per == "node":
         return done(f"{need.spelled} = --mem={exact}", f"--mem={exact}")
-    if need.row.per == "process" and shape.tasks_per_node:
-        processes = shape.tasks_per_node * (shape.cpus or 1)
+    if need.row.per == "process" and resources.tasks_per_node:
+        processes = resources.tasks_per_node * (resources.cpus or 1)
         total = memory(size * processes)
         return done(f"{need.spelled} x {processes} on a node = --mem={total}", f"--mem={total}")
-    if shape.kind == "tasks":
-        return done(f"{need.spelled} for each of {shape.slots_said} = --mem-per-cpu={exact}", f"--mem-per-cpu={exact}")
-    if shape.count:
-        total = memory(size * shape.count)
-        return done(f"{need.spelled} x {shape.slots_said} = --mem={total}", f"--mem={total}")
+    if resources.kind == "tasks":
+        return done(
+            f"{need.spelled} for each of {resources.slots_asked} = --mem-per-cpu={exact}", f"--mem-per-cpu={exact}"
+        )
+    if resources.count:
+        total = memory(size * resources.count)
+        return done(f"{need.spelled} x {resources.slots_asked} = --mem={total}", f"--mem={total}")
     return done(f"{need.spelled} = --mem={exact}", f"--mem={exact}")
