@@ -295,3 +295,14 @@ def test_a_run_that_remembers_says_what_one_that_does_not_says(folder: Path, tmp
 def scan(script: Path, *options: str) -> str:
     command = [sys.executable, "-m", "migrate", "scan", str(script), "--output-format", "json", *options]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_of_many_answers_only_those_asked_for_are_looked_at(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    folder.joinpath("words").write_bytes(b"".join(good_line(f'"{n}" \\', n) for n in range(1000)))
+    looked_at: list[str] = []
+    answers = Answers("words", lambda question, _: not looked_at.append(question))
+    assert answers['"7" \\'] == 7
+    assert answers['"7" \\'] == 7
+    assert '"1000" \\' not in answers
+    assert looked_at == ['"7" \\']

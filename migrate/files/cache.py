@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -55,21 +56,28 @@ def _checksum(name: str, text: bytes) -> bytes:
 class Answers:
     """Answers to questions asked in text, which never change; every process of every run may add its own.
 
-    An answer of a kind that `fits` does not take is passed over as damaged.
+    Of the thousands that a file holds a run asks for few: each is looked at when it is asked for, and all of them only
+    when there is something to add. One of a kind that `fits` does not take is passed over as damaged.
     """
 
     def __init__(self, name: str, fits: Callable[[str, Any], bool] = lambda *_: True) -> None:
         self._name = name
+        self._fits = fits
         self._enabled = _enabled
-        self._damaged = False
-        self._known = dict(self._lines(fits))
+        self._unread = _bytes(name, _LARGEST)
+        self._held = {question: (checksum, text) for checksum, text, question in _LINE.findall(self._unread)}
+        self._known: dict[str, Any] = {}
         self._new: list[str] = []
         _opened.append(self)
 
     def __contains__(self, question: str) -> bool:
+        if question not in self._known and (line := self._held.pop(json.dumps(question).encode("ascii"), None)):
+            self._known.update(self._read(*line))
         return question in self._known
 
     def __getitem__(self, question: str) -> Any:
+        if question not in self:
+            raise KeyError(question)
         return self._known[question]
 
     def __setitem__(self, question: str, answer: Any) -> None:
@@ -80,30 +88,27 @@ class Answers:
         """Add what is new to the file; where that cannot be written it is no fault."""
         new = "".join(self._new).encode("ascii")
         self._new.clear()
-        if not self._enabled or not (new or self._damaged):
+        if not self._enabled or not new:
             return
-        if self._damaged:
-            self._damaged = False
-            lines = "".join(_line(question, answer) for question, answer in self._known.items()).encode("ascii")
-            _replace(self._name, lines if len(lines) <= _LARGEST else b"")
-        else:
+        unread, self._unread = self._unread, b""
+        read = [self._read(checksum, text) for checksum, _, text in (li.partition(b" ") for li in unread.splitlines())]
+        if all(read) and (unread.endswith(b"\n") or not unread):
             _append(self._name, new)
+        else:
+            good = "".join(_line(*pair) for pairs in read for pair in pairs.items()).encode("ascii") + new
+            _replace(self._name, good if len(good) <= _LARGEST else b"")
 
-    def _lines(self, fits: Callable[[str, Any], bool]) -> Iterator[tuple[str, Any]]:
-        """What the file holds; a line that two processes wrote at once does not fit its checksum."""
-        data = _bytes(self._name, _LARGEST)
-        self._damaged = bool(data) and not data.endswith(b"\n")
-        for line in data.splitlines():
-            checksum, _, text = line.partition(b" ")
-            try:
-                question, answer = json.loads(text)
-                good = checksum == b"%08x" % crc32(text) and isinstance(question, str) and fits(question, answer)
-            except (ValueError, TypeError, RecursionError):
-                good = False
-            if good:
-                yield question, answer
-            else:
-                self._damaged = True
+    def _read(self, checksum: bytes, text: bytes) -> dict[str, Any]:
+        """The question and the answer of a line; nothing where two processes wrote it at once, or it is damaged."""
+        try:
+            question, answer = json.loads(text)
+            good = checksum == b"%08x" % crc32(text) and isinstance(question, str) and self._fits(question, answer)
+        except (ValueError, TypeError, RecursionError):
+            good = False
+        return {question: answer} if good else {}
+
+
+_LINE = re.compile(rb'^([0-9a-f]{8}) (\[("(?:[^"\\]|\\.)*"), .*\])\r?$', re.MULTILINE)  # checksum, pair, question
 
 
 def _line(question: str, answer: Any) -> str:
