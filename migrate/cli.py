@@ -686,6 +686,22 @@ def rules_show(
     return OK
 
 
+@rules_app.command("facts", cls=PlainCommand)
+@guarded
+def rules_facts(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="A fact, key, action or topic.", show_default=False)
+    ] = None,
+    rules: RuleFolders = None,
+    config_file: SettingsFile = None,
+) -> int:
+    """List what rules are written with: facts, keys of `match`, actions of `fix`."""
+    from migrate.runs.lookup import list_facts  # noqa: PLC0415
+
+    tell(list_facts(names or [], _folders(rules, _config(config_file)), _width()))
+    return OK
+
+
 @rules_app.command("test", cls=PlainCommand)
 @guarded
 def rules_test(

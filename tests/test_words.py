@@ -205,7 +205,10 @@ def test_a_fix_that_cannot_stand_in_a_script_is_refused_with_its_place(tmp_path:
 @pytest.mark.parametrize(
     "fix",
     [
-        *({"value": t} for t in ["a", "{target}", "a/{partition}-1", "$X", "${X:-{value}}", "$(id -u)", "^a,b", "a#b"]),
+        *(
+            {"value": t}
+            for t in ["a", "{target}", "a/{old_partition}-1", "$X", "${X:-{value}}", "$(id -u)", "^a,b", "a#b"]
+        ),
         *({"insert": t} for t in ["--time={old_time_limit}", "A=b"]),
         *({"add": t} for t in ["--time=1", "{old_default.output}", '--comment="a b"']),
         *({"become": t} for t in ["", "comment", "{value}", "--a\n--b x"]),

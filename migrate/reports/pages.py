@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from migrate import __version__
 from migrate.model import RuleText, Target
+from migrate.rulebook.questions import PLACEHOLDER
 from migrate.rulebook.rule import Rule
 from migrate.runs.symptoms import Match
 from migrate.terminal import shown
@@ -17,7 +18,6 @@ from migrate.terminal import shown
 SCHEMA_VERSION = 1
 _WHOLE = 3  # what fits best is told in full, the rest by its title
 _ALSO = 6
-_PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 _CODE = re.compile(r"`[^`]*`")
 _NOTHING = re.compile(r"\ANothing to do[.;:][ ]*(.?)")  # of an advice that goes on by itself
 # What placeholders are outside a script; all others are the script's own words, and stay a word in capitals.
@@ -61,7 +61,7 @@ def told(text: str, target: Target | None = None) -> str:
         known = _OF_TARGET[name](target) if target is not None and name in _OF_TARGET else ""
         return known or _GENERAL.get(name, name.upper())
 
-    return _PLACEHOLDER.sub(word, text)
+    return PLACEHOLDER.sub(word, text)
 
 
 def what_to_do(advice: str, target: Target | None = None, *, fixed: bool = False) -> str:
@@ -78,7 +78,7 @@ def what_to_do(advice: str, target: Target | None = None, *, fixed: bool = False
 
 def general(advice: str, target: Target | None = None) -> str:
     """The advice as it holds for every script; empty where it is made anew for each place."""
-    return "" if _PLACEHOLDER.fullmatch(advice) else told(advice, target)
+    return "" if PLACEHOLDER.fullmatch(advice) else told(advice, target)
 
 
 def _about(

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from migrate.model import SifmigrateError
-from migrate.reports import pages
+from migrate.reports import pages, vocabulary
 from migrate.reports.summary import counted
 from migrate.rulebook import Rulebook, former, open_rulebook, rule_files, rules_at
 from migrate.rulebook.examples import check
@@ -46,6 +46,11 @@ def show_rule(name: str, folders: Sequence[Path], say: Callable[[str], None], wi
     if name not in rules:
         raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules), '`sifmigrate rules list`')}")
     return pages.page(rules[name], width)
+
+
+def list_facts(names: Sequence[str], folders: Sequence[Path], width: int = 80) -> str:
+    """What rules are written with: all facts, keys and actions, or those of these names or topics."""
+    return vocabulary.page(vocabulary.vocabulary(open_rulebook([], folders).rules), names, width)
 
 
 def _current(name: str, rulebook: Rulebook, say: Callable[[str], None]) -> str:

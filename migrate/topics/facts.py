@@ -108,11 +108,6 @@ def _newlines(c: Context) -> str:
     return "dos" if b"\r" in data and b"\r\n" in data else "unix"
 
 
-@fact("site", "The id of the site from which the script comes.", about="job")
-def _site(c: Context) -> str | None:
-    return c.site.id
-
-
 @fact("target", "The id of the target.", about="job")
 def _target(c: Context) -> str | None:
     return c.target.id
@@ -135,15 +130,6 @@ def _time(c: Context) -> str | None:
 )
 def _memory(c: Context) -> str | None:
     return asked(c, *_MEMORY)
-
-
-@fact(
-    "partition",
-    "The partition that the job, or the item's submit line, requests; none without one.",
-    about="request",
-)
-def _partition(c: Context) -> str | None:
-    return asked(c, "--partition")
 
 
 @fact("reason", "What the item's table says of it; empty where it gives no reason.", about="item")

@@ -329,6 +329,10 @@ def _bootstrap(c: Context) -> str | None:
     return data[lines[-1].start : lines[-1].end].decode("latin-1").lower() if lines else None
 
 
-@fact("verb", "The container tool's sub-command: exec, run, pull, …", about=("container-command", "container-option"))
+@fact(
+    "verb",
+    "The container tool's sub-command, such as exec or pull; empty where it has none.",
+    about=("container-command", "container-option"),
+)
 def _verb(c: Context) -> str | None:
     return c.item.verb if c.item else None
