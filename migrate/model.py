@@ -30,6 +30,26 @@ Kind = Literal[
     "launcher-option",
     "path",
 ]
+# Where an item stands.
+Place = Literal[
+    "header",  # a directive that its scheduler reads, and a setting in one
+    "dead",  # the same where it does not: below the first command
+    "command",  # a command, or an option or operand of one
+    "option",  # a setting that an option of a command makes (`-x NAME`, `--mca KEY VALUE`)
+    "value",  # a setting inside an option's value, beside others or beside the option
+    "assignment",  # `NAME=value` as a statement, and a line of a parameter file
+    "export",  # `export NAME=value`
+    "prefix",  # `NAME=value command`
+    "variable",  # a variable that sbatch reads as an option (`SBATCH_PARTITION=gpu`)
+    "expansion",  # the whole of `$NAME` or `${NAME}`
+    "token",  # the name of a variable in a larger expansion (`${NAME:-1}`) or in a sum
+    "named",  # the name of a scheduler's variable, not expanded there
+    "own",  # a scheduler's name for a variable that no scheduler sets here
+    "body",  # a path or name anywhere in the text of the script
+    "translated",  # the same inside a command that is translated as a whole
+    "idiom",  # several words that are decided as one
+    "definition",  # the header of a definition file
+]
 Arity = Literal["none", "required", "optional", "two"]
 
 _NO_SPAN = (0, 0)
@@ -358,9 +378,9 @@ class Item:
     kind: Kind
     name: str
     span: Span
+    place: Place
     value: str | None = None
     value_span: Span | None = None
-    place: str = ""  # header, dead, command, variable; assignment, export, prefix, option
     program: str = ""  # sbatch, srun, module, singularity, mpirun, …
     verb: str = ""
     constant: bool = True
@@ -368,7 +388,8 @@ class Item:
     group: int | None = None  # options of one command line share it
     dialect: str = ""  # whose directive, variable or command it is: see migrate/schedulers
     late: bool = False  # a live directive below the first command (Grid Engine reads the whole file)
-    family: str = ""  # docker, … of another container tool's command, option or image; of a setting its role
+    family: str = ""  # docker, enroot, … of another container tool's command, option or image
+    role: str = ""  # of a setting, what it does to a job on another network: devices, interfaces, gid, varies, …
     holder: Holder | None = None
     remove: Span | None = None  # what to erase when it goes but its holder stays
     fate: Fate = "kept"  # what its table says where no rule speaks

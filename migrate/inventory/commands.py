@@ -298,6 +298,7 @@ def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
                 "path",
                 name,
                 word.span,
+                place="command",
                 value=decoded(word.text),
                 program=inner.program,
                 verb="startup",

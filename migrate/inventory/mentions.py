@@ -8,7 +8,7 @@ from functools import cache
 
 from migrate.inventory.collector import Collector, decoded
 from migrate.inventory.options import take_setting
-from migrate.model import SLURM, Gap, Item
+from migrate.model import SLURM, Gap, Item, Place
 from migrate.quoting import is_escaped
 from migrate.ranges import Ranges
 from migrate.reader import Layout
@@ -148,7 +148,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         whole = expands and (match["dollar"] == b"$" or c.text.data[end : end + 1] == b"}")
         stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
         begin = match.start() if whole else start
-        place = "expansion" if whole else "token" if expands or counted else "named"
+        place: Place = "expansion" if whole else "token" if expands or counted else "named"
         set_anew = bool(row.define) and dialect in c.dialects and bool(c.headers)  # at the start of the job
         settled = own or idle or set_anew or (place == "named" and row.fate == "kept" and not single)
         told = f"only named, not expanded here; under Slurm it is {row.to}" if row.to else row.reason

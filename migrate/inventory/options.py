@@ -9,7 +9,7 @@ from dataclasses import replace
 from migrate.commands import part_of, read_option, split_value
 from migrate.frozen import dataclass
 from migrate.inventory.collector import Collector, decoded
-from migrate.model import SLURM, Assignment, Fate, Gap, Holder, Item, Kind, Option, Source, Span, Word
+from migrate.model import SLURM, Assignment, Fate, Gap, Holder, Item, Kind, Option, Place, Source, Span, Word
 from migrate.schedulers import DIALECTS, Directive, is_foreign, is_obeyed
 from migrate.schedulers.directive import one_line
 
@@ -30,7 +30,7 @@ def take_directive(c: Collector, directive: Directive) -> None:
         reason = "a directive that this script writes into another one: it was not read"
         c.gaps.append(Gap(directive.span, reason))
         return
-    place = "header" if directive.live else "dead"
+    place: Place = "header" if directive.live else "dead"
     dialect = DIALECTS[directive.dialect]
     program = dialect.submit_command
     parts = [part for option in directive.options for part in resources(option)]
@@ -52,7 +52,7 @@ class _Line:
     """What the options of one directive line share."""
 
     directive: Directive
-    place: str
+    place: Place
     program: str
     holder: Holder
 
@@ -127,7 +127,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     *,
     program: str,
     verb: str = "",
-    place: str = "command",
+    place: Place = "command",
     line: _Line | None = None,
     previous: int | None = None,
     contained: bool = False,
@@ -185,7 +185,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     )
 
 
-def look_into(c: Collector, option: Option, program: str, place: str, *, contained: bool = False) -> bool:
+def look_into(c: Collector, option: Option, program: str, place: Place, *, contained: bool = False) -> bool:
     """Items inside an option's value; true when they stand for the option as a whole."""
     assert option.row is not None
     holds, value = option.row.holds, option.value
@@ -230,7 +230,7 @@ def _take_options_in(c: Collector, value: Word, program: str) -> None:
         at += found.used if found else 1
 
 
-def take_setting_word(c: Collector, word: Word, span: Span, program: str, place: str) -> bool:
+def take_setting_word(c: Collector, word: Word, span: Span, program: str, place: Place) -> bool:
     name, equals, _ = word.text.partition("=")
     value = part_of(word, len(name) + 1) if equals else None
     return take_setting(c, name, value, span, program, "option" if place == "command" else place)
@@ -242,7 +242,7 @@ def take_setting(  # noqa: PLR0913 - a setting is all of these
     value: Word | None,
     span: Span,
     program: str,
-    place: str,
+    place: Place,
     *,
     removal: Callable[[], Holder | Span | None] = lambda: None,
 ) -> bool:
@@ -272,7 +272,7 @@ def take_setting(  # noqa: PLR0913 - a setting is all of these
             constant=value is None or value.constant,
             editable=value is None or value.editable,
             reason=known.reason,
-            family=known.role(text, constant=value is None or value.constant),
+            role=known.role(text, constant=value is None or value.constant),
             holder=gone if isinstance(gone, Holder) else None,
             remove=gone if isinstance(gone, Span) else None,
         )

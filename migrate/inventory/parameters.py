@@ -6,7 +6,7 @@ import re
 
 from migrate.inventory.collector import Collector, decoded
 from migrate.inventory.options import take_setting
-from migrate.model import Holder, Item, ParameterFile, Tables, Word
+from migrate.model import Holder, Item, ParameterFile, Place, Tables, Word
 from migrate.reader.parameters import GRAMMARS, Entry, entries
 
 
@@ -43,7 +43,7 @@ def _take_entry(c: Collector, file: ParameterFile, entry: Entry) -> None:
     if entry.value is not None:
         text = c.text.data[slice(*entry.value)].decode("latin-1")
         value = Word(entry.value, text, constant=not {"$", "`"} & {*text}, editable=entry.editable)
-    place = "option" if entry.option else "assignment"
+    place: Place = "option" if entry.option else "assignment"
     holder = Holder(entry.line, entry.members, entry.line)
     if take_setting(c, name, value, entry.span, file.reader, place, removal=lambda: holder):
         return

@@ -315,7 +315,7 @@ def read_rule(path: Path) -> Rule:
 
 
 # Other fields of an item that always hold a text, those first of which jobs have few.
-_TEXTS = ("dialect", "family", "verb", "fate", "program", "place")
+_TEXTS = ("dialect", "family", "role", "verb", "fate", "program", "place")
 
 
 def _check_fix(path: Path, data: Mapping[str, Any]) -> None:

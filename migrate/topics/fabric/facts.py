@@ -56,11 +56,11 @@ def _going(c: Context) -> frozenset[Span]:
 
 
 def _verdict(item: Item, target: Target) -> str | None:
-    if not item.family:
+    if not item.role:
         return None
     if not item.constant:
         return "look"
-    verdict = _of_name(item, target) if item.family in _KNOWN else _of_role(item.family, target)
+    verdict = _of_name(item, target) if item.role in _KNOWN else _of_role(item.role, target)
     stuck = item.place not in _GOES_ALONE or (item.place != "option" and item.holder is None and item.remove is None)
     return "look" if verdict in {"drop", "rename"} and (stuck or item.program in _DECLARING) else verdict
 
@@ -74,7 +74,7 @@ def _of_role(role: str, target: Target) -> str:
 
 def _of_name(item: Item, target: Target) -> str:
     """What becomes of names of devices, interfaces or a row of addresses: they fit, or others are known, or none."""
-    value, names = item.value or "", _KNOWN[item.family](target)
+    value, names = item.value or "", _KNOWN[item.role](target)
     if _fits(item, value, target):
         return "fits"
     return "rename" if names else "drop"
@@ -89,8 +89,8 @@ _KNOWN: Mapping[str, Callable[[Target], tuple[str, ...]]] = {
 
 def _fits(item: Item, value: str, target: Target) -> bool:
     """Whether a list means names that exist on the target, and no others."""
-    names = _KNOWN[item.family](target)
-    if item.family == "gid":
+    names = _KNOWN[item.role](target)
+    if item.role == "gid":
         return value in {*names, "-1", "auto"}
     if value == "all":
         return True
@@ -134,15 +134,15 @@ def _passed_on(c: Context, item: Item) -> str | None:
 )
 def _new_names(c: Context) -> str | None:
     item = c.item
-    if item is None or item.family not in _KNOWN:
+    if item is None or item.role not in _KNOWN:
         return None
-    names = _KNOWN[item.family](c.target)
+    names = _KNOWN[item.role](c.target)
     row = _settings().get(item.name, {})
-    if item.family != "devices" or row.get("one"):
+    if item.role != "devices" or row.get("one"):
         names = names[:1]
-    if item.family == "devices" and (row.get("port") or ":" in (item.value or "")):
+    if item.role == "devices" and (row.get("port") or ":" in (item.value or "")):
         names = tuple(f"{name}:1" for name in names)
-    exact = "=" if row.get("begins") and item.family == "devices" else ""
+    exact = "=" if row.get("begins") and item.role == "devices" else ""
     return exact + ",".join(names) if names else None
 
 
