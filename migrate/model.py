@@ -742,7 +742,6 @@ class SchedulerTable:
     """One dialect's options and variables."""
 
     name: str
-    prefix: str
     options: Mapping[str, OptionRow]
     variables: Mapping[str, VariableRow]
     input_variables: Mapping[str, str]  # SBATCH_PARTITION -> --partition

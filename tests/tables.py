@@ -23,6 +23,7 @@ _HEADS = {
 # What an option becomes that says something of the job as a whole.
 _NEEDS = {
     "time": "`--time`",
+    "soft_time": "`--time`",
     "memory": "`--mem` or `--mem-per-cpu`",
     "gpus": "`--gpus-per-node` or `--gpus`",
     "cpus": "`--cpus-per-task`; `--ntasks` where mpirun starts them",

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 # Lower layers first; a module may import its own layer and those before it. Of two names the longer one counts.
 LAYERS = [
     ["frozen", "ranges", "model", "terminal", "__init__", "files"],
-    ["values", "quoting", "reader", "recipe", "tables"],
-    ["commands", "schedulers"],
+    ["values", "quoting", "reader", "recipe"],
+    ["commands", "schedulers", "tables"],
     ["inventory"],
     ["rulebook", "detection"],
     ["topics"],

@@ -14,9 +14,10 @@ import pytest
 from migrate.engine import run
 from migrate.model import SifmigrateError, Source
 from migrate.runs.setup import make_plan
+from migrate.schedulers import DIALECTS
 from migrate.tables import profiles
 from migrate.tables.load import rules_folder
-from migrate.topics.old_schedulers.directives import FORMS
+from migrate.topics.old_schedulers.converters import CONVERTERS
 
 SCRIPTS = (
     b"#!/bin/bash\n#$ -l foo=1,h_rt=1:00:00\n#$ -l foo -pe foo 4\n#$ -v foo=1\n#$ -q foo\nqsub -l foo=2 x.sh\n",
@@ -87,13 +88,13 @@ def cases(kind: str) -> list[dict[str, Any]]:
         {**base, **scheduler, key: value}
         for key, node in schema(kind)["properties"].items()
         for value in values(node, kind)
-        for scheduler in ([{"scheduler": s} for s in ("slurm", "grid_engine", "pbs")] if kind == "site" else [{}])
+        for scheduler in ([{"scheduler": s} for s in DIALECTS] if kind == "site" else [{}])
         if key not in {"id", "extends", "scheduler"}
     ]
 
 
 def test_a_resource_may_be_converted_in_each_way_that_the_translation_has() -> None:
-    assert set(schema("common")["$defs"]["resource"]["properties"]["as"]["enum"]) == set(FORMS)
+    assert set(schema("common")["$defs"]["resource"]["properties"]["as"]["enum"]) == set(CONVERTERS)
 
 
 @pytest.mark.parametrize("way", ["bind", "command", "values", "frobnicate"])

@@ -29,7 +29,7 @@ from migrate.rulebook.conditions import Test, condition, exact
 from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
 from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, names_in
-from migrate.schedulers import is_foreign
+from migrate.schedulers import DIALECTS, FOREIGN, is_foreign
 from migrate.tables.load import load, nearest, place
 from migrate.topics.containers.facts import moved_words
 from migrate.topics.launchers.srun import step_words
@@ -267,12 +267,21 @@ _SPANS: Mapping[str, Callable[[Item], Span | None]] = {"name": _name_span, "text
 # ---------------------------------------------------------------------------------------------- compiling
 
 
+def _with_dialects(path: Path, match: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with `foreign` as the names that it stands for; raises SifmigrateError where a scheduler is none."""
+    wanted = match.get("dialect")
+    if unknown := next((name for name in sorted(exact(wanted)) if name not in {"foreign", *DIALECTS}), None):
+        known = ["foreign", *DIALECTS]
+        raise SifmigrateError(f"{place(path, ['match', 'dialect'])}: no scheduler `{unknown}`{nearest(unknown, known)}")
+    return {**match, "dialect": list(FOREIGN)} if wanted == "foreign" else match
+
+
 def read_rule(path: Path) -> Rule:
     """The rule in this file; raises SifmigrateError with `file:line:column` where it is wrong."""
     data = load(path, "rule")
     if data["id"] != path.stem:
         raise SifmigrateError(f"{place(path, ['id'])}: the id is `{data['id']}`, the file's name says `{path.stem}`")
-    match = data["match"]
+    match = _with_dialects(path, data["match"])
     facts = facts_asked(path, match)
     texts = Texts(path, match.get("item"), {each.name.partition(".")[0]: each.name for each in reversed(facts)})
     fix = dict(_fix_texts(path, data.get("fix", {}), texts))

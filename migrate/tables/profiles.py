@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.model import SLURM, Evidence, Partition, Pattern, ResourceType, SifmigrateError, Site, Target
+from migrate.schedulers import DIALECTS
 from migrate.tables.load import load, nearest, place, rules_folder, yaml_files
 from migrate.tables.patterns import is_pattern, pattern
 from migrate.tables.tables import rows
@@ -32,10 +33,14 @@ def site(name: str) -> Site:
     if name == GENERIC.id:
         return GENERIC
     path, data = _profile("sites", name)
+    scheduler = data["scheduler"]
+    if scheduler not in DIALECTS:
+        known = nearest(scheduler, list(DIALECTS))
+        raise SifmigrateError(f"{place(path, ['scheduler'])}: no scheduler `{scheduler}`{known}")
     return Site(
         id=data["id"],
         title=data["title"],
-        scheduler=data["scheduler"],
+        scheduler=scheduler,
         partitions={k: Partition(k, (v or {}).get("max_time")) for k, v in data.get("partitions", {}).items()},
         memory_per_gpu=_size(data.get("memory_per_gpu")),
         gpu_memory=_size(data.get("gpu_memory")),

@@ -41,7 +41,9 @@ def tables(path_prefixes: Iterable[str]) -> Tables:
             table = _command(entry, schedulers)
             known = own.setdefault(table.dialect, {}) if table.dialect else commands
             known.update(dict.fromkeys(table.names, table))
-    schedulers["slurm"] = replace(schedulers["slurm"], own_directives=commands["sbatch"].options)
+            if entry.get("reads_directives"):
+                name = entry["options_from"]
+                schedulers[name] = replace(schedulers[name], own_directives=table.options)
     settings = load(folder / "settings.yaml", "settings")
     return Tables(
         schedulers=schedulers,
@@ -93,7 +95,6 @@ def _scheduler(path: Path) -> SchedulerTable:
     variables |= {name: VariableRow(f"Slurm on the target reads it as {option}") for name, option in inputs.items()}
     return SchedulerTable(
         name=data["name"],
-        prefix=data["prefix"],
         options=rows(data["options"], data["reason"]),
         variables=variables,
         input_variables=inputs,
