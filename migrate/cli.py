@@ -129,7 +129,7 @@ def guarded(command: Callable[..., int]) -> Callable[..., None]:
             _drop_output()
             say(f"sifmigrate: {_one_line(error.filename or 'the output')}: {error.strerror}")
             code = WRONG
-        except Exception:  # noqa: BLE001 - whatever it is, it is our bug, and the user must be told what to send
+        except Exception:  # noqa: BLE001 - whatever it is, it is our bug, and the message says what to send
             import traceback  # noqa: PLC0415
 
             say(traceback.format_exc())
@@ -164,8 +164,8 @@ def _printable(text: str) -> str:
     return "".join(part if part in {"\n", "\t"} else shown(part) for part in re.split(r"([\n\t])", text))
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if asked:
+def _version(requested: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if requested:
         sys.stdout.write(f"sifmigrate {__version__}\n")
         raise typer.Exit
 
@@ -299,7 +299,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
 
 
 def _config(named: Path | None) -> Config:
-    """The settings in force; what was found and is not obeyed is told."""
+    """The settings in force; a message for each that was found and is not obeyed."""
     from migrate.tables.config import read_config  # noqa: PLC0415 - as in scan
 
     config = read_config(Path.cwd(), named)
@@ -358,14 +358,14 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
         from migrate.runs.lookup import target_names  # noqa: PLC0415
 
         raise SifmigrateError(f"--target is missing; targets: {', '.join(target_names())}")
-    asked = {"target": target, "site": site, "select": select, "ignore": ignore, "rules": rules, "jobs": jobs}
+    given = {"target": target, "site": site, "select": select, "ignore": ignore, "rules": rules, "jobs": jobs}
     choice = Choice(
         target=_profile("target", target, config) or "",
         site=_profile("site", site, config),
         rules=tuple(_folders(rules, config)),
         select=tuple(select or config["select"].value),
         ignore=tuple(ignore or config["ignore"].value),
-        places={name: config[name].place for name in config if not asked.get(name)},
+        places={name: config[name].place for name in config if not given.get(name)},
     )
     return batch.Settings(
         choice,
@@ -373,18 +373,18 @@ def _settings(  # noqa: PLR0913, PLR0917 - the options that scan and rewrite sha
         cache=not no_cache,
         exclude=tuple(config["exclude"].value),
         exclude_base=config.folder,
-        file=config.file if any(not asked.get(key) for key in config.set_here) else None,
+        file=config.file if any(not given.get(key) for key in config.set_here) else None,
     )
 
 
 def _tell_sources(outcome: Outcome, named: dict[str, object]) -> None:
     """Which files a run went by, besides those that are shipped or `named` on the command line."""
     here = f"{Path.cwd()}/"
-    words = [each for said in named.values() for each in (said if isinstance(said, list) else [said])]
+    words = [each for value in named.values() for each in (value if isinstance(value, list) else [value])]
     seen = {str(each).removeprefix(here) for each in words}
     unseen = {kind: [file for file in each if file not in seen] for kind, each in outcome.goes_by.items()}
-    if said := "; ".join(f"{kind} {', '.join(each)}" for kind, each in unseen.items() if each):
-        say(f"Goes by: {_one_line(said)}")
+    if unseen_files := "; ".join(f"{kind} {', '.join(each)}" for kind, each in unseen.items() if each):
+        say(f"Goes by: {_one_line(unseen_files)}")
 
 
 def _tell(mode: str, outcome: Outcome, folder: Path, *, quiet: bool) -> None:
@@ -502,12 +502,12 @@ def explain(
     """Explain a rule, or an error message of a job. Tells what it comes from, and what to do."""
     from migrate.runs import lookup  # noqa: PLC0415 - as in scan
 
-    said = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
-    if not said.strip():
+    query_text = _stdin().decode("utf-8", "replace") if query == ["-"] else " ".join(query)
+    if not query_text.strip():
         raise SifmigrateError("nothing to explain: give a rule's id, or the line that you saw")
     config = _config(config_file)
     text, complaint = lookup.explain(
-        said.strip(),
+        query_text.strip(),
         target=_profile("target", target, config),
         folders=_folders(rules, config),
         say=say,

@@ -11,7 +11,7 @@ Patterns = Sequence[Pattern]
 
 
 class Witnesses:
-    """What items say of the site that a script was written for; asked once for all items that read the same."""
+    """What items say of the site that a script was written for; looked up once for all items that read the same."""
 
     def __init__(self, sites: Mapping[str, Site]) -> None:
         self._sites = sites
@@ -25,9 +25,9 @@ class Witnesses:
         found: dict[str, dict[int, Item]] = {}
         for item in _items(job, self._kinds):
             named = (item.kind, item.name)
-            if (told := self._named.get(named)) is None:
-                told = self._named[named] = [(s, n, e.value) for s, n, e in self._evidence if _is_named(item, e)]
-            for site, number in self._speaks_for(item, told) if told else ():
+            if (evidence := self._named.get(named)) is None:
+                evidence = self._named[named] = [(s, n, e.value) for s, n, e in self._evidence if _is_named(item, e)]
+            for site, number in self._speaks_for(item, evidence) if evidence else ():
                 found.setdefault(site, {}).setdefault(number, item)
         if not found:
             return GENERIC, "nothing in the script names a site"
@@ -45,8 +45,8 @@ class Witnesses:
         )  # one item may be two
         rival = self._rival(ranked, found)
         if rival:
-            said = "; ".join(dict.fromkeys([shown, *(_shown(source, item) for item in found[rival].values())]))
-            return GENERIC, f"undecided between {ranked[0]} and {rival}: {said}"
+            shown = "; ".join(dict.fromkeys([shown, *(_shown(source, item) for item in found[rival].values())]))
+            return GENERIC, f"undecided between {ranked[0]} and {rival}: {shown}"
         return self._sites[ranked[0]], shown
 
     def _spoken_by(self, job: Job, found: Collection[str]) -> list[str]:
@@ -65,12 +65,12 @@ class Witnesses:
             rivals += [name for name in self._sites if name in found and self._sites[name].scheduler == SLURM]
         return next(iter(rivals), "")
 
-    def _speaks_for(self, item: Item, told: list[tuple[str, int, Patterns | None]]) -> list[tuple[str, int]]:
+    def _speaks_for(self, item: Item, evidence: list[tuple[str, int, Patterns | None]]) -> list[tuple[str, int]]:
         """The sites for which an item is evidence by its value too, each with the number of that evidence."""
         key = (item.kind, item.name, item.value)
         if key not in self._known:
             value = item.value or ""
-            self._known[key] = [(s, n) for s, n, wanted in told if wanted is None or _fits(value, wanted)]
+            self._known[key] = [(s, n) for s, n, wanted in evidence if wanted is None or _fits(value, wanted)]
         return self._known[key]
 
 

@@ -126,7 +126,7 @@ def _submission(result: Result, plan: Plan) -> Submission | None:
 
 @dataclass(frozen=True)
 class _Draft:
-    """What is to be done with a script, before anybody is told of it in the script itself."""
+    """What is to be done with a script, before any comment on it is in the script itself."""
 
     job: Job
     site: Site
@@ -188,10 +188,10 @@ def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> 
     contexts = [
         Context(part, site, plan.target, source, schedulers, tables, n).in_partition() for n, part in enumerate(scopes)
     ]
-    asked = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
+    concerned = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
-        asked.sort(key=itemgetter(0, 1))
-    found = [finding for _, scope, rule in asked for finding in rule.findings(contexts[scope])]
+        concerned.sort(key=itemgetter(0, 1))
+    found = [finding for _, scope, rule in concerned for finding in rule.findings(contexts[scope])]
     return obey(source, found, plan.known_rules, (r.id for r in plan.rulebook.rules), plan.renamed)
 
 

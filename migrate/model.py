@@ -587,7 +587,7 @@ class OptionRow:
     form: str = ""  # how its value is converted; see topics/old_schedulers/converters.py
     need: str = ""  # what it says of the job as a whole: time, memory, gpus, cpus, …
     per: str = ""  # of what: job, node, slot, process
-    adds_up: bool = False  # said several times, all of its values count
+    adds_up: bool = False  # given several times, all of its values count
     values: Mapping[str, str] = field(default_factory=dict)  # patterns of its value, and what each becomes
     sets: str = ""  # the setting that its value is
 
@@ -781,7 +781,7 @@ class Partition:
 
 
 class Pattern(Protocol):
-    """What is asked of a regular expression of a YAML file: whether it fits all of a text."""
+    """A regular expression of a YAML file: whether it fits all of a text."""
 
     def fullmatch(self, text: str, /) -> object | None: ...
 
@@ -859,7 +859,7 @@ class Target:
     mounts: tuple[str, ...] = ()
     read_only: Mapping[str, str] = field(default_factory=dict)  # mount that jobs cannot write to -> a note on it
     home: str | None = None  # home folders with Slurm's %u for the user
-    select_type: str = "cons_tres"  # linear: whole nodes, and GPUs are asked for by node alone
+    select_type: str = "cons_tres"  # linear: whole nodes, and GPUs are requested by node alone
     shape: str = "keep"  # keep: nodes as many as before; fit: as few as hold the GPUs
     max_array_index: int = 1000
     isolation: str = "plain"  # how much of Docker's isolation container commands keep: plain, compat, contain
@@ -1030,7 +1030,7 @@ class Fault:
 
     path: str
     message: str
-    harmless: bool = False  # only found in a folder, and no script: told, and the run is not at fault
+    harmless: bool = False  # only found in a folder, and no script: reported, and the exit code is that of the others
 
 
 @dataclass(frozen=True)

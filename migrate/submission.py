@@ -11,7 +11,7 @@ from migrate.schedulers import DIALECTS
 
 _COMMANDS = tuple(dict.fromkeys(d.submit_command.encode() for d in DIALECTS.values()))
 _NO_COMMENT = "|".join(re.escape(d.prefix[1:]) for d in DIALECTS.values()).encode()
-_SAID = re.compile(
+_SUBMIT_LINE = re.compile(
     rb"^[ \t]*#(?!" + _NO_COMMENT + rb")[^\n]*?(?<![\w./-])((?:" + b"|".join(_COMMANDS) + rb")[ \t]+[^\n`\"']*)",
     re.MULTILINE,
 )
@@ -30,21 +30,21 @@ def submission(
     if job.insert_at is None or job.text.at(0):
         return None
     name = source.path.rpartition("/")[2]
-    said = _said(source, name)
-    if said and (new := rewrite(said)):
-        return Submission(said, new)
+    documented = _documented(source, name)
+    if documented and (new := rewrite(documented)):
+        return Submission(documented, new)
     dialect = job.dialect if job.dialect in DIALECTS else site.scheduler
     arguments = " ARGUMENTS" if _takes_arguments(job) else ""
     old = (site.submit or DIALECTS[dialect or SLURM].submit).replace("{script}", name + arguments)
     account = "--account=ACCOUNT " if "-g GROUP" in old and target.accounting != "none" else ""
-    return Submission(said or old, f"sbatch {account}{name}{arguments}")
+    return Submission(documented or old, f"sbatch {account}{name}{arguments}")
 
 
-def _said(source: Source, name: str) -> str:
-    """The last word of a comment on how this very script is submitted."""
+def _documented(source: Source, name: str) -> str:
+    """The first submit line for this very script in a comment."""
     if not any(command in source.data for command in _COMMANDS):
         return ""
-    lines = (m[1].decode("utf-8", "replace").strip() for m in _SAID.finditer(source.data))
+    lines = (m[1].decode("utf-8", "replace").strip() for m in _SUBMIT_LINE.finditer(source.data))
     return next((line for line in lines if any(PurePath(word).name == name for word in line.split())), "")
 
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from troubleshooting import PAGE, missing_topics, page
 
 from migrate.model import RuleText, SifmigrateError
-from migrate.reports.pages import told, what_to_do
+from migrate.reports.pages import filled, what_to_do
 from migrate.rulebook import Rule, open_rulebook
 from migrate.runs.lookup import show_rule
 from migrate.runs.symptoms import matches, nearest_texts, shipped_symptoms
@@ -221,7 +221,7 @@ def test_a_wrong_target_or_format_is_wrong_usage() -> None:
 
 @pytest.mark.parametrize("text", [about.why + about.advice for about in TABLE], ids=[about.id for about in TABLE])
 def test_placeholders_of_symptoms_are_those_that_are_known(text: str) -> None:
-    named = told(text, profiles.target("slinky"))
+    named = filled(text, profiles.target("slinky"))
     assert not {w for w in ("TARGET", "COMMAND", "PARTITIONS", "MOUNTS") if w in named.split()}
     assert "{" not in named.replace("${", "")
 

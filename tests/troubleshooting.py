@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from migrate.model import RuleText
-from migrate.reports.pages import told, what_to_do
+from migrate.reports.pages import filled, what_to_do
 from migrate.rulebook import TOPICS, open_rulebook
 from migrate.runs.symptoms import shipped_symptoms
 from migrate.tables.load import load, rules_folder
@@ -68,7 +68,7 @@ def _of_topic(topic: str) -> Iterator[RuleText]:
 
 
 def _entry(about: RuleText) -> str:
-    parts = [f"### {about.id}", f"**{about.title}.** {told(about.why)}"]
+    parts = [f"### {about.id}", f"**{about.title}.** {filled(about.why)}"]
     if advice := what_to_do(about.advice, fixed=about.id in _fixed()):
         parts.append(f"What to do: {advice}")
     if about.links:

@@ -74,14 +74,14 @@ class Walk:
 
         `ignored` are the .gitignore files that count there, the nearest last. What is left out is counted.
         """
-        asked = (patterns.say(path) for patterns in (*self.own, *reversed(ignored)))
-        said = next((answer for answer in asked if answer is not None), None)
+        verdicts = (patterns.say(path) for patterns in (*self.own, *reversed(ignored)))
+        verdict = next((answer for answer in verdicts if answer is not None), None)
         folder = path.endswith("/")
-        if said is None and folder:
-            said = path.rstrip("/").rpartition("/")[2] in INSTALLED or ENVIRONMENT in holds
-        if said:
+        if verdict is None and folder:
+            verdict = path.rstrip("/").rpartition("/")[2] in INSTALLED or ENVIRONMENT in holds
+        if verdict:
             self.left_out["folder" if folder else "file"] += 1
-        return bool(said)
+        return bool(verdict)
 
 
 def spec(lines: Iterable[str]) -> GitIgnoreSpec:

@@ -156,7 +156,7 @@ def replace_in_place(journal: Journal, path: Path, source: Source, data: bytes) 
 
 
 def behind_link(path: str) -> Fault:
-    """Return the Fault for a link that a folder holds, to a file that the run was not asked for."""
+    """Return the Fault for a link that a folder holds, to a file that no argument of the run names."""
     what = f"is a symbolic link to {shown(os.path.realpath(path))}, outside what was named; left as it is"
     return fault(path, f"{what}: name that file, or use --out")
 
@@ -217,8 +217,8 @@ def revert(folder: Path) -> tuple[list[str], list[Fault]]:
     if not faults:
         faults += _mark(run)
     elif all(each.final for each in refused) and not forgotten:  # else the run keeps what a next revert restores
-        told = f"{faults[-1].message}, then delete {shown(PurePath(JOURNALS, run.name))}"
-        faults[-1] = replace(faults[-1], message=told)
+        advice = f"{faults[-1].message}, then delete {shown(PurePath(JOURNALS, run.name))}"
+        faults[-1] = replace(faults[-1], message=advice)
     return restored, faults
 
 

@@ -104,7 +104,7 @@ def _unread(layout: Layout, node: Node, program: str, word: Word, table: Command
 
 
 def _is_unknown(c: Collector, node: Node, word: Word) -> bool:
-    """Whether no table knows the program, by its name or as `python -m MODULE`; told by its text alone."""
+    """Whether no table knows the program, by its name or as `python -m MODULE`; by its text alone."""
     program = word.text.rsplit("/", 1)[-1]
     if not word.constant or program in c.commands_known or node.type != "command":
         return False

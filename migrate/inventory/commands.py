@@ -21,7 +21,7 @@ _OPTION_KINDS: Mapping[str, Kind] = {
 
 
 def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
-    """Programs that matter, started by one that no table describes (`find -exec sbatch`): said, since not read."""
+    """Programs that matter, started by one that no table describes (`find -exec sbatch`); a gap, since not read."""
     words = c.text.data[start:end].split()
     if c.starters_known.isdisjoint(words[1:]) or program in c.tables.speakers:
         return

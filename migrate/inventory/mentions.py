@@ -14,7 +14,7 @@ from migrate.ranges import Ranges
 from migrate.reader import Layout
 from migrate.schedulers import DIALECTS, FOREIGN
 
-# Each pattern begins with a letter, for which `re` leaps ahead; what must stand before that is asked after it.
+# Each pattern begins with a letter, for which `re` leaps ahead; what must stand before that is looked at after it.
 _SLURM = re.compile(rb"S(?<![A-Za-z0-9_]S)(?:LURM|BATCH)_[A-Z0-9_]+")
 _DEFAULTED = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*):?=")
 _PREFIX = b"(?:" + "|".join(re.escape(d.prefix[1:]) for d in DIALECTS.values()).encode() + b")"  # without its `#`
@@ -151,7 +151,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         place: Place = "expansion" if whole else "token" if expands or counted else "named"
         set_anew = bool(row.define) and dialect in c.dialects and bool(c.headers)  # at the start of the job
         settled = own or idle or set_anew or (place == "named" and row.fate == "kept" and not single)
-        told = f"only named, not expanded here; under Slurm it is {row.to}" if row.to else row.reason
+        named_reason = f"only named, not expanded here; under Slurm it is {row.to}" if row.to else row.reason
         quoted = "stands in single quotes, where this program does not look; " if single else ""
         c.add(
             Item(
@@ -163,7 +163,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
                 verb="assigned" if name in assigned else "",
                 editable=c.text.contiguous(begin, stop) and not layout.is_damaged(begin, stop),
                 fate="kept" if settled else "review",
-                reason=own or idle or quoted + (told if place == "named" else row.reason),
+                reason=own or idle or quoted + (named_reason if place == "named" else row.reason),
                 dialect=dialect,
             )
         )

@@ -218,7 +218,7 @@ def look_into(c: Collector, option: Option, program: str, place: Place, *, conta
 def _take_options_in(c: Collector, value: Word, program: str) -> None:
     """The settings among the options that one word has for mpirun, or for srun where Slurm starts the processes."""
     rows = {**c.tables.commands["srun"].options, **c.tables.commands["mpirun"].options}
-    # a quote inside would make one word of several: then they are told, and stay
+    # a quote inside would make one word of several: then they are items, and stay
     plain = value.editable and not {'"', "'", "\\"} & {*value.text}
     words = [replace(w, editable=w.editable and plain) for w in split_value(value)]
     at = 0

@@ -113,7 +113,7 @@ class Layout:
         self._runaways = [n for n in self._captures.get("command", ()) if self._runs_away(n)]
         self.damaged = self._find_damaged()
         self._damage = Ranges(self.damaged)
-        self._asked: tuple[Range, list[Range]] = (-1, -1), []
+        self._last_holes: tuple[Range, list[Range]] = (-1, -1), []
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
 
     def _parse(self, script: bytes) -> None:
@@ -166,9 +166,9 @@ class Layout:
 
     def holes_in(self, start: int, end: int) -> list[Range]:
         """The outermost expansions within start..end, also where that lies inside a larger one."""
-        if (start, end) != self._asked[0]:  # of a command they are asked for twice
-            self._asked = (start, end), self._holes_in(start, end)
-        return self._asked[1]
+        if (start, end) != self._last_holes[0]:  # a command needs them twice
+            self._last_holes = (start, end), self._holes_in(start, end)
+        return self._last_holes[1]
 
     def _holes_in(self, start: int, end: int) -> list[Range]:
         holes = self.holes
@@ -275,8 +275,8 @@ class Layout:
         if self.twins is not None:
             reason = "two here-documents begin on one line; nothing is edited there"
             spans = [self.twins]
-        told = sorted(start for start, _ in [*spans, *self._deep])
-        spans += [(a, b) for a, b in self.damaged if bisect_left(told, a) == bisect_left(told, b)]
+        starts = sorted(start for start, _ in [*spans, *self._deep])
+        spans += [(a, b) for a, b in self.damaged if bisect_left(starts, a) == bisect_left(starts, b)]
         deep = f"more than {_NESTED} levels stand in each other; nothing is read or edited in this statement"
         gaps = [(*each, reason) for each in spans] + [(*each, deep) for each in self._deep]
         return [Gap(self.text.span(start, end), why) for start, end, why in sorted(gaps)]
@@ -327,7 +327,7 @@ class Layout:
         return [n for n in found if n.id not in nowhere and not sums.hold(n.start_byte)]
 
     def plain_name(self, node: Node) -> Word | None:
-        """The first word of a command, where that can be told without the others; None where `pieces` must tell."""
+        """The first word of a command, known without the others; None where `pieces` must be looked at."""
         name = node.child_by_field_name("name")
         if name is None:
             return None

@@ -22,7 +22,7 @@ _OPTION = re.compile(
 class Grammar:
     """How a library reads the lines of its file: NAME, a sign, and the rest as it stands, quotes included."""
 
-    fault: str  # what is said of a line that sets nothing
+    fault: str  # the message on a line that sets nothing
     name: re.Pattern[bytes]
     comments: tuple[bytes, ...] = ()  # how a line begins that says nothing; none: not even an empty one may stand there
     signs: tuple[bytes, ...] = (b"=",)
@@ -131,8 +131,8 @@ def _without_comment(text: bytes, grammar: Grammar, *, commented: bool) -> tuple
 
 def _says_nothing(text: bytes, grammar: Grammar) -> bool:
     words = text.strip(_BLANKS)
-    said = not grammar.comments or (bool(words) and not words.startswith(grammar.comments))
-    return not said or _is_section(text, grammar)
+    has_text = not grammar.comments or (bool(words) and not words.startswith(grammar.comments))
+    return not has_text or _is_section(text, grammar)
 
 
 def _is_section(text: bytes, grammar: Grammar) -> bool:

@@ -181,7 +181,7 @@ def _bashlex_words(text: str) -> tuple[Range, ...] | None:
 
 @cache
 def _answers() -> Answers:
-    """What bashlex has said so far: few shapes are met, and to load it takes 0.2 s."""
+    """Bashlex's answers so far: few shapes are met, and to load it takes 0.2 s."""
     return Answers(_edition(), _are_ranges)
 
 

@@ -146,7 +146,7 @@ def _post(stage: Stage) -> list[str]:
     elif any(line.startswith("# RUN") for line in stage.post):
         helpers.append(OWN_FOLDERS.replace("OTHERWISE", " || true"))
     staged = ["", f"rm -rf {STAGING}"] if any(STAGING in line for line in stage.post) else []
-    # as in Docker: nobody is asked anything, and files are for all to read
+    # as in Docker: no question is asked, and files are for all to read
     return [
         "exec </dev/null",
         "umask 022",
@@ -160,8 +160,8 @@ def _environment(environment: dict[str, Value]) -> list[str]:
     """Values that build on the image's own come before the variables that they look at are set."""
     asking = {name: references([value]) for name, value in environment.items() if literal(value) is None}
     graph: dict[str, set[str]] = {name: set() for name in asking}
-    for name, asked in asking.items():
-        for other in sorted(n for n in asked if n in asking and n != name):
+    for name, used in asking.items():
+        for other in sorted(n for n in used if n in asking and n != name):
             graph[other].add(name)
     try:
         first = list(TopologicalSorter(graph).static_order())

@@ -56,7 +56,7 @@ class Stage:
     command_line: Instruction | None = None  # where CMD was set last
     command_here: bool = False  # and not by an earlier stage that this one is built on
     numbers: int = 0
-    unknown: set[str] = field(default_factory=set)  # variables that were told
+    unknown: set[str] = field(default_factory=set)  # variables with a note
     size: int = 0  # of all words so far
 
     def note(self, at: Instruction, text: str) -> None:

@@ -69,7 +69,7 @@ class Mount:
 
 
 def _flag(stage: Stage, at: Instruction, flag: str) -> Mount | None:
-    """The mount of a RUN's flag; what is none, or cannot be had, is told."""
+    """The mount of a RUN's flag; a note on what is none, or cannot be had."""
     name, _, value = flag.removeprefix("--").partition("=")
     if name == "mount":
         return _mount(stage, at, value)

@@ -16,7 +16,7 @@ class Style:
     """
 
     color: bool = False
-    verbose: bool = False  # also the items of which nothing else is said
+    verbose: bool = False  # also the items without a finding
     brief: bool = False  # of several scripts a line each: their points stand in a file
     terminal: bool = False
     width: int = 80  # columns

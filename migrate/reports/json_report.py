@@ -86,13 +86,13 @@ def _script(result: Result, report: Report) -> str:
         f'"findings": [{findings}]',
         f'"gaps": [{gaps}]',
         f'"written": {_quoted(written)}' if written else "",
-        f'"fault": {_told(result.fault, mask)}' if result.fault else "",
+        f'"fault": {_message(result.fault, mask)}' if result.fault else "",
     )
     return f"{{{', '.join(filter(None, members))}}}"
 
 
 def _item(entry: Entry, mask: Mask) -> str:
-    text, reason = _words(entry.text, mask), _told(entry.reason, mask, entry.text)
+    text, reason = _words(entry.text, mask), _message(entry.reason, mask, entry.text)
     rule = _quoted(entry.rule) if entry.rule else "null"
     after = "null" if entry.after is None else _words(entry.after, mask)
     return (
@@ -103,7 +103,7 @@ def _item(entry: Entry, mask: Mask) -> str:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _told(text: str, mask: Mask, about: str = "") -> str:
+def _message(text: str, mask: Mask, about: str = "") -> str:
     return _quoted(mask(text, about))
 
 
@@ -118,13 +118,13 @@ def _finding(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> 
     about = entry.text if entry else ""
     line, column = result.source.position(finding.offset)
     item = f'"{entry.id}"' if entry else "null"
-    lost = f', "lost": {_told(outcome.lost, mask)}' if outcome.lost else ""
-    asked = decision(result, outcome, entries)
-    waits = f', "decision": {_quoted(asked)}' if asked else ""
+    lost = f', "lost": {_message(outcome.lost, mask)}' if outcome.lost else ""
+    decided_by = decision(result, outcome, entries)
+    waits = f', "decision": {_quoted(decided_by)}' if decided_by else ""
     return (
         f'{{"rule": "{finding.rule}", "category": "{finding.category}", "safety": "{finding.safety}", "item": {item}, '
-        f'"line": {line}, "column": {column}, "message": {_told(finding.message, mask, about)}, '
-        f'"advice": {_told(finding.advice, mask, about)}, '
+        f'"line": {line}, "column": {column}, "message": {_message(finding.message, mask, about)}, '
+        f'"advice": {_message(finding.advice, mask, about)}, '
         f'"applied": {"true" if outcome.applied else "false"}{lost}{waits}}}'
     )
 

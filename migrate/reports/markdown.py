@@ -46,8 +46,8 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
     accounts = [account(result, report) for result in report.results]
     lines = [f"# Migration to {prose(report.target.title)}", "", prose(headline(summary)), ""]
     lines += [*_decisions(summary), *_overview(accounts), *_images(summary)]
-    for told in accounts:
-        lines += _script(told)
+    for each in accounts:
+        lines += _script(each)
     lines += [*_faults(summary), *_rules(report)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -123,24 +123,24 @@ def _faults(summary: Summary) -> list[str]:
 # ------------------------------------------------------------------------------------------------ one script
 
 
-def _script(told: Account) -> Iterator[str]:
-    yield from (f"## {code(told.path)}", "")
-    yield f"**{told.readiness}**, from {prose(told.site)} ({prose(told.evidence)})"
-    if told.submission:
-        old, _, new = told.submission.partition(" → ")
+def _script(about: Account) -> Iterator[str]:
+    yield from (f"## {code(about.path)}", "")
+    yield f"**{about.readiness}**, from {prose(about.site)} ({prose(about.evidence)})"
+    if about.submission:
+        old, _, new = about.submission.partition(" → ")
         yield from ("", f"Submitted by {code(old)}; now by {code(new)}.")
-    if told.written:
-        yield from ("", f"Written to {code(told.written)}.")
-    if told.fault:
-        yield from ("", f"Left as it was: {prose(told.fault)}.")
+    if about.written:
+        yield from ("", f"Written to {code(about.written)}.")
+    if about.fault:
+        yield from ("", f"Left as it was: {prose(about.fault)}.")
     yield ""
-    for section, points in told.sections.items():
+    for section, points in about.sections.items():
         yield from (f"### {HEADINGS[section]}", "")
         for point in points:
             yield from _point(point)
         yield ""
-    if told.kept:
-        yield from (f"{kept_words(told.kept_items)}.", "")
+    if about.kept:
+        yield from (f"{kept_words(about.kept_items)}.", "")
 
 
 def _point(point: Point) -> Iterator[str]:
@@ -190,7 +190,7 @@ def _rule(rule: RuleText, target: Target) -> Iterator[str]:
     yield from (f"### {rule.id}", "", f"**{prose(rule.title)}**", "", prose(masked(rule.why)), "")
     if rule.symptoms:
         yield from ("You would see:", "", *(f"- {code(s)}" for s in rule.symptoms), "")
-    if advice := general(rule.advice, target):  # else it is told for each place
+    if advice := general(rule.advice, target):  # else each place has its own
         yield from (f"What to do: {prose(advice)}", "")
     if rule.links:
         yield from (f"See {', '.join(_link(link) for link in rule.links)}.", "")

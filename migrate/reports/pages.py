@@ -16,7 +16,7 @@ from migrate.runs.symptoms import Match
 from migrate.terminal import shown
 
 SCHEMA_VERSION = 1
-_WHOLE = 3  # what fits best is told in full, the rest by its title
+_WHOLE = 3  # what fits best is shown in full, the rest by its title
 _ALSO = 6
 _CODE = re.compile(r"`[^`]*`")
 _NOTHING = re.compile(r"\ANothing to do[.;:][ ]*(.?)")  # of an advice that goes on by itself
@@ -53,8 +53,8 @@ def page(rule: Rule, width: int, target: Target | None = None) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def told(text: str, target: Target | None = None) -> str:
-    """A rule's words with each placeholder told: of this target, or in general."""
+def filled(text: str, target: Target | None = None) -> str:
+    """A rule's words with each placeholder filled: for this target, or in general."""
 
     def word(match: re.Match[str]) -> str:
         name = match[1]
@@ -78,13 +78,13 @@ def what_to_do(advice: str, target: Target | None = None, *, fixed: bool = False
 
 def general(advice: str, target: Target | None = None) -> str:
     """The advice as it holds for every script; empty where it is made anew for each place."""
-    return "" if PLACEHOLDER.fullmatch(advice) else told(advice, target)
+    return "" if PLACEHOLDER.fullmatch(advice) else filled(advice, target)
 
 
 def _about(
     about: RuleText, width: int, target: Target | None, *, kind: str = "", fits: str = "", fixed: bool = False
 ) -> Iterator[str]:
-    """The paragraphs that rules and symptoms have in common; `fits` is told in place of all that one sees."""
+    """The paragraphs that rules and symptoms have in common; `fits` stands in place of all that one sees."""
     indent = "  " if fits else ""
     head = [_wrapped(f"{about.id}: {about.title}", width), *([kind] if kind else [])]
     if fits:
@@ -92,7 +92,7 @@ def _about(
     yield "\n".join(head)
     if about.symptoms and not fits:
         yield "What one sees:\n" + "\n".join(_wrapped(s, width, "  ") for s in about.symptoms)
-    yield _wrapped(f"Why: {told(about.why, target)}", width, indent)
+    yield _wrapped(f"Why: {filled(about.why, target)}", width, indent)
     if advice := what_to_do(about.advice, target, fixed=fixed):
         yield _wrapped(f"What to do: {advice}", width, indent)
     if about.links:
@@ -151,7 +151,7 @@ def as_json(
             "title": m.about.title,
             "symptom": m.text,
             "exact": m.exact,
-            "why": told(m.about.why, target),
+            "why": filled(m.about.why, target),
             "advice": what_to_do(m.about.advice, target),
             "fixed": m.about.id in rules and rules[m.about.id].has_fix,
             "links": list(m.about.links),

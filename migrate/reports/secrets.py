@@ -129,9 +129,9 @@ def _is_secret(match: re.Match[str], value: str) -> bool:
         return False
     before = _NAME_BEFORE.search(match.string, max(match.start() - 64, 0), match.start())
     spelled = f"{before[0] if before else ''}{match['name'] or ''}"
-    told = _SETS_BY_BLANK.search(match.string, max(match.start() - 96, 0), match.start())
+    sets = _SETS_BY_BLANK.search(match.string, max(match.start() - 96, 0), match.start())
     option = spelled.startswith("--") or match[0].startswith("--")
-    if match["blank"] and not option and not told:  # prose: the password is
+    if match["blank"] and not option and not sets:  # prose: the password is
         return False
     name = re.sub("[_.]", "-", spelled.lower()).strip("-")
     harmless = _table()["harmless"]
@@ -314,5 +314,5 @@ def _rows_of(programs: frozenset[str]) -> tuple[Mapping[str, Any], ...]:
 @cache
 def _piped() -> re.Pattern[str]:
     options = "|".join(re.escape(option).replace(r"\ ", "[ ]+") for option in _table()["stdin"])
-    said = rf"(?<![\w-])(?:echo|printf)(?:[ ]+-\w+)?(?:[ ]+['\"]?%s(?:\\n)?['\"]?)?[ ]+(?P<value>{_WORD})[ ]*\|"
-    return re.compile(rf"{said}[^|;]{{0,400}}(?:{options})")
+    printed = rf"(?<![\w-])(?:echo|printf)(?:[ ]+-\w+)?(?:[ ]+['\"]?%s(?:\\n)?['\"]?)?[ ]+(?P<value>{_WORD})[ ]*\|"
+    return re.compile(rf"{printed}[^|;]{{0,400}}(?:{options})")

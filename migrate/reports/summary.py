@@ -1,4 +1,4 @@
-"""What a report tells, as plain data: grouped, folded, counted, secrets masked. A format only lays it out."""
+"""What a report holds, as plain data: grouped, folded, counted, secrets masked. A format only lays it out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADINGS: Mapping[Section, str] = {
     "know": "Good to know",
     "gaps": "Not understood",
 }
-_TOLD: Mapping[Fate, Section] = {
+_SECTION_OF: Mapping[Fate, Section] = {
     "rewritten": "changed",
     "removed": "removed",
     "added": "added",
@@ -64,7 +64,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is said in the same words of one or more places."""
+    """One message and its advice, and the places that they are about."""
 
     message: str
     advice: str
@@ -73,7 +73,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Everything that one rule says in one section of a script; without a rule, a table or the reader says it."""
+    """The findings of one rule in one section of a script; without a rule, those of a table or of the reader."""
 
     rule: str
     notes: tuple[Note, ...]
@@ -84,7 +84,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One script as its reader asks about it; `kept` are the `kept_items` items of which no rule says anything."""
+    """What a report has about one script; `kept` are the `kept_items` items without a finding."""
 
     path: str
     readiness: Readiness
@@ -100,9 +100,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A question that is asked once: how many scripts wait for it, and how many wait for nothing else.
+    """A question for all scripts: how many wait for its answer, and how many for nothing else.
 
-    By what the scripts ask for, an answer suits `fits` of them, and no answer suits `unfit`.
+    By what the scripts request, an answer suits `fits` of them, and no answer suits `unfit`.
     """
 
     id: str
@@ -154,7 +154,7 @@ def _mask(result: Result) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class _Remark:
-    """One thing to tell, before it is folded with others."""
+    """One remark, before it is folded with others."""
 
     section: Section
     rule: str
@@ -168,11 +168,11 @@ class _Remark:
 
 
 def account(result: Result, report: Report) -> Account:
-    """What is to be said about one script, in the order of its lines, one point a rule and section."""
+    """The remarks on one script, in the order of its lines, one point a rule and section."""
     remarks = list(_remarks(result))
     spoken = {id(o.finding.item) for o in result.outcomes}
     mask = _mask(result)
-    kept = [_told(e, mask) for e in result.entries if e.fate == "kept" and id(e.item) not in spoken]
+    kept = [_unruled(e, mask) for e in result.entries if e.fate == "kept" and id(e.item) not in spoken]
     by_section = _grouped((r.section, r) for r in remarks)
     return Account(
         path=mask(result.source.path),
@@ -201,7 +201,7 @@ def _remarks(result: Result) -> Iterator[_Remark]:
     spoken = {id(o.finding.item) for o in result.outcomes}
     for entry in entries.values():
         if id(entry.item) not in spoken and entry.fate != "kept":
-            yield _told(entry, mask)
+            yield _unruled(entry, mask)
     for gap in result.gaps:
         yield _Remark("gaps", "", mask.words(gap.reason), "", gap_lines(result, gap))
 
@@ -217,15 +217,15 @@ def _added(result: Result, entry: Entry, outcome: Outcome | None) -> _Remark:
     return _remark(result, outcome, entry, "added")
 
 
-def _told(entry: Entry, mask: Mask) -> _Remark:
-    """What an entry says where no rule says anything."""
-    return _Remark(_TOLD[entry.fate], "", mask(entry.reason, entry.text), "", *_quoted(entry, mask))
+def _unruled(entry: Entry, mask: Mask) -> _Remark:
+    """The remark on an entry without a finding."""
+    return _Remark(_SECTION_OF[entry.fate], "", mask(entry.reason, entry.text), "", *_quoted(entry, mask))
 
 
 def _section(outcome: Outcome, entry: Entry | None) -> Section | None:
-    """Where an outcome is told; None for a fix that lost to one which does the same to the item."""
+    """The section of an outcome; None for a fix that lost to one which does the same to the item."""
     if outcome.applied:
-        return _TOLD[outcome.finding.fate]
+        return _SECTION_OF[outcome.finding.fate]
     if waits(outcome, entry):
         return "decide"
     return None if outcome.lost and entry is not None and entry.fate == outcome.finding.fate else "know"
@@ -274,13 +274,13 @@ def _spelled(entry: Entry) -> str:
 
 def _unrepeated(message: str, before: str, after: str) -> str:
     """The message without what is quoted beside its place: `-N a = --job-name=a` says no more than `-N a → …`."""
-    said = message.replace(f" = {after}", "", 1) if after else message
+    rest = message.replace(f" = {after}", "", 1) if after else message
     for words in (before, before.partition(" ")[2]):
-        if words and said == words:
+        if words and rest == words:
             return ""
-        if words and said.startswith((f"{words}: ", f"{words}; ")):
-            return said[len(words) + 2 :]
-    return said
+        if words and rest.startswith((f"{words}: ", f"{words}; ")):
+            return rest[len(words) + 2 :]
+    return rest
 
 
 def _clip(text: str) -> str:
@@ -302,7 +302,7 @@ def _points(remarks: Sequence[_Remark], report: Report) -> tuple[Point, ...]:
 def _point(remarks: Sequence[_Remark], report: Report) -> Point:
     first = remarks[0]
     rule = report.rules.get(first.rule)
-    # places of which nothing more is said stay in the order of their lines
+    # places without a message stay in the order of their lines
     notes = _grouped(((r.message, r.advice, None if r.message else r.lines), r) for r in remarks)
     return Point(
         rule=first.rule,
@@ -364,11 +364,11 @@ def entries_by_item(result: Result) -> dict[int, Entry]:
 
 def _causes(result: Result, entries: Mapping[int, Entry]) -> list[str]:
     """For each thing in a script that waits for a person the decision that it waits for, or nothing."""
-    asked = [o for o in result.outcomes if waits(o, entries.get(id(o.finding.item)))]
+    waiting = [o for o in result.outcomes if waits(o, entries.get(id(o.finding.item)))]
     spoken = {id(o.finding.item) for o in result.outcomes}
     tables = [e for e in result.entries if e.fate == "review" and id(e.item) not in spoken]
     others = len(tables) + len(result.gaps) + bool(result.fault)
-    return [decision(result, o, entries) for o in asked] + [""] * others
+    return [decision(result, o, entries) for o in waiting] + [""] * others
 
 
 def decision(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> str:
@@ -403,11 +403,11 @@ def _decisions(
 
 
 def _fits(results: Sequence[Result], entries: Sequence[Mapping[int, Entry]]) -> dict[str, list[tuple[str, ...]]]:
-    """For each decision the answers that suit each script, where it tells what it needs."""
+    """For each decision the answers that suit each script, where its needs are known."""
     found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for result, known in zip(results, entries, strict=True):
-        told = [(decision(result, o, known), o.finding.fits) for o in result.outcomes]
-        for name, fits in _grouped((name, fits) for name, fits in told if fits is not None).items():
+        needs = [(decision(result, o, known), o.finding.fits) for o in result.outcomes]
+        for name, fits in _grouped((name, fits) for name, fits in needs if fits is not None).items():
             found[name].append(tuple(answer for answer in fits[0] if all(answer in each for each in fits)))
     return found
 

@@ -82,34 +82,34 @@ def _overview(accounts: list[Account]) -> Iterator[_Line]:
     if waiting:
         yield _Line(0, "")
         yield _Line(0, "Scripts with points for you", "bold")
-    for told in waiting[:_MOST_SCRIPTS]:
-        decide = sum(len(p.notes) for p in told.sections.get("decide", ()))
-        look = sum(len(p.notes) for points in told.sections.values() for p in points if p.look)
+    for about in waiting[:_MOST_SCRIPTS]:
+        decide = sum(len(p.notes) for p in about.sections.get("decide", ()))
+        look = sum(len(p.notes) for points in about.sections.values() for p in points if p.look)
         points = ", ".join([f"{decide} to decide"] * bool(decide) + [f"{look} to look at"] * bool(look))
-        points = f"left as it was: {told.fault}" if told.fault else points
-        yield _Line(2, f"{told.readiness}: {told.path}{f' ({points})' * bool(points)}", _STYLES[told.readiness])
+        points = f"left as it was: {about.fault}" if about.fault else points
+        yield _Line(2, f"{about.readiness}: {about.path}{f' ({points})' * bool(points)}", _STYLES[about.readiness])
     if len(waiting) > _MOST_SCRIPTS:
         yield _Line(2, f"and {len(waiting) - _MOST_SCRIPTS} more")
     yield _Line(0, "")
     yield _Line(0, f"What changed in each script, and what to do, stands in {markdown.FORMAT.file}; -v shows it here.")
 
 
-def _script(told: Account, *, verbose: bool) -> Iterator[_Line]:
+def _script(about: Account, *, verbose: bool) -> Iterator[_Line]:
     yield _Line(0, "")
-    yield _Line(0, f"{told.path}: {told.readiness}", f"bold {_STYLES[told.readiness]}")
-    yield _Line(2, f"from {told.site} ({told.evidence})", "dim")
-    if told.submission:
-        yield _Line(2, f"submit: {told.submission}")
-    if told.fault:
-        yield _Line(2, f"left as it was: {told.fault}", "red")
-    for section, points in told.sections.items():
+    yield _Line(0, f"{about.path}: {about.readiness}", f"bold {_STYLES[about.readiness]}")
+    yield _Line(2, f"from {about.site} ({about.evidence})", "dim")
+    if about.submission:
+        yield _Line(2, f"submit: {about.submission}")
+    if about.fault:
+        yield _Line(2, f"left as it was: {about.fault}", "red")
+    for section, points in about.sections.items():
         yield _Line(2, HEADINGS[section], "bold")
         for point in points:
             yield from _point(point)
-    if told.kept:
-        yield _Line(2, kept_words(told.kept_items), "dim")
+    if about.kept:
+        yield _Line(2, kept_words(about.kept_items), "dim")
     if verbose:
-        for point in told.kept:
+        for point in about.kept:
             yield from _point(point)
 
 

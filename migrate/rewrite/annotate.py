@@ -83,8 +83,8 @@ class _Known:
 
         What a note names by line or number may have changed since.
         """
-        said = _likeness(_said(finding).encode())
-        return bool(self._above.get((at, finding.rule))) or (finding.rule, said) in self._elsewhere
+        words = _likeness(_one_line(finding).encode())
+        return bool(self._above.get((at, finding.rule))) or (finding.rule, words) in self._elsewhere
 
     def _standing_above(self, at: int, rule: str) -> list[int]:
         found, end = [], at
@@ -147,12 +147,12 @@ def _is_point(outcome: Outcome) -> bool:
     return outcome.finding.fate == "review" or bool(outcome.lost)
 
 
-def _said(finding: Finding) -> str:
+def _one_line(finding: Finding) -> str:
     return " ".join(finding.message.split())
 
 
 def _line(finding: Finding, place: _Place) -> str:
-    return f"{place.indent}{_MARK} [{finding.rule}] {_said(finding)}"
+    return f"{place.indent}{_MARK} [{finding.rule}] {_one_line(finding)}"
 
 
 def _likeness(text: bytes) -> bytes:

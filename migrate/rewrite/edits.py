@@ -39,7 +39,7 @@ def select(findings: Sequence[Finding], scopes: Sequence[Job], *, safe_only: boo
         finding = findings[number]
         removes = {id(i) for i in finding.fix.removes} if finding.fix else set()
         if removes and removes <= removed:
-            continue  # identical edits are made once, and the first rule has said why
+            continue  # identical edits are made once, and the first rule has the reason
         if finding.fix is not None and id(finding.item) in removed:
             continue  # nothing is left that could be changed
         twin = finding.fix is not None and bool(finding.fix.edits) and made.issuperset(finding.fix.edits)
@@ -77,7 +77,7 @@ def _removed_words(finding: Finding) -> Iterator[Item]:
 
 
 class _Claims:
-    """Which rule each byte of a file belongs to: asked once a finding, however many there are."""
+    """Which rule each byte of a file belongs to: looked up once a finding, however many there are."""
 
     def __init__(self, size: int) -> None:
         self._owners = array("I", bytes(4 * size))  # by byte, the number of the first claim on it

@@ -1,4 +1,4 @@
-"""Ignores: `# sifmigrate: ignore[rule-id] reason` in a script, obeyed, told, and reported when it serves nothing."""
+"""Ignores: `# sifmigrate: ignore[rule-id] reason` in a script: obeyed, reported, a finding where it serves nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from migrate.model import Finding, Source, Text
 from migrate.reader import lay_out
 from migrate.tables.load import nearest
 
-_COMMENT = re.compile(rb"#[ \t]*sifmigrate:[ \t]*(?!\[)(?P<said>\S[^\n]*)")  # `[` begins a note of --annotate
-_SAID = re.compile(rb"ignore(?P<file>-file)?\[(?P<rules>[ \t]*[^\] \t\n][^\]\n]*)\](?P<reason>.*)", re.DOTALL)
+_COMMENT = re.compile(rb"#[ \t]*sifmigrate:[ \t]*(?!\[)(?P<request>\S[^\n]*)")  # `[` begins a note of --annotate
+_REQUEST = re.compile(rb"ignore(?P<file>-file)?\[(?P<rules>[ \t]*[^\] \t\n][^\]\n]*)\](?P<reason>.*)", re.DOTALL)
 UNUSED = "unused-ignore"
 OLD = "renamed-rule"
 
@@ -30,7 +30,7 @@ class Ignore:
 def read_ignores(source: Source) -> list[Ignore]:
     """The comments for this program; one that stands alone is about the next line, another about its own.
 
-    What is said to it in other words than `ignore[rule]` has no rules.
+    A request in other words than `ignore[rule]` has no rules.
     """
     below: dict[int, int] = {}  # the first line of the script below comments for this program, by where they begin
     found = [_ignore(source, match, below) for match in reversed(list(_COMMENT.finditer(source.data)))]
@@ -38,29 +38,29 @@ def read_ignores(source: Source) -> list[Ignore]:
 
 
 def _ignore(source: Source, match: re.Match[bytes], below: dict[int, int]) -> Ignore:
-    said = _SAID.match(match["said"])
+    request = _REQUEST.match(match["request"])
     line, _ = source.position(match.start())
     if not source.data[source.line_start(match.start()) : match.start()].strip():
         next_line = below.get(line + 1, line + 1)
         below[line] = next_line
         line = next_line
-    if said is None:
-        return Ignore(match.start(), (), None, match["said"].decode("utf-8", "replace").strip())
-    names = tuple(n.strip() for n in said["rules"].decode("utf-8", "replace").split(",") if n.strip())
-    reason = said["reason"].decode("utf-8", "replace").strip()
-    return Ignore(match.start(), names, None if said["file"] else line, reason)
+    if request is None:
+        return Ignore(match.start(), (), None, match["request"].decode("utf-8", "replace").strip())
+    names = tuple(n.strip() for n in request["rules"].decode("utf-8", "replace").split(",") if n.strip())
+    reason = request["reason"].decode("utf-8", "replace").strip()
+    return Ignore(match.start(), names, None if request["file"] else line, reason)
 
 
 def obey(
     source: Source,
     findings: Sequence[Finding],
     known: Iterable[str],
-    asked: Iterable[str],
+    in_force: Iterable[str],
     renamed: Mapping[str, str],
 ) -> list[Finding]:
     """The findings with those kept that a comment silences, and one for each comment that silences nothing.
 
-    A comment about a rule that is `known` and was not `asked` in this run may serve in another. One with a former id
+    A comment about a rule that is `known` and was not `in_force` in this run may serve in another. One with a former id
     of a rule is about that rule, and a finding says so.
     """
     ignores = read_ignores(source)
@@ -83,7 +83,7 @@ def obey(
         ignore = ignores[min(numbers)]
         used.add((ignore.offset, finding.rule))
         obeyed.append(_silenced(finding, ignore))
-    elsewhere = set(known) - set(asked)
+    elsewhere = set(known) - set(in_force)
     named = [(ignore, rule, renamed.get(rule, rule)) for ignore in ignores for rule in dict.fromkeys(ignore.rules)]
     idle = {(i, rule): (i.offset, now) not in used and now not in elsewhere for i, rule, now in named}
     unread = [_unread(source, ignore) for ignore in ignores if not ignore.rules]
@@ -98,19 +98,19 @@ def _silenced(finding: Finding, ignore: Ignore) -> Finding:
 
 
 def _unread(source: Source, ignore: Ignore) -> Finding:
-    said = f"`{ignore.reason}` in line {source.position(ignore.offset)[0]} is nothing that sifmigrate reads"
-    return _told(ignore, said, "Write `# sifmigrate: ignore[rule-id] reason`, or remove the comment.")
+    message = f"`{ignore.reason}` in line {source.position(ignore.offset)[0]} is nothing that sifmigrate reads"
+    return _finding(ignore, message, "Write `# sifmigrate: ignore[rule-id] reason`, or remove the comment.")
 
 
 def _unused(source: Source, ignore: Ignore, rule: str, known: list[str], now: str) -> Finding:
     what = "says nothing here" if now in known else f"is no rule{nearest(rule, known, '`sifmigrate rules list`')}"
     message = f"{_quoted(source, ignore, rule)} serves nothing: {now} {what}"
-    return _told(ignore, message, "Remove the comment, or correct the rule's name.")
+    return _finding(ignore, message, "Remove the comment, or correct the rule's name.")
 
 
 def _old(source: Source, ignore: Ignore, rule: str, now: str) -> Finding:
     message = f"{_quoted(source, ignore, rule)}: rule {rule} is now {now}"
-    return _told(ignore, message, f"Write `{now}` in the comment.", OLD)
+    return _finding(ignore, message, f"Write `{now}` in the comment.", OLD)
 
 
 def _quoted(source: Source, ignore: Ignore, rule: str) -> str:
@@ -118,7 +118,7 @@ def _quoted(source: Source, ignore: Ignore, rule: str) -> str:
     return f"`{word}[{rule}]` in line {line}"
 
 
-def _told(ignore: Ignore, message: str, advice: str, rule: str = UNUSED) -> Finding:
+def _finding(ignore: Ignore, message: str, advice: str, rule: str = UNUSED) -> Finding:
     return Finding(
         rule=rule,
         category="optional",

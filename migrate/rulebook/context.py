@@ -35,8 +35,8 @@ class Context:
             return self
         queues = (i.value or "" for n in _QUEUES if (i := self.job.item(n)))
         shares = (n for n in self.site.resource_types if self.job.item(f"-l {n}"))
-        asked = next(chain(queues, shares), "").split(",")[0].partition("@")[0]
-        name = replaced(self).get(asked, asked)
+        old = next(chain(queues, shares), "").split(",")[0].partition("@")[0]
+        name = replaced(self).get(old, old)
         known = name if name in self.target.partitions else self.target.default_partition
         return replace(self, target=self.target.on(known))
 

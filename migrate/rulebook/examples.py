@@ -18,7 +18,7 @@ class Failure:
 
     place: str  # file:line:column
     example: str
-    kind: str  # Noisy: spoke or edited where it must not; Missing: said nothing; Wrong: another result
+    kind: str  # Noisy: a finding or an edit where none may be; Missing: no finding; Wrong: another result
     detail: str
 
 

@@ -1,4 +1,4 @@
-"""A rule: compiled from YAML and checked at once, then asked for its findings on one job."""
+"""A rule: compiled from YAML and checked at once; it has findings on one job."""
 
 from __future__ import annotations
 

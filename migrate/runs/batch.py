@@ -25,7 +25,7 @@ from migrate.runs.verify import Complaint, absent, complaints
 from migrate.tables import profiles
 from migrate.terminal import shown
 
-_TOLD = 20  # files that stop a run, in one message
+_MOST_REFUSED = 20  # files that stop a run, in one message
 _CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
 _plan: Plan | None = None
@@ -167,25 +167,25 @@ def _read_and_run(found: reading.Found, plan: Plan) -> Result | Fault:
 
 def verified(outcome: Outcome) -> Outcome:
     """The outcome with the judges' words; a script that bash no longer takes is put back, as a broken promise."""
-    told: dict[str, list[Complaint]] = {}
+    found_in: dict[str, list[Complaint]] = {}
     results = []
     for result in outcome.results:
         found = complaints(Source(result.source.path, result.output), result.job, result.source)
-        told[result.source.path] = found
+        found_in[result.source.path] = found
         broken = next((c.message for c in found if c.judge == "bash"), "")
         results.append(run(result.source, outcome.plan, refuse=f"bash -n: {broken}") if broken else result)
-    return replace(outcome, results=tuple(results), complaints=told)
+    return replace(outcome, results=tuple(results), complaints=found_in)
 
 
 def judge_scripts(outcome: Outcome) -> Outcome:
     """What the judges say of scripts as they are, and whether a rewrite would still change them."""
-    told: dict[str, list[Complaint]] = {}
+    found_in: dict[str, list[Complaint]] = {}
     for result in outcome.results:
         found = complaints(result.source, result.job)
         if result.changed:
             found.append(Complaint("sifmigrate", "a rewrite would change it"))
-        told[result.source.path] = found
-    return replace(outcome, complaints=told)
+        found_in[result.source.path] = found
+    return replace(outcome, complaints=found_in)
 
 
 def write_folder(outcome: Outcome, folder: Path) -> Outcome:
@@ -232,8 +232,8 @@ def _placed(outcome: Outcome, folder: Path) -> tuple[list[tuple[Result, Path]], 
         folder, [place for place in places.values() if place not in edited], [form.file for form in BESIDE]
     )
     if refused:
-        more = f"; and {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
-        raise SifmigrateError("; ".join(refused[:_TOLD]) + more)
+        more = f"; and {len(refused) - _MOST_REFUSED} more" if len(refused) > _MOST_REFUSED else ""
+        raise SifmigrateError("; ".join(refused[:_MOST_REFUSED]) + more)
     faults |= {path: edited[place] for path, place in places.items() if place in edited}
     return [(r, places[r.source.path]) for r in outcome.results if r.source.path not in faults], faults
 
@@ -300,7 +300,7 @@ def complain(outcome: Outcome, say: Callable[[str], None], *, quiet: bool = Fals
 
 
 def tell_judgement(outcome: Outcome, say: Callable[[str], None]) -> int:
-    """What the judges said, a line each, and who could not be asked; the number of scripts with a complaint."""
+    """What the judges said, a line each, and which of them are not here; the number of scripts with a complaint."""
     for name in absent():
         say(f"sifmigrate: {name} is not on this machine: what it would say is not known")
     masks = {result.source.path: mask_of(result.source.data) for result in outcome.results}

@@ -37,7 +37,7 @@ def list_rules(folders: Sequence[Path]) -> str:
 
 
 def show_rule(name: str, folders: Sequence[Path], say: Callable[[str], None], width: int = 80) -> str:
-    """All that a rule says, for people; where it has another id now, that is said."""
+    """All that a rule says, for people; where it has another id now, with that id."""
     rulebook = open_rulebook([], folders)
     rules = {r.id: r for r in rulebook.rules}
     name = _current(name, rulebook, say)
@@ -84,8 +84,8 @@ def explain(
     if not found:
         # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
         here = [r for r in rules.values() if there is None or r.goes_to(there)]
-        asked = [*symptoms.shipped_symptoms(there), *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
-        found = symptoms.matches(query, asked)
+        texts = [*symptoms.shipped_symptoms(there), *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
+        found = symptoms.matches(query, texts)
     near = [] if found else symptoms.nearest_texts(query, known)
     text = pages.EXPLANATIONS[form](found, near, rules, there, width)
     return text, "" if found else pages.nothing_fits(query, [t.id for t in known])

@@ -24,7 +24,7 @@ _STREAMS = {"stdout": 1, "stderr": 2}
 
 @dataclass(frozen=True)
 class Output:
-    """Which reports were asked for, and where each goes."""
+    """Which reports were requested, and where each goes."""
 
     formats: Sequence[str]
     files: Sequence[str]
@@ -79,7 +79,7 @@ def _format_of(name: str) -> str:
 
 
 def publish(report: Report, output: Output) -> None:
-    """The reports that were asked for, each to its file."""
+    """The requested reports, each to its file."""
     for name, place in output.pairs():
         stream = sys.stderr if output.standard_error else sys.stdout
         color = output.color == "always" or (output.color == "auto" and place == "-" and stream.isatty())

@@ -26,7 +26,7 @@ def shipped_sites() -> Mapping[str, Site]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a run is asked to do, by names: where from and to, which rules, how far to go."""
+    """The options of a run, by names: where from and to, which rules, how far to go."""
 
     target: str
     site: str | None = None
@@ -69,7 +69,7 @@ _Profile = TypeVar("_Profile", Site, Target)
 
 
 def _named(choice: Choice, kind: str, read: Callable[[str], _Profile]) -> _Profile:
-    """A profile; where there is none of that name, the fault is told with the settings' line that names it."""
+    """A profile; where there is none of that name, the fault names the settings' line that names it."""
     name = getattr(choice, kind)
     try:
         return read(name)
@@ -80,7 +80,7 @@ def _named(choice: Choice, kind: str, read: Callable[[str], _Profile]) -> _Profi
 
 
 def _chosen(rulebook: Rulebook, choice: Choice) -> tuple[Rulebook, tuple[str, ...]]:
-    """The rules that were chosen, and a line for each former id by which that was said."""
+    """The rules that were chosen, and a line for each former id that was given."""
     notes: list[str] = []
     select = _current("select", rulebook, choice, notes)
     wanted = set(select or (r.id for r in rulebook.rules)) - set(_current("ignore", rulebook, choice, notes))

@@ -55,8 +55,8 @@ def matches(message: str, known: Sequence[RuleText]) -> list[Match]:
     if not re.search(r"\w", seen):
         return []
     texts = {text: _plain(text) for about in known for text in about.symptoms}
-    said = _Words(list(texts.values()))
-    found = [m for about in known for m in (_best(about, seen, texts, said),) if m is not None]
+    weights = _Words(list(texts.values()))
+    found = [m for about in known for m in (_best(about, seen, texts, weights),) if m is not None]
     if any(m.exact for m in found):
         found = [m for m in found if m.exact]
     return sorted(found, key=lambda m: (*_rank(m), m.about.symptoms.index(m.text)))
@@ -66,17 +66,17 @@ def nearest_texts(message: str, known: Sequence[RuleText]) -> list[str]:
     """The few texts that have most in common with a message, none where nothing is common."""
     seen = _plain(message)[:_LONG]
     texts = {text: _plain(text) for about in known for text in about.symptoms}
-    said = _Words(list(texts.values()))
-    common = {text: said.weight(_words(plain) & _words(seen)) for text, plain in texts.items()}
+    weights = _Words(list(texts.values()))
+    common = {text: weights.weight(_words(plain) & _words(seen)) for text, plain in texts.items()}
     best = sorted((t for t in texts if common[t] > _TELLING), key=lambda t: -common[t])[:_NEAREST]
     return best or difflib.get_close_matches(seen[:80], list(texts), _NEAREST)
 
 
-def _best(about: RuleText, seen: str, texts: Mapping[str, str], said: _Words) -> Match | None:
-    same = [Match(about, text, True, n) for text in about.symptoms if (n := _same(texts[text], seen, said))]
+def _best(about: RuleText, seen: str, texts: Mapping[str, str], weights: _Words) -> Match | None:
+    same = [Match(about, text, True, n) for text in about.symptoms if (n := _same(texts[text], seen, weights))]
     if same or len(seen) > _LONG:
         return min(same, key=_rank, default=None)
-    near = [Match(about, text, False, w) for text in about.symptoms if (w := said.common(texts[text], seen))]
+    near = [Match(about, text, False, w) for text in about.symptoms if (w := weights.common(texts[text], seen))]
     return min(near, key=_rank, default=None)
 
 
@@ -90,7 +90,7 @@ def _plain(text: str) -> str:
     return " ".join(_STEERING.sub("", text).translate(_QUOTES).lower().split())
 
 
-def _same(text: str, seen: str, said: _Words) -> int:
+def _same(text: str, seen: str, weights: _Words) -> int:
     """How many characters of the text stand in the message, or of the message in the text; 0 where neither does."""
     pieces = [p.strip() for p in _HOLE.split(text) if p.strip()]
     if not pieces:
@@ -99,7 +99,7 @@ def _same(text: str, seen: str, said: _Words) -> int:
         return sum(map(len, pieces))
     if len(seen) >= len(text) or not _stands_in([seen], " ".join(pieces)):
         return 0
-    return len(seen) if " " in seen or said.texts_with(seen) <= _RARE else 0
+    return len(seen) if " " in seen or weights.texts_with(seen) <= _RARE else 0
 
 
 def _stands_in(pieces: Sequence[str], seen: str) -> bool:
@@ -151,7 +151,7 @@ class _Words:
         return weight * sum(shares) / 2 if max(shares) >= _SHARE else 0
 
 
-@lru_cache(maxsize=4096)  # texts are asked about again for each message
+@lru_cache(maxsize=4096)  # each message is compared with all texts
 def _words(text: str) -> frozenset[str]:
     """The words of a text without numbers, paths and the names of nodes and devices, singular."""
     found: set[str] = set()

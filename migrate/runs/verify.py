@@ -1,4 +1,4 @@
-"""Judges: bash, sbatch and shellcheck asked about a script, without running any of it."""
+"""Judges: bash, sbatch and shellcheck on a script, without running any of it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def absent() -> tuple[str, ...]:
 
 def complaints(source: Source, job: Job, before: Source | None = None) -> list[Complaint]:
     """What the judges present say of a script; with its form `before`, only what they did not say of that."""
-    asked: dict[str, Callable[[], str]] = {
+    judging: dict[str, Callable[[], str]] = {
         "bash": lambda: _bash(source, before),
         "sbatch": lambda: _sbatch(source) if job.insert_at is not None else "",
         "shellcheck": lambda: _shellcheck(source, before),
     }
     if job.shell not in _SHELLS:
-        asked = {"sbatch": asked["sbatch"]}
-    found = ((name, ask()) for name, ask in asked.items() if name in judges())
+        judging = {"sbatch": judging["sbatch"]}
+    found = ((name, ask()) for name, ask in judging.items() if name in judges())
     return [Complaint(name, message) for name, message in found if message]
 
 
