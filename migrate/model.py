@@ -499,6 +499,14 @@ class Job:
         return {start: tuple(readings) for start, readings in found.items()}
 
     @cached_property
+    def by_program(self) -> Mapping[str, tuple[Invocation, ...]]:
+        """`invocations` by program."""
+        found: dict[str, list[Invocation]] = {}
+        for inner in self.invocations():
+            found.setdefault(inner.program, []).append(inner)
+        return {program: tuple(each) for program, each in found.items()}
+
+    @cached_property
     def starting(self) -> Mapping[int, list[tuple[Invocation, ...]]]:
         """What starts the program whose word begins at a place, from the outside in, for each line that runs it."""
         found: dict[int, list[tuple[Invocation, ...]]] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from migrate.frozen import dataclass
 from migrate.model import SifmigrateError, Tables
 from migrate.rulebook.rule import Rule, read_rule
+from migrate.rulebook.spelling import check_names
 from migrate.tables.load import place, rules_folder, yaml_files
 from migrate.tables.tables import tables
 
@@ -89,7 +90,11 @@ def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) ->
             raise SifmigrateError(f"{where}: a rule `{rule.id}` stands in {right} already: rename one")
         rules[rule.id] = rule
     _check_former(rules.values())
-    return Rulebook(tuple(rules.values()), tables(path_prefixes))
+    known = tables(path_prefixes)
+    for rule in rules.values():
+        if not rule.path.is_relative_to(rules_folder()):  # of those that come with the program a test says it
+            check_names(rule.path, rule.match, known)
+    return Rulebook(tuple(rules.values()), known)
 
 
 def _check_former(rules: Iterable[Rule]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrate.model import Pattern, SifmigrateError
 from migrate.rulebook.context import TABLES, Context, look_up
+from migrate.schedulers import DIALECTS, FOREIGN
 from migrate.tables.load import nearest, place
 from migrate.tables.patterns import is_pattern, pattern
 
@@ -20,6 +21,17 @@ def exact(pattern: Any) -> frozenset[str]:
     texts = [pattern] if isinstance(pattern, str) else pattern if isinstance(pattern, list) else []
     plain = all(isinstance(t, str) and not t.startswith("/") and t not in {"present", "absent"} for t in texts)
     return frozenset(texts) if plain else frozenset()
+
+
+def with_dialects(path: Path, keys: list[str | int], wanted: Any) -> Any:
+    """A pattern of schedulers with `foreign` as the names that it stands for.
+
+    Raises SifmigrateError with its place where a scheduler is none.
+    """
+    known = ["foreign", *DIALECTS]
+    if unknown := next((name for name in sorted(exact(wanted)) if name not in known), None):
+        raise SifmigrateError(f"{place(path, keys)}: no scheduler `{unknown}`{nearest(unknown, known)}")
+    return list(FOREIGN) if wanted == "foreign" else wanted
 
 
 def condition(path: Path, keys: list[str | int], wanted: Any) -> Test:
@@ -58,6 +70,11 @@ def _of_table(path: Path, keys: list[str | int], pattern: Mapping[str, Any]) -> 
         if name not in TABLES:
             raise SifmigrateError(f"{place(path, keys)}: no table `{name}`{nearest(name, TABLES)}")
     return partial(_in, names[0]) if "in" in pattern else partial(_not_in, tuple(names))
+
+
+def is_present(_: Context, text: str | None) -> bool:
+    """Whether there is a text at all."""
+    return text is not None
 
 
 def _is(wanted: object, _: Context, text: str | None) -> bool:

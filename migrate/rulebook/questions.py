@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from migrate.frozen import dataclass
@@ -13,6 +14,7 @@ from migrate.model import Kind, SifmigrateError
 from migrate.rulebook.conditions import Test, condition
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import Fact, Question, fact_named, question
+from migrate.rulebook.relations import RELATIONS
 from migrate.tables.load import place
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+(?:\.[a-z_,]+)?)\}")
@@ -32,6 +34,8 @@ def facts_asked(path: Path, match: Mapping[str, Any]) -> list[Asked]:
     """The facts that `job` of a rule's `match` names; raises SifmigrateError with its place where one is wrong."""
     found = []
     for name, wanted in match.get("job", {}).items():
+        if name in RELATIONS:
+            continue
         keys: list[str | int] = ["match", "job", name]
         known = _fact(path, keys, name)
         if known.parameters and "." not in name:
@@ -83,6 +87,7 @@ class Texts:
     path: Path
     kind: Kind | None
     named: Mapping[str, str]  # `exceeds` -> `exceeds.time`
+    found: Collection[str] = ()  # relations whose findings a text may name, but no fix
 
     def of(self, keys: list[str | int], template: str) -> str:
         """The text with each fact by its full name; raises SifmigrateError with its place where one is wrong."""
@@ -92,17 +97,19 @@ class Texts:
         return PLACEHOLDER.sub(lambda match: f"{{{self._whole(keys, match[1])}}}", template)
 
     def _whole(self, keys: list[str | int], name: str) -> str:
+        if name in self.found and keys[0] != "fix":
+            return name
         whole = self.named.get(name, name)
         asked(self.path, keys, whole, self.kind)
         return whole
 
 
-def fill(template: str, context: Context) -> str:
-    """The template with each {fact} replaced by its text; nothing where it has none."""
+def fill(template: str, context: Context, found: Mapping[str, Question] = MappingProxyType({})) -> str:
+    """The template with each {fact}, and what relations have `found`, by its text; nothing where there is none."""
     if "{" not in template:
         return template
     parts = _texts_and_names(template)
-    return "".join([question(part)(context) or "" if n % 2 else part for n, part in enumerate(parts)])
+    return "".join([(found.get(p) or question(p))(context) or "" if n % 2 else p for n, p in enumerate(parts)])
 
 
 @cache

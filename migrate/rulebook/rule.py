@@ -25,11 +25,12 @@ from migrate.model import (
     Target,
 )
 from migrate.quoting import is_escaped, is_plain, is_quoted
-from migrate.rulebook.conditions import Test, condition, exact
+from migrate.rulebook.conditions import Test, condition, exact, is_present, with_dialects
 from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
 from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, names_in
-from migrate.schedulers import DIALECTS, FOREIGN, is_foreign
+from migrate.rulebook.relations import RELATIONS, of_script, relations
+from migrate.schedulers import is_foreign
 from migrate.tables.load import load, nearest, place
 from migrate.topics.containers.facts import moved_words
 from migrate.topics.launchers.srun import step_words
@@ -72,6 +73,7 @@ class Rule:
     blocks: bool
     decision: str
     fits: Question | None  # the answers that a job's own needs allow
+    match: Mapping[str, Any]  # as it is written
     kind: str | None
     names: frozenset[str]  # where exact names are wanted: those, so that other items are passed over at once
     wanted: tuple[tuple[str, frozenset[str]], ...]  # the same of other fields: most jobs have no such item
@@ -79,6 +81,7 @@ class Rule:
     dead_too: bool  # whether it asks where an item stands: else directives that never counted are none of its items
     job_facts: tuple[tuple[Question, Test], ...]  # those that ask about no item: see index.py
     facts: tuple[tuple[Question, Test], ...]
+    found: Mapping[str, Question]  # what its relations find, which placeholders may name
     fix: Mapping[str, str]
     written_examples: Sequence[Mapping[str, Any]]
     path: Path
@@ -141,14 +144,14 @@ class Rule:
             category=self.category,
             safety=self.safety,  # type: ignore[arg-type]
             fate=fix.fate if fix else self.fate,
-            message=fill(self.message, context),
-            advice=fill(self.advice, context),
+            message=fill(self.message, context, self.found),
+            advice=fill(self.advice, context, self.found),
             offset=start,
             item=item,
             scope=context.scope,
             fix=fix,
             blocks=self.blocks,
-            decision=fill(self.decision, context),
+            decision=fill(self.decision, context, self.found),
             fits=self._fits(context),
         )
 
@@ -267,31 +270,29 @@ _SPANS: Mapping[str, Callable[[Item], Span | None]] = {"name": _name_span, "text
 # ---------------------------------------------------------------------------------------------- compiling
 
 
-def _with_dialects(path: Path, match: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with `foreign` as the names that it stands for; raises SifmigrateError where a scheduler is none."""
-    wanted = match.get("dialect")
-    if unknown := next((name for name in sorted(exact(wanted)) if name not in {"foreign", *DIALECTS}), None):
-        known = ["foreign", *DIALECTS]
-        raise SifmigrateError(f"{place(path, ['match', 'dialect'])}: no scheduler `{unknown}`{nearest(unknown, known)}")
-    return {**match, "dialect": list(FOREIGN)} if wanted == "foreign" else match
-
-
 def read_rule(path: Path) -> Rule:
     """The rule in this file; raises SifmigrateError with `file:line:column` where it is wrong."""
     data = load(path, "rule")
     if data["id"] != path.stem:
         raise SifmigrateError(f"{place(path, ['id'])}: the id is `{data['id']}`, the file's name says `{path.stem}`")
-    match = _with_dialects(path, data["match"])
+    match = data["match"]
+    if "dialect" in match:
+        match = {**match, "dialect": with_dialects(path, ["match", "dialect"], match["dialect"])}
     facts = facts_asked(path, match)
-    texts = Texts(path, match.get("item"), {each.name.partition(".")[0]: each.name for each in reversed(facts)})
+    of_job: Mapping[str, Question] = of_script(path, match)
+    of_item: Mapping[str, Question] = relations(path, match)
+    found = {name: each for name, each in {**of_job, **of_item}.items() if name != "lacks"}
+    named = {each.name.partition(".")[0]: each.name for each in reversed(facts)}
+    texts = Texts(path, match.get("item"), named, found.keys())
     fix = dict(_fix_texts(path, data.get("fix", {}), texts))
     _check_fix(path, data)
     _check_examples(path, data["examples"])
-    tests = [(k, condition(path, ["match", k], v)) for k, v in match.items() if k not in {"item", "job"}]
+    own = [k for k in match if k not in {"item", "job", *RELATIONS}]
+    tests = [(k, condition(path, ["match", k], match[k])) for k in own]
     if tests and "item" not in match:
         raise SifmigrateError(f"{place(path, ['match'])}: `{tests[0][0]}` asks about an item, but `item` is missing")
     names = exact(match.get("name"))
-    of_job = [each for each in facts if fact_named(each.name).about == "job"]
+    about_job = [each for each in facts if fact_named(each.name).about == "job"]
     return Rule(
         id=data["id"],
         formerly=tuple(data.get("formerly", ())),
@@ -309,14 +310,18 @@ def read_rule(path: Path) -> Rule:
         blocks=data.get("blocks", False),
         decision=texts.of(["decision"], data.get("decision", "")),
         fits=asked(path, ["fits"], data["fits"], match.get("item")) if "fits" in data else None,
+        match=match,
         kind=match.get("item"),
         names=names,
         wanted=tuple((key, listed) for key in _TEXTS if (listed := exact(match.get(key)))),
         tests=tuple((key, test) for key, test in tests if not (names and key == "name")),
         dead_too="place" in match,
         job_facts=tuple(pair for each in facts for pair in each.needed)
-        + tuple((question(each.name), each.test) for each in of_job),
-        facts=tuple((question(each.name), each.test) for each in facts if each not in of_job),
+        + tuple((question(each.name), each.test) for each in about_job)
+        + tuple((each, is_present) for each in of_job.values()),
+        facts=tuple((each, is_present) for each in of_item.values())
+        + tuple((question(each.name), each.test) for each in facts if each not in about_job),
+        found=found,
         fix=fix,
         written_examples=data["examples"],
         path=path,
