@@ -208,7 +208,8 @@ def scan(  # noqa: PLR0913 - one parameter an option
         config, target or (None if config["target"].value else "slinky"), site, rules, select, ignore, jobs, no_cache
     )
     reports = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default="text")
-    outcome = batch.migrate(paths or ["."], settings if reports.verbatim else settings.only_looking(), stdin=_stdin)
+    settings = settings if reports.verbatim else settings.only_looking()
+    outcome = batch.migrate(paths or ["."], settings, stdin=_stdin, looks=reports.looks())
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     batch.keep(outcome)
@@ -273,7 +274,14 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     exclude = folder if mode == "--out" else None
     default = {"--diff": "diff", "--check": ""}.get(mode, "text")
     reports = publish.Output(output_format or [], output or [], color, quiet=quiet, verbose=verbose, default=default)
-    outcome = batch.migrate(paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts)
+    if "-" in (paths or []):
+        reports = reports.on_standard_error()
+    elif mode == "--out":
+        reports = reports.in_brief()
+    looks = [*reports.looks(), *(batch.LOOKS_BESIDE if mode == "--out" else ())]
+    outcome = batch.migrate(
+        paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts, looks=looks
+    )
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     if only_scripts and not outcome.results and all(fault.harmless for fault in outcome.faults):
@@ -284,9 +292,8 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
     if "-" in (paths or []):
         sys.stdout.buffer.write(outcome.results[0].output if outcome.results else b"")
         sys.stdout.flush()
-        reports = reports.on_standard_error()
     elif mode == "--out":
-        outcome, reports = batch.write_folder(outcome, folder), reports.in_brief()
+        outcome = batch.write_folder(outcome, folder)
     elif mode == "--in-place":
         outcome = batch.write_in_place(outcome)
     if outcome.results:

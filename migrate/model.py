@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from migrate.frozen import dataclass
 from migrate.ranges import FirstOf, Ranges
@@ -1026,6 +1026,7 @@ class Result:
     readiness: Readiness
     fault: str = ""  # a promise that the output would have broken; then `output` is the input
     submission: Submission | None = None  # of a job script
+    parts: Mapping[object, Any] = field(default_factory=dict, compare=False)  # of reports, worked out already
 
     @property
     def changed(self) -> bool:

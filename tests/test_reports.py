@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 from cmarkgfm import github_flavored_markdown_to_html
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
+from rich.console import Console
+from rich.text import Text as RichText
 
 from migrate.engine import run
 from migrate.model import Fault, Gap, Report, RuleText, Source, Span
@@ -24,6 +26,7 @@ from migrate.reports import FORMATS, Style
 from migrate.reports.markdown import code, prose
 from migrate.reports.secrets import masked
 from migrate.reports.summary import Decision, account, answers, headline, summarize
+from migrate.reports.text import wrapped
 from migrate.runs.setup import make_plan
 
 RULES = Path(__file__).parents[1] / "rules"
@@ -642,3 +645,12 @@ def test_reports_can_be_mailed(name: str) -> None:
 def test_masking_takes_no_time_on_long_words() -> None:
     for text in ("a" * 10**6, "token=" * 10**5, "hf_" * 10**5, "://a:" * 10**5, "token=" + ",a" * 10**5):
         masked(text)
+
+
+@given(st.lists(st.text("ab -/.:`→…é", max_size=12), max_size=20).map(" ".join), st.integers(1, 90))
+@example("a word-of-many-letters, and another", 5)
+@example("  two   blanks  ", 9)
+@example("", 9)
+def test_lines_are_wrapped_as_rich_would(words: str, width: int) -> None:
+    lines = RichText(words).wrap(Console(width=width), width)
+    assert wrapped(words, width) == [line.plain.rstrip() for line in lines]

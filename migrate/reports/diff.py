@@ -19,9 +19,12 @@ def render(report: Report, style: Style = PLAIN) -> str:
     Bytes that are not UTF-8 are lone surrogates: write it with `errors="surrogateescape"`. For a terminal, or in
     colour, it is for the eyes only: such bytes are replaced, and what could steer a terminal is escaped.
     """
-    seen = style.terminal or style.color
-    lines = (line for result in report.results for line in _lines(result))
-    return "".join(_fit_to_see(line) if seen else line for line in lines)
+    return "".join(FORMAT.part(result, report, style) for result in report.results)
+
+
+def _of_script(result: Result, _: Report, style: Style) -> str:
+    lines = _lines(result)
+    return "".join(map(_fit_to_see, lines) if style.terminal or style.color else lines)
 
 
 def _lines(result: Result) -> Iterator[str]:
@@ -59,4 +62,5 @@ FORMAT = Format(
     render,
     suffixes=(".diff", ".patch"),
     verbatim=True,
+    of_script=_of_script,
 )

@@ -31,7 +31,7 @@ _UNSEEN = re.compile(
 )
 
 
-def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it has one look
+def render(report: Report, style: Style = PLAIN) -> str:
     """The whole report as JSON in UTF-8; strings that look like secrets are masked, names of files are not."""
     head = {
         "schema_version": SCHEMA_VERSION,
@@ -43,7 +43,9 @@ def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it ha
     # a line for each script, so that reports can be compared and searched by line; put together once: it is large
     parts = ["{\n", *(f'"{key}": {_dumped(value)},\n' for key, value in head.items()), '"scripts": [\n']
     for result in report.results:
-        parts += (_escaped_where_needed(_script(result, report)), ",\n")
+        begin, end = FORMAT.part(result, report, style)
+        written = report.written.get(result.source.path)
+        parts += (begin, f', "written": {_escaped_where_needed(_quoted(written))}' if written else "", end, ",\n")
     if report.results:
         parts.pop()  # nothing follows the last one
     parts += ('\n],\n"summary": ', _dumped(_summary(summarize(report))), "\n}\n")
@@ -66,15 +68,17 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\u{code:04x}"
 
 
-def _script(result: Result, report: Report) -> str:
-    """A script as JSON, put together by hand as its items and findings are: of those a report has the most."""
+def _of_script(result: Result, *_: object) -> tuple[str, str]:
+    """What stands before and behind `written` of a script as JSON.
+
+    It is put together by hand, as its items and findings are: of those a report has the most.
+    """
     entries = entries_by_item(result)
     path, dialect, given = result.source.path, result.job.dialect, result.submission
     mask = mask_of(result.source.data)
     items = ", ".join([_item(entry, mask) for entry in result.entries])
     findings = ", ".join([_finding(result, outcome, entries) for outcome in result.outcomes])
     gaps = ", ".join([_gap(result, gap) for gap in result.gaps])
-    written = report.written.get(path)
     members = (
         f'"path": {_quoted(path)}',
         f'"site": {_quoted(result.site.id)}',
@@ -85,10 +89,9 @@ def _script(result: Result, report: Report) -> str:
         f'"submission": {{"old": {_words(given.old, mask)}, "new": {_words(given.new, mask)}}}' if given else "",
         f'"findings": [{findings}]',
         f'"gaps": [{gaps}]',
-        f'"written": {_quoted(written)}' if written else "",
-        f'"fault": {_message(result.fault, mask)}' if result.fault else "",
     )
-    return f"{{{', '.join(filter(None, members))}}}"
+    fault = f', "fault": {_message(result.fault, mask)}' if result.fault else ""
+    return _escaped_where_needed(f"{{{', '.join(filter(None, members))}"), _escaped_where_needed(f"{fault}}}")
 
 
 def _item(entry: Entry, mask: Mask) -> str:
@@ -158,4 +161,5 @@ FORMAT = Format(
     render,
     suffixes=(".json",),
     file=RECORD,
+    of_script=_of_script,
 )

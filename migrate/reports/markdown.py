@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from migrate.model import Report, RuleText, Target
+from migrate.frozen import dataclass
+from migrate.model import Report, Result, RuleText, Target
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.pages import general
-from migrate.reports.secrets import masked
+from migrate.reports.secrets import mask_of, masked
 from migrate.reports.summary import (
     HEADINGS,
     Account,
@@ -40,14 +41,23 @@ _LINKS_ITSELF = re.compile(
 _LINK = re.compile(r"https?://[!-;=?-~]+")
 
 
-def render(report: Report, style: Style = PLAIN) -> str:  # noqa: ARG001 - it has one look
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A script's row in the overview, and its lines before and behind the one that says where it was written."""
+
+    row: tuple[str, str, str]
+    begin: list[str]
+    end: list[str]
+
+
+def render(report: Report, style: Style = PLAIN) -> str:
     """The report in Markdown (GitHub's); no text of a script can become markup, and secrets are masked."""
     summary = summarize(report)
-    accounts = [account(result, report) for result in report.results]
+    scripts: list[_Page] = [FORMAT.part(result, report, style) for result in report.results]
     lines = [f"# Migration to {prose(report.target.title)}", "", prose(headline(summary)), ""]
-    lines += [*_decisions(summary), *_overview(accounts), *_images(summary)]
-    for each in accounts:
-        lines += _script(each)
+    lines += [*_decisions(summary), *_overview(scripts), *_images(summary)]
+    for page, result in zip(scripts, report.results, strict=True):
+        lines += [*page.begin, *_written(result, report), *page.end]
     lines += [*_faults(summary), *_rules(report)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -102,9 +112,8 @@ def _decisions(summary: Summary) -> list[str]:
     return [*table, "How to answer, in the target's file:", "", *how, ""] if how else table
 
 
-def _overview(accounts: Sequence[Account]) -> list[str]:
-    rows = [(code(a.path, cell=True), a.readiness, prose(a.site)) for a in accounts]
-    return _table("Scripts", ("Script", "Readiness", "From"), rows)
+def _overview(scripts: Sequence[_Page]) -> list[str]:
+    return _table("Scripts", ("Script", "Readiness", "From"), [page.row for page in scripts])
 
 
 def _images(summary: Summary) -> list[str]:
@@ -123,14 +132,25 @@ def _faults(summary: Summary) -> list[str]:
 # ------------------------------------------------------------------------------------------------ one script
 
 
-def _script(about: Account) -> Iterator[str]:
+def _of_script(result: Result, report: Report, _: Style) -> _Page:
+    about = account(result, report)
+    return _Page((code(about.path, cell=True), about.readiness, prose(about.site)), [*_head(about)], [*_points(about)])
+
+
+def _written(result: Result, report: Report) -> list[str]:
+    place = report.written.get(result.source.path)
+    return ["", f"Written to {code(mask_of(result.source.data)(place))}."] if place else []
+
+
+def _head(about: Account) -> Iterator[str]:
     yield from (f"## {code(about.path)}", "")
     yield f"**{about.readiness}**, from {prose(about.site)} ({prose(about.evidence)})"
     if about.submission:
         old, _, new = about.submission.partition(" → ")
         yield from ("", f"Submitted by {code(old)}; now by {code(new)}.")
-    if about.written:
-        yield from ("", f"Written to {code(about.written)}.")
+
+
+def _points(about: Account) -> Iterator[str]:
     if about.fault:
         yield from ("", f"Left as it was: {prose(about.fault)}.")
     yield ""
@@ -206,4 +226,5 @@ FORMAT = Format(
     render,
     suffixes=(".md",),
     file="report.md",
+    of_script=_of_script,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from typing import Literal, TypeVar
 
 from migrate.frozen import dataclass
 from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
+from migrate.reports.format import part
 from migrate.reports.secrets import Mask, mask_of, masked
 from migrate.tables.profiles import profiles
 from migrate.terminal import shown
@@ -91,7 +93,6 @@ class Account:
     site: str
     evidence: str
     submission: str  # the old and the new command by which it is submitted; empty where it is no job script
-    written: str
     fault: str
     sections: Mapping[Section, tuple[Point, ...]]
     kept: tuple[Point, ...]
@@ -137,6 +138,17 @@ class Summary:
     faults: tuple[Fault, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one script adds to the numbers of a report."""
+
+    fates: tuple[Fate, ...]
+    causes: tuple[str, ...]  # for each thing that waits for a person the decision that it waits for, or nothing
+    asking: tuple[tuple[str, str], ...]  # decisions, each with a rule that asks for it
+    fits: Mapping[str, tuple[str, ...]]  # of decisions, the answers that suit it
+    images: Mapping[str, str]  # as the script names them, each with the command that fetches it
+
+
 def _submitted(result: Result) -> str:
     """The commands where they differ, or where the script is submitted with more than its name."""
     given = result.submission
@@ -180,7 +192,6 @@ def account(result: Result, report: Report) -> Account:
         site=result.site.id,
         evidence=mask.words(result.evidence),
         submission=_submitted(result),
-        written=mask(report.written.get(result.source.path, "")),
         fault=mask(result.fault),
         sections={s: _points(by_section[s], report) for s in HEADINGS if s in by_section},
         kept=_points(kept, report),
@@ -335,20 +346,38 @@ def summarize(report: Report) -> Summary:
     A script is released by a set of decisions when everything in it that waits for a person (a finding, an item
     that its table leaves to a person, a gap, a fault) carries one of them; edits to look at do not wait.
     """
-    entries = [entries_by_item(result) for result in report.results]
-    causes = list(map(_causes, report.results, entries))
-    waiting = [{c for c in each if c} for each in causes]
-    released = [ids for each, ids in zip(causes, waiting, strict=True) if each and all(each)]
+    shares = [part(SHARE, result, partial(share, result, report.target)) for result in report.results]
+    waiting = [{c for c in each.causes if c} for each in shares]
+    released = [ids for each, ids in zip(shares, waiting, strict=True) if each.causes and all(each.causes)]
     return Summary(
         target=report.target.id,
         scripts=len(report.results),
         by_readiness=_counted(READINESS, (r.readiness for r in report.results)),
-        by_fate=_counted(FATES, (e.fate for r in report.results for e in r.entries)),
-        images=_images(report),
-        decisions=_decisions(report, entries, waiting, released),
+        by_fate=_counted(FATES, (fate for each in shares for fate in each.fates)),
+        images=_images(shares),
+        decisions=_decisions(shares, waiting, released),
         deciding=len(set().union(*released)),
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
+    )
+
+
+SHARE = "summary"  # the name of a script's part of it
+
+
+def share(result: Result, target: Target) -> Share:
+    """What one script adds to the numbers of a report."""
+    entries = entries_by_item(result)
+    decided = [(decision(result, o, entries), o) for o in result.outcomes]
+    fits = _grouped((name, o.finding.fits) for name, o in decided if o.finding.fits is not None)
+    images = [e.item for e in result.entries if e.item is not None and e.kind == "image"]
+    words = _mask(result).words if images else str
+    return Share(
+        fates=tuple([e.fate for e in result.entries]),
+        causes=tuple(_causes(result, decided, entries)),
+        asking=tuple({(name, o.finding.rule) for name, o in decided if name}),
+        fits={n: tuple(a for a in each[0] if all(a in other for other in each)) for n, each in fits.items()},
+        images={words(i.value or i.name): words(_pull(i, target)) for i in images},
     )
 
 
@@ -362,13 +391,12 @@ def entries_by_item(result: Result) -> dict[int, Entry]:
     return {id(e.item): e for e in result.entries if e.item is not None}
 
 
-def _causes(result: Result, entries: Mapping[int, Entry]) -> list[str]:
+def _causes(result: Result, decided: Sequence[tuple[str, Outcome]], entries: Mapping[int, Entry]) -> list[str]:
     """For each thing in a script that waits for a person the decision that it waits for, or nothing."""
-    waiting = [o for o in result.outcomes if waits(o, entries.get(id(o.finding.item)))]
     spoken = {id(o.finding.item) for o in result.outcomes}
     tables = [e for e in result.entries if e.fate == "review" and id(e.item) not in spoken]
     others = len(tables) + len(result.gaps) + bool(result.fault)
-    return [decision(result, o, entries) for o in waiting] + [""] * others
+    return [name for name, o in decided if waits(o, entries.get(id(o.finding.item)))] + [""] * others
 
 
 def decision(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> str:
@@ -379,37 +407,25 @@ def decision(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> 
     return _mask(result)(outcome.finding.decision, entry.text if entry else "")
 
 
-def _rules_asking(results: Sequence[Result], entries: Sequence[Mapping[int, Entry]]) -> dict[str, set[str]]:
-    """The rules that ask for each decision."""
-    rules: dict[str, set[str]] = defaultdict(set)
-    for result, known in zip(results, entries, strict=True):
-        for outcome in result.outcomes:
-            rules[decision(result, outcome, known)].add(outcome.finding.rule)
-    return rules
-
-
 def _decisions(
-    report: Report, entries: Sequence[Mapping[int, Entry]], waiting: Sequence[set[str]], released: Sequence[set[str]]
+    shares: Sequence[Share], waiting: Sequence[set[str]], released: Sequence[set[str]]
 ) -> tuple[Decision, ...]:
     """All decisions, those that most scripts wait for first."""
-    rules, fits = _rules_asking(report.results, entries), _fits(report.results, entries)
+    rules = _grouped(pair for each in shares for pair in each.asking)
+    fits = _grouped(pair for each in shares for pair in each.fits.items())
     scripts = Counter(d for ids in waiting for d in ids)
     alone = Counter(next(iter(ids)) for ids in released if len(ids) == 1)
-    ordered = sorted(scripts, key=lambda d: (-scripts[d], d))
     return tuple(
-        Decision(d, tuple(sorted(rules[d])), scripts[d], alone[d], _most_first(fits[d]), fits[d].count(()))
-        for d in ordered
+        Decision(
+            name,
+            tuple(sorted(set(rules[name]))),
+            scripts[name],
+            alone[name],
+            _most_first(fits.get(name, ())),
+            fits.get(name, []).count(()),
+        )
+        for name in sorted(scripts, key=lambda d: (-scripts[d], d))
     )
-
-
-def _fits(results: Sequence[Result], entries: Sequence[Mapping[int, Entry]]) -> dict[str, list[tuple[str, ...]]]:
-    """For each decision the answers that suit each script, where its needs are known."""
-    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-    for result, known in zip(results, entries, strict=True):
-        needs = [(decision(result, o, known), o.finding.fits) for o in result.outcomes]
-        for name, fits in _grouped((name, fits) for name, fits in needs if fits is not None).items():
-            found[name].append(tuple(answer for answer in fits[0] if all(answer in each for each in fits)))
-    return found
 
 
 def _most_first(fits: Sequence[tuple[str, ...]]) -> dict[str, int]:
@@ -417,16 +433,10 @@ def _most_first(fits: Sequence[tuple[str, ...]]) -> dict[str, int]:
     return dict(Counter(answer for each in fits for answer in each).most_common())
 
 
-def _images(report: Report) -> tuple[Image, ...]:
+def _images(shares: Sequence[Share]) -> tuple[Image, ...]:
     """Images as scripts name them, those of most scripts first."""
-    counts: Counter[str] = Counter()
-    pulls: dict[str, str] = {}
-    for result in report.results:
-        items = [e.item for e in result.entries if e.item is not None and e.kind == "image"]
-        mask = _mask(result)
-        named = [(mask.words(i.value or i.name), i) for i in items]
-        counts.update({name for name, _ in named})
-        pulls |= {name: mask.words(_pull(i, report.target)) for name, i in named}
+    counts = Counter(name for each in shares for name in each.images)
+    pulls = {name: pull for each in shares for name, pull in each.images.items()}
     return tuple(Image(name, counts[name], pulls[name]) for name in sorted(counts, key=lambda n: (-counts[n], n)))
 
 

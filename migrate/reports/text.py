@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
 from io import StringIO
+from itertools import chain
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
 from migrate.frozen import dataclass
-from migrate.model import READINESS, Readiness, Report
+from migrate.model import READINESS, Readiness, Report, Result
 from migrate.reports import markdown
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.summary import (
@@ -28,7 +33,11 @@ from migrate.reports.summary import (
 )
 from migrate.terminal import shown
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _STYLES: dict[Readiness, str] = {"unchanged": "dim", "migrated": "green", "review": "yellow", "blocked": "red"}
+_NARROW = re.compile("[ -~→…]*")  # what takes one column each
 _MOST_DECISIONS = 10
 _MOST_SCRIPTS = 20
 
@@ -45,14 +54,17 @@ class _Line:
 def render(report: Report, style: Style = PLAIN) -> str:
     """The report for a terminal of `style.width` columns; nothing in it can steer one, and secrets are masked."""
     summary = summarize(report)
-    lines = [_Line(0, headline(summary), "bold"), *_decisions(summary)]
-    accounts = (account(result, report) for result in report.results)
-    if style.brief and len(report.results) > 1:
-        lines += _overview(list(accounts))
-    else:
-        lines += [line for each in accounts for line in _script(each, verbose=style.verbose)]
-    lines += _faults(summary)
-    return _painted(lines, style.width, color=style.color)
+    parts = [FORMAT.part(result, report, style) for result in report.results]
+    head = [_Line(0, headline(summary), "bold"), *_decisions(summary)]
+    if style.brief:
+        parts = [_painted(_overview(parts) if len(parts) > 1 else chain.from_iterable(map(_script, parts)), style)]
+    return "".join((_painted(head, style), *parts, _painted(_faults(summary), style)))
+
+
+def _of_script(result: Result, report: Report, style: Style) -> Account | str:
+    """A script's lines, or what of it the overview tells."""
+    about = account(result, report)
+    return about if style.brief else _painted(_script(about, verbose=style.verbose), style)
 
 
 def _decisions(summary: Summary) -> Iterator[_Line]:
@@ -94,7 +106,7 @@ def _overview(accounts: list[Account]) -> Iterator[_Line]:
     yield _Line(0, f"What changed in each script, and what to do, stands in {markdown.FORMAT.file}; -v shows it here.")
 
 
-def _script(about: Account, *, verbose: bool) -> Iterator[_Line]:
+def _script(about: Account, *, verbose: bool = False) -> Iterator[_Line]:
     yield _Line(0, "")
     yield _Line(0, f"{about.path}: {about.readiness}", f"bold {_STYLES[about.readiness]}")
     yield _Line(2, f"from {about.site} ({about.evidence})", "dim")
@@ -146,13 +158,45 @@ def _faults(summary: Summary) -> Iterator[_Line]:
         yield _Line(2, fault_words(fault))
 
 
-def _painted(lines: list[_Line], width: int, *, color: bool) -> str:
-    from rich.console import Console  # noqa: PLC0415 - 50 ms that the other formats save
-    from rich.text import Text  # noqa: PLC0415
+def _painted(lines: Iterable[_Line], style: Style) -> str:
+    """The lines as a terminal of this width and these colours shows them."""
+    return "".join(chain.from_iterable(_pieces(line, style) for line in lines))
 
-    out = StringIO()
-    console = Console(
-        file=out,
+
+def _pieces(line: _Line, style: Style) -> Iterator[str]:
+    words, width = shown(line.words), max(style.width - line.indent, 1)
+    if style.color:
+        yield _colored(words, width, line, style)
+    else:
+        yield from (f"{' ' * line.indent}{piece}\n" if piece else "\n" for piece in wrapped(words, width))
+
+
+def wrapped(words: str, width: int) -> list[str]:
+    """The words in lines of this many columns, as rich has them, which takes a tenth of a start to load."""
+    if _NARROW.fullmatch(words) and all(len(word) <= width for word in words.split()):
+        return wrap(words, width, break_long_words=False, break_on_hyphens=False) or [""]
+    from rich.text import Text  # noqa: PLC0415 - as in `_console`
+
+    return [piece.plain.rstrip() for piece in Text(words).wrap(_console(width, color=False), width)]
+
+
+def _colored(words: str, width: int, line: _Line, style: Style) -> str:
+    from rich.text import Text  # noqa: PLC0415 - as in `_console`
+
+    console = _console(style.width, color=True)
+    console.file = StringIO()
+    for piece in Text(words, style=line.style).wrap(console, width):
+        piece.rstrip()
+        piece.pad_left(line.indent if piece.plain else 0)
+        console.print(piece, soft_wrap=True)
+    return console.file.getvalue()
+
+
+@cache
+def _console(width: int, *, color: bool) -> Console:
+    from rich.console import Console  # noqa: PLC0415 - 50 ms that most reports save
+
+    return Console(
         width=width,
         height=25,
         force_terminal=color,
@@ -161,16 +205,6 @@ def _painted(lines: list[_Line], width: int, *, color: bool) -> str:
         legacy_windows=False,
         _environ={},
     )
-    for line in lines:
-        wrapped = Text(shown(line.words), style=line.style).wrap(console, max(width - line.indent, 1))
-        for piece in wrapped:
-            piece.rstrip()
-            piece.pad_left(line.indent if piece.plain else 0)
-            if color:
-                console.print(piece, soft_wrap=True)
-            else:  # the same characters, in half the time
-                out.write(f"{piece.plain}\n")
-    return out.getvalue()
 
 
 FORMAT = Format(
@@ -178,4 +212,5 @@ FORMAT = Format(
     "What changed and what is left to do, for a terminal.",
     render,
     suffixes=(".txt", ""),
+    of_script=_of_script,
 )

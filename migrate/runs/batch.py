@@ -16,10 +16,11 @@ from migrate.files.exclusion import INSTALLED, Exclusion
 from migrate.frozen import dataclass
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import BESIDE
+from migrate.reports.format import PLAIN
 from migrate.reports.secrets import mask_of
 from migrate.reports.summary import counted
 from migrate.rewrite.ledger import blocks
-from migrate.runs.publish import save
+from migrate.runs.publish import Look, parts, save
 from migrate.runs.setup import Choice, plan_for
 from migrate.runs.verify import Complaint, absent, complaints
 from migrate.tables import profiles
@@ -28,8 +29,9 @@ from migrate.terminal import shown
 _MOST_REFUSED = 20  # files that stop a run, in one message
 _CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
-_plan: Plan | None = None
+_work: _Work | None = None
 _kept: list[Outcome] = []
+LOOKS_BESIDE: list[Look] = [(form, PLAIN) for form in BESIDE]  # what `rewrite --out` writes beside the scripts
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,12 @@ def migrate(
     stdin: Callable[[], bytes],
     exclude: Path | None = None,
     only_scripts: bool = False,
+    looks: Sequence[Look] = (),
 ) -> Outcome:
-    """Every script below `paths` through the engine; files that cannot be read are faults, the rest goes on."""
+    """Every script below `paths` through the engine; files that cannot be read are faults, the rest goes on.
+
+    Where several processes share them, each also works out what reports that look so will say of its scripts.
+    """
     plan = settings.plan()
     if "-" in paths:
         if list(paths) != ["-"]:
@@ -102,7 +108,9 @@ def migrate(
     taken: list[reading.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
     if processes > 1 and len(found) >= _MANY:
-        answers = _shared_out(found, settings, min(processes, -(-len(found) // _CHUNK)))
+        global _work  # noqa: PLW0603 - a process that is a copy of this one has the plan, and need not make its own
+        _work = _Work(plan, looks)
+        answers = _shared_out(found, (settings, looks), min(processes, -(-len(found) // _CHUNK)))
     else:
         answers = [_read_and_run(f, plan) for f in found]
     save_answers()
@@ -124,35 +132,50 @@ def _left_out(exclusion: Exclusion) -> str:
     return f"Left out: {' and '.join(parts)} {why}; name one to have it taken" if parts else ""
 
 
-def _shared_out(found: Sequence[reading.Found], settings: Settings, processes: int) -> list[Result | Fault]:
+def _shared_out(
+    found: Sequence[reading.Found], work: tuple[Settings, Sequence[Look]], processes: int
+) -> list[Result | Fault]:
     """What `processes` make of the files; a file over which a process dies is a fault, and the rest goes on."""
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 12 ms that few scripts need not pay
     from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
 
     answers: list[Result | Fault] = []
     try:
-        with ProcessPoolExecutor(processes, initializer=_start, initargs=(settings,)) as pool:
+        with ProcessPoolExecutor(processes, initializer=_start, initargs=work) as pool:
             answers.extend(pool.map(_one, found, chunksize=_CHUNK if processes > 1 else 1))
     except BrokenProcessPool:
         if processes == 1:  # it takes one file after the other: it died over the first without an answer
             path = found[len(answers)].path
             answers.append(Fault(path, f"{shown(path)}: {_DIED}"))
-        answers += _shared_out(found[len(answers) :], settings, 1) if len(answers) < len(found) else []
+        answers += _shared_out(found[len(answers) :], work, 1) if len(answers) < len(found) else []
     return answers
 
 
 _DIED = "the process that read it was ended (out of memory, or a bug of sifmigrate); passed over, run it alone"
 
 
-def _start(settings: Settings) -> None:
-    global _plan  # noqa: PLW0603 - one plan a process, set when it starts
+class _Work:
+    """What a process does with each script: it goes by this plan, and says what reports that look so will say."""
+
+    def __init__(self, plan: Plan, looks: Sequence[Look]) -> None:
+        self.plan = plan
+        self._looks = looks
+        self._report = Outcome(plan, (), (), ()).report()
+
+    def done(self, found: reading.Found) -> Result | Fault:
+        answer = _read_and_run(found, self.plan)
+        return answer if isinstance(answer, Fault) else replace(answer, parts=parts(answer, self._report, self._looks))
+
+
+def _start(settings: Settings, looks: Sequence[Look]) -> None:
+    global _work  # noqa: PLW0603 - one plan a process, set when it starts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process to tell
-    _plan = settings.plan()
+    _work = _work or _Work(settings.plan(), looks)
 
 
 def _one(found: reading.Found) -> Result | Fault:
-    assert _plan is not None
-    answer = _read_and_run(found, _plan)
+    assert _work is not None
+    answer = _work.done(found)
     save_answers()
     return answer
 

@@ -9,17 +9,20 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from migrate.files import discover, reading, write
 from migrate.files.atomic import sweep, write_atomic
 from migrate.frozen import dataclass
-from migrate.model import Report, SifmigrateError, Tables
-from migrate.reports import BY_SUFFIX, FORMATS, Style
+from migrate.model import Report, Result, SifmigrateError, Tables
+from migrate.reports import BY_SUFFIX, FORMATS, Format, Style
+from migrate.reports.summary import SHARE, share
 from migrate.terminal import shown
 
 # Names of what is open already; a report is added there, whatever it is.
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})|/dev/(stdout|stderr)")
 _STREAMS = {"stdout": 1, "stderr": 2}
+Look = tuple[Format, Style]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,21 @@ class Output:
             formats = [self.default]
         return [(f, self.files[i] if i < len(self.files) else "-") for i, f in enumerate(formats)]
 
+    def looks(self) -> list[Look]:
+        """Each format with how it is to look."""
+        return [(FORMATS[name], self.style(place)) for name, place in self.pairs()]
+
+    def style(self, place: str) -> Style:
+        stream = sys.stderr if self.standard_error else sys.stdout
+        color = self.color == "always" or (self.color == "auto" and place == "-" and stream.isatty())
+        return Style(
+            color=color and not os.environ.get("NO_COLOR"),
+            verbose=self.verbose,
+            brief=self.brief and not (self.verbose or self.formats or self.files),
+            terminal=place == "-" and stream.isatty(),
+            width=shutil.get_terminal_size().columns if stream.isatty() else 80,
+        )
+
     @property
     def verbatim(self) -> bool:
         """Whether some report shows outputs to the byte."""
@@ -78,19 +96,20 @@ def _format_of(name: str) -> str:
     return BY_SUFFIX[suffix.lower()].name
 
 
+def parts(result: Result, report: Report, looks: Iterable[Look]) -> dict[object, Any]:
+    """What such reports say of one script, as they look for it in `Result.parts`."""
+    found: dict[object, Any] = {SHARE: share(result, report.target)}
+    for form, style in looks:
+        if form.of_script:
+            found[form.name, style] = form.of_script(result, report, style)
+    return found
+
+
 def publish(report: Report, output: Output) -> None:
     """The requested reports, each to its file."""
     for name, place in output.pairs():
         stream = sys.stderr if output.standard_error else sys.stdout
-        color = output.color == "always" or (output.color == "auto" and place == "-" and stream.isatty())
-        style = Style(
-            color=color and not os.environ.get("NO_COLOR"),
-            verbose=output.verbose,
-            brief=output.brief and not (output.verbose or output.formats or output.files),
-            terminal=place == "-" and stream.isatty(),
-            width=shutil.get_terminal_size().columns if stream.isatty() else 80,
-        )
-        text = FORMATS[name](report, style)
+        text = FORMATS[name](report, output.style(place))
         if place == "-":
             stream.buffer.write(text.encode("utf-8", "surrogateescape"))
             stream.flush()
