@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 from migrate.frozen import dataclass
 from migrate.model import SifmigrateError, Tables
+from migrate.rulebook.order import in_order
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.rulebook.spelling import check_names
 from migrate.tables.load import place, rules_folder, yaml_files
@@ -14,9 +16,9 @@ from migrate.tables.tables import tables
 
 __all__ = ["Rule", "Rulebook", "files_below", "former", "open_rulebook", "rule_files", "rules_at"]
 
-# Topics in the order in which their rules speak: of two fixes for the same bytes the first wins. A private pack comes
-# before them, since it knows its site; launchers come last: a command is rewritten around what other rules did to its
-# words.
+# Topics in the order in which their rules speak where no rule says another order (order.py): of two fixes for the same
+# bytes the first wins. A private pack comes before them, since it knows its site; launchers come last: a command is
+# rewritten around what other rules did to its words.
 TOPICS = (
     "hygiene",
     "old_schedulers",
@@ -50,13 +52,20 @@ def former(old: str, new: str) -> str:
 
 
 def rule_files(folders: Sequence[Path]) -> list[Path]:
-    """The rule files of these further folders and of the shipped topics, in rulebook order."""
-    shipped = [p for topic in TOPICS for p in yaml_files(rules_folder() / topic)]
+    """The rule files of these further folders and of the shipped topics."""
+    return [path for group in _groups(folders) for path in group]
+
+
+def _groups(folders: Sequence[Path]) -> list[list[Path]]:
+    """The rule files of each further folder and of each topic, those first that speak first."""
+    shipped = [list(yaml_files(rules_folder() / topic)) for topic in TOPICS]
     if not folders:
         return shipped
-    known = {p.resolve() for p in shipped}
-    named = {p.resolve(): p for folder in folders for p in rules_at(folder)}  # a folder may be named twice
-    private = [p for real, p in named.items() if real not in known]
+    known = {p.resolve() for group in shipped for p in group}
+    private: list[list[Path]] = []
+    for folder in folders:  # a folder may be named twice
+        private.append([p for p in rules_at(folder) if p.resolve() not in known])
+        known.update(p.resolve() for p in private[-1])
     return [*private, *shipped]
 
 
@@ -81,8 +90,8 @@ def rules_at(path: Path) -> list[Path]:
 def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) -> Rulebook:
     """The rulebook with these further rule folders; raises SifmigrateError where any file of it is wrong."""
     rules: dict[str, Rule] = {}
-    for path in rule_files(folders):
-        rule = read_rule(path)
+    for rule in (rule for group in _groups(folders) for rule in sorted(map(read_rule, group), key=attrgetter("id"))):
+        path = rule.path
         if rule.id in rules:
             first = rules[rule.id].path
             wrong, right = (first, path) if path.is_relative_to(rules_folder()) else (path, first)
@@ -94,7 +103,7 @@ def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) ->
     for rule in rules.values():
         if not rule.path.is_relative_to(rules_folder()):  # of those that come with the program a test says it
             check_names(rule.path, rule.match, known)
-    return Rulebook(tuple(rules.values()), known)
+    return Rulebook(tuple(in_order(list(rules.values()))), known)
 
 
 def _check_former(rules: Iterable[Rule]) -> None:

@@ -59,6 +59,8 @@ class Rule:
 
     id: str
     formerly: tuple[str, ...]  # ids of rules whose place it took
+    before: tuple[str, ...]  # ids of rules that speak later: see order.py
+    after: tuple[str, ...]  # and earlier
     title: str
     category: Category
     safety: str
@@ -296,6 +298,8 @@ def read_rule(path: Path) -> Rule:
     return Rule(
         id=data["id"],
         formerly=tuple(data.get("formerly", ())),
+        before=tuple(data.get("before", ())),
+        after=tuple(data.get("after", ())),
         title=data["title"],
         category=data["category"],
         safety=data["safety"],
