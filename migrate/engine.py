@@ -186,7 +186,8 @@ def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> 
     schedulers = plan.rulebook.tables.schedulers
     tables = plan.tables_for(site)
     contexts = [
-        Context(part, site, plan.target, source, schedulers, tables, n).in_partition() for n, part in enumerate(scopes)
+        Context(part, site, plan.target, source, schedulers, tables, n, library=plan.rulebook.library).in_partition()
+        for n, part in enumerate(scopes)
     ]
     concerned = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does

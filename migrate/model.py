@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol
@@ -688,10 +688,11 @@ class Idiom:
     text: bytes  # of the pattern
     reason: str
     fate: Fate = "review"
+    compiled: Callable[[bytes], Any] = re.compile
 
     @cached_property
-    def pattern(self) -> re.Pattern[bytes]:
-        return re.compile(self.text)  # most scripts hold no idiom
+    def pattern(self) -> Any:
+        return self.compiled(self.text)  # most scripts hold no idiom
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from migrate.model import RuleText, SifmigrateError
 from migrate.reports.pages import filled, what_to_do
 from migrate.rulebook import Rule, open_rulebook
 from migrate.runs.lookup import show_rule
-from migrate.runs.symptoms import matches, nearest_texts, shipped_symptoms
+from migrate.runs.symptoms import matches, nearest_texts, symptoms
 from migrate.tables import profiles
+from migrate.tables.library import shipped
 
 RULES = open_rulebook([]).rules
-TABLE = shipped_symptoms()
+TABLE = symptoms(shipped())
 KNOWN = [*TABLE, *(r.text for r in sorted(RULES, key=lambda r: r.safety != "manual"))]
 
 # What a user saw, and the rule or symptom that must come first.

@@ -14,6 +14,7 @@ from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.runs.setup import make_plan
 from migrate.schedulers import slurm
+from migrate.tables.library import shipped
 from migrate.tables.load import rules_folder
 from migrate.topics.feasibility.nodes import generations
 
@@ -366,7 +367,7 @@ def test_sizes_nodes_and_arrays_are_read_as_sbatch_reads_them() -> None:
     ],
 )
 def test_a_type_of_gpu_belongs_to_one_generation(kind: str, cuda: tuple[int, int] | None) -> None:
-    assert [first for name, first, _ in generations() if name.search(kind)] == ([cuda] if cuda else [])
+    assert [first for name, first, _ in generations(shipped()) if name.search(kind)] == ([cuda] if cuda else [])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from migrate.tables.library import shipped
 from migrate.topics.fabric.names import catalogues, nearest_setting
 
 
@@ -29,7 +30,7 @@ from migrate.topics.fabric.names import catalogues, nearest_setting
     ],
 )
 def test_a_name_that_is_real_or_like_none_is_left_alone(name: str) -> None:
-    assert nearest_setting(name) is None
+    assert nearest_setting(name, shipped()) is None
 
 
 @pytest.mark.parametrize(
@@ -48,19 +49,19 @@ def test_a_name_that_is_real_or_like_none_is_left_alone(name: str) -> None:
     ],
 )
 def test_a_slip_of_the_pen_is_understood(name: str, meant: str) -> None:
-    assert nearest_setting(name) == meant
+    assert nearest_setting(name, shipped()) == meant
 
 
 def test_two_slips_are_too_many() -> None:
-    assert nearest_setting("UCX_NTE_DEVICE") is None
+    assert nearest_setting("UCX_NTE_DEVICE", shipped()) is None
 
 
 def test_no_real_name_is_taken_for_another() -> None:
-    real = [c.prefix + name for c in catalogues() for name in c.names]
+    real = [c.prefix + name for c in catalogues(shipped()) for name in c.names]
     assert len(real) > 600
-    assert [name for name in real if nearest_setting(name)] == []
+    assert [name for name in real if nearest_setting(name, shipped())] == []
 
 
 def test_a_name_between_two_real_ones_is_left_alone() -> None:
     """Nobody knows whether `MEM_TYPES` or `MEM_TYPE` was meant, and both exist."""
-    assert nearest_setting("UCX_RNDV_FRAG_MEM_TYPS") is None
+    assert nearest_setting("UCX_RNDV_FRAG_MEM_TYPS", shipped()) is None

@@ -13,7 +13,8 @@ from pathlib import Path
 from migrate.model import RuleText
 from migrate.reports.pages import filled, what_to_do
 from migrate.rulebook import TOPICS, open_rulebook
-from migrate.runs.symptoms import shipped_symptoms
+from migrate.runs.symptoms import symptoms
+from migrate.tables.library import shipped
 from migrate.tables.load import load, rules_folder
 
 PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
@@ -63,7 +64,7 @@ def _group(topics: tuple[str, ...]) -> str:
 def _of_topic(topic: str) -> Iterator[RuleText]:
     rows = load(rules_folder() / "symptoms.yaml", "symptoms")["symptoms"]
     topics = {row["id"]: row["topic"] for row in rows}
-    yield from (about for about in shipped_symptoms() if topics[about.id] == topic)
+    yield from (about for about in symptoms(shipped()) if topics[about.id] == topic)
     yield from (rule.text for rule in open_rulebook([]).rules if rule.path.parent.name == topic)
 
 

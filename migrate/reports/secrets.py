@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from migrate.frozen import dataclass
-from migrate.tables.load import load, rules_folder
+from migrate.tables.library import Library, shipped
 
 REMEMBERED = 1 << 14  # texts of which many scripts hold the same
 _LONG_KEY = 16  # a shorter value of …_KEY= is a name, not a key
@@ -236,7 +236,7 @@ def _of_row(row: Mapping[str, Any], line: str) -> Iterator[str]:
     for start, following in zip(starts, [*starts[1:], len(line)], strict=False):
         end = _ENDS_COMMAND.search(line, start, following)
         rest = line[start : end.start() if end else following]
-        if (verb := row.get("verb")) and not (at := re.search(rf"(?<![\w-]){verb}(?![\w-])", rest)):
+        if (verb := row.get("verb")) and not (at := re.search(rf"(?<![\w-]){re.escape(verb)}(?![\w-])", rest)):
             continue
         if row.get("operand") and verb and at:
             yield from (match["word"] for match in _OPERAND.finditer(rest, at.end()))
@@ -258,9 +258,20 @@ def _cut_in_words(text: str) -> str:
 # ------------------------------------------------------------------------------------------------ the table
 
 
-@cache
+def use_table(library: Library) -> None:
+    """From now on secrets are what these tables say: one switch a process, set with its plan."""
+    global _library  # noqa: PLW0603 - a report that forgets to hand on a table would show secrets
+    if library is not _library:
+        _library = library
+        for known in _CACHES:
+            known.cache_clear()
+
+
+_library = shipped()
+
+
 def _table() -> Mapping[str, Any]:
-    return dict(load(rules_folder() / "secrets.yaml", "secrets"))
+    return _library.table("secrets")
 
 
 @cache
@@ -295,7 +306,9 @@ def _rows() -> tuple[Mapping[str, Any], ...]:
     for row in _table()["commands"]:
         made = {**row, "pattern": re.compile(rf"(?<![\w-])(?:{'|'.join(row['programs'])})(?![\w-])")}
         if options := row.get("options"):
-            made["values"] = re.compile(rf"(?<!\S)(?:{'|'.join(options)})(?:[ \t]+|=)?(?P<value>{_WORD})")
+            made["values"] = re.compile(
+                rf"(?<!\S)(?:{'|'.join(map(re.escape, options))})(?:[ \t]+|=)?(?P<value>{_WORD})"
+            )
         rows.append(made)
     return tuple(rows)
 
@@ -316,3 +329,6 @@ def _piped() -> re.Pattern[str]:
     options = "|".join(re.escape(option).replace(r"\ ", "[ ]+") for option in _table()["stdin"])
     printed = rf"(?<![\w-])(?:echo|printf)(?:[ ]+-\w+)?(?:[ ]+['\"]?%s(?:\\n)?['\"]?)?[ ]+(?P<value>{_WORD})[ ]*\|"
     return re.compile(rf"{printed}[^|;]{{0,400}}(?:{options})")
+
+
+_CACHES = (mask_of, _masked, _named_by, _hints, _named, _named_in_script, _rows, _programs, _rows_of, _piped)

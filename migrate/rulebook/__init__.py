@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from dataclasses import field
 from pathlib import Path
 
 from migrate.frozen import dataclass
@@ -11,6 +11,7 @@ from migrate.model import SifmigrateError, Tables
 from migrate.rulebook.order import in_order
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.rulebook.spelling import check_names
+from migrate.tables.library import Library, shipped, table_of
 from migrate.tables.load import place, rules_folder, yaml_files
 from migrate.tables.tables import tables
 
@@ -39,6 +40,7 @@ class Rulebook:
 
     rules: tuple[Rule, ...]
     tables: Tables
+    library: Library = field(default_factory=shipped)  # of which `tables` are what reading needs
 
     @property
     def renamed(self) -> Mapping[str, str]:
@@ -78,19 +80,24 @@ def files_below(path: Path) -> Iterator[Path]:
 
 
 def rules_at(path: Path) -> list[Path]:
-    """The rule file, or the rule files of a folder; raises SifmigrateError where there is none."""
+    """The rule file, or the rule files of a folder; raises SifmigrateError where there is nothing of a pack."""
     if not path.exists():
         raise SifmigrateError(f"{path}: no such folder or file of rules")
-    found = [path] if path.is_file() else list(yaml_files(path)) if path.is_dir() else []
+    found = _yaml_at(path)
     if not found:
         raise SifmigrateError(f"{path}: no rule there; a rule is a file that ends in .yaml or .yml")
-    return found
+    return [each for each in found if not table_of(each, path)]
+
+
+def _yaml_at(path: Path) -> list[Path]:
+    return [path] if path.is_file() else list(yaml_files(path)) if path.is_dir() else []
 
 
 def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) -> Rulebook:
     """The rulebook with these further rule folders; raises SifmigrateError where any file of it is wrong."""
     rules: dict[str, Rule] = {}
-    for rule in (rule for group in _groups(folders) for rule in sorted(map(read_rule, group), key=attrgetter("id"))):
+    # where no order is written, only rows of reports follow from ids: `a-b` before `a`, details before the whole
+    for rule in (r for group in _groups(folders) for r in sorted(map(read_rule, group), key=lambda r: f"{r.id}.")):
         path = rule.path
         if rule.id in rules:
             first = rules[rule.id].path
@@ -99,11 +106,23 @@ def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) ->
             raise SifmigrateError(f"{where}: a rule `{rule.id}` stands in {right} already: rename one")
         rules[rule.id] = rule
     _check_former(rules.values())
-    known = tables(path_prefixes)
+    library = _library(folders)
+    known = tables(path_prefixes, library)
     for rule in rules.values():
         if not rule.path.is_relative_to(rules_folder()):  # of those that come with the program a test says it
             check_names(rule.path, rule.match, known)
-    return Rulebook(tuple(in_order(list(rules.values()))), known)
+    return Rulebook(tuple(in_order(list(rules.values()))), known, library)
+
+
+def _library(folders: Sequence[Path]) -> Library:
+    """The tables with what files of these folders add; shipped ones that are named again are no files of a pack."""
+    known = set(map(Path.resolve, yaml_files(rules_folder()))) if folders else set[Path]()
+    found: dict[Path, tuple[Path, str]] = {}
+    for folder in folders:
+        for path in _yaml_at(folder):
+            if (name := table_of(path, folder)) and path.resolve() not in known:
+                found.setdefault(path.resolve(), (path, name))
+    return Library(list(found.values())) if found else shipped()
 
 
 def _check_former(rules: Iterable[Rule]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from migrate.frozen import dataclass
 from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
+from migrate.tables.library import Library, shipped
 
 _T = TypeVar("_T")
 
@@ -28,6 +29,7 @@ class Context:
     scope: int = 0  # the job's place among the job scripts of the file
     item: Item | None = None
     known: dict[object, Any] = field(default_factory=dict)  # what was worked out once for the whole job
+    library: Library = field(default_factory=shipped)
 
     def in_partition(self) -> Context:
         """The same with the target as the job's partition has it."""
@@ -43,7 +45,16 @@ class Context:
     def about(self, item: Item) -> Context:
         """The same with one item in view; cheaper than dataclasses.replace, and made for every item of a rule."""
         return Context(
-            self.job, self.site, self.target, self.source, self.schedulers, self.tables, self.scope, item, self.known
+            self.job,
+            self.site,
+            self.target,
+            self.source,
+            self.schedulers,
+            self.tables,
+            self.scope,
+            item,
+            self.known,
+            self.library,
         )
 
 

@@ -17,7 +17,7 @@ from migrate.frozen import dataclass
 from migrate.model import Fault, Report, Result, SifmigrateError, Source
 from migrate.reports import BESIDE
 from migrate.reports.format import PLAIN
-from migrate.reports.secrets import mask_of
+from migrate.reports.secrets import mask_of, use_table
 from migrate.reports.summary import counted
 from migrate.rewrite.ledger import blocks
 from migrate.runs.publish import Look, parts, save
@@ -57,7 +57,9 @@ class Settings:
 
     def plan(self) -> Plan:
         use_cache(enabled=self.cache)
-        return plan_for(self.choice)
+        plan = plan_for(self.choice)
+        use_table(plan.rulebook.library)
+        return plan
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def show_rule(name: str, folders: Sequence[Path], say: Callable[[str], None], wi
     rulebook = open_rulebook([], folders)
     rules = {r.id: r for r in rulebook.rules}
     name = _current(name, rulebook, say)
-    if name not in rules and any(name == each.id for each in symptoms.shipped_symptoms()):
+    if name not in rules and any(name == each.id for each in symptoms.symptoms(rulebook.library)):
         raise SifmigrateError(f"`{name}` is a symptom, which no rule has: `sifmigrate explain {name}` tells of it")
     if name not in rules:
         raise SifmigrateError(f"no rule `{name}`{nearest(name, list(rules), '`sifmigrate rules list`')}")
@@ -76,7 +76,7 @@ def explain(
     rulebook = open_rulebook([], folders)
     rules = {r.id: r for r in rulebook.rules}
     query = _current(query, rulebook, say)
-    table = symptoms.shipped_symptoms()
+    table = symptoms.symptoms(rulebook.library)
     if query in rules and form == "text":
         return pages.page(rules[query], width, there), ""
     known = [*table, *(r.text for r in rules.values())]
@@ -84,7 +84,8 @@ def explain(
     if not found:
         # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
         here = [r for r in rules.values() if there is None or r.goes_to(there)]
-        texts = [*symptoms.shipped_symptoms(there), *(r.text for r in sorted(here, key=lambda r: r.safety != "manual"))]
+        by_hand = sorted(here, key=lambda r: r.safety != "manual")
+        texts = [*symptoms.symptoms(rulebook.library, there), *(r.text for r in by_hand)]
         found = symptoms.matches(query, texts)
     near = [] if found else symptoms.nearest_texts(query, known)
     text = pages.EXPLANATIONS[form](found, near, rules, there, width)

@@ -16,6 +16,7 @@ from migrate.rulebook import Rule, Rulebook, former, open_rulebook
 from migrate.rulebook.rule import Example
 from migrate.tables import profiles
 from migrate.tables.load import nearest
+from migrate.tables.tables import builtins
 
 
 @cache
@@ -53,7 +54,7 @@ def plan_for(choice: Choice) -> Plan:
     chosen, notes = _chosen(rulebook, choice)
     return Plan(
         rulebook=chosen,
-        target=_named(choice, "target", profiles.target),
+        target=_with_builtins(_named(choice, "target", profiles.target), rulebook),
         sites=sites,
         site=named,
         known_rules=tuple(r.id for r in rulebook.rules),
@@ -84,7 +85,7 @@ def _chosen(rulebook: Rulebook, choice: Choice) -> tuple[Rulebook, tuple[str, ..
     notes: list[str] = []
     select = _current("select", rulebook, choice, notes)
     wanted = set(select or (r.id for r in rulebook.rules)) - set(_current("ignore", rulebook, choice, notes))
-    return Rulebook(tuple(r for r in rulebook.rules if r.id in wanted), rulebook.tables), tuple(notes)
+    return replace(rulebook, rules=tuple(r for r in rulebook.rules if r.id in wanted)), tuple(notes)
 
 
 def _current(option: str, rulebook: Rulebook, choice: Choice, notes: list[str]) -> list[str]:
@@ -100,9 +101,15 @@ def _current(option: str, rulebook: Rulebook, choice: Choice, notes: list[str]) 
     return found
 
 
+def _with_builtins(target: Target, rulebook: Rulebook) -> Target:
+    """The target with what packs say that every shell has in itself."""
+    known = rulebook.library.value(builtins)
+    return target if known <= target.host_programs else replace(target, host_programs=target.host_programs | known)
+
+
 def run_example(rulebook: Rulebook, rule: Rule, example: Example, script: str) -> Result:
     """An example's script migrated with this one rule in force."""
     target: Target = profiles.target(example.target, example.changes)
     site = replace(profiles.site(example.site), **example.site_changes)
-    plan = Plan(Rulebook((rule,), rulebook.tables), target, shipped_sites(), site)
+    plan = Plan(replace(rulebook, rules=(rule,)), target, shipped_sites(), site)
     return run(Source(example.name, script.encode()), plan)

@@ -12,9 +12,8 @@ from functools import lru_cache
 from migrate.frozen import dataclass
 from migrate.model import RuleText, Target
 from migrate.rulebook.rule import meets
-from migrate.tables.load import load, rules_folder
+from migrate.tables.library import Library
 
-_TABLE = "symptoms.yaml"
 _STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)  # colours of a log
 _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 _HOLE = re.compile(r"<[a-z][a-z ]*>|[*\u2026]")  # placeholders of a text: they stand for anything
@@ -36,9 +35,9 @@ class Match:
     weight: float  # characters that are the same, or how much the common words say
 
 
-def shipped_symptoms(target: Target | None = None) -> list[RuleText]:
+def symptoms(library: Library, target: Target | None = None) -> list[RuleText]:
     """The symptoms that belong to no single rule: all, or those of this target."""
-    rows = load(rules_folder() / _TABLE, "symptoms")["symptoms"]
+    rows = library.table("symptoms")["symptoms"]
     return [
         RuleText(r["id"], r["title"], r["why"], r["advice"], tuple(r["texts"]), tuple(r["links"]))
         for r in rows

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,29 @@ from migrate.files.cache import recall, remember
 from migrate.model import SifmigrateError
 from migrate.tables import compiled
 
+
+@dataclass(frozen=True)
+class Table:
+    """A table: one YAML file, or a folder of them, each checked by a schema."""
+
+    schema: str
+    folder: bool = False
+    about: str = ""  # the key of a file that says what it is about; where there is none, files are one table
+
+
+TABLES: Mapping[str, Table] = {
+    "catalogues": Table("catalogue", folder=True, about="prefix"),
+    "commands": Table("commands", folder=True),
+    "gpus": Table("gpus"),
+    "idioms": Table("idioms"),
+    "packages": Table("packages"),
+    "schedulers": Table("scheduler", folder=True, about="name"),
+    "secrets": Table("secrets"),
+    "servers": Table("servers"),
+    "settings": Table("settings"),
+    "symptoms": Table("symptoms"),
+}
+OF_PACK = "-of-pack"  # behind the name of a table's schema: what a pack adds to it
 _LARGEST = 1 << 19  # bytes of a file
 _LONGEST = 80  # characters of a value that a message quotes
 
@@ -78,16 +102,11 @@ def compile_shipped() -> bytes:
 def schema_of(path: Path) -> str:
     """The schema of a shipped file: by its folder, and of one that is in none by its own name."""
     folder = path.relative_to(rules_folder()).parent.name
-    return _SCHEMAS.get(folder, "rule") if folder else path.stem
+    table = TABLES.get(folder or path.stem)
+    return table.schema if table else _PROFILES.get(folder, "rule")
 
 
-_SCHEMAS = {
-    "catalogues": "catalogue",
-    "commands": "commands",
-    "schedulers": "scheduler",
-    "sites": "site",
-    "targets": "target",
-}
+_PROFILES = {"sites": "site", "targets": "target"}
 
 
 def place(path: Path, keys: Sequence[str | int]) -> str:
@@ -246,7 +265,14 @@ def _type_of(schema: Mapping[str, Any]) -> str:
 
 @cache
 def _schemas() -> dict[str, Any]:
-    return {p.name.removesuffix(".schema.json"): json.loads(p.read_bytes()) for p in _schema_files()}
+    found = {p.name.removesuffix(".schema.json"): json.loads(p.read_bytes()) for p in _schema_files()}
+    return found | {t.schema + OF_PACK: _of_pack(found[t.schema], t.about) for t in TABLES.values()}
+
+
+def _of_pack(schema: Mapping[str, Any], about: str) -> Mapping[str, Any]:
+    """The schema of a pack's file: rows, any of the table's lists and mappings, and nothing that holds for all."""
+    kept = {k: v for k, v in schema["properties"].items() if v.get("type") != "string" or k in {about, "source"}}
+    return {**schema, "properties": kept, "required": [about] if about else [], "minProperties": 1}
 
 
 def _schema_files() -> list[Path]:

@@ -21,9 +21,11 @@ class _Linear:
 
     compiled: Any
 
-    def fullmatch(self, text: str, /) -> object | None:
-        found: object | None = self.compiled.fullmatch(text.encode("utf-8", "replace"))
-        return found
+    def fullmatch(self, text: str, /) -> Any:
+        return self.compiled.fullmatch(_encodable(text))
+
+    def search(self, text: str, /) -> Any:
+        return self.compiled.search(_encodable(text))
 
 
 class _Shipped:
@@ -35,6 +37,10 @@ class _Shipped:
     @cached_property
     def fullmatch(self) -> Callable[[str], object | None]:
         return re.compile(self._text, re.DOTALL).fullmatch  # `.*tcp.*` would go back at a line's end again and again
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def is_pattern(text: object) -> bool:
@@ -50,7 +56,7 @@ def pattern(text: str, path: Path, keys: Sequence[str | int]) -> Pattern:
     if rules_folder() in path.parents:
         return shipped(text[1:-1])
     try:
-        return _private(text[1:-1])
+        return private(text[1:-1])
     except ValueError as error:
         raise SifmigrateError(f"{place(path, keys)}: `{text}` is no regular expression: {error}") from error
 
@@ -61,8 +67,30 @@ def shipped(text: str) -> Pattern:
     return _Shipped(text)
 
 
+class PackText(str):
+    """A regular expression of a table that a private pack has written."""
+
+    __slots__ = ()
+
+
+def of_value(text: str) -> Pattern:
+    """A regular expression of a row that is asked about whole texts."""
+    return private(text) if isinstance(text, PackText) else shipped(text)
+
+
+def of_row(text: str) -> Any:
+    """A regular expression of a row, with `fullmatch` and `search`."""
+    return private(text) if isinstance(text, PackText) else re.compile(text)
+
+
+def of_bytes(text: bytes) -> Any:
+    """A regular expression of a pack's row for bytes, which RE2 runs."""
+    return private(text.decode()).compiled
+
+
 @cache
-def _private(text: str) -> Pattern:
+def private(text: str) -> _Linear:
+    """A regular expression that RE2 runs; raises ValueError where it is none."""
     import re2  # noqa: PLC0415 - 5 ms that only packs with patterns pay
 
     options = re2.Options()

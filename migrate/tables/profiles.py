@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from migrate.model import SLURM, Evidence, Partition, Pattern, ResourceType, SifmigrateError, Site, Target
 from migrate.schedulers import DIALECTS
+from migrate.tables.library import shipped
 from migrate.tables.load import load, nearest, place, rules_folder, yaml_files
 from migrate.tables.patterns import is_pattern, pattern
-from migrate.tables.tables import rows
+from migrate.tables.tables import builtins, rows
 from migrate.values import mebibytes, memory, seconds
 
 GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler=SLURM)
@@ -118,7 +118,7 @@ def _build_target(data: Mapping[str, Any]) -> Target:
         select_type=select_type,
         default_partition=data["default_partition"],
         provides=tuple(data.get("provides", ())),
-        host_programs=frozenset(data.get("host_programs", ())) | _builtins(),
+        host_programs=frozenset(data.get("host_programs", ())) | shipped().value(builtins),
         mounts=tuple(path for path, _ in _mounts(data)),
         read_only={path: each.get("note", "") for path, each in _mounts(data) if each.get("mode") == "ro"},
         home=data.get("home"),
@@ -165,12 +165,6 @@ def _texts(listed: list[str] | None) -> tuple[str, ...] | None:
 def _size(text: str | None) -> Any:
     """MiB of a size as target files write it; infinity for `unlimited`."""
     return None if text is None else math.inf if text == "unlimited" else mebibytes(text)
-
-
-@cache
-def _builtins() -> frozenset[str]:
-    files = yaml_files(rules_folder() / "commands")
-    return frozenset(name for path in files for name in load(path, "commands").get("builtins", ()))
 
 
 def _partition(name: str, data: Mapping[str, Any]) -> Partition:

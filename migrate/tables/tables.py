@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from migrate.model import (
@@ -19,49 +18,53 @@ from migrate.model import (
     VariableRow,
     Verb,
 )
-from migrate.tables.load import load, rules_folder, yaml_files
-from migrate.tables.patterns import shipped
+from migrate.tables.library import KEPT_BY_SLURM, Library
+from migrate.tables.library import shipped as shipped_library
+from migrate.tables.patterns import PackText, of_bytes, of_value
 
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
 
 
-def tables(path_prefixes: Iterable[str]) -> Tables:
-    """The shipped tables; `path_prefixes` are the site paths to look for."""
-    folder = rules_folder()
-    schedulers = {s.name: s for s in map(_scheduler, yaml_files(folder / "schedulers"))}
+def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tables:
+    """What reading needs of the tables (the shipped ones unless others are given), and the site paths to look for."""
+    library = library or shipped_library()
+    schedulers = {s.name: s for s in map(_scheduler, library.files("schedulers"))}
+    listed = library.table("commands")
     commands: dict[str, CommandTable] = {}
     own: dict[str, dict[str, CommandTable]] = {}
-    patterns: dict[str, re.Pattern[str]] = {}
-    speakers: set[str] = set()
-    for path in yaml_files(folder / "commands"):
-        data = load(path, "commands")
-        patterns |= {name: re.compile(data[name]) for name in _PATTERNS if name in data}
-        speakers.update(data.get("speakers", ()))
-        for entry in data["commands"]:
-            table = _command(entry, schedulers)
-            known = own.setdefault(table.dialect, {}) if table.dialect else commands
-            known.update(dict.fromkeys(table.names, table))
-            if entry.get("reads_directives"):
-                name = entry["options_from"]
-                schedulers[name] = replace(schedulers[name], own_directives=table.options)
-    settings = load(folder / "settings.yaml", "settings")
+    for entry in listed["commands"]:
+        table = _command(entry, schedulers)
+        known = own.setdefault(table.dialect, {}) if table.dialect else commands
+        known.update(dict.fromkeys(table.names, table))
+        if entry.get("reads_directives"):
+            name = entry["options_from"]
+            schedulers[name] = replace(schedulers[name], own_directives=table.options)
+    settings = library.table("settings")
     return Tables(
         schedulers=schedulers,
         commands=commands,
         dialect_commands={dialect: commands | known for dialect, known in own.items()},
         settings=tuple(map(_setting, settings["settings"])),
         parameter_files=_by_name(ParameterFile(**row) for row in settings["files"]),
-        speakers=frozenset(speakers),
-        **patterns,
+        speakers=frozenset(listed["speakers"]),
+        **{name: re.compile(listed[name]) for name in _PATTERNS},
         path_prefixes=tuple(sorted(set(path_prefixes))),
-        idioms=tuple(map(_idiom, load(folder / "idioms.yaml", "idioms")["idioms"])),
+        idioms=tuple(map(_idiom, library.table("idioms")["idioms"])),
     )
+
+
+def builtins(library: Library) -> frozenset[str]:
+    """Programs that every shell has in itself."""
+    return frozenset(library.table("commands")["builtins"])
 
 
 def _idiom(row: Mapping[str, Any]) -> Idiom:
     names = "|".join(row.get("variables", ()))
     pattern = row.get("pattern") or rf"(?:(?<=\$)|(?<=\$\{{))(?:{names})(?![A-Za-z0-9_])"
-    return Idiom(row["name"], row["word"].encode(), pattern.encode(), row["reason"], row.get("fate", "review"))
+    compiled = of_bytes if isinstance(pattern, PackText) else re.compile
+    return Idiom(
+        row["name"], row["word"].encode(), pattern.encode(), row["reason"], row.get("fate", "review"), compiled
+    )
 
 
 def _by_name(files: Iterable[ParameterFile]) -> dict[str, tuple[ParameterFile, ...]]:
@@ -81,16 +84,15 @@ def _setting(row: Mapping[str, Any]) -> Setting:
         tuple(row.get("names", ())),
         row.get("separator", ""),
         row.get("picks", ""),
-        {role: shipped(texts) for role, texts in row.get("says", {}).items()},
+        {role: of_value(texts) for role, texts in row.get("says", {}).items()},
     )
 
 
-def _scheduler(path: Path) -> SchedulerTable:
-    data = load(path, "scheduler")
+def _scheduler(data: Mapping[str, Any]) -> SchedulerTable:
     inputs: dict[str, str] = data.get("input_variables", {})
     listed = data["variables"]
     if isinstance(listed, list):
-        listed = {name: {"reason": "Slurm sets it on the target too"} for name in listed}
+        listed = {name: {"reason": KEPT_BY_SLURM} for name in listed}
     variables = {name: VariableRow(**row) for name, row in listed.items()}
     variables |= {name: VariableRow(f"Slurm on the target reads it as {option}") for name, option in inputs.items()}
     return SchedulerTable(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 from migrate.frozen import dataclass
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.context import Context, says
 from migrate.rulebook.facts import fact
-from migrate.tables.load import load, rules_folder
+from migrate.tables.library import Library
 from migrate.topics.containers.apptainer import STARTING, has_option, image_named, readings_of
 
 _PIP = re.compile(r"pip[\d.]*")
@@ -36,9 +35,8 @@ class Packages:
     built_with: Mapping[str, bytes]  # package -> text without which nothing is built
 
 
-@cache
-def _packages() -> Packages:
-    data = load(rules_folder() / "packages.yaml", "packages")
+def _packages(library: Library) -> Packages:
+    data = library.table("packages")
     installers: dict[str, Installer] = {}
     for row in data["installers"]:
         installers |= dict.fromkeys(row["names"], Installer(frozenset(row["verbs"]), frozenset(row["elsewhere"])))
@@ -104,7 +102,7 @@ def _install(inner: Invocation, c: Context) -> str | None:
         program, words = "pip", words[2:]
     verb = next((w for w in words if not w.startswith("-")), "")
     pip = _PIP.fullmatch(program) is not None
-    installer = _packages().installers.get("pip" if pip else program)
+    installer = c.library.value(_packages).installers.get("pip" if pip else program)
     if installer is None or verb not in installer.verbs:
         return None
     if any(w.split("=")[0] in installer.elsewhere for w in words) or (pip and says(c, _PLACES)):
@@ -141,7 +139,7 @@ def _built(inner: Invocation, c: Context) -> str:
     pip = _PIP.fullmatch(inner.program) or (_PYTHON.fullmatch(inner.program) and words[:2] == ["-m", "pip"])
     if not pip or "install" not in words or "--no-build-isolation" in words:
         return ""
-    packages = _packages()
+    packages = c.library.value(_packages)
     name = next((m[1] for w in words if (m := packages.cuda_code.search(w))), "")
     wanted = packages.built_with.get(name.lower().replace("_", "-"), b"")
     return name if says(c, wanted) else ""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from migrate.model import Edit, Option
 from migrate.quoting import is_plain
+from migrate.tables.converters import register
 from migrate.topics.containers.command import Moving
 
 Form = Callable[[Moving, Option], None]
@@ -428,3 +429,6 @@ FORMS: Mapping[str, Form] = {
     "init": init,
     "rootfs": rootfs,
 }
+
+for _family in ("docker", "enroot"):
+    register(_family, FORMS)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 from migrate.frozen import dataclass
 from migrate.model import Span
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
-from migrate.tables.load import load, rules_folder
+from migrate.tables.library import Library
 
 
 @dataclass(frozen=True)
@@ -22,11 +21,10 @@ class Server:
     ends: frozenset[str]
 
 
-@cache
-def servers() -> Mapping[str, Server]:
+def servers(library: Library) -> Mapping[str, Server]:
     """The programs of rules/servers.yaml, by name."""
     found: dict[str, Server] = {}
-    for row in load(rules_folder() / "servers.yaml", "servers")["servers"]:
+    for row in library.table("servers")["servers"]:
         options = [rf"{re.escape(o)}[ =]" for o in row["options"]]
         options += [rf"{re.escape(o)}[ =][\w.\"'${{}}:-]*?:" for o in row.get("addresses", ())]
         said = re.compile(rf"(?:{'|'.join(options)})[\"']?(?P<port>\$?\{{?\w+\}}?)")
@@ -34,10 +32,9 @@ def servers() -> Mapping[str, Server]:
     return found
 
 
-@cache
-def _words() -> tuple[bytes, ...]:
+def _words(library: Library) -> tuple[bytes, ...]:
     """Texts of which one is in every script that starts a server: names that hold no other name."""
-    names = servers()
+    names = library.value(servers)
     return tuple(n.encode() for n in names if not any(other in n for other in names if other != n))
 
 
@@ -45,13 +42,13 @@ def _words() -> tuple[bytes, ...]:
 def _started(c: Context) -> tuple[str, str] | None:
     """The first server that the job starts, and its port as the script writes it, or the number that it stands for."""
     data = c.job.text.data
-    return next(_servers(c), None) if any(word in data for word in _words()) else None
+    return next(_servers(c), None) if any(word in data for word in c.library.value(_words)) else None
 
 
 def _servers(c: Context) -> Iterator[tuple[str, str]]:
     for inner in c.job.invocations():
         name = inner.program_word.text.rsplit("/", 1)[-1]
-        server = servers().get(name)
+        server = c.library.value(servers).get(name)
         if server is None:
             continue
         start, end = inner.program_word.span.end, inner.command.span.end

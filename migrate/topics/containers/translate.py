@@ -140,7 +140,7 @@ def _move(moving: Moving, job: Job) -> None:
         move_enroot(moving)
     elif reading.table is not None and reading.verb not in reading.table.verbs:
         moving.obstacles.append(f"`{reading.program} {reading.verb}` is in no table")
-    elif verb.form not in VERBS:
+    elif verb.form not in VERBS:  # `other`
         leave(moving)
     elif uncertain:
         moving.obstacles.append(f"no table knows {uncertain}")

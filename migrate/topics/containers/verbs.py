@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from migrate.frozen import dataclass
 from migrate.model import Change, Edit, Invocation, Span, Word
 from migrate.ranges import Ranges
+from migrate.tables.converters import register
 from migrate.topics.containers.command import Moving
 from migrate.topics.containers.images import why_not
 from migrate.topics.containers.options import FORMS
@@ -431,3 +432,5 @@ VERBS: Mapping[str, Convert] = {
     "rmi": removed,
     "prune": removed,
 }
+
+register("verbs of docker", (*VERBS, "other"))  # what is left as it is

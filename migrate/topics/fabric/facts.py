@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 from migrate.model import Item, Span, Target
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
-from migrate.tables.load import load, rules_folder
+from migrate.tables.library import Library
 from migrate.topics.launchers.srun import stands_in_the_way
 
 _DECLARING = frozenset({"export", "declare", "typeset", "readonly", "local"})  # alone they print what is set
@@ -27,7 +26,7 @@ def _network(c: Context) -> str | None:
         return None
     if c.item.value is None:
         return _passed_on(c, c.item)
-    verdict = _verdict(c.item, c.target)
+    verdict = _verdict(c, c.item)
     # `set -u` would end a script that reads what is gone
     read = verdict == "drop" and c.item.name in _read_variables(c)
     return "look" if read or (verdict == "drop" and _decides_launcher(c)) else verdict
@@ -52,15 +51,15 @@ def _decides_launcher(c: Context) -> bool:
 @once
 def _going(c: Context) -> frozenset[Span]:
     """Where the settings stand that go."""
-    return frozenset(i.span for i in c.job.by_kind.get("environment", ()) if _verdict(i, c.target) == "drop")
+    return frozenset(i.span for i in c.job.by_kind.get("environment", ()) if _verdict(c, i) == "drop")
 
 
-def _verdict(item: Item, target: Target) -> str | None:
+def _verdict(c: Context, item: Item) -> str | None:
     if not item.role:
         return None
     if not item.constant:
         return "look"
-    verdict = _of_name(item, target) if item.role in _KNOWN else _of_role(item.role, target)
+    verdict = _of_name(c, item) if item.role in _KNOWN else _of_role(item.role, c.target)
     stuck = item.place not in _GOES_ALONE or (item.place != "option" and item.holder is None and item.remove is None)
     return "look" if verdict in {"drop", "rename"} and (stuck or item.program in _DECLARING) else verdict
 
@@ -72,10 +71,10 @@ def _of_role(role: str, target: Target) -> str:
     return "drop" if harmful.get(role, True) else "fits"
 
 
-def _of_name(item: Item, target: Target) -> str:
+def _of_name(c: Context, item: Item) -> str:
     """What becomes of names of devices, interfaces or a row of addresses: they fit, or others are known, or none."""
-    value, names = item.value or "", _KNOWN[item.role](target)
-    if _fits(item, value, target):
+    value, names = item.value or "", _KNOWN[item.role](c.target)
+    if _fits(c, item, value):
         return "fits"
     return "rename" if names else "drop"
 
@@ -87,9 +86,9 @@ _KNOWN: Mapping[str, Callable[[Target], tuple[str, ...]]] = {
 }
 
 
-def _fits(item: Item, value: str, target: Target) -> bool:
+def _fits(c: Context, item: Item, value: str) -> bool:
     """Whether a list means names that exist on the target, and no others."""
-    names = _KNOWN[item.role](target)
+    names = _KNOWN[item.role](c.target)
     if item.role == "gid":
         return value in {*names, "-1", "auto"}
     if value == "all":
@@ -98,8 +97,8 @@ def _fits(item: Item, value: str, target: Target) -> bool:
         out = tuple(value.lstrip("^=").split(","))
         return any(not name.startswith(out) for name in names) or not names
     if item.name == "UCX_NET_DEVICES":
-        names = (*names, *target.interfaces)  # also those over which it speaks TCP
-    exact = value.startswith("=") or not _settings().get(item.name, {}).get("begins")
+        names = (*names, *c.target.interfaces)  # also those over which it speaks TCP
+    exact = value.startswith("=") or not c.library.value(_settings).get(item.name, {}).get("begins")
     return all(_means(entry.split(":")[0], names, exact=exact) for entry in value.lstrip("=").split(","))
 
 
@@ -117,7 +116,7 @@ def _goes_by_name(c: Context) -> bool:
     key = (_goes_by_name, c.item.name)
     if key not in c.known:
         own = [i for i in c.job.by_name.get(("environment", c.item.name), ()) if i.value is not None]
-        c.known[key] = bool(own) and all(_verdict(i, c.target) == "drop" for i in own)
+        c.known[key] = bool(own) and all(_verdict(c, i) == "drop" for i in own)
     found: bool = c.known[key]
     return found
 
@@ -137,7 +136,7 @@ def _new_names(c: Context) -> str | None:
     if item is None or item.role not in _KNOWN:
         return None
     names = _KNOWN[item.role](c.target)
-    row = _settings().get(item.name, {})
+    row = c.library.value(_settings).get(item.name, {})
     if item.role != "devices" or row.get("one"):
         names = names[:1]
     if item.role == "devices" and (row.get("port") or ":" in (item.value or "")):
@@ -146,10 +145,9 @@ def _new_names(c: Context) -> str | None:
     return exact + ",".join(names) if names else None
 
 
-@cache
-def _settings() -> Mapping[str, Mapping[str, Any]]:
+def _settings(library: Library) -> Mapping[str, Mapping[str, Any]]:
     """The rows of rules/settings.yaml that name their variables."""
-    rows = load(rules_folder() / "settings.yaml", "settings")["settings"]
+    rows = library.table("settings")["settings"]
     return {name: row for row in rows for name in row.get("names", ())}
 
 

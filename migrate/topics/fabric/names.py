@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from migrate.frozen import dataclass
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
-from migrate.tables.load import load, rules_folder, yaml_files
+from migrate.tables.library import Library
 
 
 @dataclass(frozen=True)
@@ -34,20 +32,28 @@ class Catalogue:
         return [(part, rest[len(part) :]) for part in self.parts if rest.startswith(part)]
 
 
-@cache
-def catalogues() -> tuple[Catalogue, ...]:
-    """The shipped catalogues, read when the first name is looked up."""
-    found = (load(path, "catalogue") for path in yaml_files(rules_folder() / "catalogues"))
+def catalogues(library: Library) -> tuple[Catalogue, ...]:
+    """The catalogues, read when the first name is looked up."""
     return tuple(
-        Catalogue(d["prefix"], tuple(d.get("parts", ())), frozenset(d.get("fields", ())), frozenset(d["names"]))
-        for d in found
+        Catalogue(d["prefix"], tuple(d.get("parts", ())), frozenset(d.get("fields", ())), frozenset(d.get("names", ())))
+        for d in library.files("catalogues")
     )
 
 
-@cache
-def nearest_setting(name: str) -> str | None:
+def _nearest_known(_: Library) -> dict[str, str | None]:
+    return {}
+
+
+def nearest_setting(name: str, library: Library) -> str | None:
     """The real setting that a misspelt name means; None for one that exists or is like no other."""
-    for catalogue in catalogues():
+    known = library.value(_nearest_known)
+    if name not in known:
+        known[name] = _nearest(name, library)
+    return known[name]
+
+
+def _nearest(name: str, library: Library) -> str | None:
+    for catalogue in library.value(catalogues):
         rest = name.removeprefix(catalogue.prefix)
         if rest == name or catalogue.knows(rest) or catalogue.knows(rest.rstrip("_0123456789")):
             continue  # a number behind a name makes a variable of the script's own
@@ -71,4 +77,4 @@ def _one_slip(wrong: str, right: str) -> bool:
     about=("environment",),
 )
 def _nearest_setting(c: Context) -> str | None:
-    return nearest_setting(c.item.name) if c.item else None
+    return nearest_setting(c.item.name, c.library) if c.item else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from typing import Any
 
 from migrate.model import Target
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
-from migrate.tables.load import load, rules_folder
+from migrate.tables.library import Library
+from migrate.tables.patterns import of_row
 from migrate.topics.feasibility.facts import gpu_types, output_of, partitions_of
 from migrate.topics.old_schedulers.converters import with_new_paths
 from migrate.topics.requests import asked, gpus
@@ -35,7 +36,7 @@ def _too_old_cuda(c: Context) -> str | None:
     if item is None or (cuda is None and month is None):
         return None
     for kind in gpu_types(c):
-        wanted = _generation(kind)
+        wanted = _generation(c, kind)
         if wanted is None:
             return None
         if cuda is not None and cuda < wanted[0]:
@@ -46,16 +47,15 @@ def _too_old_cuda(c: Context) -> str | None:
     return None
 
 
-@cache
-def generations() -> tuple[tuple[re.Pattern[str], tuple[int, int], tuple[int, int]], ...]:
+def generations(library: Library) -> tuple[tuple[Any, tuple[int, int], tuple[int, int]], ...]:
     """Types of GPU, the first CUDA and the first monthly release of NVIDIA's images for them (rules/gpus.yaml)."""
-    rows = load(rules_folder() / "gpus.yaml", "gpus")["generations"]
-    return tuple((re.compile(r["types"]), _numbers(r["cuda"]), _numbers(r["release"])) for r in rows)
+    rows = library.table("gpus")["generations"]
+    return tuple((of_row(r["types"]), _numbers(r["cuda"]), _numbers(r["release"])) for r in rows)
 
 
-@cache
-def _generation(kind: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    return next(((cuda, month) for types, cuda, month in generations() if types.search(kind.lower())), None)
+def _generation(c: Context, kind: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    known = c.library.value(generations)
+    return next(((cuda, month) for types, cuda, month in known if types.search(kind.lower())), None)
 
 
 def _numbers(text: str) -> tuple[int, int]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
 
 from migrate.model import Invocation
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
-from migrate.tables.load import load, rules_folder
+from migrate.tables.library import Library
 from migrate.topics.launchers.call_chain import is_launcher, nodes, starters
 from migrate.topics.launchers.facts import starts, text_between
 from migrate.topics.old_schedulers.commands import translation
@@ -38,14 +37,13 @@ def _step_variable(c: Context) -> str | None:
         own = next((i for i in beside if i.kind == "launcher-command"), None)
         if own is None or starts(c.about(own)) != "srun":
             return None
-    return _step_variables().get(c.item.value or "")
+    return c.library.value(_step_variables).get(c.item.value or "")
 
 
-@cache
-def _step_variables() -> Mapping[str, str]:
+def _step_variables(library: Library) -> Mapping[str, str]:
     """Variables of MPI launchers, and what srun calls them (rules/idioms.yaml)."""
     found: dict[str, str] = {}
-    for row in load(rules_folder() / "idioms.yaml", "idioms")["idioms"]:
+    for row in library.table("idioms")["idioms"]:
         found |= row.get("variables", {})
     return found
 

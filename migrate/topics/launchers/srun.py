@@ -14,6 +14,8 @@ from migrate.model import Edit, Fix, Invocation, Option, Span, Word
 from migrate.quoting import split_at_value, value_as_written
 from migrate.rulebook.context import Context, once, once_an_item
 from migrate.rulebook.facts import fact
+from migrate.tables.converters import register
+from migrate.tables.patterns import of_row
 from migrate.topics.launchers.call_chain import is_contained, is_launcher, launchers_of, node_count, nodes, starters
 from migrate.topics.launchers.hosts import is_host_list, names_hosts_of_job
 from migrate.topics.old_schedulers.commands import is_old_host_file
@@ -187,7 +189,7 @@ def _choice(option: Option) -> str | None:
     """`--bind-to core` and `--map-by ppr:4:node`: a value that srun has an option for."""
     assert option.row is not None
     text = option.value.text if option.value is not None else ""
-    found = ((re.fullmatch(value, text), new) for value, new in option.row.values.items())
+    found = ((of_row(value).fullmatch(text), new) for value, new in option.row.values.items())
     return next((match.expand(new) for match, new in found if match is not None), None)
 
 
@@ -291,3 +293,6 @@ def _why_kept(c: Context) -> str | None:
 @fact("step", "`yes` where srun replaces the launcher of whose line the item is a word; none elsewhere.", about="item")
 def _step(c: Context) -> str | None:
     return "yes" if (s := step_of(c)) and not s.obstacle and step_words(c) is not None else None
+
+
+register("launcher", ("genv", "hosts", "mca", "needless", "same", "setting", "values"))

@@ -12,6 +12,7 @@ from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced, says
 from migrate.rulebook.facts import fact
 from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
+from migrate.tables.converters import register
 from migrate.topics.old_schedulers.directives import (
     INTERPRETERS,
     Between,
@@ -605,3 +606,6 @@ def _old_image(c: Context) -> str | None:
 @fact("starts_in_image", "`yes` where the script starts itself again in an image; none elsewhere.", about="job")
 def _starts_in_image(c: Context) -> str | None:
     return "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None
+
+
+register("scheduler", ("command", "text"))

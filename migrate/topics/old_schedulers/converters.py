@@ -10,6 +10,7 @@ from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Change, Item, OptionRow, Site, Target
 from migrate.schedulers import Dialect
 from migrate.schedulers.dialect import ONLY_IDS
+from migrate.tables.converters import register
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
 from migrate.values import moment, whole_number
 
@@ -331,3 +332,5 @@ CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "error": _error,
     "folder": _folder,
 }
+
+register("directives", CONVERTERS)
