@@ -633,6 +633,7 @@ class CommandTable:
     dialect: str = ""  # whose command it is
     to: str = ""  # the command that stands for it on the target
     family: str = ""  # of a container tool other than Apptainer: docker, enroot, …
+    form: str = ""  # of another scheduler's command, how it is converted: see topics/old_schedulers/commands.py
     starts: str = ""  # of a launcher: mpi, site-mpi, horovod, deepspeed, torch
 
 

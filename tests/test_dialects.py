@@ -17,6 +17,7 @@ from migrate.tables.profiles import site
 from migrate.tables.tables import tables
 
 PACKAGE = Path(__file__).parents[1] / "migrate"
+COMMANDS = {DIALECTS[name].submit_command for name in FOREIGN}
 # Words that are spelled like the name of a scheduler, or the one place of Slurm's.
 OTHERS = {
     ("model.py", "slurm"): "the constant SLURM",
@@ -38,7 +39,7 @@ def outside() -> list[Path]:
 @pytest.mark.parametrize("path", outside(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_no_module_outside_schedulers_knows_a_dialect_by_its_name(path: Path) -> None:
     place = path.relative_to(PACKAGE).as_posix()
-    names = {*DIALECTS} - {text for module, text in OTHERS if module == place}
+    names = {*DIALECTS, *COMMANDS} - {text for module, text in OTHERS if module == place}
     assert [(text, line) for text, line in literals(path) if text in names] == []
 
 
@@ -51,9 +52,11 @@ def test_each_dialect_has_tables_and_each_table_a_dialect() -> None:
     assert tables(()).schedulers.keys() == DIALECTS.keys()
 
 
-def test_each_foreign_dialect_has_its_submit_command_in_the_tables() -> None:
-    known = tables(()).dialect_commands
-    assert all(DIALECTS[name].submit_command in known[name] for name in FOREIGN)
+@pytest.mark.parametrize("name", FOREIGN)
+def test_the_submit_command_of_a_dialect_is_in_its_tables_as_one(name: str) -> None:
+    known = tables(()).dialect_commands[name]
+    submitting = {program for program, table in known.items() if table.dialect == name and table.form == "submission"}
+    assert submitting == {DIALECTS[name].submit_command}
 
 
 def test_every_module_that_has_a_dialect_is_found_with_it() -> None:

@@ -188,3 +188,12 @@ def test_a_variable_behind_backslashes_is_rewritten_where_bash_expands_it(count:
         assert result.output.decode().splitlines()[-1] == f"echo {new}"
         [entry] = [e for e in result.entries if e.kind == "scheduler-variable"]
         assert entry.fate == ("rewritten" if expands else "kept")
+
+
+@pytest.mark.parametrize("command", ["qlogin", "qrsh", "qlogin -V", "qrsh -l gpu=1"])
+def test_a_command_that_opens_a_session_becomes_no_srun_that_starts_nothing(
+    command: str, migrate_text: Migrate
+) -> None:
+    result = migrate_text(f"#!/bin/bash\n#$ -N fit\n{command}\n")
+    assert result.output.decode().splitlines()[-1] == command
+    assert any("srun --pty bash" in outcome.finding.message for outcome in result.outcomes)

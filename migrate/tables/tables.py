@@ -172,5 +172,6 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
         dialect=entry.get("dialect", ""),
         to=entry.get("to", ""),
         family=entry.get("family", ""),
+        form=entry.get("as", ""),
         starts=entry.get("starts", ""),
     )

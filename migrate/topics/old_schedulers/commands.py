@@ -305,9 +305,13 @@ def _reading(c: Context) -> Invocation | None:
     return next(iter(c.job.started.get(item.group, ())), None)
 
 
+def _form(reading: Invocation) -> str:
+    return reading.table.form if reading.table is not None else ""
+
+
 def _submits(reading: Invocation) -> bool:
     """Whether the command gives a script in."""
-    return reading.table is not None and reading.program == DIALECTS[reading.table.dialect].submit_command
+    return _form(reading) == "submission"
 
 
 def _options_told(c: Context) -> Mapping[int, Change]:
@@ -332,14 +336,14 @@ def _command_outcome(c: Context) -> str | None:
     if not reading.table.to or _obstacle(c, reading):
         return "open"
     told = _options_told(c) if _submits(reading) else {}
-    looks = reading.program in {"qstat", *_STARTERS} or any(t.verdict == "look" for t in told.values())
+    looks = _form(reading) in {"listing", *_STARTERS} or any(t.verdict == "look" for t in told.values())
     return "look" if looks else "done"
 
 
 def _obstacle(c: Context, reading: Invocation) -> str:
     """Why a command cannot be written for Slurm; empty where it can."""
     whose = "the script speaks to Slurm, so whose command this is cannot be told" if _speaks_to_slurm(c) else ""
-    return _unread(c, reading) or _OBSTACLES.get(reading.program, _obstacle_to_options)(c, reading) or whose
+    return _unread(c, reading) or _OBSTACLES.get(_form(reading), _obstacle_to_options)(c, reading) or whose
 
 
 @once
@@ -412,11 +416,11 @@ def _host_and_command(reading: Invocation) -> tuple[Word, Word] | None:
 
 
 _OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
-    "qsub": _obstacle_to_submission,
-    "qrsh": _obstacle_to_step,
-    "ssh": _obstacle_to_remote_shell,
+    "submission": _obstacle_to_submission,
+    "step": _obstacle_to_step,
+    "remote_shell": _obstacle_to_remote_shell,
 }
-_STARTERS = frozenset({"qrsh", "ssh"})  # of a command on another node of the job
+_STARTERS = frozenset({"step", "remote_shell"})  # of a command on another node of the job
 
 
 def _told_by_option(c: Context) -> Iterator[tuple[Item, Change]]:
@@ -461,7 +465,7 @@ def more_edits(c: Context) -> tuple[Edit, ...]:
     reading = _reading(c)
     if reading is None or c.item is None or c.item.kind != "scheduler-command":
         return ()
-    if reading.program in _STARTERS and (found := _host_and_command(reading)):
+    if _form(reading) in _STARTERS and (found := _host_and_command(reading)):
         host, command = found
         edits = (Edit(host.span.start, b"", b"--nodelist="),)
         # they give its words to a shell, srun does not
@@ -488,7 +492,7 @@ def _new_command(c: Context) -> str | None:
     for option in reading.options:
         if option.row is not None and option.row.form == "command":
             return option.row.to
-    if reading.program in _STARTERS:
+    if _form(reading) in _STARTERS:
         return f"{reading.table.to} --overlap --nodes=1 --ntasks=1"
     alone = _submits(reading) and DIALECTS[reading.table.dialect].prints_id_alone and _is_read(c, reading)
     return f"{reading.table.to} --parsable" if alone else reading.table.to
@@ -503,7 +507,7 @@ def _new_option(c: Context) -> str | None:
     reading = _reading(c)
     if reading is None or c.item is None:
         return None
-    if reading.program in _STARTERS:
+    if _form(reading) in _STARTERS:
         return ""
     if not _submits(reading):
         option = next((o for o in reading.options if o.span == c.item.span), None)
@@ -529,7 +533,7 @@ def _option_said(c: Context) -> str | None:
     if _submits(reading):
         told = _options_told(c).get(id(c.item))
         return told.message if told else None
-    if reading.program in _STARTERS:
+    if _form(reading) in _STARTERS:
         return f"{spelled} was for {reading.program}; srun needs nothing like it"
     option = next((o for o in reading.options if o.span == c.item.span), None)
     asks = option is not None and option.row is not None and option.row.form == "command"
