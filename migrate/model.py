@@ -942,10 +942,13 @@ class Change:
     begins: tuple[str, ...] = ()  # lines of shell before the first command, which stand for it
     removes: bool = False  # it is taken out
     holder: Holder | None = None  # what goes with it, where it is a whole statement
+    erase: Span | None = None  # what goes with it, where its holder stays
     takes: tuple[Key, ...] = ()  # other items that go with it
+    fate: Fate | None = None  # where it is not plain from all this
+    shared: bool = False  # one of several that change one thing: all of them are made, or none
     decision: str = ""  # the question on which an open one waits
-    blocks: bool = False
-    suggestion: str = ""  # the line that a person could write
+    blocks: bool = False  # the job cannot run until a person has decided
+    suggestion: str = ""  # what a person could write
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,9 +210,9 @@ def test_a_target_gives_its_names() -> None:
 
 
 def test_rules_for_other_targets_are_left_out() -> None:
-    assert b"no-apptainer: " in explain("singularity: command not found").stdout
-    assert b"no-apptainer: " not in explain("singularity: command not found", "--target", "slinky").stdout
-    assert explain("singularity: command not found", "--target", "slinky-pyxis").stdout.startswith(b"no-apptainer: ")
+    assert b"start-step: " in explain("singularity: command not found").stdout
+    assert b"start-step: " not in explain("singularity: command not found", "--target", "slinky").stdout
+    assert explain("singularity: command not found", "--target", "slinky-pyxis").stdout.startswith(b"start-step: ")
 
 
 def test_a_wrong_target_or_format_is_wrong_usage() -> None:

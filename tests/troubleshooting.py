@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import migrate.topics  # noqa: F401 - which declare the facts
 from migrate.model import RuleText
 from migrate.reports.pages import filled, what_to_do
 from migrate.rulebook import TOPICS, open_rulebook

@@ -13,6 +13,7 @@ from migrate.model import SifmigrateError
 from migrate.rulebook.facts import Fact, facts
 from migrate.rulebook.questions import names_in
 from migrate.rulebook.rule import Rule
+from migrate.rulebook.translators import TRANSLATORS
 from migrate.tables.load import load, nearest, rules_folder
 
 _ABOUT = {"job": "the job", "request": "the job, or the line that an item submits", "item": "any item"}
@@ -24,6 +25,7 @@ HEADS = {
     "facts": ("Facts", _FACTS),
     "match": ("Keys of `match`", "Which items a rule is about."),
     "fix": ("Actions of `fix`", "What a rule writes, one action a rule."),
+    "translator": ("Translators", "What says of each item what becomes of it, in place of a fix."),
 }
 
 
@@ -41,7 +43,7 @@ class Word:
 
 
 def vocabulary(rules: Iterable[Rule]) -> list[Word]:
-    """All that rules are written with: facts by topic, then keys of `match` and actions of `fix`."""
+    """All that rules are written with: facts by topic, then keys of `match`, actions of `fix` and translators."""
     used: dict[tuple[str, str], list[str]] = defaultdict(list)
     for rule in rules:
         for word in dict.fromkeys(_used_by(rule)):
@@ -50,7 +52,9 @@ def vocabulary(rules: Iterable[Rule]) -> list[Word]:
     words = [_of_fact(each, tuple(used["facts", each.name])) for each in known]
     parts = json.loads((rules_folder() / "schemas" / "rule.schema.json").read_bytes())["properties"]
     keys = [(part, name, row) for part in ("match", "fix") for name, row in parts[part]["properties"].items()]
-    return words + [Word(part, name, row["description"], tuple(used[part, name])) for part, name, row in keys]
+    words += [Word(part, name, row["description"], tuple(used[part, name])) for part, name, row in keys]
+    translators = sorted(TRANSLATORS.items())
+    return words + [Word("translator", n, t.__doc__ or "", tuple(used["translator", n])) for n, t in translators]
 
 
 def _of_fact(each: Fact, rules: tuple[str, ...]) -> Word:
@@ -63,7 +67,9 @@ def _used_by(rule: Rule) -> Iterator[tuple[str, str]]:
     written: Mapping[str, Any] = load(rule.path, "rule")
     for part in ("match", "fix"):
         yield from ((part, name) for name in written.get(part, {}))
-    texts = [rule.message, rule.advice, rule.decision, *rule.fix.values()]
+    if "translator" in written:
+        yield "translator", written["translator"]
+    texts = [rule.message, *rule.advice.values(), rule.decision, *rule.fix.values()]
     asked = [*written["match"].get("job", ()), *(name for text in texts for name in names_in(text))]
     asked += [written["fits"]] if "fits" in written else []
     yield from (("facts", name.partition(".")[0]) for name in asked)

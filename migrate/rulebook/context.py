@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from migrate.frozen import dataclass
-from migrate.model import Item, Job, SchedulerTable, Site, Source, Target
+from migrate.model import Change, Item, Job, SchedulerTable, Site, Source, Target
 from migrate.tables.library import Library, shipped
 
 _T = TypeVar("_T")
@@ -28,6 +28,7 @@ class Context:
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)  # looked up once for this site and target
     scope: int = 0  # the job's place among the job scripts of the file
     item: Item | None = None
+    change: Change | None = None  # what the rule's translator says of the item
     known: dict[object, Any] = field(default_factory=dict)  # what was worked out once for the whole job
     library: Library = field(default_factory=shipped)
 
@@ -53,6 +54,7 @@ class Context:
             self.tables,
             self.scope,
             item,
+            None,
             self.known,
             self.library,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from migrate.frozen import dataclass
 from migrate.inventory.options import inert_line
 from migrate.model import (
     Category,
+    Change,
     Edit,
     Fate,
     Finding,
@@ -19,6 +21,7 @@ from migrate.model import (
     Item,
     Job,
     RuleText,
+    Safety,
     SifmigrateError,
     Site,
     Span,
@@ -30,11 +33,8 @@ from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
 from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, names_in
 from migrate.rulebook.relations import RELATIONS, of_script, relations
-from migrate.schedulers import is_foreign
+from migrate.rulebook.translators import TRANSLATORS, Translator, fix_of, smallest
 from migrate.tables.load import load, nearest, place
-from migrate.topics.containers.facts import moved_words
-from migrate.topics.launchers.srun import step_words
-from migrate.topics.old_schedulers.commands import more_edits
 
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
 
@@ -63,17 +63,18 @@ class Rule:
     after: tuple[str, ...]  # and earlier
     title: str
     category: Category
-    safety: str
+    safety: Safety  # of its fix; at best, where it has a translator
     sources: tuple[str, ...]
     targets: tuple[Mapping[str, str] | str, ...]
     why: str
     message: str
-    advice: str
+    advice: Mapping[str, str]  # by verdict of the translator; by "" where there is none
     symptoms: tuple[str, ...]
     links: tuple[str, ...]
     fate: Fate
     blocks: bool
     decision: str
+    translator: Translator | None  # which says what becomes of its items
     fits: Question | None  # the answers that a job's own needs allow
     match: Mapping[str, Any]  # as it is written
     kind: str | None
@@ -93,12 +94,18 @@ class Rule:
         return any("after" in raw for raw in self.written_examples)
 
     @property
+    def is_manual(self) -> bool:
+        """Whether what it speaks of may be left to a person."""
+        return self.safety == "manual" or "open" in self.advice
+
+    @property
     def examples(self) -> tuple[Example, ...]:
         return tuple(map(_example, self.written_examples))  # of which a migration needs none
 
     @property
     def text(self) -> RuleText:
-        return RuleText(self.id, self.title, self.why, self.advice, self.symptoms, self.links)
+        advice = "; ".join(f"{_WHERE[v]}{text}" for v, text in self.advice.items() if not PLACEHOLDER.fullmatch(text))
+        return RuleText(self.id, self.title, self.why, advice, self.symptoms, self.links)
 
     def concerns(self, site: Site, target: Target) -> bool:
         """Whether the rule has anything to say between this site and this target."""
@@ -118,8 +125,12 @@ class Rule:
             if (self.names and item.name not in self.names) or not self._matches(context, item):
                 continue
             about = context.about(item)
-            if _hold(self.facts, about):
+            if not _hold(self.facts, about):
+                continue
+            if self.translator is None:
                 yield self._finding(about)
+            elif (change := self.translator(about)) is not None and change.verdict in self.advice:
+                yield self._translated(replace(about, change=change), item, change)
 
     def has_to_do_with(self, job: Job) -> bool:
         """Whether a job with items of the rule's kind has one with each text that the rule wants."""
@@ -144,10 +155,10 @@ class Rule:
         return Finding(
             rule=self.id,
             category=self.category,
-            safety=self.safety,  # type: ignore[arg-type]
+            safety=self.safety,
             fate=fix.fate if fix else self.fate,
             message=fill(self.message, context, self.found),
-            advice=fill(self.advice, context, self.found),
+            advice=fill(self.advice[""], context, self.found),
             offset=start,
             item=item,
             scope=context.scope,
@@ -155,6 +166,25 @@ class Rule:
             blocks=self.blocks,
             decision=fill(self.decision, context, self.found),
             fits=self._fits(context),
+        )
+
+    def _translated(self, context: Context, item: Item, change: Change) -> Finding:
+        """What the translator says of an item: how sure it is of it decides how safe its fix is."""
+        fix = fix_of(context, change)
+        return Finding(
+            rule=self.id,
+            category=self.category,
+            safety=_safety(self.safety, change, fix),
+            fate=fix.fate if fix else "review",
+            message=fill(self.message, context, self.found),
+            advice=fill(self.advice[change.verdict], context, self.found),
+            offset=item.span.start,
+            item=item,
+            scope=context.scope,
+            fix=fix,
+            blocks=change.blocks,
+            decision=change.decision,
+            fits=self._fits(context) if change.blocks else None,
         )
 
     def _fits(self, context: Context) -> tuple[str, ...] | None:
@@ -175,10 +205,26 @@ class Rule:
             return Fix(edits=(Edit(item.span.start, b"", f"{fill(text, context)} ".encode()),), fate="added")
         if action == "remove" or (action == "text" and not fill(text, context)):
             return Fix(removes=(item,), fate="removed")
-        if action in _WORKED_OUT:
-            return _WORKED_OUT[action](context, item, text)
+        if action == "become":
+            return _become(context, item, text)
         new = _looked_up(text, context, item) if action == "map" else fill(text, context)
         return _in_place(context, item, action, new)
+
+
+def _safety(best: Safety, change: Change, fix: Fix | None) -> Safety:
+    """How safe a change is: as its rule says at best, for a look what is only near, for a person what has no fix."""
+    if fix is None:
+        return "manual"
+    return "review" if change.verdict in {"look", "open"} else best
+
+
+_WHERE: Mapping[str, str] = {
+    "": "",
+    "done": "where it means the same: ",
+    "look": "where it is only near: ",
+    "gone": "where nothing need stand for it: ",
+    "open": "where a person must write it: ",
+}
 
 
 def meets(targets: Iterable[Mapping[str, str] | str], target: Target) -> bool:
@@ -207,12 +253,7 @@ def _in_place(context: Context, item: Item, action: str, new: str) -> Fix | None
     in_quotes = is_quoted(before) or is_escaped(context.source.data, span.start)
     if action != "text" and in_quotes and not is_plain(new):
         return Fix(obstacle=f"`{new}` would need quotes of its own among those that stand there")
-    edit = _smallest(span, before, new.encode())
-    if action != "text":
-        return Fix(edits=(edit,))
-    # a command of another scheduler changes with all of its options, or not at all
-    whole = item.place == "command" and is_foreign(item.dialect)
-    return Fix(edits=(edit, *more_edits(context)), shared=whole)
+    return Fix(edits=(smallest(span, before, new.encode()),))
 
 
 def _become(context: Context, item: Item, template: str) -> Fix:
@@ -222,21 +263,7 @@ def _become(context: Context, item: Item, template: str) -> Fix:
         return Fix(obstacle="only a directive line becomes others")
     if text == "comment":
         return Fix(becomes=(inert_line(context.source, item),), fate="review")
-    lines = tuple(text.split("\n")) if text else ()
-    begins = question("begins")(context) or ""
-    if not lines:
-        return Fix(removes=(item,), begins=begins, fate="rewritten" if begins else "removed")
-    return Fix(becomes=lines, begins=begins)
-
-
-def _smallest(span: Span, before: bytes, after: bytes) -> Edit:
-    """The edit without what both end with, from a `$` on: other rules may have a word about a variable there."""
-    at = before.find(b"$")
-    while 0 < at < len(before) and not after.endswith(before[at:]):
-        at += 1
-    if 0 < at < len(before):
-        return Edit(span.start, before[:at], after[: len(after) - len(before) + at])
-    return Edit(span.start, before, after)
+    return Fix(becomes=tuple(text.split("\n"))) if text else Fix(removes=(item,), fate="removed")
 
 
 def _looked_up(table: str, context: Context, item: Item) -> str:
@@ -250,11 +277,6 @@ def _value_span(item: Item) -> Span | None:
     return item.value_span
 
 
-_WORKED_OUT: Mapping[str, Callable[[Context, Item, str], Fix | None]] = {
-    "become": _become,
-    "move": lambda context, *_: moved_words(context),
-    "step": lambda context, *_: step_words(context),
-}
 _SCRIPTS_OWN = frozenset({"value", "name", "program"})
 _ADDED = {"add": "adds", "begin": "begins", "top": "top"}
 
@@ -302,17 +324,18 @@ def read_rule(path: Path) -> Rule:
         after=tuple(data.get("after", ())),
         title=data["title"],
         category=data["category"],
-        safety=data["safety"],
+        safety=data.get("safety", "safe"),
         sources=tuple(data["sources"]),
         targets=tuple(data["targets"]),
         why=data["why"],
-        message=texts.of(["message"], data["message"]),
-        advice=texts.of(["advice"], data.get("advice", "")),
+        message=texts.of(["message"], data.get("message", "{change}")),
+        advice=_advices(path, data, texts),
         symptoms=tuple(data.get("symptoms", ())),
         links=tuple(data.get("links", ())),
         fate=data.get("fate", "review"),
         blocks=data.get("blocks", False),
         decision=texts.of(["decision"], data.get("decision", "")),
+        translator=_translator(path, data["translator"]) if "translator" in data else None,
         fits=asked(path, ["fits"], data["fits"], match.get("item")) if "fits" in data else None,
         match=match,
         kind=match.get("item"),
@@ -336,8 +359,38 @@ def read_rule(path: Path) -> Rule:
 _TEXTS = ("dialect", "family", "role", "verb", "fate", "program", "place")
 
 
+def _translator(path: Path, name: str) -> Translator:
+    if name not in TRANSLATORS:
+        raise SifmigrateError(
+            f"{place(path, ['translator'])}: no translator `{name}`{nearest(name, list(TRANSLATORS))}"
+        )
+    return TRANSLATORS[name]
+
+
+def _advices(path: Path, data: Mapping[str, Any], texts: Texts) -> Mapping[str, str]:
+    """The advice of a rule, by verdict where it has a translator: of other verdicts such a rule says nothing."""
+    advice = data.get("advice", "")
+    if isinstance(advice, str) == ("translator" in data):
+        wanted = "one text: the rule has no `translator`"
+        if "translator" in data:
+            wanted = "a text for each verdict of which the rule speaks: done, look, gone, open"
+        raise SifmigrateError(f"{place(path, ['advice'])}: wanted {wanted}")
+    if isinstance(advice, str):
+        return {"": texts.of(["advice"], advice)}
+    return {verdict: texts.of(["advice", verdict], text) for verdict, text in advice.items()}
+
+
 def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
     fix = data.get("fix", {})
+    if "translator" in data:
+        for key in ("fix", "fate", "blocks", "decision"):
+            if key in data:
+                raise SifmigrateError(f"{place(path, [key])}: `{key}` is what the translator says: remove it")
+        if "item" not in data["match"]:
+            raise SifmigrateError(f"{place(path, ['match'])}: a translator speaks of items, but `item` is missing")
+        return
+    if "safety" not in data:
+        raise SifmigrateError(f"{place(path, [])}: `safety` is missing: safe, review or manual")
     if data["safety"] == "manual" and fix:
         raise SifmigrateError(f"{place(path, ['fix'])}: a manual rule makes no edit: remove `fix` or change `safety`")
     if data["safety"] != "manual" and not fix and data.get("fate") != "kept":

@@ -84,7 +84,7 @@ def explain(
     if not found:
         # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
         here = [r for r in rules.values() if there is None or r.goes_to(there)]
-        by_hand = sorted(here, key=lambda r: r.safety != "manual")
+        by_hand = sorted(here, key=lambda r: not r.is_manual)
         texts = [*symptoms.symptoms(rulebook.library, there), *(r.text for r in by_hand)]
         found = symptoms.matches(query, texts)
     near = [] if found else symptoms.nearest_texts(query, known)

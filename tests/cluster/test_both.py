@@ -30,7 +30,7 @@ SUBMITTER = {"COLOUR": "blue"}  # of the environment that a job is given in from
 SIDE_BY_SIDE = {"SBATCH_MEM_PER_NODE": "1G"}
 
 # Where the quoting of `qsub -b y` is read twice a person must write the line; only the old side runs then.
-WAITS = {"commands": "untranslated-command"}
+WAITS = {"commands": "translate-command"}
 
 every_job = pytest.mark.parametrize("name", [pytest.param(name, marks=NEEDS_MORE.get(name, ())) for name in JOBS])
 every_migrated_job = pytest.mark.parametrize(

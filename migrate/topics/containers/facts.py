@@ -6,17 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from migrate.model import Change, Edit, Fate, Fix, Item, Key, Span
+from migrate.model import Change, Edit, Item, Key, Span
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
+from migrate.rulebook.translators import translator
 from migrate.topics.containers.header import is_of_header, shell_of
 from migrate.topics.containers.pyxis import OPTION
 from migrate.topics.containers.translate import move
 from migrate.topics.old_schedulers.commands import new_name
 
 
-def _piece(c: Context) -> Change | None:
+def _change(c: Context) -> Change | None:
     """What becomes of the item; None where it is no word of such a command."""
     item = c.item
     if item is None or not (item.family or is_of_header(item) or _is_step(item) or _is_native(item)):
@@ -55,39 +56,33 @@ def _is_native(item: Item) -> bool:
 
 
 @fact(
-    "moved",
-    "What becomes of a word of a container command: done, look, gone or open; none for other items.",
-    about="item",
+    "moved", "`yes` for the words of container commands and steps that have another form; none elsewhere.", about="item"
 )
-def _outcome(c: Context) -> str | None:
-    change = _piece(c)
-    return change.verdict if change else None
+def _is_moved(c: Context) -> str | None:
+    return "yes" if _change(c) is not None else None
 
 
-def moved_words(c: Context) -> Fix | None:
-    """The fix that makes of the item what it is on the target."""
-    change = _piece(c)
-    assert c.item is not None
-    if change is None:  # what stands in the words of a command that moves
-        return Fix(fate="rewritten", shared=True)
-    if change.removes:
-        item = replace(c.item, holder=change.holder) if change.holder else c.item
-        by_key = _items_by_key(c)
-        others = [i for _, i in sorted((n, i) for key in change.takes for n, i in by_key.get(key, ()))]
-        return Fix(removes=(item, *others), begins="\n".join(change.begins), fate="removed", shared=True)
-    if change.verdict == "gone" or (change.edits and not any(e.after for e in change.edits)):
-        return Fix(edits=change.edits, fate="removed", shared=True)
-    fate: Fate = "rewritten" if change.edits else "kept"  # Apptainer may spell it alike
-    return Fix(edits=change.edits, fate=fate, shared=True)
+@translator("containers")
+def moved_words(c: Context) -> Change | None:
+    """What the item is on the target: a word of a container command or of a step, which moves whole or not at all."""
+    change = _change(c)
+    if change is None:
+        return None
+    if change.verdict != "open":
+        return replace(change, shared=True)
+    suggestion = f"As far as it can be told, the line would be: `{change.suggestion}`." if change.suggestion else ""
+    missing = f"{c.item.name} is not there: " if c.item is not None and _is_native(c.item) else ""
+    return replace(change, message=f"{missing}{change.message}", blocks=True, suggestion=suggestion)
 
 
-@once
-def _items_by_key(c: Context) -> Mapping[Key, list[tuple[int, Item]]]:
-    """The job's items with their numbers, by what changes name them by."""
-    found: dict[Key, list[tuple[int, Item]]] = {}
-    for number, item in enumerate(c.job.all_items()):
-        found.setdefault((item.span, item.kind, item.name), []).append((number, item))
-    return found
+@translator("moved words")
+def moved_along(c: Context) -> Change | None:
+    """What stands in the words of a container command that are written anew: it is changed there, if at all."""
+    item = c.item
+    if item is None or not _moves_along(c):
+        return None
+    renamed = item.kind != "scheduler-variable" or new_name(c) is not None
+    return Change("look", "", fate="rewritten", shared=True) if renamed else None
 
 
 def _whole(name: str) -> str:
@@ -123,18 +118,6 @@ def _pyxis(c: Context) -> str | None:
 
 
 @fact(
-    "what_to_write",
-    "The line that may replace a container command, as far as it is known; none where nothing is.",
-    about="item",
-)
-def _what_to_write(c: Context) -> str | None:
-    change = _piece(c)
-    if change is None or change.verdict != "open":
-        return None
-    return f"As far as it can be told, the line would be: `{change.suggestion}`." if change.suggestion else None
-
-
-@fact(
     "refused",
     "`yes` for all options but those of pyxis where the target has it or where they run the whole job.",
     about=("directive",),
@@ -146,18 +129,6 @@ def _refused(c: Context) -> str | None:
 
 
 _TOOL = re.compile(r"\S+\Z")  # the word that a check ends with
-
-
-@fact("moved_said", "What the report says of a word of a container command; none for other items.", about="item")
-def _moved_said(c: Context) -> str | None:
-    change = _piece(c)
-    return change.message or None if change else None
-
-
-@fact("moved_question", "The decision for which a container command waits; none where it waits for none.", about="item")
-def _moved_question(c: Context) -> str | None:
-    change = _piece(c)
-    return change.decision or None if change else None
 
 
 @fact("shell_command", "The shell by which the job runs its own script again in an image.", about="job")

@@ -10,10 +10,11 @@ from itertools import pairwise
 from migrate.commands import part_of
 from migrate.frozen import dataclass
 from migrate.inventory.options import MCA_PREFIXES
-from migrate.model import Edit, Fix, Invocation, Option, Span, Word
+from migrate.model import Change, Edit, Invocation, Option, Span, Word
 from migrate.quoting import split_at_value, value_as_written
 from migrate.rulebook.context import Context, once, once_an_item
 from migrate.rulebook.facts import fact
+from migrate.rulebook.translators import translator
 from migrate.tables.converters import register
 from migrate.tables.patterns import of_row
 from migrate.topics.launchers.call_chain import is_contained, is_launcher, launchers_of, node_count, nodes, starters
@@ -28,12 +29,13 @@ class Step:
     """A line of mpirun as one of srun: what each of its options becomes, or why it stays."""
 
     program: str = ""
-    words: dict[Span, Fix] = field(default_factory=dict)
+    words: dict[Span, Change] = field(default_factory=dict)
     obstacle: str = ""
 
 
-def step_words(c: Context) -> Fix | None:
-    """The fix that makes of the item what it is in a line of srun."""
+@translator("steps")
+def step_words(c: Context) -> Change | None:
+    """What the item is in a line of srun, where the line of mpirun that it belongs to becomes one."""
     step, item = step_of(c), c.item
     if step is None or step.obstacle or item is None:
         return None
@@ -44,14 +46,18 @@ def step_words(c: Context) -> Fix | None:
         if _is_bare_value(c, word.start):
             inside = b"".join(e.after for e in edits if e.start == word.end)
             quoted = b'"' + step.program.encode() + inside + b'"'
-            return Fix(edits=(Edit(word.start, before, quoted), *(e for e in edits if e.start != word.end)))
-        return Fix(edits=(Edit(word.start, before, step.program.encode()), *edits))
-    fix = step.words.get(item.span)
-    if fix is None or fix.edits:
-        return fix
+            return _look(Edit(word.start, before, quoted), *(e for e in edits if e.start != word.end))
+        return _look(Edit(word.start, before, step.program.encode()), *edits)
+    change = step.words.get(item.span)
+    if change is None or not change.removes:
+        return change
     # what another rule would take out as well goes as it takes it; else the line goes with its last word
     shared = item.name.startswith(_SHARED) or is_old_host_file(item) or is_host_list(item.value or "")
-    return Fix(removes=(item if shared else replace(item, remove=_with_line(c, item.span)),), fate=fix.fate)
+    return change if shared else replace(change, erase=_with_line(c, item.span))
+
+
+def _look(*edits: Edit) -> Change:
+    return Change("look", "", edits=edits, fate="rewritten")
 
 
 def _is_bare_value(c: Context, at: int) -> bool:
@@ -206,7 +212,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
             first = (option.second or option.value) if option.row.form != "setting" else option.value
             assert first is not None
             before = c.source.data[option.span.start : _here(first).start]
-            step.words[option.span] = Fix(edits=(Edit(option.span.start, before, text.encode()),))
+            step.words[option.span] = _look(Edit(option.span.start, before, text.encode()))
             insertion = insertion or (Edit(end, b"", b" env"),)
         else:
             new = _new_words(c, option)
@@ -225,7 +231,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
         # a step with the job's number of tasks is started in full: srun "can't honor --ntasks-per-node"
         moved.insert(0, f"--nodes={node_count(c)}")
     step.program = " ".join([step.program, *moved])
-    step.words[reading.program_word.span] = Fix(edits=insertion)
+    step.words[reading.program_word.span] = _look(*insertion)
 
 
 def _may_move(c: Context, reading: Invocation, option: Option) -> bool:
@@ -243,18 +249,18 @@ def _spoken_of(c: Context) -> list[int]:
     return sorted(i.span.start for kind in ("path", "scheduler-variable") for i in c.job.by_kind.get(kind, ()))
 
 
-def _gone(*, moved: bool) -> Fix:
+def _gone(*, moved: bool) -> Change:
     """The words go from where they stand; those that are moved are written behind the program's name."""
-    return Fix(fate="rewritten" if moved else "removed")
+    return Change("look", "", removes=True, fate="rewritten" if moved else "removed")
 
 
-def _in_place(c: Context, option: Option, new: bytes) -> Fix:
+def _in_place(c: Context, option: Option, new: bytes) -> Change:
     """The new words in the place of the old, without touching a value that other rules may have a word about."""
     value = option.value
     if value is not None and option.row is not None and option.row.form == "same":
         (start, end), _, quote = split_at_value(c.source.data, option)
-        return Fix(edits=(Edit(start, c.source.data[start:end], quote + f"{option.row.to}=".encode()),))
-    return Fix(edits=(Edit(option.span.start, c.source.data[option.span.start : option.span.end], new),))
+        return _look(Edit(start, c.source.data[start:end], quote + f"{option.row.to}=".encode()))
+    return _look(Edit(option.span.start, c.source.data[option.span.start : option.span.end], new))
 
 
 def _new_words(c: Context, option: Option) -> bytes:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from migrate.inventory import interpreter_of
-from migrate.model import SLURM, Edit, Invocation, Item, Span, VariableRow, Word
+from migrate.inventory.options import inert_line
+from migrate.model import SLURM, Change, Edit, Invocation, Item, Span, VariableRow, Verdict, Word
 from migrate.quoting import keeps_quotes, value_as_written
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced, says
 from migrate.rulebook.facts import fact
+from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
 from migrate.tables.converters import register
 from migrate.topics.old_schedulers.directives import (
     INTERPRETERS,
     Between,
-    Change,
     Translation,
     translate,
     translate_command,
@@ -59,20 +61,31 @@ def _told(c: Context) -> Change | None:
     return found.changes.get(id(c.item)) if found and c.item else None
 
 
+@translator("options")
+def new_lines(c: Context) -> Change | None:
+    """What stands for a live directive of the old scheduler; where a person must write it, it stays as a comment."""
+    item, change = c.item, _told(c)
+    if item is None or change is None or item.place != "header" or live_dialect(c) not in {None, item.dialect}:
+        return None
+    if change.verdict == "open":
+        return replace(change, lines=(inert_line(c.source, item),), suggestion=_way_out(change))
+    if change.lines:
+        return change
+    return replace(change, removes=True, fate="rewritten" if change.begins else "removed")
+
+
 @fact(
-    "translation",
-    "What becomes of an old directive: done, look, gone, open, blocked, foreign (never obeyed); none for others.",
+    "stray_directive",
+    "`yes` for a line to a scheduler that did not run the script, or below its commands, that sbatch obeys; none else.",
     about=("directive",),
 )
-def _outcome(c: Context) -> str | None:
+def _stray(c: Context) -> str | None:
     if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
         return None
     if c.item.place == "dead":
-        return "foreign" if is_obeyed(c.item.dialect) and (live_dialect(c) or not c.job.dialects) else None
-    if live_dialect(c) not in {None, c.item.dialect}:
-        return "foreign" if c.item.dialect == SLURM or is_obeyed(c.item.dialect) else None
-    told = _told(c)
-    return None if told is None else "blocked" if told.blocks else told.verdict
+        return "yes" if is_obeyed(c.item.dialect) and (live_dialect(c) or not c.job.dialects) else None
+    strange = live_dialect(c) not in {None, c.item.dialect}
+    return "yes" if strange and (c.item.dialect == SLURM or is_obeyed(c.item.dialect)) else None
 
 
 @fact(
@@ -100,12 +113,11 @@ def _old_account(c: Context) -> str | None:
     return item.value if told and any(line.startswith("--account=") for line in told.lines) else None
 
 
-@fact("way_out", "What to do about a directive that waits for a decision; none for all others.", about=("directive",))
-def _way_out(c: Context) -> str | None:
-    told = _told(c)
-    if told is None or not told.blocks:
-        return None
-    queue = told.decision.partition(":")[2]
+def _way_out(change: Change) -> str:
+    """What a person can do about a directive that a person must write."""
+    if not change.blocks:
+        return "Write the line of Slurm that you need, or delete the comment."
+    queue = change.decision.partition(":")[2]
     if queue:
         return f"Write `answers: {{partition: {{{queue}: NEW}}}}` in the target's file, once for all scripts."
     return "Split the array, or have MaxArraySize raised and say so in the target's file (`max_array_index`)."
@@ -244,26 +256,39 @@ def _value_set(c: Context) -> str | None:
     return None
 
 
-@fact(
-    "variable",
-    "What becomes of a variable of Grid Engine or PBS: done, look, define, define-look or open; none where it stays.",
-    about=("scheduler-variable",),
-)
-def _variable_outcome(c: Context) -> str | None:
-    row = _variable_row(c)
-    if row is None or _only_names_hosts(c):
+@translator("definitions")
+def definition(c: Context) -> Change | None:
+    """The line of shell that sets a variable of the old scheduler, where the script has a place for one."""
+    row, item = _variable_row(c), c.item
+    if row is None or item is None or c.job.insert_at is None or _only_names_hosts(c):
         return None
-    if _value_set(c):
-        made = "define" if row.fate == "kept" or row.need else "define-look"
-        return made if _definition(c) else None
-    if _new_variable(c) is None:
-        return "open"
-    return "look" if row.need == "slots" and not _counted(c) else "done"
+    line = _definition(c)
+    if line is None:
+        return None
+    verdict: Verdict = "done" if row.fate == "kept" or row.need else "look"
+    return Change(verdict, f"{item.name} is {item.reason}", begins=(line,), fate="added")
+
+
+@translator("variables")
+def variable(c: Context) -> Change | None:
+    """What stands for a variable of the old scheduler; None where it goes with its command, or keeps its name."""
+    row, item = _variable_row(c), c.item
+    if row is None or item is None or _value_set(c) or _only_names_hosts(c):
+        return None
+    message = f"{item.name} is {item.reason}"
+    new = _new_variable(c)
+    if new is None:
+        return Change("open", message)
+    if row.need == "slots" and not _counted(c):
+        message = f"{message}; {new} is the nearest, and the number may be another than before"
+        return Change("look", message, edits=(in_its_place(c, new),))
+    return Change("done", message, edits=(in_its_place(c, new),))
 
 
 def new_name(c: Context) -> str | None:
     """What is written in the place of a variable of the old scheduler; None where it stays."""
-    return _new_variable(c) if _variable_outcome(c) in {"done", "look"} else None
+    stays = _variable_row(c) is None or _value_set(c) or _only_names_hosts(c)
+    return None if stays else _new_variable(c)
 
 
 def _only_names_hosts(c: Context) -> bool:
@@ -324,20 +349,23 @@ def _options_told(c: Context) -> Mapping[int, Change]:
     return found
 
 
-@fact(
-    "command_outcome",
-    "What becomes of a command of Grid Engine or PBS, or of an option of it: done, look or open; none for other items.",
-    about=("directive", "scheduler-command"),
-)
-def _command_outcome(c: Context) -> str | None:
-    reading = _reading(c)
-    if reading is None or reading.table is None:
+@translator("commands")
+def new_words(c: Context) -> Change | None:
+    """What stands for a command of the old scheduler, and for its options: all of it, or nothing is edited."""
+    reading, item = _reading(c), c.item
+    if reading is None or reading.table is None or item is None:
         return None
-    if not reading.table.to or _obstacle(c, reading):
-        return "open"
+    of_command = item.kind == "scheduler-command"
+    obstacle = _obstacle(c, reading)
+    if obstacle or not reading.table.to:
+        message = f"{item.name} {item.reason}; {obstacle}"
+        return Change("open", message, blocks=True) if of_command else None
+    if not of_command:
+        return _new_option(c, reading, item)
     told = _options_told(c) if _submits(reading) else {}
     looks = _form(reading) in {"listing", *_STARTERS} or any(t.verdict == "look" for t in told.values())
-    return "look" if looks else "done"
+    edits = (in_its_place(c, _new_command(c, reading)), *_more_edits(c, reading))
+    return Change("look" if looks else "done", f"{item.name} {item.reason}", edits=edits, shared=True)
 
 
 def _obstacle(c: Context, reading: Invocation) -> str:
@@ -460,11 +488,8 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
 _PLAIN_WORDS = re.compile(rb"[A-Za-z0-9_./:,+@%= \t-]*")
 
 
-def more_edits(c: Context) -> tuple[Edit, ...]:
+def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
     """What changes in a command of the old scheduler beside its name and its options."""
-    reading = _reading(c)
-    if reading is None or c.item is None or c.item.kind != "scheduler-command":
-        return ()
     if _form(reading) in _STARTERS and (found := _host_and_command(reading)):
         host, command = found
         edits = (Edit(host.span.start, b"", b"--nodelist="),)
@@ -480,15 +505,9 @@ def _is_read(c: Context, reading: Invocation) -> bool:
     return data.endswith((b"$(", b"`"), 0, start) or _PIPE.match(data, reading.command.span.end) is not None
 
 
-@fact(
-    "new_command",
-    "The command of Slurm for one of Grid Engine or PBS; none where there is none.",
-    about=("scheduler-command",),
-)
-def _new_command(c: Context) -> str | None:
-    reading = _reading(c)
-    if reading is None or reading.table is None or not reading.table.to:
-        return None
+def _new_command(c: Context, reading: Invocation) -> str:
+    """The words that stand for the command's name."""
+    assert reading.table is not None
     for option in reading.options:
         if option.row is not None and option.row.form == "command":
             return option.row.to
@@ -498,56 +517,32 @@ def _new_command(c: Context) -> str | None:
     return f"{reading.table.to} --parsable" if alone else reading.table.to
 
 
-@fact(
-    "new_option",
-    "The words that replace an option of a command of Grid Engine or PBS; empty where it goes, none for other items.",
-    about=("directive",),
-)
-def _new_option(c: Context) -> str | None:
-    reading = _reading(c)
-    if reading is None or c.item is None:
-        return None
+def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
+    """What stands for an option of a command of the old scheduler."""
+    spelled = f"{item.name} {item.value or ''}".strip()
     if _form(reading) in _STARTERS:
-        return ""
-    if not _submits(reading):
-        option = next((o for o in reading.options if o.span == c.item.span), None)
-        if option is None or option.row is None:
-            return None
-        value = value_as_written(c.source, option) if option.value else ""
-        return value if option.row.form == "command" else f"{option.row.to} {value}".strip()
-    told = _options_told(c).get(id(c.item))
-    parted = "" if c.source.text(c.item.span).startswith("-") else " "  # a second resource of one -l
-    return None if told is None else parted + " ".join(told.lines) if told.lines else ""
-
-
-@fact(
-    "option_said",
-    "What the report says of an option of a command of Grid Engine or PBS; none for other items.",
-    about=("directive",),
-)
-def _option_said(c: Context) -> str | None:
-    reading = _reading(c)
-    if reading is None or c.item is None:
-        return None
-    spelled = f"{c.item.name} {c.item.value or ''}".strip()
+        message = f"{spelled} was for {reading.program}; srun needs nothing like it"
+        return Change("gone", message, removes=True, shared=True)
     if _submits(reading):
-        told = _options_told(c).get(id(c.item))
-        return told.message if told else None
-    if _form(reading) in _STARTERS:
-        return f"{spelled} was for {reading.program}; srun needs nothing like it"
-    option = next((o for o in reading.options if o.span == c.item.span), None)
-    asks = option is not None and option.row is not None and option.row.form == "command"
-    return f"{spelled}: {_new_command(c)} takes it as a word" if asks else f"{spelled} = {_new_option(c)}"
+        change = _options_told(c).get(id(item))
+        if change is None:
+            return None
+        parted = "" if c.source.text(item.span).startswith("-") else " "  # a second resource of one -l
+        return _written_option(c, change.message, parted + " ".join(change.lines) if change.lines else "")
+    option = next((o for o in reading.options if o.span == item.span), None)
+    if option is None or option.row is None:
+        return None
+    value = value_as_written(c.source, option) if option.value else ""
+    if option.row.form == "command":
+        return _written_option(c, f"{spelled}: {_new_command(c, reading)} takes it as a word", value)
+    new = f"{option.row.to} {value}".strip()
+    return _written_option(c, f"{spelled} = {new}", new)
 
 
-@fact(
-    "why_not",
-    "Why a command of Grid Engine or PBS has no form under Slurm; none where it has one.",
-    about=("scheduler-command",),
-)
-def _why_not(c: Context) -> str | None:
-    reading = _reading(c)
-    return (_obstacle(c, reading) or None) if reading is not None else None
+def _written_option(c: Context, message: str, text: str) -> Change:
+    if not text:
+        return Change("gone", message, removes=True, shared=True)
+    return Change("done", message, edits=(in_its_place(c, text),), shared=True)
 
 
 @fact(
@@ -560,29 +555,6 @@ def _image_of_job(c: Context) -> str | None:
     return c.target.answers.get("image", {}).get(found.image) if found and found.image else None
 
 
-@fact("told", "What the report says of a directive of Grid Engine or PBS; none for other items.", about=("directive",))
-def _told_fact(c: Context) -> str | None:
-    return t.message if (t := _told(c)) else None
-
-
-@fact(
-    "lines",
-    "The options of sbatch that replace a directive of Grid Engine or PBS, one a line; none for other items.",
-    about=("directive",),
-)
-def _lines(c: Context) -> str | None:
-    return "\n".join(t.lines) if (t := _told(c)) else None
-
-
-@fact(
-    "begins",
-    "The lines of shell that a directive of Grid Engine or PBS becomes; none for other items.",
-    about=("directive",),
-)
-def _begins(c: Context) -> str | None:
-    return "\n".join(t.begins) if (t := _told(c)) else None
-
-
 @fact(
     "old_host_file",
     "`yes` where the option names the host file of the old scheduler; none elsewhere.",
@@ -590,15 +562,6 @@ def _begins(c: Context) -> str | None:
 )
 def _old_host_file(c: Context) -> str | None:
     return "yes" if c.item is not None and is_old_host_file(c.item) else None
-
-
-@fact(
-    "question",
-    "The decision for which a directive of Grid Engine or PBS waits, perhaps empty; none for other items.",
-    about=("directive",),
-)
-def _question(c: Context) -> str | None:
-    return t.decision if (t := _told(c)) else None
 
 
 @fact("old_image", "The image in which Grid Engine ran the whole job; none without one.", about="job")
