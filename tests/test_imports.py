@@ -36,8 +36,8 @@ TOPICS = {
     "feasibility": {"old_schedulers", "requests"},
     "environments": {"containers", "launchers"},
 }
-# Of the modules outside migrate/topics: who opens rulebooks, and what still writes fixes of topics
-KNOW_TOPICS = {"runs.setup", "rulebook.rule"}
+# Of the modules outside migrate/topics: who opens rulebooks
+KNOW_TOPICS = {"runs.setup"}
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 DOORS = {
     "tree_sitter": {"reader/layout.py"},
@@ -90,8 +90,7 @@ def imports_of(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
 def test_imports_point_down(path: Path) -> None:
     for name in imports_of(path):
-        left = name_of(path) == "rulebook.rule" and name.startswith("topics")  # see KNOW_TOPICS
-        assert left or rank_of(name) <= rank_of(name_of(path)), f"{path.name} imports {name}"
+        assert rank_of(name) <= rank_of(name_of(path)), f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "topics").rglob("*.py")), ids=lambda p: p.name)

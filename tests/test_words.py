@@ -207,9 +207,9 @@ def test_a_fix_that_cannot_stand_in_a_script_is_refused_with_its_place(tmp_path:
     [
         *(
             {"value": t}
-            for t in ["a", "{target}", "a/{old_partition}-1", "$X", "${X:-{value}}", "$(id -u)", "^a,b", "a#b"]
+            for t in ["a", "{target}", "a/{old_partition.name}-1", "$X", "${X:-{value}}", "$(id -u)", "^a,b", "a#b"]
         ),
-        *({"insert": t} for t in ["--time={old_time_limit}", "A=b"]),
+        *({"insert": t} for t in ["--time={old_partition.time}", "A=b"]),
         *({"add": t} for t in ["--time=1", "{old_default.output}", '--comment="a b"']),
         *({"become": t} for t in ["", "comment", "{value}", "--a\n--b x"]),
         *({"begin": t} for t in ['cd "$HOME"', '[ -n "$X" ] || exec {command} x', "echo 'a b'"]),

@@ -43,7 +43,7 @@ def _table(words: list[Word]) -> str:
 
 
 def _parameters(word: Word) -> str:
-    each = "; ".join(f"`{name}`: {_cell(doc)}" for name, doc in word.parameters)
+    each = "; ".join(f"{f'`{name}`' if name else 'alone'}: {_cell(doc)}" for name, doc in word.parameters)
     return f" Parameters: {each}." if each else ""
 
 

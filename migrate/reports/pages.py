@@ -23,6 +23,7 @@ _NOTHING = re.compile(r"\ANothing to do[.;:][ ]*(.?)")  # of an advice that goes
 # What placeholders are outside a script; all others are the script's own words, and stay a word in capitals.
 _GENERAL: Mapping[str, str] = {
     "target": "the target",
+    "target.architecture": "ARCHITECTURE",
     "command": "apptainer",
     "partition": "PARTITION",
     "partitions": "see `sinfo`",
@@ -59,7 +60,7 @@ def filled(text: str, target: Target | None = None) -> str:
     def word(match: re.Match[str]) -> str:
         name = match[1]
         known = _OF_TARGET[name](target) if target is not None and name in _OF_TARGET else ""
-        return known or _GENERAL.get(name, name.upper())
+        return known or _GENERAL.get(name, name.replace(".", "_").upper())
 
     return PLACEHOLDER.sub(word, text)
 

@@ -93,6 +93,7 @@ def page(words: Sequence[Word], names: Sequence[str], width: int) -> str:
     return "\n".join(lines[1:]) + "\n"
 
 
+_ALONE = "(alone)"
 _LIST = "`sifmigrate rules facts`"
 
 
@@ -100,10 +101,10 @@ def _entry(word: Word, width: int, *, whole: bool) -> Iterator[str]:
     count = f"{len(word.rules)} rule{'s' if len(word.rules) != 1 else ''}"
     yield f"  {word.name}  ({f'{word.about}; ' if word.about else ''}{count})"
     yield from textwrap.wrap(word.doc, width, initial_indent="      ", subsequent_indent="      ")
-    longest = max((len(name) for name, _ in word.parameters), default=0)
+    longest = max((len(name or _ALONE) for name, _ in word.parameters), default=0)
     for name, doc in word.parameters:
         yield from textwrap.wrap(
-            f"{name:{longest}}  {doc}", width, initial_indent="      ", subsequent_indent=" " * (longest + 8)
+            f"{name or _ALONE:{longest}}  {doc}", width, initial_indent="      ", subsequent_indent=" " * (longest + 8)
         )
     if whole and word.rules:
         rules = f"rules: {', '.join(word.rules)}"

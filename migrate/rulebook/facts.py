@@ -24,7 +24,7 @@ class Fact:
     name: str
     doc: str  # one sentence: what the text is, and when there is none
     about: About
-    parameters: Mapping[str, str]  # what each of them asks; without any the fact is one question
+    parameters: Mapping[str, str]  # what each of them asks ("": the name alone); without any the fact is one question
     topic: str
     work: Callable[..., str | None]
     only_if: Question | None = None  # about the job: where it has no answer the fact has none for any item
@@ -66,7 +66,8 @@ _FACTS: dict[str, Fact] = {}
 
 def facts() -> Mapping[str, Fact]:
     """The facts of all topics, by name."""
-    assert _FACTS, "import migrate.topics, which declares the facts, before a rule is read"
+    if not _FACTS:
+        raise RuntimeError("import migrate.topics, which declares the facts, before a rule is read")
     return _FACTS
 
 
@@ -85,14 +86,16 @@ def question(name: str) -> Question:
     The same for the same name, by which the index knows it; raises SifmigrateError, without a place, for another name.
     """
     found, (_, dot, rest) = fact_named(name), name.partition(".")
-    parameters, known = rest.split(",") if dot else [], list(found.parameters)
+    known = list(found.parameters)
+    parameters = rest.split(",") if dot else [""] if "" in known else []
     if parameters and not known:
         raise SifmigrateError(f"`{found.name}` has no parameters: write `{found.name}` alone")
     if known and not parameters:
         raise SifmigrateError(f"`{found.name}` needs a parameter: {', '.join(known)}")
     for parameter in parameters:
-        if parameter not in known:
-            raise SifmigrateError(f"`{found.name}` has no parameter `{parameter}`{nearest(parameter, known)}")
+        if parameter not in known or (dot and not parameter):
+            near = nearest(parameter, [each for each in known if each])
+            raise SifmigrateError(f"`{found.name}` has no parameter `{parameter}`{near}")
     questions = tuple(_with(found.name, parameter) for parameter in parameters)
     return partial(_first, questions) if len(questions) > 1 else questions[0] if questions else found.work
 

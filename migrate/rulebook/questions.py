@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -46,6 +46,12 @@ def facts_asked(path: Path, match: Mapping[str, Any]) -> list[Asked]:
     return found
 
 
+def named(asked: Sequence[Asked]) -> dict[str, str]:
+    """What the placeholder of a fact with parameters means: what the rule asks of it, `exceeds` -> `exceeds.time`."""
+    found = {each.name.partition(".")[0]: each.name for each in reversed(asked)}
+    return {name: whole for name, whole in found.items() if "" not in fact_named(name).parameters}
+
+
 def _by_parameters(path: Path, keys: list[str | int], known: Fact, wanted: Any) -> Asked:
     """One of the parameters that a rule names must have a text (`exceeds: time`), or none may (`{not: time}`)."""
     listed = wanted.get("not", []) if isinstance(wanted, dict) else wanted
@@ -86,7 +92,7 @@ class Texts:
 
     path: Path
     kind: Kind | None
-    named: Mapping[str, str]  # `exceeds` -> `exceeds.time`
+    named: Mapping[str, str]
     found: Collection[str] = ()  # relations whose findings a text may name, but no fix
 
     def of(self, keys: list[str | int], template: str) -> str:

@@ -31,7 +31,7 @@ from migrate.quoting import is_escaped, is_plain, is_quoted
 from migrate.rulebook.conditions import Test, condition, exact, is_present, with_dialects
 from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
-from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, names_in
+from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, named, names_in
 from migrate.rulebook.relations import RELATIONS, of_script, relations
 from migrate.rulebook.translators import TRANSLATORS, Translator, fix_of, smallest
 from migrate.tables.load import load, nearest, place
@@ -306,8 +306,7 @@ def read_rule(path: Path) -> Rule:
     of_job: Mapping[str, Question] = of_script(path, match)
     of_item: Mapping[str, Question] = relations(path, match)
     found = {name: each for name, each in {**of_job, **of_item}.items() if name != "lacks"}
-    named = {each.name.partition(".")[0]: each.name for each in reversed(facts)}
-    texts = Texts(path, match.get("item"), named, found.keys())
+    texts = Texts(path, match.get("item"), named(facts), found.keys())
     fix = dict(_fix_texts(path, data.get("fix", {}), texts))
     _check_fix(path, data)
     _check_examples(path, data["examples"])

@@ -7,7 +7,6 @@ import re
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
 from migrate.topics.old_schedulers.converters import is_in_new_place
-from migrate.topics.requests import asked
 from migrate.values import memory
 
 _MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
@@ -74,11 +73,6 @@ def _leftovers(c: Context) -> str | None:
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
 
-@fact("shm", "The size of /dev/shm on the target's nodes, or words that say that it is not stated.", about="job")
-def _shared_memory(c: Context) -> str:
-    return "a size that its file does not state" if c.target.shm is None else memory(c.target.shm)
-
-
 @fact("directives", "`yes` for a script with lines for a scheduler, live or not; none without.", about="job")
 def _directives(c: Context) -> str | None:
     return "yes" if any(i.place in {"header", "dead"} for i in c.job.items) else None
@@ -108,9 +102,41 @@ def _newlines(c: Context) -> str:
     return "dos" if b"\r" in data and b"\r\n" in data else "unix"
 
 
-@fact("target", "The id of the target.", about="job")
-def _target(c: Context) -> str | None:
-    return c.target.id
+@fact(
+    "target",
+    "What the target's file states; none where it does not.",
+    about="job",
+    parameters={
+        "": "the target's id",
+        "mpi": "the MPI type of srun",
+        "architecture": "the processor of its nodes",
+        "shm": "the size of /dev/shm on its nodes, or words for one that is not stated",
+        "mail": "whether it sends mail: yes or no",
+        "read_only_note": "what its file notes of mounts to which jobs cannot write, in brackets",
+    },
+)
+def _target(c: Context, key: str) -> str | None:
+    t = c.target
+    notes = [f"{mount}: {note}" for mount, note in t.read_only.items() if note]
+    known = {
+        "": t.id,
+        "mpi": t.mpi or None,
+        "architecture": t.architecture,
+        "shm": "a size that its file does not state" if t.shm is None else memory(t.shm),
+        "mail": None if t.mail is None else "yes" if t.mail else "no",
+        "read_only_note": f" ({'; '.join(notes)})" if notes else None,
+    }
+    return known[key]
+
+
+@fact(
+    "site",
+    "What the file of the site from which the script comes states; none where it does not.",
+    about="job",
+    parameters={"mpi": "the MPI type that srun has by default"},
+)
+def _site(c: Context, _: str) -> str | None:
+    return c.site.mpi or None
 
 
 @fact("command", "The target's container command: apptainer or singularity.", about="job")
@@ -118,32 +144,9 @@ def _command(c: Context) -> str | None:
     return c.target.command
 
 
-@fact("time", "The time limit that the job, or the item's submit line, requests; none without one.", about="request")
-def _time(c: Context) -> str | None:
-    return asked(c, "--time")
-
-
-@fact(
-    "memory",
-    "The memory that the job, or the item's submit line, requests, for each node, CPU or GPU; none without one.",
-    about="request",
-)
-def _memory(c: Context) -> str | None:
-    return asked(c, *_MEMORY)
-
-
 @fact("reason", "What the item's table says of it; empty where it gives no reason.", about="item")
 def _reason(c: Context) -> str | None:
     return c.item.reason if c.item else None
-
-
-@fact(
-    "ignore_pbs",
-    "Empty where sbatch passes over `#PBS` lines (`--ignore-pbs`); none where it obeys them.",
-    about="request",
-)
-def _ignore_pbs(c: Context) -> str | None:
-    return asked(c, "--ignore-pbs")
 
 
 @fact(

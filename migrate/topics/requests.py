@@ -34,10 +34,27 @@ def translated(c: Context, name: str) -> str | None:
 
 
 @fact(
-    "gpus",
-    "The option with which the job, or the item's submit line, requests GPUs; none where it requests none.",
+    "requests",
+    "What the job, or the item's submit line, requests; none where it does not.",
     about="request",
+    parameters={
+        "time": "a time limit",
+        "memory": "memory for each node, CPU or GPU",
+        "gpus": "GPUs: the option and its value",
+        "ignore_pbs": "that `#PBS` lines are passed over: empty",
+    },
 )
+def _requests(c: Context, what: str) -> str | None:
+    return gpus(c) if what == "gpus" else asked(c, *_OPTIONS[what])
+
+
+_OPTIONS = {
+    "time": ("--time",),
+    "memory": ("--mem", "--mem-per-cpu", "--mem-per-gpu"),
+    "ignore_pbs": ("--ignore-pbs",),
+}
+
+
 def gpus(c: Context) -> str | None:
     """The option by which the job asks for GPUs, with its value; none where it asks for no GPU."""
     for name in _GPUS:
@@ -60,12 +77,7 @@ def new_partition(c: Context) -> Partition:
     return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
 
 
-@fact(
-    "old_time_limit",
-    "The time limit that the old partition gave a job without `--time`; none where the new partition allows no more.",
-    about="request",
-)
-def old_time_limit(c: Context) -> str | None:
+def _old_time(c: Context) -> str | None:
     """The limit that the old partition gave a job without --time, where the new partition would allow more."""
     longest, new = _longest(c), new_partition(c).max_time
     return longest if longest and (new is None or _whole(new) > _whole(longest)) else None
@@ -92,19 +104,21 @@ def _whole(limit: str) -> float:
 
 @fact(
     "old_partition",
-    "The site's partitions that the job, or the item's submit line, names and the target replaces; none without.",
+    "What the job, or the item's submit line, had in its old partition; none where the target does not replace that.",
     about="request",
+    parameters={
+        "name": "the name of the partition",
+        "time": "the time limit of a job without `--time`, where the new partition allows more",
+        "memory_per_gpu": "the memory that came with a GPU, at most the target's share, where none comes now",
+    },
 )
-def old_partition(c: Context) -> str | None:
-    return ",".join(p.name for p in old_partitions(c)) or None
+def _old_partition(c: Context, what: str) -> str | None:
+    if what == "name":
+        return ",".join(p.name for p in old_partitions(c)) or None
+    return _old_time(c) if what == "time" else _old_memory(c)
 
 
-@fact(
-    "old_memory_per_gpu",
-    "The memory that the old site gave for each GPU, at most the target's share; none where it is given anyway.",
-    about="request",
-)
-def old_memory_per_gpu(c: Context) -> str | None:
+def _old_memory(c: Context) -> str | None:
     """Memory for each GPU as the old site gave it, at most the target's share; None where the target has a default.
 
     Under select/linear jobs have all memory of their nodes, and no option gives it by GPU.

@@ -67,12 +67,12 @@ def _number(c: Context, port: str) -> str:
     return found[1] if found and port.startswith("$") else port
 
 
-@fact("server", "The first program of the job that people reach at a port of the node; none without one.", about="job")
-def _server(c: Context) -> str | None:
+@fact(
+    "server",
+    "The first program of the job that people reach at a port of the node; none without one.",
+    about="job",
+    parameters={"name": "the program", "port": "the port"},
+)
+def _server(c: Context, what: str) -> str | None:
     found = _started(c)
-    return found[0] if found else None
-
-
-@fact("server_port", "The port of that program; none without one.", about="job")
-def _server_port(c: Context) -> str | None:
-    return found[1] if (found := _started(c)) else None
+    return found[("name", "port").index(what)] if found else None

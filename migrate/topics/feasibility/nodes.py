@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from migrate.model import Target
@@ -22,11 +22,6 @@ _CUDA = re.compile(r"cuda(?:toolkit)?[-_/:]?(\d{1,2})\.(\d+)|(?<![a-z])cu(\d\d)(
 _MONTHLY = re.compile(r"(?:pytorch|tensorflow|mxnet|nvcr\.io/nvidia/\w+)[:_-](1[6-9]|2\d)\.(0[1-9]|1[0-2])(?!\d)")
 
 
-@fact(
-    "too_old_cuda",
-    "Why the CUDA that the item names does not serve the partition's GPUs; none where it may.",
-    about="item",
-)
 def _too_old_cuda(c: Context) -> str | None:
     item = c.item
     if not any(p.gpu_type for p in c.target.partitions.values()):
@@ -80,11 +75,6 @@ _ARM = re.compile(r"(?<![a-z0-9])(?:arm64|aarch64|arm64v8)(?![a-z0-9])")
 _X86 = re.compile(r"(?<![a-z0-9])(?:amd64|x86[-_]64)(?![a-z0-9])")
 
 
-@fact(
-    "other_architecture",
-    "The processor that the item names, where the target's nodes have another; none elsewhere.",
-    about="item",
-)
 def _other_architecture(c: Context) -> str | None:
     item = c.item
     text = (item.value or "").lower() if item and c.target.architecture else ""
@@ -117,11 +107,6 @@ def _old_gpu_memory(c: Context) -> int | None:
 # ------------------------------------------------------------------------------------------------ folders
 
 
-@fact(
-    "read_only",
-    "The mount below which an output file would stand, where jobs cannot write to it; none elsewhere.",
-    about=("directive",),
-)
 def _read_only(c: Context) -> str | None:
     item = c.item
     if item is None or not c.target.read_only:
@@ -156,16 +141,6 @@ _WRITE = re.compile(
 )
 
 
-@fact(
-    "read_only_note",
-    "What the target's file notes of the mounts to which jobs cannot write, in brackets; none without a note.",
-    about="job",
-)
-def _read_only_note(c: Context) -> str | None:
-    notes = [f"{mount}: {note}" for mount, note in c.target.read_only.items() if note]
-    return f" ({'; '.join(notes)})" if notes else None
-
-
 # ------------------------------------------------------------------------------------------------ limits, services
 
 _LOCKED = re.compile(r"-[HS]*l[ \t]+(\w+)")
@@ -174,11 +149,6 @@ _SHM_UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _MEBI = 1024 * 1024
 
 
-@fact(
-    "locked_memory",
-    "The target's limit on locked memory, where `ulimit -l` wants more; none elsewhere.",
-    about=("environment",),
-)
 def _locked_memory(c: Context) -> str | None:
     limit = c.target.memlock
     match = _LOCKED.search(c.item.value or "") if c.item and limit is not None else None
@@ -187,11 +157,6 @@ def _locked_memory(c: Context) -> str | None:
     return None if limit == float("inf") or match[1] == "hard" else f"{limit:.0f}M"
 
 
-@fact(
-    "shared_memory",
-    "The size of /dev/shm on the target's nodes, where a container wants more; none elsewhere.",
-    about=("container-option",),
-)
 def _shared_memory(c: Context) -> str | None:
     match = _SHM.fullmatch((c.item.value or "").lower()) if c.item and c.target.shm is not None else None
     if match is None or c.target.shm is None:
@@ -200,11 +165,6 @@ def _shared_memory(c: Context) -> str | None:
     return memory(c.target.shm) if size is None or size * _SHM_UNITS[match[2]] > c.target.shm * _MEBI else None
 
 
-@fact(
-    "proxy",
-    "The target's proxy, where the item names another one; `none` where the target has none.",
-    about=("environment",),
-)
 def _proxy(c: Context) -> str | None:
     known, old = c.target.proxy, (c.item.value or "").rstrip("/") if c.item else ""
     if known is None or not old or old == known.rstrip("/") or old.startswith("$"):
@@ -212,7 +172,6 @@ def _proxy(c: Context) -> str | None:
     return known or "none"
 
 
-@fact("other_qos", "The QOS of the target, where the item names another; none elsewhere.", about=("directive",))
 def _other_qos(c: Context) -> str | None:
     known, value = c.target.qos, c.item.value if c.item else None
     if known is None or not value or not c.item or not c.item.constant or value in known:
@@ -220,7 +179,6 @@ def _other_qos(c: Context) -> str | None:
     return ", ".join(known) or "none"
 
 
-@fact("missing_image", "The image file that the target's image folder lacks; none elsewhere.", about=("image",))
 def _missing_image(c: Context) -> str | None:
     target, path = c.target, with_new_paths(c.item.value or "", c.target) if c.item else ""
     inside = target.image_folder and path.startswith(f"{target.image_folder.rstrip('/')}/")
@@ -229,11 +187,32 @@ def _missing_image(c: Context) -> str | None:
     return path if name and known is not None and "$" not in name and name not in known else None
 
 
-@fact("architecture", "The processor of the target's nodes; none where it is not stated.", about="job")
-def _architecture(c: Context) -> str | None:
-    return c.target.architecture
+_MISMATCHES: Mapping[str, Callable[[Context], str | None]] = {
+    "cuda": _too_old_cuda,
+    "processor": _other_architecture,
+    "folder": _read_only,
+    "locked_memory": _locked_memory,
+    "shared_memory": _shared_memory,
+    "proxy": _proxy,
+    "qos": _other_qos,
+    "image_file": _missing_image,
+}
 
 
-@fact("mail", "Whether the target sends mail: yes or no; none where it is not stated.", about="job")
-def _mail(c: Context) -> str | None:
-    return None if c.target.mail is None else "yes" if c.target.mail else "no"
+@fact(
+    "mismatch",
+    "What of the item does not suit the target; none where it does, or where the target's file does not state it.",
+    about=("directive", "module", "image", "container-option", "environment"),
+    parameters={
+        "cuda": "why the CUDA that it names does not serve the GPUs of the job's partition",
+        "processor": "the processor that it names, where the nodes have another",
+        "folder": "the mount below which an output file would stand, where jobs cannot write to it",
+        "locked_memory": "the target's limit, where `ulimit -l` wants more",
+        "shared_memory": "the size of /dev/shm, where a container wants more",
+        "proxy": "the target's proxy or `none`, where it names another",
+        "qos": "the target's QOS, where it names another",
+        "image_file": "the file that the target's image folder lacks",
+    },
+)
+def _mismatch(c: Context, what: str) -> str | None:
+    return _MISMATCHES[what](c)

@@ -193,13 +193,3 @@ def _remote(c: Context) -> str | None:
 @fact("contained", "`yes` where the item's command runs in a container; none elsewhere.", about="item")
 def _contained(c: Context) -> str | None:
     return "yes" if c.item is not None and is_contained(c.job, c.item.span.start) else None
-
-
-@fact("site_mpi", "The MPI type of srun that the site has by default; none where it is not stated.", about="job")
-def _site_mpi(c: Context) -> str | None:
-    return c.site.mpi or None
-
-
-@fact("target_mpi", "The MPI type of srun for the target; none where it is not stated.", about="job")
-def _target_mpi(c: Context) -> str | None:
-    return c.target.mpi or None

@@ -200,11 +200,6 @@ def _variable_row(c: Context) -> VariableRow | None:
     return c.schedulers[item.dialect].variables.get(item.name)
 
 
-@fact(
-    "new_variable",
-    "What replaces a variable of Grid Engine or PBS; none where nothing does.",
-    about=("scheduler-variable",),
-)
 def _new_variable(c: Context) -> str | None:
     row, item = _variable_row(c), c.item
     if row is None or item is None or row.define:
@@ -226,11 +221,6 @@ def _slots(text: str, *, whole: bool) -> str | None:
     return text if whole else name[1] if name else None
 
 
-@fact(
-    "definition",
-    "The line of shell that sets a variable of Grid Engine or PBS; none where the script needs none.",
-    about=("scheduler-variable",),
-)
 def _definition(c: Context) -> str | None:
     """The line of shell that sets a variable of the old scheduler under its own name; None where it stands there.
 
