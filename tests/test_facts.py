@@ -150,6 +150,18 @@ def test_what_is_wrong_is_refused_with_its_place(rule: Path, job: str, message: 
     assert right in str(caught.value)
 
 
+@pytest.mark.parametrize("command", [["rules", "test", "PACK"], ["scan", ".", "--rules", "PACK"]])
+def test_the_command_refuses_a_pack_with_its_place(rule: Path, command: list[str]) -> None:
+    write(rule, "exceeds: tim")
+    (rule.parent / "job.sh").write_text("#!/bin/bash\n#SBATCH --nodes=1\nhostname\n")
+    words = [rule.name if word == "PACK" else word for word in command]
+    ran = subprocess.run(
+        [sys.executable, "-m", "migrate", *words], cwd=rule.parent, capture_output=True, text=True, check=False
+    )
+    place = f"{rule.name}:9:32: `exceeds` has no parameter `tim` (did you mean `time`?)"
+    assert (ran.returncode, place in ran.stderr) == (2, True), ran.stderr
+
+
 def test_a_fact_about_an_item_is_none_of_a_job(rule: Path) -> None:
     write(rule, "exceeds: time")
     rule.write_text(rule.read_text().replace("item: directive, ", ""))
