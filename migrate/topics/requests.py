@@ -13,7 +13,7 @@ from migrate.values import memory, seconds
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")
 
 
-def asked(c: Context, *names: str) -> str | None:
+def requested(c: Context, *names: str) -> str | None:
     """The value that the job (or, for an item of a submit line, that line) gives to the first of these options."""
     group = c.item.group if c.item else None
     for name in names:
@@ -21,15 +21,15 @@ def asked(c: Context, *names: str) -> str | None:
         item = line[-1] if line else c.job.item(name) if group is None else None
         if item is not None:
             return item.value or ""
-        if group is None and (told := translated(c, name)) is not None:
-            return told
+        if group is None and (found_here := translated(c, name)) is not None:
+            return found_here
     return None
 
 
 def translated(c: Context, name: str) -> str | None:
     """The value of an option of Slurm among the lines that stand for those of another scheduler."""
     found = translation(c)
-    lines = (line.partition("=") for told in found.changes.values() for line in told.lines) if found else ()
+    lines = (line.partition("=") for found_here in found.changes.values() for line in found_here.lines) if found else ()
     return next((value.strip('"') for option, _, value in lines if option == name), None)
 
 
@@ -45,7 +45,7 @@ def translated(c: Context, name: str) -> str | None:
     },
 )
 def _requests(c: Context, what: str) -> str | None:
-    return gpus(c) if what == "gpus" else asked(c, *_OPTIONS[what])
+    return gpus(c) if what == "gpus" else requested(c, *_OPTIONS[what])
 
 
 _OPTIONS = {
@@ -58,7 +58,7 @@ _OPTIONS = {
 def gpus(c: Context) -> str | None:
     """The option by which the job asks for GPUs, with its value; none where it asks for no GPU."""
     for name in _GPUS:
-        value = asked(c, name)
+        value = requested(c, name)
         plain = name not in {"--gres", "--tres-per-task"}
         if value is not None and (plain or "gpu" in value) and not re.search(r"(^|[:=])0\b", value):
             return f"{name}={value}"
@@ -66,13 +66,13 @@ def gpus(c: Context) -> str | None:
 
 
 def old_partitions(c: Context) -> list[Partition]:
-    names = (asked(c, "--partition") or "").split(",")
+    names = (requested(c, "--partition") or "").split(",")
     known = replaced(c)
     return [c.site.partitions[n] for n in names if n in c.site.partitions and n in known]
 
 
 def new_partition(c: Context) -> Partition:
-    names = (asked(c, "--partition") or "").split(",")
+    names = (requested(c, "--partition") or "").split(",")
     name = replaced(c).get(names[0], names[0])
     return c.target.partitions.get(name, c.target.partitions[c.target.default_partition])
 
@@ -91,7 +91,7 @@ def _old_time(c: Context) -> str | None:
 def shorter_time_limit(c: Context) -> str | None:
     """The limit that the new partition gives a job without --time, where the old one allowed more."""
     longest, new = _longest(c), new_partition(c).max_time
-    return new if longest and new and _whole(new) < _whole(longest) and asked(c, "--time") is None else None
+    return new if longest and new and _whole(new) < _whole(longest) and requested(c, "--time") is None else None
 
 
 def _longest(c: Context) -> str | None:

@@ -95,27 +95,27 @@ class Moving:
         name = f"{self.reading.program} {self.reading.verb} = {self.target.command}"
         if self.target.runtime == "pyxis":
             name = f"{self.reading.program} {self.reading.verb}"
-        said = "; ".join([name if self.is_tool else f"the step starts {self.target.command}", *self.notes])
+        message = "; ".join([name if self.is_tool else f"the step starts {self.target.command}", *self.notes])
         looks = "; ".join(self.looks)
         self.changes[self.key] = Change(
             "look" if looks else "done",
-            f"{said}; {looks}" if looks else said,
+            f"{message}; {looks}" if looks else message,
             in_order(known.edits if known else (), edits),
         )
 
-    def remove(self, said: str) -> None:
+    def remove(self, message: str) -> None:
         """The whole command goes, where it is a statement of its own."""
         command = self.reading.command
         statement = command.statement
         first = self.reading.program_word
         alone = command.words[:1] == (first,) and not self._bytes(Span(command.span.start, first.span.start)).strip()
         if not alone or statement.erase.end <= statement.erase.start:
-            self.obstacles.append(f"{said}: take it out")
+            self.obstacles.append(f"{message}: take it out")
             return
         holder = statement.holder(1)
         for key in self.changes:
-            self.changes[key] = Change("gone", said)
-        self.changes[self.key] = Change("gone", said, removes=True, holder=holder)
+            self.changes[key] = Change("gone", message)
+        self.changes[self.key] = Change("gone", message, removes=True, holder=holder)
 
     def command(self, new: str, image: Word | None) -> None:
         """The program's name, its sub-command with the options behind it, and what follows image and command."""
@@ -216,31 +216,31 @@ class Moving:
         change = self.changes.get(self.key_of(option))
         return change is not None and not change.removes and _erases(change, option.span)
 
-    def leave_out(self, name: str, said: str) -> None:
+    def leave_out(self, name: str, message: str) -> None:
         """The option that became `name` goes after all."""
         for option in self.reading.options:
             edits = self.changes[self.key_of(option)].edits if self.key_of(option) in self.changes else ()
             if any(e.after.startswith(name.encode()) for e in edits):
-                self.drop(option, said)
+                self.drop(option, message)
 
-    def drop(self, option: Option, said: str, *, look: bool = False) -> None:
+    def drop(self, option: Option, message: str, *, look: bool = False) -> None:
         """The option goes; in a cluster (`-itv a:b`) only its letter."""
         verdict: Verdict = "look" if look else "gone"
         alone = self._stands_alone(option)
         edits = () if alone else (Edit(option.span.start, self._bytes(option.span), b""),)
-        self.tell(option, Change(verdict, f"{self.spelled(option)}: {said}", edits, removes=alone))
+        self.tell(option, Change(verdict, f"{self.spelled(option)}: {message}", edits, removes=alone))
 
-    def become(self, option: Option, new: str, said: str = "", *, look: bool = False) -> None:
+    def become(self, option: Option, new: str, message: str = "", *, look: bool = False) -> None:
         """The option and its value are `new`."""
         edit = Edit(option.span.start, self._bytes(option.span), new.encode())
-        self.tell(option, Change("look" if look else "done", said or f"{self.spelled(option)} = {new}", (edit,)))
+        self.tell(option, Change("look" if look else "done", message or f"{self.spelled(option)} = {new}", (edit,)))
 
     def respell(
         self,
         option: Option,
         new: str,
         changes: Iterable[tuple[int, int, str]] = (),
-        said: str = "",
+        message: str = "",
         *,
         look: bool = False,
     ) -> None:
@@ -265,8 +265,8 @@ class Moving:
             edits.append(Edit(at.start, self._bytes(at), text.encode()))
             shown = shown[:start] + text + shown[stop:]
         edits = [e for e in edits if e.before != e.after]
-        told = said or f"{self.spelled(option)} = {new} {shown}"
-        self.tell(option, Change("look" if look else "done", told, tuple(sorted(edits, key=lambda e: e.start))))
+        message = message or f"{self.spelled(option)} = {new} {shown}"
+        self.tell(option, Change("look" if look else "done", message, tuple(sorted(edits, key=lambda e: e.start))))
 
     def _stands_alone(self, option: Option) -> bool:
         """Whether the option has a word for itself, or a cluster of which nothing else needs a place."""

@@ -42,8 +42,8 @@ class Header(Moving):
         assert option.value is not None
         return option.value.text if is_plain(option.value.text) else shlex.quote(option.value.text)
 
-    def drop(self, option: Option, said: str, *, look: bool = False) -> None:
-        self.tell(option, Change("look" if look else "gone", f"{self.spelled(option)}: {said}", removes=True))
+    def drop(self, option: Option, message: str, *, look: bool = False) -> None:
+        self.tell(option, Change("look" if look else "gone", f"{self.spelled(option)}: {message}", removes=True))
 
 
 def is_of_header(item: Item) -> bool:
@@ -74,9 +74,9 @@ def move_header(job: Job, source: Source, target: Target) -> dict[Key, Change]:
         m.looks.append("of several --container-mounts pyxis may have taken the last alone; here all count")
     m.lead.append('--bind "$0"')
     line = f'[ -n "${{SINGULARITY_CONTAINER:-}}" ] || exec {start(m, image)} {again}'
-    said = [f"the script starts itself in {image}, by its first command", *m.notes, *m.looks]
-    told = [m.changes[key].message for key in takes]
-    return {first: Change("look", "; ".join([*said, *told]), removes=True, begins=(line,), takes=takes)}
+    messages = [f"the script starts itself in {image}, by its first command", *m.notes, *m.looks]
+    of_options = [m.changes[key].message for key in takes]
+    return {first: Change("look", "; ".join([*messages, *of_options]), removes=True, begins=(line,), takes=takes)}
 
 
 def shell_of(job: Job) -> str:

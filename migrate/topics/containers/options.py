@@ -53,7 +53,7 @@ def bind(m: Moving, option: Option) -> None:
         if option.value.constant:
             m.become(option, f"--scratch {m.written(option)}", look=True)
         elif ":" in (known := m.value(option.value)):
-            m.respell(option, "--bind", said=f"{m.spelled(option)} = --bind {known}")
+            m.respell(option, "--bind", message=f"{m.spelled(option)} = --bind {known}")
         else:
             m.obstacles.append(f"{m.spelled(option)}: whether it names a folder of the host is not known")
         return
@@ -231,7 +231,7 @@ def env_file(m: Moving, option: Option) -> None:
         m.respell(
             option,
             "--env-file",
-            said=f"{m.spelled(option)}: Apptainer reads the file as shell text: quotes go, $ and blanks count",
+            message=f"{m.spelled(option)}: Apptainer reads the file as shell text: quotes go, $ and blanks count",
             look=True,
         )
         return
@@ -247,7 +247,7 @@ def workdir(m: Moving, option: Option) -> None:
     m.cwd = m.written(option)
     m.carried.append(f"--cwd {m.cwd}")
     m.respell(
-        option, "--cwd", said=f"{m.spelled(option)} = --cwd {option.value.text}; the folder must exist in the image"
+        option, "--cwd", message=f"{m.spelled(option)} = --cwd {option.value.text}; the folder must exist in the image"
     )
 
 
@@ -291,8 +291,8 @@ def entrypoint(m: Moving, option: Option) -> None:
     assert option.value is not None
     m.runtime.add("entrypoint")
     m.after_image = f" {m.written(option)}" if option.value.text else ""
-    said = "`exec` starts it" if option.value.text else "`exec` starts the command that follows the image"
-    m.drop(option, said)
+    message = "`exec` starts it" if option.value.text else "`exec` starts the command that follows the image"
+    m.drop(option, message)
 
 
 def network(m: Moving, option: Option) -> None:

@@ -25,15 +25,15 @@ _NAMESPACES = {"ipc": "--ipc", "uts": "--uts", "net": "--network none"}
 
 def move_step(m: Moving) -> None:
     """`srun --container-image=IMAGE … command` as `srun … singularity exec … IMAGE command` (pyxis 0.20 and later)."""
-    asked = {o.name: o for o in m.reading.options if OPTION.match(o.name)}
+    options = {o.name: o for o in m.reading.options if OPTION.match(o.name)}
     whole = m.reading.command.span
-    elsewhere = [o for o in asked.values() if o.span.start < whole.start or o.span.end > whole.end]
+    elsewhere = [o for o in options.values() if o.span.start < whole.start or o.span.end > whole.end]
     if any(o.value is not None and not _PLAIN.fullmatch(m.written(o)) for o in elsewhere):
         m.obstacles.append("its options stand quoted in a variable: write the command of Apptainer there")
     elif elsewhere:
         m.looks.append("its options stood in a variable, and are now written where the command is")
     take_options(m, [o for o in m.reading.options if OPTION.match(o.name)])
-    image = image_of(m, asked)
+    image = image_of(m, options)
     payload = m.reading.payload
     if payload and payload[0].kind == "container":
         m.obstacles.append("what it starts in the container starts a container itself")
@@ -83,20 +83,20 @@ def start(m: Moving, image: str) -> str:
     return " ".join([*front, m.target.command, verb, *literal, "--nv", *home, *m.lead, image])
 
 
-def image_of(m: Moving, asked: Mapping[str, Option]) -> str:
+def image_of(m: Moving, options: Mapping[str, Option]) -> str:
     """The image as Apptainer names it, and its WORKDIR, in which pyxis starts.
 
     A step that only names a container has the image that it was made of.
     """
-    option = asked.get("--container-image")
+    option = options.get("--container-image")
     if option is None:
-        name = asked.get("--container-name")
+        name = options.get("--container-name")
         option = m.once(_images_by_name).get(name.value.text.partition(":")[0]) if name and name.value else None
     if option is None or option.value is None:
         m.obstacles.append("no command of this script says which image the container is made of")
         return ""
     reference = m.value(option.value)
-    if "--container-workdir" not in asked:
+    if "--container-workdir" not in options:
         _start_in_workdir(m, reference)
     answer = m.images.answer(reference) or registry_of(m, reference)
     if any(m.value(o.value) != reference for o in _same_option(m, option) if o.value is not None):
@@ -199,11 +199,11 @@ def _workdir(m: Moving, option: Option) -> None:
     _given(m, option, "--cwd")
 
 
-def _asks(what: str, said: str, lead: str = "") -> Form:
+def _asks(what: str, message: str, lead: str = "") -> Form:
     def form(m: Moving, option: Option) -> None:
         m.runtime.add(what)
         m.lead += [lead] if lead else []
-        m.drop(option, said)
+        m.drop(option, message)
 
     return form
 

@@ -17,7 +17,7 @@ class Server:
     """One program: the port where nobody says another, how a line says one, and words beside which it ends."""
 
     port: str
-    said: re.Pattern[str]
+    port_option: re.Pattern[str]
     ends: frozenset[str]
 
 
@@ -27,8 +27,8 @@ def servers(library: Library) -> Mapping[str, Server]:
     for row in library.table("servers")["servers"]:
         options = [rf"{re.escape(o)}[ =]" for o in row["options"]]
         options += [rf"{re.escape(o)}[ =][\w.\"'${{}}:-]*?:" for o in row.get("addresses", ())]
-        said = re.compile(rf"(?:{'|'.join(options)})[\"']?(?P<port>\$?\{{?\w+\}}?)")
-        found |= dict.fromkeys(row["names"], Server(str(row["port"]), said, frozenset(row.get("ends", ()))))
+        port_option = re.compile(rf"(?:{'|'.join(options)})[\"']?(?P<port>\$?\{{?\w+\}}?)")
+        found |= dict.fromkeys(row["names"], Server(str(row["port"]), port_option, frozenset(row.get("ends", ()))))
     return found
 
 
@@ -54,7 +54,7 @@ def _servers(c: Context) -> Iterator[tuple[str, str]]:
         start, end = inner.program_word.span.end, inner.command.span.end
         text = c.source.text(Span(start, max(start, end))).replace("\\\n", " ")
         if server.ends.isdisjoint(text.split()):
-            match = server.said.search(text)
+            match = server.port_option.search(text)
             yield name, _number(c, match["port"]) if match else server.port
 
 

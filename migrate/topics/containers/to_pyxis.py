@@ -46,8 +46,8 @@ def step_in(job: Job, part: Job, *, native: bool) -> str:
         native and job.insert_at is None
     ):
         return ""
-    asked = [i for i in job.by_kind.get("directive", ()) if i.place == "header"]
-    several = any(i.dialect != SLURM or (_SEVERAL.fullmatch(i.name) and i.value != "1") for i in asked)
+    header = [i for i in job.by_kind.get("directive", ()) if i.place == "header"]
+    several = any(i.dialect != SLURM or (_SEVERAL.fullmatch(i.name) and i.value != "1") for i in header)
     return "srun --nodes=1 --ntasks=1" if several else "srun"
 
 
@@ -114,9 +114,9 @@ def _tell(m: Moving, option: Option, name: str, value: str) -> None:
     if name in _FORMS:
         _FORMS[name](m, option, value)
     elif name in _FLAGS:
-        new, said = _FLAGS[name]
+        new, message = _FLAGS[name]
         m.lead += [new] if new else []
-        m.drop(option, said or f"{new} says it")
+        m.drop(option, message or f"{new} says it")
     else:
         m.obstacles.append(f"{m.spelled(option)} has no form under pyxis{_WITHOUT.get(name, '')}")
 

@@ -67,8 +67,8 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
     _leave_what_is_shared(moved)
     _leave_what_fetches(moved)
     for moving in moved:
-        told = _left(moving) if moving.obstacles else moving.changes
-        for key, change in told.items():
+        changes_here = _left(moving) if moving.obstacles else moving.changes
+        for key, change in changes_here.items():
             changes[key] = _joined(changes[key], change) if key in changes else change
     return changes
 

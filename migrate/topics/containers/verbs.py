@@ -160,22 +160,22 @@ def _close_input(m: Moving) -> None:
 
 def _isolate(m: Moving, *, detached: bool, runs: bool) -> None:
     """The options by which the target's policy keeps from the container what Docker would."""
-    asked = m.runtime
+    wanted = m.runtime
     if m.target.isolation == "plain":
-        m.lead += ["--no-eval"] if (runs or "env" in asked) and not detached else []
+        m.lead += ["--no-eval"] if (runs or "env" in wanted) and not detached else []
         return
     if m.target.isolation == "contain":
-        m.lead += ["--containall", *(["--no-eval"] if runs or "env" in asked else [])]
+        m.lead += ["--containall", *(["--no-eval"] if runs or "env" in wanted else [])]
         return
-    same = [kind for kind in ("ipc", "pid") if f"host-{kind}" in asked]
+    same = [kind for kind in ("ipc", "pid") if f"host-{kind}" in wanted]
     if same:
         own = [f"--{kind}" for kind in ("ipc", "pid") if kind not in same]
         m.lead += ["--contain", "--cleanenv", *own, "--no-init", "--no-umask", "--no-eval", "--writable-tmpfs"]
-    elif "read_only" in asked:
+    elif "read_only" in wanted:
         m.lead += ["--containall", "--no-init", "--no-umask", "--no-eval"]
     elif detached:  # an instance without a mask of its own would write files that all may change
         m.lead += ["--containall", "--no-init", "--no-eval", "--writable-tmpfs"]
-    elif "init" in asked:
+    elif "init" in wanted:
         m.lead += ["--containall", "--no-umask", "--no-eval", "--writable-tmpfs"]
     else:
         m.lead.append("--compat")
@@ -230,8 +230,8 @@ def _image(m: Moving, image: Word) -> None:
         if not constant and m.target.answers.get("image"):
             m.looks.append(f"which image {reference} is, is not known here, so no answer for an image reaches it")
         edit = Edit(own.span.start, b"", b"docker://")
-        said = f"{reference} = docker://{reference}"
-        m.changes[m.image_key(own)] = Change("done", said, (edit,))
+        message = f"{reference} = docker://{reference}"
+        m.changes[m.image_key(own)] = Change("done", message, (edit,))
 
 
 def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:

@@ -151,7 +151,7 @@ def _settings(library: Library) -> Mapping[str, Mapping[str, Any]]:
     return {name: row for row in rows for name in row.get("names", ())}
 
 
-@fact("network_told", "The target's network in words.", about="job")
+@fact("network_in_words", "The target's network in words.", about="job")
 def _described(c: Context) -> str:
     kind = _KINDS[c.target.fabric]
     if c.target.fabric == "unknown":

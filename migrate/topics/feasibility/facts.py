@@ -57,8 +57,8 @@ def _translated(c: Context) -> dict[str, Wish]:
     found: dict[str, Wish] = {}
     items = [i for i in c.job.items if i.kind == "directive" and i.place == "header"]
     for item in items if work else ():
-        told = work.changes.get(id(item)) if work else None
-        for line in told.lines if told else ():
+        change = work.changes.get(id(item)) if work else None
+        for line in change.lines if change else ():
             name, _, value = line.partition("=")
             found[name] = Wish(name, value, item)
     default = default_time(c)
@@ -81,7 +81,7 @@ def _of_line(c: Context, wishes: dict[str, Wish], header: Mapping[str, Wish]) ->
 def _partitions_of_job(c: Context, header: Mapping[str, Wish]) -> tuple[tuple[str, ...], bool]:
     """The same for the job itself; none while its old queue waits for an answer."""
     found = translation(c)
-    if found is not None and any(told.decision.startswith("partition:") for told in found.changes.values()):
+    if found is not None and any(change.decision.startswith("partition:") for change in found.changes.values()):
         return (), True
     return _partitions(c, header)
 
@@ -123,7 +123,7 @@ def _judged(c: Context) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
             idle = idle_gpus(request.wishes, c.target.partitions[request.partitions[0]])
             yield from [(("idle", id(idle[0])), (idle[1], ""))] if idle else []
         if step := above_job(request):
-            yield (step.kind, id(step.wish.item)), (step.said, "")
+            yield (step.kind, id(step.wish.item)), (step.message, "")
             continue
         found = {name: list(excesses(request, c.target.partitions[name], c.target)) for name in request.partitions}
         refusing = [name for name, each in found.items() if each]
@@ -131,13 +131,13 @@ def _judged(c: Context) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
             continue
         if len(refusing) == len(found):
             least = found[c.target.default_partition if not request.named else refusing[0]]
-            yield from _told(request, c.target, least, _old_name(c))
+            yield from _verdicts_of(request, c.target, least, _old_name(c))
         elif request.named:  # one can, but sbatch may want all of them to allow it
             limited = [excess for name in found for excess in barring(request, c.target.partitions[name])]
-            yield from _told(request, c.target, limited[:1], _old_name(c), kind="partly")
+            yield from _verdicts_of(request, c.target, limited[:1], _old_name(c), kind="partly")
 
 
-def _told(
+def _verdicts_of(
     request: Request, target: Target, found: list[Excess], old: str, kind: str = ""
 ) -> Iterator[tuple[tuple[str, int], tuple[str, str]]]:
     kinds = frozenset(excess.kind for excess in found)
@@ -145,7 +145,7 @@ def _told(
     if not fits and not request.job and fits_nowhere(request, target):
         fits = _NOWHERE
     for excess in found:
-        yield (kind or excess.kind, id(excess.wish.item)), (excess.said, fits)
+        yield (kind or excess.kind, id(excess.wish.item)), (excess.message, fits)
 
 
 @once
@@ -191,11 +191,11 @@ def _fitting(c: Context) -> str | None:
     if _other_runtime(c, fits):
         how = f"but runs containers in another way: migrate the old script with `--partition={fits}` in it"
         return f"Partition `{fits}` takes the job, {how}. "
-    said = f"Partition `{fits}` takes the job as it is: `--partition={fits}`. "
-    asked = _share_without_partition(c)
-    if asked:
-        return f"{said}For all scripts that ask for {asked}: `answers: {{partition: {{{asked}: {fits}}}}}`. "
-    return said
+    message = f"Partition `{fits}` takes the job as it is: `--partition={fits}`. "
+    share = _share_without_partition(c)
+    if share:
+        return f"{message}For all scripts that ask for {share}: `answers: {{partition: {{{share}: {fits}}}}}`. "
+    return message
 
 
 @once
@@ -321,8 +321,8 @@ def _proposed_partitions(c: Context) -> str | None:
 def _asks_for_partition(c: Context) -> bool:
     """Whether an item waits for the partition that stands for the one that it names."""
     work = translation(c)
-    told = work.changes.get(id(c.item)) if work and c.item else None
-    return bool(c.item and c.item.name == "--partition") or bool(told and told.decision.startswith("partition:"))
+    change = work.changes.get(id(c.item)) if work and c.item else None
+    return bool(c.item and c.item.name == "--partition") or bool(change and change.decision.startswith("partition:"))
 
 
 def _share_without_partition(c: Context) -> str:

@@ -37,7 +37,7 @@ class Wish:
     item: Item
 
     @property
-    def said(self) -> str:
+    def spelled(self) -> str:
         """`--gres=gpu:8`, or with what stood in the old script: `-l rt_F=2 (--nodes=2)`."""
         new = f"{self.name}={self.value}" if self.value else self.name
         old = spelled(self.item) if is_foreign(self.item.dialect) else ""
@@ -65,7 +65,7 @@ class Excess(NamedTuple):
 
     kind: str  # time, nodes, gpus, gpu_type, cpus, memory, array, step; fewer: the job starts, with fewer GPUs
     wish: Wish
-    said: str
+    message: str
 
 
 class _Count(NamedTuple):
@@ -74,7 +74,7 @@ class _Count(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Asked:
+class Requested:
     """The numbers of a request; each raises Unclear where its option holds a variable or what Slurm refuses."""
 
     wishes: Mapping[str, Wish]
@@ -157,16 +157,16 @@ def gpus_in(wish: Wish) -> list[tuple[str, int]]:
 
 def excesses(request: Request, partition: Partition, target: Target) -> Iterator[Excess]:
     """Why a partition cannot take a request; what is not known of either gives none."""
-    asked = Asked(request.wishes)
+    requested = Requested(request.wishes)
     sharing = target.select_type == "linear" and "--overcommit" in request.wishes  # of CPUs, without a limit
     for check in _CHECKS:
         if not (sharing and check in {_cpus, _tasks}):
-            yield from _sure(check(asked, partition))
+            yield from _sure(check(requested, partition))
     wish = request.wishes.get("--array")
     highest = slurm.highest_index(wish.value) if wish and wish.item.constant else None
     if wish and highest is not None and highest > target.max_array_index:
-        said = f"{wish.said} goes up to {highest}; {target.id} allows indices up to {target.max_array_index}"
-        yield Excess("array", wish, said)
+        message = f"{wish.spelled} goes up to {highest}; {target.id} allows indices up to {target.max_array_index}"
+        yield Excess("array", wish, message)
 
 
 def barring(request: Request, partition: Partition) -> Iterator[Excess]:
@@ -174,36 +174,38 @@ def barring(request: Request, partition: Partition) -> Iterator[Excess]:
 
     Nodes that only follow from the tasks are counted against all nodes of the partition (Slurm 26.05).
     """
-    asked = Asked(request.wishes)
+    requested = Requested(request.wishes)
     whole = partition if "--nodes" in request.wishes else replace(partition, max_nodes=None)
     for check in (_time, _nodes, _cpus_in_all):
-        yield from _sure(check(asked, whole))
+        yield from _sure(check(requested, whole))
 
 
-def _cpus_in_all(asked: Asked, partition: Partition) -> Iterator[Excess]:
-    tasks, cpus = asked.count("--ntasks"), asked.cpus
-    if tasks is None or partition.cpus is None or partition.nodes is None or "--overcommit" in asked.wishes:
+def _cpus_in_all(requested: Requested, partition: Partition) -> Iterator[Excess]:
+    tasks, cpus = requested.count("--ntasks"), requested.cpus
+    if tasks is None or partition.cpus is None or partition.nodes is None or "--overcommit" in requested.wishes:
         return
     need, there = tasks.number * (cpus.number if cpus else 1), partition.cpus * partition.nodes
     if need > there:
-        asks = f"{tasks.wish.said}{f' with {cpus.wish.said}' if cpus else ''} asks for {need} CPUs"
+        asks = f"{tasks.wish.spelled}{f' with {cpus.wish.spelled}' if cpus else ''} asks for {need} CPUs"
         yield Excess("cpus", tasks.wish, f"{asks}; partition `{partition.name}` has {there}")
 
 
 def above_job(request: Request) -> Excess | None:
     """What a step asks for beyond the nodes that its job has; None where it is within them, or no step."""
     own = {"--ntasks": request.job["--ntasks"]} if "--ntasks" in request.job else {}
-    step, job = Asked(own | dict(request.wishes)), Asked(request.job)
+    step, job = Requested(own | dict(request.wishes)), Requested(request.job)
     if "--nodes" not in request.wishes or not request.job:
         return None
     try:
-        asked, there = step.nodes, job.nodes
+        requested, there = step.nodes, job.nodes
     except Unclear:
         return None
-    if asked is None or there is None or asked[0] <= there[1]:
+    if requested is None or there is None or requested[0] <= there[1]:
         return None
-    said = f"{asked[2].said} asks for {_number(asked[0], 'node')}; the job has {there[1]} ({there[2].said})"
-    return Excess("step", asked[2], said)
+    message = (
+        f"{requested[2].spelled} asks for {_number(requested[0], 'node')}; the job has {there[1]} ({there[2].spelled})"
+    )
+    return Excess("step", requested[2], message)
 
 
 def _sure(found: Iterator[Excess]) -> Iterator[Excess]:
@@ -213,69 +215,71 @@ def _sure(found: Iterator[Excess]) -> Iterator[Excess]:
         return
 
 
-def _time(asked: Asked, partition: Partition) -> Iterator[Excess]:
-    wish, limit = asked.wishes.get("--time"), seconds(partition.max_time or "")
+def _time(requested: Requested, partition: Partition) -> Iterator[Excess]:
+    wish, limit = requested.wishes.get("--time"), seconds(partition.max_time or "")
     whole = slurm.seconds(wish.text()) if wish else None
     if wish is None or limit is None or whole is None or whole <= limit:
         return
     asks = "no limit" if math.isinf(whole) else duration(whole)
-    yield Excess("time", wish, f"{wish.said} asks for {asks}; partition `{partition.name}` allows {duration(limit)}")
+    yield Excess("time", wish, f"{wish.spelled} asks for {asks}; partition `{partition.name}` allows {duration(limit)}")
 
 
-def _nodes(asked: Asked, partition: Partition) -> Iterator[Excess]:
-    if asked.nodes is None:
+def _nodes(requested: Requested, partition: Partition) -> Iterator[Excess]:
+    if requested.nodes is None:
         return
-    least, most, wish = asked.nodes
+    least, most, wish = requested.nodes
     if partition.max_nodes is not None and most > partition.max_nodes:
         has = f"a job in partition `{partition.name}` may have {partition.max_nodes}"
     elif partition.nodes is not None and least > partition.nodes:
         has = f"partition `{partition.name}` has {partition.nodes}"
     else:
         return
-    yield Excess("nodes", wish, f"{wish.said} asks for {max(least, most)} nodes; {has}")
+    yield Excess("nodes", wish, f"{wish.spelled} asks for {max(least, most)} nodes; {has}")
 
 
-def _gpu_type(asked: Asked, partition: Partition) -> Iterator[Excess]:
+def _gpu_type(requested: Requested, partition: Partition) -> Iterator[Excess]:
     for name in ("--gres", "--gpus", "--gpus-per-node", "--gpus-per-task", "--gpus-per-socket"):
-        wish = asked.wishes.get(name)
+        wish = requested.wishes.get(name)
         for kind, number in gpus_in(wish) if wish and partition.gpu_type else ():
             if wish and kind and number and kind != partition.gpu_type:
                 has = f"partition `{partition.name}` has {partition.gpu_type}"
-                yield Excess("gpu_type", wish, f"{wish.said} asks for GPUs of type {kind}; {has}")
+                yield Excess("gpu_type", wish, f"{wish.spelled} asks for GPUs of type {kind}; {has}")
 
 
-def _gpus(asked: Asked, partition: Partition) -> Iterator[Excess]:
+def _gpus(requested: Requested, partition: Partition) -> Iterator[Excess]:
     has = partition.gpus
     if has is None:
         return
-    of_node, of_task, of_job = asked.gpus_of_node, asked.gpus_of_task, asked.gpus_of_job
+    of_node, of_task, of_job = requested.gpus_of_node, requested.gpus_of_task, requested.gpus_of_job
     there = f"partition `{partition.name}` has {has or 'none'}"
     if of_node and of_node.number > has:
-        asks = f"{of_node.wish.said} asks for {_number(of_node.number, 'GPU')} of a node"
+        asks = f"{of_node.wish.spelled} asks for {_number(of_node.number, 'GPU')} of a node"
         yield Excess("gpus", of_node.wish, f"{asks}; {there}")
     if of_task and of_task.number > has:
-        asks = f"{of_task.wish.said} asks for {_number(of_task.number, 'GPU')} of a node"
+        asks = f"{of_task.wish.spelled} asks for {_number(of_task.number, 'GPU')} of a node"
         yield Excess("gpus", of_task.wish, f"{asks}; {there}")
-    tasks = asked.count("--ntasks-per-node")
+    tasks = requested.count("--ntasks-per-node")
     if of_task and tasks and of_task.number <= has < of_task.number * tasks.number:
-        asks = f"{tasks.wish.said} with {of_task.wish.said} asks for {of_task.number * tasks.number} GPUs of a node"
+        asks = (
+            f"{tasks.wish.spelled} with {of_task.wish.spelled} asks for {of_task.number * tasks.number} GPUs of a node"
+        )
         yield Excess("gpus", of_task.wish, f"{asks}; {there}")
     if of_job and not has:
-        yield Excess("gpus", of_job.wish, f"{of_job.wish.said} asks for {_number(of_job.number, 'GPU')}; {there}")
+        yield Excess("gpus", of_job.wish, f"{of_job.wish.spelled} asks for {_number(of_job.number, 'GPU')}; {there}")
     elif of_job:
-        yield from _gpus_of_job(asked, partition, of_job, has)
+        yield from _gpus_of_job(requested, partition, of_job, has)
 
 
-def _gpus_of_job(asked: Asked, partition: Partition, total: _Count, has: int) -> Iterator[Excess]:
+def _gpus_of_job(requested: Requested, partition: Partition, total: _Count, has: int) -> Iterator[Excess]:
     """--gpus counts over all nodes; what a GPU brings along may let fewer of them fit on a node."""
-    least, nodes = (asked.nodes[0], asked.nodes[1]) if asked.nodes else (1, _most_nodes(partition))
+    least, nodes = (requested.nodes[0], requested.nodes[1]) if requested.nodes else (1, _most_nodes(partition))
     if least > total.number:
-        said = f"{total.wish.said} asks for {total.number} GPUs on {least} nodes, which is none for some"
-        yield Excess("gpus", total.wish, said)
+        message = f"{total.wish.spelled} asks for {total.number} GPUs on {least} nodes, which is none for some"
+        yield Excess("gpus", total.wish, message)
     each, why = has, ""
     for share, node, what in (
-        (asked.size("--mem-per-gpu"), partition.memory, "memory"),
-        (asked.count("--cpus-per-gpu"), partition.cpus, "CPUs"),
+        (requested.size("--mem-per-gpu"), partition.memory, "memory"),
+        (requested.count("--cpus-per-gpu"), partition.cpus, "CPUs"),
     ):
         if share and share.number and node is not None and node // share.number < each:
             each, why = node // share.number, f" with that much of its {what}"
@@ -283,63 +287,70 @@ def _gpus_of_job(asked: Asked, partition: Partition, total: _Count, has: int) ->
         return
     there = f"{_number(nodes, 'node')} of partition `{partition.name}` {_have(nodes)} {nodes * each}{why}"
     # sbatch takes this one, and the job starts with what the one node has
-    alone = "--nodes" in asked.wishes and nodes == 1
-    yield Excess("fewer" if alone else "gpus", total.wish, f"{total.wish.said} asks for {total.number} GPUs; {there}")
+    alone = "--nodes" in requested.wishes and nodes == 1
+    yield Excess(
+        "fewer" if alone else "gpus", total.wish, f"{total.wish.spelled} asks for {total.number} GPUs; {there}"
+    )
 
 
-def _cpus(asked: Asked, partition: Partition) -> Iterator[Excess]:
+def _cpus(requested: Requested, partition: Partition) -> Iterator[Excess]:
     node = partition.cpus
     if node is None:
         return
     there = f"a node of partition `{partition.name}` has {node}"
-    cpus, each = asked.cpus, asked.count("--ntasks-per-node")
+    cpus, each = requested.cpus, requested.count("--ntasks-per-node")
     if cpus and cpus.number > node:
-        yield Excess("cpus", cpus.wish, f"{cpus.wish.said} asks for {cpus.number} CPUs of a node; {there}")
+        yield Excess("cpus", cpus.wish, f"{cpus.wish.spelled} asks for {cpus.number} CPUs of a node; {there}")
     elif each and (need := each.number * (cpus.number if cpus else 1)) > node:
-        asks = f"{each.wish.said}{f' with {cpus.wish.said}' if cpus else ''} asks for {need} CPUs of a node"
+        asks = f"{each.wish.spelled}{f' with {cpus.wish.spelled}' if cpus else ''} asks for {need} CPUs of a node"
         yield Excess("cpus", each.wish, f"{asks}; {there}")
-    of_gpu, of_node = asked.count("--cpus-per-gpu"), asked.gpus_of_node
+    of_gpu, of_node = requested.count("--cpus-per-gpu"), requested.gpus_of_node
     if of_gpu and of_node and (need := of_gpu.number * of_node.number) > node:
-        asks = f"{of_gpu.wish.said} with {of_node.wish.said} asks for {need} CPUs of a node"
+        asks = f"{of_gpu.wish.spelled} with {of_node.wish.spelled} asks for {need} CPUs of a node"
         yield Excess("cpus", of_gpu.wish, f"{asks}; {there}")
-    at_least = asked.count("--mincpus")
+    at_least = requested.count("--mincpus")
     if at_least and at_least.number > node:
-        yield Excess("cpus", at_least.wish, f"{at_least.wish.said}: {there}")
+        yield Excess("cpus", at_least.wish, f"{at_least.wish.spelled}: {there}")
 
 
-def _memory(asked: Asked, partition: Partition) -> Iterator[Excess]:
+def _memory(requested: Requested, partition: Partition) -> Iterator[Excess]:
     node = partition.memory
     if node is None:
         return
-    tasks, cpus = asked.count("--ntasks-per-node"), asked.cpus
+    tasks, cpus = requested.count("--ntasks-per-node"), requested.cpus
     on_node = (tasks.number if tasks else 1) * (cpus.number if cpus else 1)
-    if partition.cpus is not None and ("--exclusive" in asked.wishes or partition.share == "exclusive"):
+    if partition.cpus is not None and ("--exclusive" in requested.wishes or partition.share == "exclusive"):
         on_node = partition.cpus  # the job has them all
-    gpus = asked.gpus_of_node or asked.gpus_of_task
+    gpus = requested.gpus_of_node or requested.gpus_of_task
     for name, times, of_what in (
         ("--mem", 1, ""),
         ("--mem-per-cpu", on_node, "CPUs"),
         ("--mem-per-gpu", gpus.number if gpus else 1, "GPUs"),
     ):
-        size = asked.size(name)
+        size = requested.size(name)
         if size and size.number * times > node:
             over = f" for {times} {of_what} of a node, {memory(size.number * times)}" if times > 1 else " of a node"
-            asks = f"{size.wish.said} asks for {memory(size.number)}{over}"
+            asks = f"{size.wish.spelled} asks for {memory(size.number)}{over}"
             yield Excess("memory", size.wish, f"{asks}; partition `{partition.name}` has {memory(node)}")
 
 
-def _tasks(asked: Asked, partition: Partition) -> Iterator[Excess]:
+def _tasks(requested: Requested, partition: Partition) -> Iterator[Excess]:
     """--ntasks over all nodes: how many tasks one node can hold, by what each of them needs."""
-    tasks = asked.count("--ntasks")
-    nodes = min((n for n in (asked.nodes and asked.nodes[1], _most_nodes(partition)) if n is not None), default=None)
-    if tasks is None or nodes is None or ("--nodes" not in asked.wishes and asked.nodes is not None):
+    tasks = requested.count("--ntasks")
+    nodes = min(
+        (n for n in (requested.nodes and requested.nodes[1], _most_nodes(partition)) if n is not None), default=None
+    )
+    if tasks is None or nodes is None or ("--nodes" not in requested.wishes and requested.nodes is not None):
         return
-    cpus, of_cpu = asked.cpus.number if asked.cpus else 1, asked.size("--mem-per-cpu")
-    there_are, of_gpu, gpus = partition.cpus, asked.count("--cpus-per-gpu"), asked.gpus_of_node
-    if of_gpu and gpus and there_are is not None and "--overcommit" not in asked.wishes:
+    cpus, of_cpu = requested.cpus.number if requested.cpus else 1, requested.size("--mem-per-cpu")
+    there_are, of_gpu, gpus = partition.cpus, requested.count("--cpus-per-gpu"), requested.gpus_of_node
+    if of_gpu and gpus and there_are is not None and "--overcommit" not in requested.wishes:
         there_are = min(there_are, of_gpu.number * gpus.number)  # tasks get no others
-    shared = "--overcommit" in asked.wishes and asked.cpus is None and of_gpu is None
-    of_task, gpu_memory = asked.gpus_of_task.number if asked.gpus_of_task else 0, asked.size("--mem-per-gpu")
+    shared = "--overcommit" in requested.wishes and requested.cpus is None and of_gpu is None
+    of_task, gpu_memory = (
+        requested.gpus_of_task.number if requested.gpus_of_task else 0,
+        requested.size("--mem-per-gpu"),
+    )
     room = [
         (node // need, kind, word)
         for need, node, kind, word in (
@@ -351,13 +362,13 @@ def _tasks(asked: Asked, partition: Partition) -> Iterator[Excess]:
         )
         if need and node is not None and need <= node
     ]
-    if each := asked.count("--ntasks-per-node"):
-        room.append((each.number, "nodes", each.wish.said))
+    if each := requested.count("--ntasks-per-node"):
+        room.append((each.number, "nodes", each.wish.spelled))
     fits, kind, word = min(room, default=(tasks.number, "", ""))
     if nodes * fits >= tasks.number:
         return
     there = f"{_number(nodes, 'node')} of partition `{partition.name}` {_have(nodes)} room for {nodes * fits}"
-    yield Excess(kind, tasks.wish, f"{tasks.wish.said} asks for {tasks.number} tasks; {there} ({word})")
+    yield Excess(kind, tasks.wish, f"{tasks.wish.spelled} asks for {tasks.number} tasks; {there} ({word})")
 
 
 def by_node(wishes: Mapping[str, Wish], name: str, most: int) -> str | None:
@@ -365,28 +376,28 @@ def by_node(wishes: Mapping[str, Wish], name: str, most: int) -> str | None:
 
     A node has `most` GPUs.
     """
-    asked = Asked(wishes)
+    requested = Requested(wishes)
     try:
-        gpus = asked.gpus_of_node.number if asked.gpus_of_node else _share(asked, most)
-        size = asked.size("--mem-per-gpu")
+        gpus = requested.gpus_of_node.number if requested.gpus_of_node else _share(requested, most)
+        size = requested.size("--mem-per-gpu")
         kinds = gpus_in(wishes["--gpus"]) if "--gpus" in wishes else []
     except Unclear:
         return None
     if name == "--mem-per-gpu" and gpus and size:
         return f"--mem={memory(gpus * size.number)}"
-    if name == "--gpus" and gpus and len(kinds) == 1 and asked.gpus_of_node is None:
+    if name == "--gpus" and gpus and len(kinds) == 1 and requested.gpus_of_node is None:
         return f"--gpus-per-node={f'{kinds[0][0]}:' if kinds[0][0] else ''}{gpus}"
     return None
 
 
-def _share(asked: Asked, most: int) -> int | None:
+def _share(requested: Requested, most: int) -> int | None:
     """The GPUs of each node of a job that says how many it has in all; None where nodes may have other numbers."""
-    total, tasks = asked.gpus_of_job, asked.count("--ntasks")
+    total, tasks = requested.gpus_of_job, requested.count("--ntasks")
     if total is None:
         return None
-    if asked.nodes is not None:
-        nodes = asked.nodes[0]
-        return total.number // nodes if nodes == asked.nodes[1] and total.number % nodes == 0 else None
+    if requested.nodes is not None:
+        nodes = requested.nodes[0]
+        return total.number // nodes if nodes == requested.nodes[1] and total.number % nodes == 0 else None
     alone = tasks is None or tasks.number == 1
     return total.number if alone and total.number <= most else None
 
@@ -396,14 +407,14 @@ def idle_gpus(wishes: Mapping[str, Wish], partition: Partition) -> tuple[Item, s
     exclusive = wishes.get("--exclusive")
     whole = partition.share == "exclusive" or (exclusive is not None and exclusive.value in {"", "user", "mcs"})
     try:
-        used = Asked(wishes).gpus_of_node
+        used = Requested(wishes).gpus_of_node
     except Unclear:
         return None
     if not whole or used is None or not partition.gpus or used.number * 2 > partition.gpus:
         return None
     wish = used.wish if exclusive is None else exclusive
     there = f"partition `{partition.name}` has {partition.gpus}, and the job has its nodes for itself"
-    return wish.item, f"{used.wish.said} uses {_number(used.number, 'GPU')} of a node; {there}"
+    return wish.item, f"{used.wish.spelled} uses {_number(used.number, 'GPU')} of a node; {there}"
 
 
 def _most_nodes(partition: Partition) -> int | None:
@@ -418,7 +429,7 @@ def _have(count: int) -> str:
     return "have" if count > 1 else "has"
 
 
-_CHECKS: tuple[Callable[[Asked, Partition], Iterator[Excess]], ...] = (
+_CHECKS: tuple[Callable[[Requested, Partition], Iterator[Excess]], ...] = (
     _time,
     _nodes,
     _gpu_type,

@@ -13,7 +13,7 @@ from migrate.tables.library import Library
 from migrate.tables.patterns import of_row
 from migrate.topics.feasibility.facts import gpu_types, output_of, partitions_of
 from migrate.topics.old_schedulers.converters import with_new_paths
-from migrate.topics.requests import asked, gpus
+from migrate.topics.requests import gpus, requested
 from migrate.values import memory, whole_number
 
 # ------------------------------------------------------------------------------------------------ CUDA
@@ -98,7 +98,9 @@ def _less_gpu_memory(c: Context) -> str | None:
 
 def _old_gpu_memory(c: Context) -> int | None:
     """MiB of one GPU that the job had: by the share of a node that it names, else by its site."""
-    named = [t for n, t in c.site.resource_types.items() if asked(c, f"-l {n}") is not None or asked(c, "-q") == n]
+    named = [
+        t for n, t in c.site.resource_types.items() if requested(c, f"-l {n}") is not None or requested(c, "-q") == n
+    ]
     if named:
         return max((t.gpu_memory for t in named if t.gpus and t.gpu_memory), default=None)
     return c.site.gpu_memory if gpus(c) else None
@@ -152,7 +154,7 @@ _MEBI = 1024 * 1024
 def _locked_memory(c: Context) -> str | None:
     limit = c.target.memlock
     match = _LOCKED.search(c.item.value or "") if c.item and limit is not None else None
-    if match is None or limit is None or ((asked := whole_number(match[1])) is not None and asked / 1024 <= limit):
+    if match is None or limit is None or ((size := whole_number(match[1])) is not None and size / 1024 <= limit):
         return None
     return None if limit == float("inf") or match[1] == "hard" else f"{limit:.0f}M"
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from migrate.frozen import dataclass
 from migrate.model import Partition, Target
 from migrate.schedulers import slurm
-from migrate.topics.feasibility.limits import Asked, Request, Unclear, excesses, gpus_in
+from migrate.topics.feasibility.limits import Request, Requested, Unclear, excesses, gpus_in
 from migrate.values import duration, memory, seconds
 
 _KNOWN: Mapping[str, str] = {"time": "max_time", "nodes": "nodes", "fewer": "gpus"}
@@ -30,17 +30,17 @@ class Proposal:
 
 def proposal(request: Request, target: Target, old: str) -> Proposal | None:
     """What a job of the old partition `old` asks for and where it fits; None where its script does not tell that."""
-    asked = Asked(request.wishes)
+    requested = Requested(request.wishes)
     if _is_odd(request):
         return None
     try:
-        needs = ", ".join(_needs(asked))
-        whole = _time(asked)
+        needs = ", ".join(_needs(requested))
+        whole = _time(requested)
     except Unclear:
         return None
     when = "" if whole is None else " without a time limit" if math.isinf(whole) else f" for {duration(whole)}"
-    kinds = {"gpus"} if _gpu_wishes(asked) else set()
-    kinds |= {"gpu_type"} if any(kind for kind, _ in _gpu_wishes(asked)) else set()
+    kinds = {"gpus"} if _gpu_wishes(requested) else set()
+    kinds |= {"gpu_type"} if any(kind for kind, _ in _gpu_wishes(requested)) else set()
     found = _able(request, target, old, frozenset(kinds | ({"time"} if whole is not None else set())))
     return Proposal(f"{needs}{when}", tuple(p.name for p in found))
 
@@ -85,7 +85,7 @@ def _able(request: Request, target: Target, old: str, kinds: frozenset[str]) -> 
 def _is_test(job: Request, old: str) -> bool:
     """Whether a job is a short test: its old partition's name says so, or it asks for a few minutes."""
     try:
-        whole = _time(Asked(job.wishes))
+        whole = _time(Requested(job.wishes))
     except Unclear:
         return False
     return _FOR_TESTS.search(old) is not None or (whole is not None and whole <= _FEW_MINUTES)
@@ -103,13 +103,13 @@ def _or(number: int | None, other: float) -> float:
 # ------------------------------------------------------------------------------------------------ words
 
 
-def _needs(asked: Asked) -> Iterator[str]:
+def _needs(requested: Requested) -> Iterator[str]:
     """What a job asks for, in words; raises Unclear where an option holds a variable."""
-    if asked.nodes is not None and asked.nodes[1] > 1:
-        least, most, _ = asked.nodes
+    if requested.nodes is not None and requested.nodes[1] > 1:
+        least, most, _ = requested.nodes
         yield f"{least} nodes" if least == most else f"{least} to {most} nodes"
-    yield from _gpus(asked)
-    tasks, each, cpus = asked.count("--ntasks"), asked.count("--ntasks-per-node"), asked.cpus
+    yield from _gpus(requested)
+    tasks, each, cpus = requested.count("--ntasks"), requested.count("--ntasks-per-node"), requested.cpus
     of_cpus = f" of {cpus.number} CPUs" if cpus and cpus.number > 1 else ""
     if each and each.number > 1:
         yield f"{each.number} tasks a node{of_cpus and f'{of_cpus} each'}"
@@ -118,14 +118,14 @@ def _needs(asked: Asked) -> Iterator[str]:
     elif cpus and cpus.number > 1:
         yield f"{cpus.number} CPUs"
     for name, of in (("--mem", "node"), ("--mem-per-cpu", "CPU"), ("--mem-per-gpu", "GPU")):
-        if size := asked.size(name):
+        if size := requested.size(name):
             yield f"{memory(size.number)} a {of}"
 
 
-def _gpus(asked: Asked) -> Iterator[str]:
+def _gpus(requested: Requested) -> Iterator[str]:
     wanted = False
     for name in _GPUS:
-        wish = asked.wishes.get(name)
+        wish = requested.wishes.get(name)
         for kind, number in gpus_in(wish) if wish else ():
             if number:
                 wanted = True
@@ -134,12 +134,12 @@ def _gpus(asked: Asked) -> Iterator[str]:
         yield "no GPU"
 
 
-def _gpu_wishes(asked: Asked) -> list[tuple[str, int]]:
-    return [(k, n) for name in _GPUS if (wish := asked.wishes.get(name)) for k, n in gpus_in(wish) if n]
+def _gpu_wishes(requested: Requested) -> list[tuple[str, int]]:
+    return [(k, n) for name in _GPUS if (wish := requested.wishes.get(name)) for k, n in gpus_in(wish) if n]
 
 
-def _time(asked: Asked) -> float | None:
-    wish = asked.wishes.get("--time")
+def _time(requested: Requested) -> float | None:
+    wish = requested.wishes.get("--time")
     if wish is None:
         return None
     whole = slurm.seconds(wish.text())

@@ -102,13 +102,13 @@ def _gpus_by_hand(c: Context) -> str | None:
     if item.place in {"prefix", "option"} or _starter_of_item(c) is not None:
         return "each"
     others = any(i is not item for i in c.job.by_name.get(("environment", item.name), ()))
-    asked = _asked_gpus(c)
-    if others or asked is None:
+    requested = _requested_gpus(c)
+    if others or requested is None:
         return "each" if others else "some"
-    return "all" if len((item.value or "").split(",")) >= asked else "some"
+    return "all" if len((item.value or "").split(",")) >= requested else "some"
 
 
-def _asked_gpus(c: Context) -> int | None:
+def _requested_gpus(c: Context) -> int | None:
     found = translation(c)
     if found is not None:
         return found.gpus
@@ -118,6 +118,8 @@ def _asked_gpus(c: Context) -> int | None:
     return None
 
 
-@fact("gpus_asked", "The number of GPUs on each node that the job requests; none where it requests none.", about="job")
-def _gpus_asked(c: Context) -> str | None:
-    return str(_asked_gpus(c) or "") or None
+@fact(
+    "gpus_requested", "The number of GPUs on each node that the job requests; none where it requests none.", about="job"
+)
+def _gpus_requested(c: Context) -> str | None:
+    return str(_requested_gpus(c) or "") or None

@@ -203,7 +203,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
     """What each option becomes. Settings stay in their place, behind `env`: other rules may speak of them."""
     end = reading.program_word.span.end
     moved: list[str] = []
-    told: set[str] = set()
+    written: set[str] = set()
     insertion: tuple[Edit, ...] = ()
     for option in reading.options:
         assert option.row is not None
@@ -216,7 +216,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
             insertion = insertion or (Edit(end, b"", b" env"),)
         else:
             new = _new_words(c, option)
-            told.update(word.partition(b"=")[0].decode() for word in new.split())
+            written.update(word.partition(b"=")[0].decode() for word in new.split())
             if new and insertion and not _may_move(c, reading, option):
                 step.obstacle = f"{option.spelled} stands behind a setting; write it before `-x` and its like"
                 return
@@ -227,7 +227,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
             else:
                 step.words[option.span] = _in_place(c, option, new)
                 end = option.span.end
-    if "--ntasks-per-node" in told and "--ntasks" not in told:
+    if "--ntasks-per-node" in written and "--ntasks" not in written:
         # a step with the job's number of tasks is started in full: srun "can't honor --ntasks-per-node"
         moved.insert(0, f"--nodes={node_count(c)}")
     step.program = " ".join([step.program, *moved])
