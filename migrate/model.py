@@ -595,6 +595,8 @@ class OptionRow:
     form: str = ""  # how its value is converted; see topics/old_schedulers/converters.py
     need: str = ""  # what it says of the job as a whole: time, memory, gpus, cpus, …
     per: str = ""  # of what: job, node, slot, process
+    unit: str = ""  # what a memory size without a unit counts in: K, M, G, T
+    together: str = ""  # options of this name are one line of Slurm
     adds_up: bool = False  # given several times, all of its values count
     values: Mapping[str, str] = field(default_factory=dict)  # patterns of its value, and what each becomes
     sets: str = ""  # the setting that its value is
@@ -609,6 +611,7 @@ class VariableRow:
     to: str = ""  # Slurm's name
     in_array: str = ""  # Slurm's name in an array job, where that is another
     default: str = ""  # its value where Slurm leaves the variable unset
+    outside_array: str = ""  # its value in a job that is no array, where Slurm leaves the variable unset
     define: str = ""  # shell text whose value it gets at the start of the job
     need: str = ""  # slots: depends on what the job asks for
 
@@ -627,6 +630,8 @@ class CommandTable:
     prefixes: bool = False  # unique prefixes of long options are understood (getopt_long)
     joins: bool = False  # its operands are shell text (`eval`)
     gathers: bool = False  # options and operands may be mixed
+    operands_to: str = ""  # of Slurm's command: the option that stands before its operand
+    attached: bool = False  # of a letter the value may stand in the same word, beside long options behind one dash
     default_verb: str = ""  # `ml gcc` means `ml load gcc`
     fate: Fate = "kept"
     reason: str = ""

@@ -1,4 +1,4 @@
-"""Job scripts of Grid Engine, PBS Pro and Torque for property tests, in all the ways in which they are written."""
+"""Job scripts of Grid Engine, PBS Pro, Torque and LSF for property tests, in all the ways in which they are written."""
 
 from __future__ import annotations
 
@@ -232,6 +232,170 @@ _PBS_RESOURCES = [
         "foo=1",
     ),
 ]
+_LSF = [
+    *(
+        "-J fit",
+        "-Jfit",
+        '-J "my fit"',
+        '-J "fit[1-9]"',
+        "-J fit[1-100:2]%5",
+        '-J "[1-3,7]"',
+        "-J fit[0-3]",
+        "-J fit[1-5000]",
+    ),
+    *(
+        "-n 8",
+        "-n8",
+        "-n 2,6",
+        "-n 4,",
+        "-n x",
+        "-W 30",
+        "-W 1:30",
+        "-W30",
+        "-W 90:00:00",
+        "-W 4:00/hostA",
+        "-W 0",
+        "-We 30",
+    ),
+    *(
+        "-M 4000",
+        "-M 4GB",
+        "-M4000000",
+        "-M 4GB!",
+        "-M much",
+        "-q normal",
+        "-q fast",
+        '-q "fast gtest"',
+        "-qgtest",
+        "-q {{ q }}",
+    ),
+    *(
+        "-P proj",
+        "-G team",
+        "-o out.%J",
+        "-o logs/%J.%I.out",
+        "-oo out.log",
+        "-e err.log",
+        "-eo err.%J",
+        "-o $HOME/x",
+        "-o log/",
+    ),
+    *(
+        "-x",
+        "-H",
+        "-r",
+        "-rn",
+        "-K",
+        "-Is",
+        "-XF",
+        "-B",
+        "-N",
+        "-BN",
+        "-Ne",
+        "-u a@b.c",
+        "-L /bin/bash",
+        "-cwd /work/u",
+        "-i in.txt",
+    ),
+    *(
+        "-w done(12)",
+        '-w "done(12) && ended(13)"',
+        "-w 'exit(1)||done(2)'",
+        '-w "done(prep)"',
+        "-w 'done(12) && !exit(3)'",
+        "-ti",
+    ),
+    *(
+        '-w "done(12[*])"',
+        "-b 20:00",
+        "-b 2027:1:31:20:00",
+        "-t 5:20:00",
+        "-env all",
+        '-env "all, A=1"',
+        "-env none",
+        '-env "~X, B=2"',
+    ),
+    *(
+        '-gpu "num=2"',
+        "-gpu num=1:mode=exclusive_process:mps=no",
+        "-gpu -",
+        '-gpu "num=1/task:gmodel=V100"',
+        "-nnodes 4",
+        "-nnodes x",
+    ),
+    *(
+        "-a openmpi",
+        "-a 'docker(ubuntu:22.04)'",
+        '-alloc_flags "smt1 gpumps"',
+        "-m host1",
+        '-m "a b+2"',
+        "-app gpu",
+        "-Q 99",
+        "-sla s",
+    ),
+    *(
+        "-wa USR1 -wt 5",
+        "-U res",
+        "-g /a",
+        "-sp 3",
+        "-c 60",
+        "-F 100",
+        "-S 8000",
+        "-v 100",
+        "-ul",
+        "-foo",
+        "-foo bar",
+        "stray",
+        "-",
+        "-R",
+    ),
+]
+_LSF_REQUESTS = [
+    *(
+        "rusage[mem=4000]",
+        "rusage[mem=4GB]",
+        "rusage[mem=2GB/task]",
+        "rusage[mem=8GB/host]",
+        "rusage[mem=1GB/job]",
+        "rusage[mem=x]",
+    ),
+    *(
+        "rusage[mem=4000,ngpus_excl_p=1]",
+        "rusage[mem=4000:duration=10]",
+        "rusage[lic=1]",
+        "rusage[ngpus_physical=2]",
+        "rusage[tmp=5]",
+    ),
+    *(
+        "span[hosts=1]",
+        "span[ptile=4]",
+        "span[ptile='!']",
+        "span[block=2]",
+        "span[hosts=-1]",
+        "select[mem>4000]",
+        "select[gpu && mem>1]",
+    ),
+    *(
+        "select[a || b]",
+        "select[!gpu]",
+        "select[hname!='n3']",
+        "affinity[core(2)]",
+        "affinity[core(1):cpubind=core]",
+        "affinity[core]",
+    ),
+    *(
+        "order[-mem]",
+        "same[model]",
+        "cu[type=rack]",
+        "mem>4000",
+        "gpuhost",
+        "2*{span[hosts=1]}+{mem>1}",
+        "{a}||{b}",
+        "odd[",
+        "]x[",
+        "",
+    ),
+]
 _SLURM = ["-N 2", "--ntasks=8", "-J fit", "-p gtest", "-t 10", "--mem=4G", "-o log/%j.out", "--array=1-4", "-p {{ p }}"]
 
 
@@ -240,6 +404,11 @@ def _options(draw: st.DrawFn, dialect: str) -> str:
     """One option of qsub, or a list of resources, in some spelling."""
     if dialect == "slurm":
         return draw(st.sampled_from(_SLURM))
+    if dialect == "lsf" and draw(st.booleans()):
+        asked = " ".join(draw(st.lists(st.sampled_from(_LSF_REQUESTS), min_size=1, max_size=3)))
+        return draw(st.sampled_from(['-R "@"', "-R '@'", '-R"@"', "-R @"])).replace("@", asked)
+    if dialect == "lsf":
+        return draw(st.sampled_from(_LSF))
     plain, resources = (_PBS, _PBS_RESOURCES) if dialect == "pbs" else (_GRID_ENGINE, _GRID_ENGINE_RESOURCES)
     if draw(st.booleans()):
         return draw(st.sampled_from(plain))
@@ -247,7 +416,7 @@ def _options(draw: st.DrawFn, dialect: str) -> str:
     return draw(st.sampled_from(["-l @", "-l @", "-l@", '-l "@"', "-l '@'", "-l  @", "-l\t@"])).replace("@", asked)
 
 
-_PREFIXES = {"grid_engine": "#$", "pbs": "#PBS", "slurm": "#SBATCH"}
+_PREFIXES = {"grid_engine": "#$", "pbs": "#PBS", "lsf": "#BSUB", "slurm": "#SBATCH"}
 _BLANKS = [" ", " ", " ", "", "  ", "\t"]
 _LINE_TAILS = ["", "", "", "  # a comment", "# -N tight", " # it's", " ", '"', " \\"]
 
@@ -283,7 +452,11 @@ _VARIABLES = {
         ),
         *("PBS_NUM_NODES", "PBS_NUM_PPN", "PBS_LOCALDIR", "PBS_QUEUE", "PBS_O_HOST", "PBS_ENVIRONMENT", "TMPDIR"),
     ],
-    "slurm": ["SLURM_JOB_ID", "PBS_O_WORKDIR"],
+    "lsf": [
+        *("LSB_JOBID", "LSB_JOBINDEX", "LSB_JOBNAME", "LSB_DJOB_NUMPROC", "LSB_HOSTS", "LSB_MCPU_HOSTS", "LSB_QUEUE"),
+        *("LSB_DJOB_HOSTFILE", "LSB_SUBCWD", "LS_SUBCWD", "LSB_BATCH_JID", "LSB_OUTPUTFILE", "LSF_BINDIR", "LSB_OTHER"),
+    ],
+    "slurm": ["SLURM_JOB_ID", "PBS_O_WORKDIR", "LSB_JOBID"],
 }
 _USES = [
     *("cd $@", 'cd "$@"', "cd ${@}", "echo ${@:-none}", "id=${@%%.*}", 'echo "job $@ of $USER"', "n=$((@ * 2))"),
@@ -414,7 +587,48 @@ _SUBMISSIONS = {
             "qsub -z x.pbs",
         ),
     ],
-    "slurm": ["sbatch next.sh", "qsub -l walltime=90 next.sh", "qsub -cwd next.sh"],
+    "lsf": [
+        *(
+            "bsub < next.sh",
+            "bsub -J a -W 90 < next.sh",
+            "bsub -n4 -q fast ./next 5",
+            "bkill $LSB_JOBID",
+            "bjobs",
+            "bjobs -w 12",
+        ),
+        *(
+            'bsub -w "done($id)" < next.sh',
+            'bsub -J "a[1-10]%2" -o %J.%I.log ./x \\$LSB_JOBINDEX',
+            "bsub",
+            "bsub ./a",
+            "bsub -I bash",
+        ),
+        *(
+            "bsub -R 'rusage[mem=4GB] span[hosts=1]' \"python x.py\"",
+            "bsub -M 4000 ./a $x 'b c'",
+            "bsub -foo bar x.sh",
+            "bkill 0",
+        ),
+        *(
+            "bjobs -u all -o 'jobid stat'",
+            "bpeek 12",
+            "bstop 3",
+            "bresume 3",
+            "bqueues",
+            "bhosts -w",
+            "bhist -l 12",
+            "brequeue 12",
+        ),
+        *(
+            "blaunch $h hostname",
+            "mpirun.lsf ./solver",
+            'blaunch -z "$LSB_HOSTS" ./w',
+            "bkill -J a",
+            'bkill "12[3]"',
+            "bmod -W 10 12",
+        ),
+    ],
+    "slurm": ["sbatch next.sh", "bsub < next.sh", "qsub -l walltime=90 next.sh", "qsub -cwd next.sh"],
 }
 _PLACES = [
     *(
@@ -500,6 +714,11 @@ _DOCUMENTS = [
         'echo "@" >> job.sh',
         "echo '@' > j",
     ),
+    *(
+        "bsub <<EOF\n@\nhostname\nEOF",
+        "bsub -J x <<'EOF'\n#!/bin/bash\n@\nEOF",
+        "cat <<-EOF | bsub\n\t@\n\thostname\n\tEOF",
+    ),
     "if true; then\n  cat <<EOF > j.sh\n#!/bin/bash\n@\nEOF\n  qsub j.sh\nfi",
 ]
 
@@ -538,14 +757,14 @@ _SHEBANGS = [
     "",
     "",
 ]
-_DIALECTS = st.sampled_from(["grid_engine", "pbs"])
+_DIALECTS = st.sampled_from(["grid_engine", "pbs", "lsf"])
 
 
 @st.composite
 def old_scripts(draw: st.DrawFn) -> bytes:
     """A script for an old scheduler; now and then with a line for another one."""
     mine = draw(_DIALECTS)
-    dialects = st.sampled_from([mine] * 12 + ["grid_engine", "pbs", "slurm"])
+    dialects = st.sampled_from([mine] * 12 + ["grid_engine", "pbs", "lsf", "slurm"])
     blank = comments.map(lambda p: p.text)
     header = draw(st.lists(st.one_of(dialects.flatmap(_lines), _lines(mine), blank), max_size=6))
     body = draw(st.lists(dialects.flatmap(_statement), max_size=5))

@@ -261,10 +261,11 @@ def _by_table(table: CommandTable, words: Sequence[Word], at: int, rows: Mapping
         long_single_dash=table.long_single_dash,
         prefixes=table.prefixes,
         equals=table.kind == "container",
+        attached=table.attached,
     )
 
 
-def read_option(
+def read_option(  # noqa: PLR0913 - programs differ in how they spell options
     words: Sequence[Word],
     at: int,
     rows: Mapping[str, OptionRow],
@@ -272,9 +273,12 @@ def read_option(
     long_single_dash: bool = False,
     prefixes: bool = False,
     equals: bool = False,
+    attached: bool = False,
 ) -> Found:
     """The option (or cluster of short ones) at words[at]; an unknown one comes back with no row and no value."""
     word = words[at]
+    if attached and word.text[:2] in rows and word.text not in rows:
+        long_single_dash = False  # `-n4`: the letter is an option, and what follows is its value
     found = _read_option(words, at, rows, long_single_dash=long_single_dash, prefixes=prefixes, equals=equals)
     if word.offsets is None or _is_plain(word, found):
         return found

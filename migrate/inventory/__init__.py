@@ -96,6 +96,8 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     allowance = allowance or Allowance()
     known = [(own, tables.schedulers[name].directive_options) for name, own in DIALECTS.items()]
     directives = [d for own, options in known for d in own.read_directives(text, options)]
+    if any(d.live and (d.options or d.strays) and not DIALECTS[d.dialect].yields for d in directives):
+        directives = [d for d in directives if not DIALECTS[d.dialect].yields]
     live = [d for d in directives if d.live]
     dialects = tuple(dict.fromkeys(d.dialect for d in live if d.options or d.strays))  # `#PBS` alone says nothing
     dialect = (dialects[0] if len(dialects) == 1 else "mixed") if dialects else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from migrate.commands import interpret, part_of
 from migrate.inventory.collector import SHELLS, Collector, decoded
-from migrate.inventory.options import look_into, resources, take_assigned_word, take_option
+from migrate.inventory.options import look_into, parts, take_assigned_word, take_option
 from migrate.model import SLURM, Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb
 from migrate.reader.layout import NOWHERE
 
@@ -96,7 +96,7 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
         _take_container(c, inner)
     elif table.kind == "launcher":
         _take_program(c, inner, "launcher-command")
-    for option in (part for o in inner.options for part in resources(o)):
+    for option in (part for o in inner.options for part in parts(o, table.dialect or SLURM)):
         if kind is not None:
             take_option(
                 c,

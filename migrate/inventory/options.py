@@ -9,9 +9,9 @@ from dataclasses import replace
 from migrate.commands import part_of, read_option, split_value
 from migrate.frozen import dataclass
 from migrate.inventory.collector import Collector, decoded
-from migrate.model import SLURM, Assignment, Fate, Gap, Holder, Item, Kind, Option, Place, Source, Span, Word
-from migrate.schedulers import DIALECTS, Directive, is_foreign, is_obeyed
-from migrate.schedulers.directive import one_line
+from migrate.model import SLURM, Assignment, Fate, Gap, Holder, Item, Kind, Option, OptionRow, Place, Source, Span, Word
+from migrate.schedulers import DIALECTS, Directive, Part, is_foreign, is_obeyed
+from migrate.schedulers.directive import of_part, one_line
 
 # srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
 _PYXIS = ("--container-", "--no-container-")
@@ -33,12 +33,12 @@ def take_directive(c: Collector, directive: Directive) -> None:
     place: Place = "header" if directive.live else "dead"
     dialect = DIALECTS[directive.dialect]
     program = dialect.submit_command
-    parts = [part for option in directive.options for part in resources(option)]
+    found = [part for option in directive.options for part in parts(option, directive.dialect)]
     erase = Span(directive.span.start, directive.span.start) if directive.text_only else directive.erase
-    holder = Holder(directive.span, len(parts) + len(directive.strays), erase)
+    holder = Holder(directive.span, len(found) + len(directive.strays), erase)
     line = _Line(directive, place, program, holder)
     previous = directive.span.start + len(dialect.prefix)
-    for option in parts:
+    for option in found:
         take_option(c, option, "directive", program=program, place=place, line=line, previous=previous)
         previous = option.span.end
     for word in directive.strays:
@@ -67,29 +67,41 @@ def inert_line(source: Source, item: Item) -> str:
     text = " ".join(one_line(source.text(item.span).encode(), prefix).decode().split())
     text = text.lstrip(",")
     option, _, part = item.name.partition(" ")
+    if part.endswith("]"):
+        text = f"{option} {of_part(part, item.value or '')}"
+    elif part and text.count('"') % 2:  # its other quote went with another part
+        text = text.replace('"', "")
     if not text.startswith("-"):
         text = f"{option} {text}" if part else f"-{text}" if option.startswith("-") else text
     glued = source.data.endswith(prefix.encode(), 0, item.span.start)
     return f"#{prefix}{text if glued and not option.startswith('-') else f' {text}'}"
 
 
-def resources(option: Option) -> Sequence[Option]:
+def parts(option: Option, dialect: str) -> Sequence[Option]:
     """`-l h_rt=1:0:0,mem=4G`: each resource as an option of its own, `-l h_rt`; any other option as it is."""
-    if option.row is None or option.row.holds not in _PARTS or option.value is None:
+    row, value = option.row, option.value
+    if row is None or value is None or row.holds not in {"requests", *_PARTS}:
         return (option,)
-    return tuple(_resources(option, option.value, _PARTS[option.row.holds]))
+    of_value = DIALECTS[dialect].parts(option.name, value.text) if row.holds == "requests" else _listed(row, value.text)
+    return tuple(_parts(option, value, tuple(of_value))) or (option,)
 
 
-def _resources(option: Option, listed: Word, pattern: re.Pattern[str]) -> Iterator[Option]:
+def _listed(row: OptionRow, text: str) -> Iterator[Part]:
+    """`name` and `name=value`, between commas."""
+    for match in _PARTS[row.holds].finditer(text):
+        name, equals, _ = match[0].partition("=")
+        value = (match.start() + len(name) + 1, match.end()) if equals else None
+        yield Part(name, match.start(), match.end(), value)
+
+
+def _parts(option: Option, listed: Word, found: Sequence[Part]) -> Iterator[Option]:
     start = option.span.start
-    for match in pattern.finditer(listed.text):
-        part = part_of(listed, match.start(), match.end())
-        name, equals, _ = part.text.partition("=")
-        value = part_of(part, len(name) + 1) if equals else None
-        is_last = not listed.text[match.end() :].strip(",")  # and takes the quote behind it along
-        end = option.span.end if is_last else part.span.end
-        yield replace(option, name=f"{option.name} {name}", span=Span(start, end), value=value)
-        start = part.span.end
+    for part in found:
+        value = part_of(listed, *part.value) if part.value else None
+        is_last = part is found[-1]  # and takes the quote behind it along
+        end = option.span.end if is_last else part_of(listed, part.start, part.stop).span.end
+        yield replace(option, name=f"{option.name} {part.name}", span=Span(start, end), value=value)
+        start = end
 
 
 def _take_stray(c: Collector, word: Word, line: _Line) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from migrate.model import SLURM
-from migrate.schedulers.dialect import Dependency, Dialect
+from migrate.schedulers.dialect import Dependency, Dialect, Part
 from migrate.schedulers.directive import Directive, joined
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Dependency",
     "Dialect",
     "Directive",
+    "Part",
     "is_foreign",
     "is_obeyed",
     "joined",

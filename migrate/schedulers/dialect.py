@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import NamedTuple
 
+from migrate import values
 from migrate.frozen import dataclass
 from migrate.model import OptionRow, Text
 from migrate.schedulers.directive import Directive
@@ -13,11 +15,36 @@ from migrate.schedulers.directive import Directive
 ONLY_IDS = "Slurm knows after, afterany, afterok and afternotok with ids of jobs"
 
 
+class Part(NamedTuple):
+    """One of several requests in an option's value: its name in the tables, where it stands, and its value."""
+
+    name: str
+    start: int
+    stop: int
+    value: tuple[int, int] | None
+
+
 class Dependency(NamedTuple):
     """Jobs on which a job waits: how, by Slurm's word (`afterok`), and their ids or names."""
 
     kind: str
     jobs: Sequence[str]
+
+
+class Environment(NamedTuple):
+    """The variables that a job gets."""
+
+    parts: Sequence[str]  # NAME and NAME=value
+    base: str = "ALL"  # those of the submit command beside them: ALL or NONE
+    unset: Sequence[str] = ()
+
+    @staticmethod
+    def of_list(text: str) -> Environment:
+        """The variables of a list between commas, which do not part where quotes are around them."""
+        return Environment(_PART.findall(text))
+
+
+_PART = re.compile(r"""(?:[^,'"]|'[^']*'|"[^"]*")+""")
 
 
 def _no_array(text: str) -> str:
@@ -52,21 +79,33 @@ class Dialect:
     suffixes: tuple[str, ...] = ()  # of the names of its scripts
     own_names: tuple[str, ...] = ()  # how variables begin that only it sets; others count where a shell expands them
     host_files: tuple[str, ...] = ()  # variables that hold the name of the file of the job's hosts
+    own_commands: bool = False  # no other scheduler has commands of their names
+    yields: bool = False  # its directives count for nothing where another scheduler's stand beside them
     obeys: tuple[str, ...] = ()  # prefixes of other schedulers' directives that its submit command reads too
     prints_id_alone: bool = False  # its submit command prints no sentence around the job's id
 
     # -------------------------------------------------------------------------------------------- values
+    parts: Callable[[str, str], Iterable[Part]] = lambda *_: ()  # of an option that `holds: requests`, and its value
     bare_value: str = ""  # what a resource without a value has
+    memory_unit: str = ""  # what a size without a unit counts in, unless a site is set up otherwise; empty: bytes
+    memory_per: str = ""  # of what memory is asked where no row says it, unless a site is set up otherwise
     virtual_memory: frozenset[str] = frozenset()  # resources that count where no other asks for memory
     array: Callable[[str], str] = _no_array  # the indices by Slurm's rules: `1-9:2`
     dependencies: Callable[[str, str], Sequence[Dependency]] = _no_dependencies  # of an option and its value
     names_jobs: bool = False  # a dependency may name jobs in place of their ids
+    any_dependency: str = ""  # what stands between dependencies of which one is enough
     mail_events: Mapping[str, str] = field(default_factory=dict)  # letter -> Slurm's; "" where it sends none
+    moment: Callable[[str], str | None] = (
+        values.moment
+    )  # a date as Slurm takes it; None for what has no year, or is none
+    date_form: str = "CCYYMMDDhhmm"  # how it writes a date
+    environment: Callable[[str], Environment] = Environment.of_list  # of an option that lists variables
 
     # -------------------------------------------------------------------------------------------- files of a job
     starts_at_home: bool = False  # a job starts in the home folder, where no option names another
     files_at_home: bool = False  # and its files go there
     appends_output: bool = False  # to the files of an earlier job
+    empties_files: frozenset[str] = frozenset()  # options that name a file which is emptied all the same
     joins_streams: bool = False  # errors go into the output's file, where no option names one for them
     stream_file: str = ""  # by Slurm's pattern: where a stream goes for which no option names a file
     stream_file_of_task: str = ""  # the same in an array

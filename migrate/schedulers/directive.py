@@ -30,7 +30,12 @@ class Directive:
 
 
 def options_of(
-    words: Sequence[Word], rows: Mapping[str, OptionRow], *, long_single_dash: bool = False, prefixes: bool = False
+    words: Sequence[Word],
+    rows: Mapping[str, OptionRow],
+    *,
+    long_single_dash: bool = False,
+    prefixes: bool = False,
+    attached: bool = False,
 ) -> tuple[tuple[Option, ...], tuple[Word, ...]]:
     """The options of a directive line, and the words that are none.
 
@@ -48,14 +53,25 @@ def options_of(
                 strays.append(words[i])
             i += 1
             continue
-        found = read_option(words, i, rows, long_single_dash=long_single_dash, prefixes=prefixes)
+        found = read_option(words, i, rows, long_single_dash=long_single_dash, prefixes=prefixes, attached=attached)
         options += found.options
         i += found.used
     return tuple(options), tuple(strays)
 
 
+def of_part(name: str, value: str) -> str:
+    """A request as one writes it: `gpu=1`, `rusage[mem=4000]`, `select[mem>4000]`."""
+    section, bracket, inner = name.partition("[")
+    compares = section == "select" and value[:1] in {"<", ">", "=", "!"}
+    equals = "=" if value and not compares and inner != "]" else ""
+    return f"{section}[{inner.removesuffix(']')}{equals}{value}]" if bracket else f"{name}{equals}{value}"
+
+
 def whole_templates(words: Sequence[Word]) -> list[Word]:
-    """The words with those of one placeholder (`{{ walltime }}`) as one: what fills it in leaves no blanks."""
+    """The words with those of one placeholder (`{{ walltime }}`) or expansion (`$(( 2 * n ))`) as one.
+
+    What a program or a shell fills in leaves no blanks.
+    """
     found: list[list[Word]] = []
     open_ = 0
     for word in words:
@@ -65,6 +81,8 @@ def whole_templates(words: Sequence[Word]) -> list[Word]:
             found.append([word])
             open_ = 0
         open_ += word.text.count("{{") - word.text.count("}}")
+        if open_ > 0 or "$(" in word.text:
+            open_ += word.text.count("(") - word.text.count(")")
     return [_one_word(those) for those in found]
 
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 from migrate.model import OptionRow, Text, Word
-from migrate.ranges import Ranges
-from migrate.reader import lay_out
 from migrate.schedulers.dialect import Dependency, Dialect
 from migrate.schedulers.directive import Directive, options_of, plain_words, whole_templates
 from migrate.schedulers.slurm import first_command
+from migrate.schedulers.whole_file import no_comments
 from migrate.values import DIGITS, MEBI, numbers_of
 
 _LINE = re.compile(rb"^#\$[ \t]*-[^\n]*\n?", re.MULTILINE)
 _PREFIX = len(b"#$")
-_DOCUMENT = re.compile(rb"<<-?[ \t]*(['\"\\]?)(?P<end>[A-Za-z_]\w*)\1")
-_NAME_ALONE = re.compile(rb"^[ \t]*([A-Za-z_]\w*)[ \t]*\r?$", re.MULTILINE)
 _QUOTE = re.compile(rb"['\"]")
 _COMMANDS = re.compile(rb"q(?<![\w./-]q)(?:sub|rsh|stat|del|alter|hold|rls|login)(?![\w.-])")
 # What only Grid Engine's qsub takes or prints: its options, its resources, a sentence that is cut up for the id.
@@ -44,9 +39,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         return
     end_of_header: int | None = None
     matches = [m for m in _LINE.finditer(text.data) if not _is_expanded(text, m.start())]
-    documents = Ranges((start + 1, end) for start, end in _documents(text.data)) if b"<<" in text.data else None
-    within = _no_comments(text, [m.start() for m in matches])
-    within |= {m.start() for m in matches if documents is not None and documents.hold(m.start())}
+    within = no_comments(text, [m.start() for m in matches])
     if len(within) == len(matches):
         return
     for match in matches:
@@ -68,40 +61,6 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
             late=start >= end_of_header,
             text_only=start in within,
         )
-
-
-def _documents(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where here-documents begin and end, one behind the other; those that nothing ends are none."""
-    ends: dict[bytes, list[int]] = defaultdict(list)
-    for match in _NAME_ALONE.finditer(data):
-        ends[match[1]].append(match.start())
-    behind, newline = 0, 0
-    for match in _DOCUMENT.finditer(data):
-        if newline < match.end():
-            newline = data.find(b"\n", match.end())
-            if newline < 0:
-                return
-        places = ends[match["end"]]
-        number = bisect_left(places, newline)
-        if match.start() >= behind and number < len(places):
-            behind = data.find(b"\n", places[number])
-            behind = len(data) if behind < 0 else behind
-            yield match.start(), behind
-
-
-def _no_comments(text: Text, starts: Sequence[int]) -> set[int]:
-    """Which of these lines are comments to qsub alone: to the shell they stand in a string or go on with a command."""
-    below = first_command(text)
-    late = [start for start in starts if start > below]
-    comments = dict(lay_out(text).comments) if late else {}
-    ends = {end - text.data.endswith(b"\r", 0, end) for end in comments.values()}
-    return {start for start in late if start not in comments or _goes_on(text.data, start, ends)}
-
-
-def _goes_on(data: bytes, start: int, comments: Collection[int]) -> bool:
-    """Whether a line goes on with the one above it: that ends in a backslash, and not in one of these comments."""
-    above = start - (2 if data.endswith(b"\r\n", 0, start) else 1)
-    return data.endswith(b"\\", 0, above) and above not in comments
 
 
 def _is_expanded(text: Text, start: int) -> bool:

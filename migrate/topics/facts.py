@@ -6,6 +6,7 @@ import re
 
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
+from migrate.schedulers import DIALECTS
 from migrate.topics.old_schedulers.converters import is_in_new_place
 from migrate.values import memory
 
@@ -65,11 +66,16 @@ def _in_new_place(c: Context) -> str | None:
     return "yes" if is_in_new_place(_value(c) or "", _name(c) or "", c.target) else None
 
 
-@fact("leftovers", "The `#BSUB` lines of a script, which sbatch obeys too; none without.", about="job")
+@fact(
+    "leftovers",
+    "The `#BSUB` lines of a script that is none for LSF, which sbatch obeys too; none without.",
+    about="job",
+)
 def _leftovers(c: Context) -> str | None:
-    if b"#BSUB" not in c.job.text.data:
+    marks = [d.prefix.encode() for d in DIALECTS.values() if d.yields and d.name not in c.job.dialects]
+    if not any(mark in c.job.text.data for mark in marks):
         return None
-    lines = re.findall(rb"^#BSUB[ \t]+-[^\n]*", c.job.text.data, re.MULTILINE)
+    lines = re.findall(rb"^(?:" + b"|".join(map(re.escape, marks)) + rb")[ \t]+-[^\n]*", c.job.text.data, re.MULTILINE)
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
 

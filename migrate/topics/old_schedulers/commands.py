@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from migrate.inventory import interpreter_of
 from migrate.inventory.options import inert_line
-from migrate.model import SLURM, Change, Edit, Invocation, Item, Span, VariableRow, Verdict, Word
-from migrate.quoting import keeps_quotes, value_as_written
+from migrate.model import SLURM, Change, Edit, Invocation, Item, OptionRow, Span, VariableRow, Verdict, Word
+from migrate.quoting import is_quoted, keeps_quotes, value_as_written
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, replaced, says
 from migrate.rulebook.facts import fact
@@ -212,6 +212,8 @@ def _new_variable(c: Context) -> str | None:
         return name or None
     if row.default and (row.default != "undefined" or says(c, b"undefined")):
         return f"${{{name}:-{row.default}}}"
+    if row.outside_array and not (found and found.array):
+        return f"${{{name}:-{row.outside_array}}}"
     return f"${{{name}}}" if c.source.text(item.span).startswith("${") else f"${name}"
 
 
@@ -360,7 +362,9 @@ def new_words(c: Context) -> Change | None:
 
 def _obstacle(c: Context, reading: Invocation) -> str:
     """Why a command cannot be written for Slurm; empty where it can."""
-    whose = "the script speaks to Slurm, so whose command this is cannot be told" if _speaks_to_slurm(c) else ""
+    assert reading.table is not None
+    shared = not DIALECTS[reading.table.dialect].own_commands and _speaks_to_slurm(c)
+    whose = "the script speaks to Slurm, so whose command this is cannot be told" if shared else ""
     return _unread(c, reading) or _OBSTACLES.get(_form(reading), _obstacle_to_options)(c, reading) or whose
 
 
@@ -390,11 +394,30 @@ def _unread(c: Context, reading: Invocation) -> str:
 
 
 def _obstacle_to_options(_: Context, reading: Invocation) -> str:
-    unknown = next((o.spelled for o in reading.options if o.row is None or not o.row.to), "")
+    unknown = next((o.spelled for o in reading.options if o.row is None or not (o.row.to or _goes(o.row))), "")
     if unknown:
         return f"{unknown} has no form under Slurm"
+    if (reading.table and reading.table.operands[:1] == ("job",)) and (why := _no_job(reading)):
+        return why
     two = len(reading.options) > 1 and any(o.row and o.row.form == "command" for o in reading.options)
     return "its options ask for two things" if two else ""
+
+
+def _goes(row: OptionRow) -> bool:
+    return row.fate == "removed" and not row.to
+
+
+def _no_job(reading: Invocation) -> str:
+    """Why the operands are no ids of jobs that Slurm's command takes as they stand; empty where they are."""
+    assert reading.table is not None
+    words = reading.operands
+    if not words and not reading.options and reading.table.form != "listing":
+        return "it names no job, and means the last one"
+    if any(w.text == "0" or "[" in w.text for w in words):
+        return "it names all jobs, or elements of an array: ID_INDEX under Slurm"
+    if reading.table.operands_to and len(words) > 1:
+        return f"it names several jobs, which {reading.table.operands_to} wants in one word between commas"
+    return ""
 
 
 def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
@@ -454,7 +477,9 @@ _PARTING = frozenset({b" ", b"\t", b"\n", b"'", b'"'})
 
 
 def _starts_program(reading: Invocation) -> bool:
-    """`qsub -b y PROGRAM …`: no script is submitted, but a command."""
+    """`qsub -b y PROGRAM …`, `bsub PROGRAM …`: no script is submitted, but a command."""
+    if reading.table is not None and reading.table.operands[:1] == ("program",):
+        return bool(reading.operands)
     return any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options)
 
 
@@ -463,19 +488,57 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
     words = reading.operands
     unread = any(o.name == "-shell" and o.value and o.value.text.startswith("n") for o in reading.options)
     written = reading.command.span.start <= words[0].span.start < reading.command.span.end if words else False
-    if not written or unread or not all(w.editable for w in words):
+    if not written or unread or not all(w.editable or len(words) == 1 for w in words):
         return None  # in a variable quotes would be words
     span = Span(words[0].span.start, words[-1].span.end)
     before = c.source.data[span.start : span.end]
-    if len(words) > 1 and not _PLAIN_WORDS.fullmatch(before):
+    joined = reading.table is not None and reading.table.operands[:1] == ("program",)
+    if len(words) > 1 and not (_JOINED_WORDS if joined else _PLAIN_WORDS).fullmatch(before):
         return None
-    quoted = before if len(words) == 1 else b'"' + before + b'"'
-    named = any(o.name == "-N" for o in reading.options)
-    name = b"" if named else b"--job-name=" + words[0].text.split()[0].rsplit("/", 1)[-1].encode() + b" "
+    text = _with_new_names(c, reading, before) if joined else before
+    if text is None:
+        return None
+    quoted = text if len(words) == 1 and is_quoted(text) else b'"' + text + b'"' if joined or len(words) > 1 else text
+    named = any(o.name == "-N" for o in reading.options) or _is_named(c)
+    first = words[0].text.split()[:1]
+    plain = bool(first) and re.fullmatch(r"[\w./+-]+", first[0])
+    name = b"" if named or not plain else b"--job-name=" + first[0].rsplit("/", 1)[-1].encode() + b" "
     return Edit(span.start, before, name + b"--wrap=" + quoted)
 
 
+def _is_named(c: Context) -> bool:
+    return any(line.startswith("--job-name=") for change in _options_told(c).values() for line in change.lines)
+
+
+def _with_new_names(c: Context, reading: Invocation, text: bytes) -> bytes | None:
+    """The words with variables of the old scheduler that the job's shell expands by Slurm's names; None without one."""
+    assert reading.table is not None
+    known = c.schedulers[reading.table.dialect].variables
+    missing = False
+
+    def new(match: re.Match[bytes]) -> bytes:
+        nonlocal missing
+        row = known.get(match["name"].decode())
+        if row is None:
+            return match[0]
+        missing = missing or not row.to
+        default = f":-{row.outside_array}" if row.outside_array else ""
+        return match["dollar"] + f"{{{row.in_array if _is_array(c) and row.in_array else row.to}{default}}}".encode()
+
+    later = _IN_SINGLE_QUOTES if text.startswith(b"'") else _ESCAPED
+    changed = later.sub(new, text)
+    return None if missing else changed
+
+
+def _is_array(c: Context) -> bool:
+    return any(line.startswith("--array=") for change in _options_told(c).values() for line in change.lines)
+
+
 _PLAIN_WORDS = re.compile(rb"[A-Za-z0-9_./:,+@%= \t-]*")
+# Of a command that puts its words together for a shell: also variables, of this shell or (behind a backslash) of that.
+_JOINED_WORDS = re.compile(rb"(?:[A-Za-z0-9_./:,+@%= \t-]|\\?\$(?:\w+|\{\w+\}))*")
+_ESCAPED = re.compile(rb"(?P<dollar>\\\$)\{?(?P<name>\w+)\}?")
+_IN_SINGLE_QUOTES = re.compile(rb"(?P<dollar>\$)\{?(?P<name>\w+)\}?")
 
 
 def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
@@ -485,6 +548,8 @@ def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
         edits = (Edit(host.span.start, b"", b"--nodelist="),)
         # they give its words to a shell, srun does not
         return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
+    if reading.table is not None and reading.table.operands_to and reading.operands:
+        return (Edit(reading.operands[0].span.start, b"", f"{reading.table.operands_to}=".encode()),)
     edit = _wrapped(c, reading) if _starts_program(reading) else None
     return (edit,) if edit is not None else ()
 
@@ -523,10 +588,13 @@ def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
     if option is None or option.row is None:
         return None
     value = value_as_written(c.source, option) if option.value else ""
-    if option.row.form == "command":
-        return _written_option(c, f"{spelled}: {_new_command(c, reading)} takes it as a word", value)
-    new = f"{option.row.to} {value}".strip()
-    return _written_option(c, f"{spelled} = {new}", new)
+    new = value if option.row.form == "command" else f"{option.row.to} {value}".strip()
+    message = f"{spelled} = {new}"
+    if _goes(option.row):
+        new, message = "", f"{spelled}: {option.row.reason}"
+    elif option.row.form == "command":
+        message = f"{spelled}: {_new_command(c, reading)} takes it as a word"
+    return _written_option(c, message, new)
 
 
 def _written_option(c: Context, message: str, text: str) -> Change:

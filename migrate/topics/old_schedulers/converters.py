@@ -12,7 +12,7 @@ from migrate.schedulers import Dialect
 from migrate.schedulers.dialect import ONLY_IDS
 from migrate.tables.converters import register
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
-from migrate.values import moment, whole_number
+from migrate.values import whole_number
 
 _PLAIN = re.compile(r"[^\s#'\"\\]+")
 _SHELL = re.compile(r"[`\"'\\]")
@@ -47,9 +47,11 @@ class Conversion:
     def value(self) -> str:
         return self.item.value or ""
 
+    named: str = ""  # how it is spelled, where several options are one
+
     @property
     def spelled(self) -> str:
-        return spelled(self.item)
+        return self.named or spelled(self.item)
 
 
 def is_template(text: str) -> bool:
@@ -110,9 +112,10 @@ def _yes_no(a: Conversion) -> Change:
 
 
 def _date(a: Conversion) -> Change:
-    when = moment(a.value)
+    when = a.dialect.moment(a.value)
     if when is None:
-        return left_open(f"{a.spelled}: no date with a year (CCYYMMDDhhmm); write {a.row.to}=YYYY-MM-DDTHH:MM:SS")
+        form = a.dialect.date_form
+        return left_open(f"{a.spelled}: no date with a year ({form}); write {a.row.to}=YYYY-MM-DDTHH:MM:SS")
     return done(f"{a.spelled} = {a.row.to}={when}", f"{a.row.to}={when}")
 
 
@@ -143,7 +146,8 @@ def _mail_events(a: Conversion) -> Change:
     # a letter that only widens the others is none by itself
     if letters - known.keys() or all(known[letter] == "ARRAY_TASKS" for letter in letters):
         return left_open(f"{a.spelled}: letters of a, b, e, n joined (`abe`) are what {a.dialect.submit_command} takes")
-    events = [event for letter, event in known.items() if letter in letters and event]
+    sent = ",".join(event for letter, event in known.items() if letter in letters and event)
+    events = list(dict.fromkeys(filter(None, sent.split(","))))
     if "NONE" in events:
         return done(f"{a.spelled} = {a.row.to}=NONE", f"{a.row.to}=NONE")
     without = [letter for letter, event in known.items() if letter in letters and not event]
@@ -166,7 +170,7 @@ def _join(a: Conversion) -> Change:
 
 
 def _queue(a: Conversion) -> Change:
-    names = [name.partition("@")[0] for name in a.value.split(",")]
+    names = [name.partition("@")[0] for name in re.split(r"[,\s]+", a.value)]
     hosts = "@" in a.value
     names = [name for name in names if name not in a.no_queues]
     if not names:
@@ -200,7 +204,9 @@ def _dependency(a: Conversion) -> Change:
         if not a.dialect.names_jobs:
             return left_open(f"{a.spelled}: {ONLY_IDS}")
         return left_open(f"{a.spelled} names jobs; sbatch wants their ids{_ids_of(a, kind, jobs)}")
-    line = f"{a.row.to}={','.join(':'.join([kind, *jobs]) for kind, jobs in found)}"
+    joint = a.dialect.any_dependency
+    between = "?" if joint and joint in a.value else ","
+    line = f"{a.row.to}={between.join(':'.join([kind, *jobs]) for kind, jobs in found)}"
     if not a.command and any(c.isdigit() for c in line):
         return look(f"{a.spelled} = {line}; the id is one of the old cluster", line)
     return done(f"{a.spelled} = {line}", line)

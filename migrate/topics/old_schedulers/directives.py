@@ -23,7 +23,12 @@ _RESOURCES = frozenset(
         "memory",
         "gpus",
         "cpus",
+        "memory_limit",
         "nodes",
+        "slots",
+        "one_node",
+        "slots_of_node",
+        "cpus_of_slot",
         "exclusive",
         "parallel_environment",
         "select",
@@ -37,7 +42,6 @@ _TIMES = frozenset({"time", "soft_time"})
 _CD = re.compile(rb"^[^#\n]*?\b(?:cd|pushd)[ \t]+[\"']?[/$~]", re.MULTILINE)
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:=[^\s,'\"#]*)?")
 _NAMED = re.compile(r"[A-Za-z_]\w*(?:=|\Z)", re.ASCII)
-_PART = re.compile(r"""(?:[^,'"]|'[^']*'|"[^"]*")+""")
 _UNKNOWN = OptionRow("", "none", reason="no table knows it")
 
 
@@ -95,12 +99,19 @@ class _Translator:
         """The row of an option; a resource's, where the site gives it another meaning."""
         name, _, part = item.name.partition(" ")
         if not part:
-            row = self.between.table.options.get(name, _UNKNOWN)
+            row = self.between.site.resources.get(name) or self.between.table.options.get(name, _UNKNOWN)
             is_share = row.form == "queue" and item.value in self.between.site.resource_types
             return self.share(item.value or name) if is_share else row
         if part in self.between.site.resource_types:
             return self.share(part)
-        return self.between.site.resources.get(part) or self.between.table.resources.get(part, _UNKNOWN)
+        any_of_section = re.sub(r"\[.+\]$", "[*]", part)
+        known = (rows.get(name) for name in (part, any_of_section) for rows in self.resources)
+        return next(filter(None, known), _UNKNOWN)
+
+    @property
+    def resources(self) -> Sequence[Mapping[str, OptionRow]]:
+        """The rows of requests: the site's own before those of its scheduler."""
+        return (self.between.site.resources, self.between.table.resources)
 
     def share(self, name: str) -> OptionRow:
         """The row of a named share of a node, with the partition of the target that stands for it."""
@@ -137,6 +148,7 @@ def translate(job: Job, between: Between) -> Translation:
         output=output_line,
         error=error_line,
         append=dialect.appends_output
+        and not any(i.name in dialect.empties_files for i in counting)
         and bool(output)
         and "%j" not in output
         and not ("%A" in output and "%a" in output),
@@ -159,7 +171,7 @@ def _work_out(
     rows = {id(i): work.row(i) for i in items}
     counting = _counting(work, items)
     for item in counting:
-        work.same.setdefault(item.name, []).append(item)
+        work.same.setdefault(rows[id(item)].together or item.name, []).append(item)
     needs = [Need(i, r) for i in counting if (r := rows[id(i)]).need in _RESOURCES and not is_template(i.value or "")]
     environments = {**work.between.table.parallel_environments, **work.between.site.parallel_environments}
     resources = resources_of(work.between.dialect, needs, work.between.site, work.between.target, launch, environments)
@@ -254,9 +266,9 @@ def _in_image(work: _Translator, item: Item, image: str) -> Change:
 def _converted(
     work: _Translator, item: Item, row: OptionRow, items: list[Item], rows: Mapping[int, OptionRow]
 ) -> Change:
-    same = work.same[item.name]
-    if row.adds_up and item is not same[0]:
-        return gone(f"{spelled(item)}: told with the first {item.name}")
+    same = work.same[row.together or item.name]
+    if (row.adds_up or row.together) and item is not same[0]:
+        return gone(f"{spelled(item)}: told with the first {same[0].name}")
     between, joined = work.between, "" if work.command else _joined(work, items, rows)
     if joined and row.form in {"output", "error"}:
         if row.form[0] != joined:
@@ -294,6 +306,10 @@ def _is_at_home(work: _Translator, items: list[Item], rows: Mapping[int, OptionR
 
 def _merged(conversion: Conversion, same: list[Item]) -> Change:
     """Options that add up are one line under Slurm, which stands for the first of them."""
+    if conversion.row.together:
+        names = [i.name for i in same]
+        item = replace(conversion.item, name=" ".join(names), value="".join(n.lstrip("-") for n in names))
+        return CONVERTERS[conversion.row.form](replace(conversion, item=item, named=item.name))
     if len(same) == 1 or not conversion.row.adds_up:
         return CONVERTERS[conversion.row.form](conversion)
     joint = "" if conversion.row.form == "mail_events" else ","
@@ -302,32 +318,34 @@ def _merged(conversion: Conversion, same: list[Item]) -> Change:
 
 
 def _time(work: _Translator, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
-    name = item.name.partition(" ")[2]
     value = item.value or work.between.dialect.bare_value
+    part = item.name.partition(" ")[2]
+    said = f"{part}={value}" if part else f"{item.name} {value}"
     hard = [i for i in items if rows[id(i)].need == "time"]
     soft = [i for i in items if rows[id(i)].need == "soft_time"]
     if item in (soft if hard else soft[:-1]):
         return left_open(
-            f"{name}={value}: a warning before the time limit; --signal=B:USR1@SECONDS gives one to the batch shell"
+            f"{said}: a warning before the time limit; --signal=B:USR1@SECONDS gives one to the batch shell"
         )
     whole = work.between.dialect.seconds(value)
     if whole is None:
-        return left_open(f"{name}={value} is no time that {work.between.submit_command} takes; write --time=HH:MM:SS")
+        return left_open(f"{said} is no time that {work.between.submit_command} takes; write --time=HH:MM:SS")
     if whole == 0:
-        return left_open(f"{name}={value} stops the job at once; under Slurm 0 means no limit. Write --time=HH:MM:SS")
+        return left_open(f"{said} stops the job at once; under Slurm 0 means no limit. Write --time=HH:MM:SS")
     line = f"--time={duration(whole)}"
     counted = f" = {whole:.0f} s" if ":" not in value and whole != float("inf") else ""
-    return done(f"{name}={value}{counted} = {line}", line)
+    return done(f"{said}{counted} = {line}", line)
 
 
 def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
     """Variables: one --export line for all, or `export` before the first command where a value is more than a word."""
     if item is not next(i for i in items if rows[id(i)].need == "environment"):
         return gone(f"{spelled(item)}: told with the first {item.name}")
-    same = (i for i in items if rows[id(i)].need == "environment")
-    parts = [p for i in same for p in _PART.findall(i.value or "")]
+    lists = [work.between.dialect.environment(i.value or "") for i in items if rows[id(i)].need == "environment"]
+    base = "NONE" if any(each.base == "NONE" for each in lists) else "ALL"
+    unset = tuple(f"unset {name}" for each in lists for name in each.unset)
     kept, dropped, notes = [], [], []
-    for part in parts:
+    for part in (part for each in lists for part in each.parts):
         known = work.between.site.resources.get(part.partition("=")[0].strip())
         if known is not None and known.fate == "removed":
             dropped.append(f"{part}: {known.reason}")
@@ -338,15 +356,16 @@ def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping
     said = "; ".join(dropped + notes)
     if notes:
         return left_open(said)
-    if not kept:
-        return gone(said)
-    variables = f"{item.name} {','.join(kept)}"
+    if not kept and base == "ALL" and not unset:
+        return gone(said or f"{spelled(item)}: so does sbatch by itself")
+    variables = f"{item.name} {','.join(kept)}" if base == "ALL" and not unset else spelled(item)
     if all(_ASSIGNED.fullmatch(p) for p in kept):
-        line = f"--export=ALL,{','.join(kept)}"
-        return done("; ".join([f"{variables} = {line}", *dropped]), line)
+        line = f"--export={','.join([base, *kept])}"
+        lines = (line,) if kept or base == "NONE" else ()
+        return Change("done", "; ".join([" = ".join([variables, *lines]), *unset, *dropped]), lines=lines, begins=unset)
     if unnamed := next((p for p in kept if not _NAMED.match(p)), None):
         return left_open(f"{variables}: `{unnamed}` is no name of a variable")
-    exports = tuple(dict.fromkeys(f"export {_assignment(p)}" for p in kept))
+    exports = (*unset, *dict.fromkeys(f"export {_assignment(p)}" for p in kept))
     return Change(
         "done", "; ".join([f"{variables}: set by `export` before the first command", *dropped]), begins=exports
     )

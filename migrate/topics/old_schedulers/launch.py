@@ -24,6 +24,7 @@ class Launch:
     used: bool = False
     total: int | None = None
     on_node: int | None = None
+    in_variable: bool = False  # a variable holds a launcher that no line of the script was seen to run
 
     def tasks_on_node(self, nodes: int) -> int | None:
         """Processes on each of this many nodes."""
@@ -38,7 +39,8 @@ def launch_of(job: Job) -> Launch:
     found = [_one(inner, numbers) for inner in job.invocations() if inner.starts in _MPI]
     totals = [f.total for f in found if f.total]
     nodes = [f.on_node for f in found if f.on_node]
-    return Launch(bool(found), max(totals, default=None), max(nodes, default=None))
+    hidden = any(inner.starts in _MPI for part in job.parts() for outer in part.hidden for inner in outer.chain())
+    return Launch(bool(found), max(totals, default=None), max(nodes, default=None), hidden)
 
 
 def _numbers(job: Job) -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from fnmatch import fnmatchcase
 
 from migrate.frozen import dataclass
 from migrate.model import Change, Item, OptionRow, ResourceType, Site, Target
 from migrate.schedulers import Dialect
+from migrate.schedulers.directive import of_part
 from migrate.topics.old_schedulers.launch import Launch
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look
 from migrate.values import memory, whole_number
@@ -32,11 +33,7 @@ class Need:
     def spelled(self) -> str:
         """`h_vmem=4G`, `pe smp 8`, `select=2:ncpus=4`: as the arithmetic quotes it."""
         name = self.item.name.partition(" ")[2]
-        return (
-            f"{name}={self.value}"
-            if name and self.value
-            else f"{name or self.item.name.lstrip('-')} {self.value}".strip()
-        )
+        return of_part(name, self.value) if name else f"{self.item.name.lstrip('-')} {self.value}".strip()
 
 
 @dataclass
@@ -50,6 +47,7 @@ class Resources:
     slots: str = ""  # shell text for the number of slots
     slots_asked: str = ""  # what gave them (`pe smp 8`)
     count: int | None = None  # of slots
+    cpus_of_slot: int = 1
     kind: str = ""  # how slots are spread: cpus of a task, or tasks
     gpus: int | None = None  # of a node
     whole: bool = False
@@ -85,8 +83,10 @@ def resources_of(
             _select(resources, need, of, launch, dialect)
     for need in of.get("node_list", []):
         _node_list(resources, need, launch)
-    for need in of.get("tasks", []):
-        _tasks(resources, need)
+    _slots(resources, of, launch)
+    for kind, ask in (("nodes", _nodes), ("tasks", _tasks)):
+        for need in of.get(kind, []):
+            ask(resources, need)
     for need in of.get("cpus", []):
         _cpus(resources, need, launch)
     for need in of.get("gpus", []):
@@ -96,6 +96,7 @@ def resources_of(
     for need in of.get("place", []):
         _place(resources, need)
     _memory(resources, of.get("memory", []), dialect)
+    _memory_limits(resources, of, dialect)
     return resources
 
 
@@ -226,6 +227,84 @@ def _select_of_type(resources: Resources, need: Need, named: str, chunks: list[l
         resources.changes[id(need.item)] = left_open(f"{need.spelled}: {', '.join(rest)} is in no table")
         return
     resources.changes[id(need.item)] = gone(f"{need.spelled}: told in the lines that stand for {named}")
+
+
+# ------------------------------------------------------------------------------------------------ slots
+
+
+def _slots(resources: Resources, of: dict[str, list[Need]], launch: Launch) -> None:
+    """A number of slots, and what says where they go: on one node, so many on each, or anywhere."""
+    spreading = [need for kind in ("one_node", "slots_of_node", "cpus_of_slot") for need in of.get(kind, [])]
+    needs = of.get("slots", [])
+    match = re.fullmatch(r"(\d+)(?:,(\d*))?", needs[-1].value) if needs else None
+    least = whole_number(match[1]) if match else None if needs else 1
+    one, per, width = (_last_number(of.get(kind, [])) for kind in ("one_node", "slots_of_node", "cpus_of_slot"))
+    unread = [n for n in spreading if not whole_number(n.value or "1")]
+    for need in [*unread, *(needs if not least else ())]:
+        no_number = "not read as a number; write --nodes, --ntasks-per-node and --cpus-per-task"
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: {no_number}")
+    if not least or not (needs or width):
+        for need in spreading:
+            resources.changes.setdefault(id(need.item), gone(f"{need.spelled}: one slot is on one node by itself"))
+        return
+    lines, why = _spread(resources, least, one, per, width or 1, launch)
+    first = (needs or of["cpus_of_slot"])[-1]
+    resources.slots_asked = first.spelled if needs else "1 slot"
+    for need in spreading:
+        resources.changes.setdefault(id(need.item), gone(f"{need.spelled}: stands in {' '.join(lines)}"))
+    said = f"{first.spelled} = {' '.join(lines)}{why}"
+    ranged = (
+        f"; the old scheduler gave up to {match[2] or 'any number'}, Slurm gives {least}"
+        if match and match[2] is not None
+        else ""
+    )
+    resources.changes[id(first.item)] = (look if ranged else done)(said + ranged, *lines)
+
+
+def _last_number(needs: Sequence[Need]) -> int | None:
+    return whole_number(needs[-1].value or "1") if needs else None
+
+
+def _spread(
+    resources: Resources, count: int, one: int | None, per: int | None, width: int, launch: Launch
+) -> tuple[list[str], str]:
+    """The lines for so many slots, each of `width` processors, and why they are these."""
+    nodes = 1 if one == 1 else -(-count // per) if per else None
+    resources.count, resources.cpus_of_slot = count, width
+    starts = launch.used or launch.in_variable
+    if not starts and (nodes or 1) == 1:
+        resources.kind, resources.nodes, resources.tasks, resources.cpus = "cpus", 1, 1, count * width
+        resources.slots = "${SLURM_CPUS_PER_TASK}"
+        return [
+            f"--cpus-per-task={resources.cpus}"
+        ], "" if count == 1 else ", processors of one task because nothing starts several"
+    resources.kind, resources.nodes = "tasks", nodes
+    if nodes is None:
+        resources.tasks, resources.cpus, resources.slots = count, width, "${SLURM_NTASKS}"
+        return [f"--ntasks={count}", *_wide(width)], ""
+    on_node = per if per and nodes > 1 else count
+    started = min(launch.tasks_on_node(nodes) or on_node, on_node)
+    resources.tasks_per_node, resources.cpus = started, max(1, on_node // started) * width
+    resources.tasks = count if started == on_node else started * nodes
+    resources.slots = "${SLURM_NTASKS}" if resources.cpus == width else "$((SLURM_NTASKS * SLURM_CPUS_PER_TASK))"
+    uneven = [f"--ntasks={count}"] if nodes > 1 and started == on_node and count % on_node else []
+    lines = [f"--nodes={nodes}", *uneven, f"--ntasks-per-node={started}", *_wide(resources.cpus)]
+    return lines, "" if started == on_node else f", {started} on a node because that is what is started there"
+
+
+def _wide(cpus: int) -> list[str]:
+    return [f"--cpus-per-task={cpus}"] if cpus > 1 else []
+
+
+def _nodes(resources: Resources, need: Need) -> None:
+    """Whole nodes, as Summit gave them."""
+    count = whole_number(need.value)
+    if not count:
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: no number of nodes")
+        return
+    resources.nodes = count
+    lines = (f"--nodes={count}", "--exclusive")
+    resources.changes[id(need.item)] = done(f"{need.spelled} = {' '.join(lines)}", *lines)
 
 
 # ------------------------------------------------------------------------------------------------ PBS
@@ -396,9 +475,10 @@ def _gpus(resources: Resources, need: Need, target: Target) -> None:
         resources.changes[id(need.item)] = gone(f"{need.spelled}: no GPU")
         return
     if need.row.per == "slot" and resources.count:
-        count, times = count * resources.count, f" x {resources.slots_asked}"
+        slots = resources.tasks_per_node if resources.tasks_per_node and (resources.nodes or 1) > 1 else resources.count
+        count, times = count * slots, f" x {resources.slots_asked}"
     several = resources.kind == "tasks" and (resources.nodes or 2) > 1 and resources.tasks_per_node is None
-    of_job = several and resources.tasks != 1
+    of_job = several and resources.tasks != 1 and need.row.per != "node"
     if of_job and target.select_type == "linear":
         said = f"{need.spelled}: {target.id} gives GPUs by node alone; write --nodes and --gpus-per-node"
         resources.changes[id(need.item)] = left_open(said)
@@ -418,7 +498,7 @@ def _memory(resources: Resources, needs: list[Need], dialect: Dialect) -> None:
     """All that is asked for memory; the largest of each kind counts, and says what it comes to."""
     sizes: list[tuple[int, Need]] = []
     for need in needs:
-        size = dialect.memory(need.value)
+        size = _size(need, dialect)
         if size is None:
             resources.changes[id(need.item)] = left_open(
                 f"{need.spelled}: no size that {dialect.submit_command} takes; write --mem"
@@ -438,7 +518,57 @@ def _memory(resources: Resources, needs: list[Need], dialect: Dialect) -> None:
                 f"{need.spelled}: {sizes[0][1].spelled} counts, which asks for no less"
             )
         else:
-            resources.changes[id(need.item)] = _memory_line(resources, size, need)
+            of_what = replace(need, row=replace(need.row, per=need.row.per or dialect.memory_per))
+            line = _memory_line(resources, size, of_what)
+            resources.changes[id(need.item)] = _with_doubts(resources, need, dialect, line)
+
+
+def _size(need: Need, dialect: Dialect) -> int | None:
+    """MiB of a size; one without a unit counts in that of its row."""
+    bare = need.value.rstrip("!").isdecimal()
+    return dialect.memory(f"{need.value.rstrip('!')}{need.row.unit}" if bare else need.value)
+
+
+def _with_doubts(resources: Resources, need: Need, dialect: Dialect, change: Change) -> Change:
+    """The change, for a person to check where only the old site knows what the size counts in, or of what it is."""
+    doubts = list[str]()
+    if dialect.memory_unit and not need.row.unit and need.value.isdecimal():
+        doubts.append(f"taken as {dialect.memory_unit}")
+    if dialect.memory_per and not need.row.per and (resources.count or 1) > 1:
+        doubts.append(f"taken as each host's and not as each slot's ({resources.slots_asked})")
+    if not doubts:
+        return change
+    name = need.item.name.rpartition(" ")[2]
+    where = f'the site\'s file says so (`resources: {{"{name}": {{need: memory, per: node, unit: M}}}}`)'
+    return look(f"{change.message}; {' and '.join(doubts)}, which is set up by each site: {where}", *change.lines)
+
+
+def _memory_limits(resources: Resources, of: dict[str, list[Need]], dialect: Dialect) -> None:
+    for need in of.get("memory_limit", []):
+        _memory_limit(resources, need, of.get("memory", []), dialect)
+
+
+def _memory_limit(resources: Resources, need: Need, asked: Sequence[Need], dialect: Dialect) -> None:
+    """The most memory that a job may use: what is asked for counts, which Slurm takes for the most as well."""
+    limit, sizes = _size(need, dialect), [size for each in asked if (size := _size(each, dialect))]
+    if limit is None:
+        change = left_open(f"{need.spelled}: no size that {dialect.submit_command} takes; write --mem")
+    elif sizes:
+        alike = any(need.value.rstrip("!") == each.value for each in asked)
+        counts = f"{need.spelled}: {asked[-1].spelled} counts, which is also the most that Slurm allows"
+        change = gone(counts) if alike or limit <= max(sizes) else look(f"{counts}; the old site allowed more")
+    elif not need.row.unit and need.value.rstrip("!").isdecimal():
+        change = left_open(
+            f"{need.spelled}: what the number counts in is set up by each site; its file says so"
+            f" (`resources: {{{need.item.name}: {{need: memory_limit, unit: M}}}}`), or write --mem"
+        )
+    else:
+        change = _memory_line(
+            resources, limit, need if need.row.per else replace(need, row=replace(need.row, per="node"))
+        )
+        if not need.row.per and (resources.tasks or 1) > 1:
+            change = look(f"{change.message}; of each process or of the job, as the old site was set up", *change.lines)
+    resources.changes[id(need.item)] = change
 
 
 def _memory_line(resources: Resources, size: int, need: Need) -> Change:
@@ -455,9 +585,8 @@ def _memory_line(resources: Resources, size: int, need: Need) -> Change:
         total = memory(size * processes)
         return done(f"{need.spelled} x {processes} on a node = --mem={total}", f"--mem={total}")
     if resources.kind == "tasks":
-        return done(
-            f"{need.spelled} for each of {resources.slots_asked} = --mem-per-cpu={exact}", f"--mem-per-cpu={exact}"
-        )
+        line = f"--mem-per-cpu={memory(-(-size // resources.cpus_of_slot))}"
+        return done(f"{need.spelled} for each of {resources.slots_asked} = {line}", line)
     if resources.count:
         total = memory(size * resources.count)
         return done(f"{need.spelled} x {resources.slots_asked} = --mem={total}", f"--mem={total}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from migrate.model import Change, Item
+from migrate.schedulers.directive import of_part
 
 
 def spelled(item: Item) -> str:
-    """An option as one writes it: `-N fit`, `-l gpu=1`, `-V`."""
-    between = "=" if " " in item.name else " "
-    return f"{item.name}{between}{item.value}" if item.value else item.name
+    """An option as one writes it: `-N fit`, `-l gpu=1`, `-R rusage[mem=4000]`, `-V`."""
+    option, _, part = item.name.partition(" ")
+    if part:
+        return f"{option} {of_part(part, item.value or '')}"
+    return f"{option} {item.value}" if item.value else option
 
 
 def done(message: str, *lines: str) -> Change:
