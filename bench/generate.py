@@ -1,19 +1,19 @@
 """Job scripts for the benchmark: the same bytes for the same seed, no script like another.
 
-`python bench/generate.py FOLDER [COUNT]` writes them, COUNT (2,000) of about 34 lines each.
+`python bench/generate.py FOLDER DIALECT BYTES [COUNT]` writes COUNT (500) of one dialect and about that many bytes.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 SEED = 20260601
-COUNT = 2000
-LINES = (23, 40)  # a script ends with the block that takes it past a number between these
+COUNT = 500
 _PER_FOLDER = 50
 
 
@@ -299,34 +299,114 @@ def _blocks(text: str) -> tuple[str, ...]:
     return tuple(text.strip("\n").split("\n\n"))
 
 
-_MODULES_LOADED, _SETTINGS, _PREPARATIONS, _PAYLOADS, _CONTROLS, _CLOSINGS = map(
+_MODULES_LOADED, _SETTINGS, _PREPARATIONS, _PAYLOADS, _CONTROLS = map(
     _blocks,
-    (_MODULE_BLOCKS, _SETTING_BLOCKS, _PREPARATION_BLOCKS, _PAYLOAD_BLOCKS, _CONTROL_BLOCKS, _CLOSING_BLOCKS),
+    (_MODULE_BLOCKS, _SETTING_BLOCKS, f"{_PREPARATION_BLOCKS}{_CLOSING_BLOCKS}", _PAYLOAD_BLOCKS, _CONTROL_BLOCKS),
 )
 
 
-def script(random: Random) -> str:
-    """One job script: directives, modules, settings, preparation, then payloads among control flow."""
-    wanted = random.randint(*LINES)
+@dataclass(frozen=True)
+class Dialect:
+    """How scripts of one scheduler look: their directives, and what stands for Slurm's words in their bodies."""
+
+    prefix: str
+    directives: Sequence[Sequence[str]]
+    rare: Sequence[str]
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+DIALECTS = {
+    "slurm": Dialect("#SBATCH ", _DIRECTIVES, _RARE_DIRECTIVES),
+    "grid_engine": Dialect(
+        "#$ ",
+        (
+            ("-N @noun_@verb", "-N @noun@num"),
+            ("-cwd", "-cwd -V", "-S /bin/bash -cwd"),
+            ("-l rt_F=@digit", "-l rt_G.small=1", "-l rt_G.large=1", "-l rt_AF=@digit", "-pe smp @power"),
+            ("-l h_rt=@clock", "-l h_rt=@digit:00:00"),
+            ("-j y", "-j y -o logs/", "-o /home/@user/log/@noun.out"),
+            ("-g gcb@num", "-P @noun@num", "-A @noun"),
+        ),
+        ("-t 1-@num", "-m ea", "-M @user@example.org", "-ar @num", "-l USE_SSH=1", "-v @NOUN=@num", "-p -400", "-r y"),
+        {
+            "srun --mpi=pmix": "mpirun -np $NHOSTS",
+            "srun": "mpirun -np $NSLOTS",
+            "sbatch": "qsub",
+            "#SBATCH": "#$",
+            "SLURM_JOB_NODELIST": "PE_HOSTFILE",
+            "SLURM_JOB_ID": "JOB_ID",
+            "SLURM_NNODES": "NHOSTS",
+            "SLURM_CPUS_PER_TASK": "NSLOTS",
+            "SLURM_SUBMIT_DIR": "SGE_O_WORKDIR",
+            "SLURM_ARRAY_TASK_ID": "SGE_TASK_ID",
+            "SLURM_NODEID": "SGE_TASK_ID",
+        },
+    ),
+    "pbs": Dialect(
+        "#PBS ",
+        (
+            ("-N @noun_@verb", "-N @noun@num"),
+            ("-l select=@digit:ncpus=@power:ngpus=1", "-l nodes=@digit:ppn=@power", "-l select=@digit:ncpus=@power"),
+            ("-l walltime=@clock", "-l walltime=@digit:00:00"),
+            ("-q rt_HF", "-q rt_HG", "-q @partition", "-q workq"),
+            ("-P @noun@num", "-A @account", "-P @account"),
+            ("-j oe", "-j oe -o log/@noun.log", "-k oed"),
+        ),
+        (
+            "-J 1-@num",
+            "-m abe",
+            "-M @user@example.org",
+            "-V",
+            "-v @NOUN=@num",
+            "-l mem=@power0gb",
+            "-r y",
+            "-W umask=022",
+        ),
+        {
+            "srun --mpi=pmix": "mpirun -np @power",
+            "srun": "mpirun",
+            "sbatch": "qsub",
+            "#SBATCH": "#PBS",
+            "SLURM_JOB_NODELIST": "PBS_NODEFILE",
+            "SLURM_JOB_ID": "PBS_JOBID",
+            "SLURM_NNODES": "PBS_NUM_NODES",
+            "SLURM_CPUS_PER_TASK": "NCPUS",
+            "SLURM_SUBMIT_DIR": "PBS_O_WORKDIR",
+            "SLURM_ARRAY_TASK_ID": "PBS_ARRAY_INDEX",
+            "SLURM_NODEID": "PBS_NODENUM",
+        },
+    ),
+}
+_REMARKS = (
+    "# @verb the @noun",
+    "#--------------------- @noun ---------------------",
+    "# the @noun of @noun2 must be @verb@digit first: see run @num",
+    "##  @NOUN  ##",
+)
+
+
+def script(random: Random, dialect: str = "slurm", size: int = 1200) -> str:
+    """One job script of about this many bytes: directives, modules, settings, then payloads among control flow."""
     user = _POOLS["user"](random)
-    lines = [random.choice(_SHEBANGS), *_directives(random, user), ""]
+    spoken = DIALECTS[dialect]
+    lines = [random.choice(_SHEBANGS), *_directives(random, user, spoken)]
     lines += _filled(random.choice(_MODULES_LOADED), random, user)
-    for block in random.sample(_SETTINGS, random.randint(1, 3)):
-        lines += _filled(block, random, user)
-    lines += ["", *_filled(random.choice(_PREPARATIONS), random, user)]
-    while len(lines) < wanted:
-        (kind,) = random.choices((_PAYLOADS, _CONTROLS, _PREPARATIONS, _SETTINGS), (4, 3, 3, 1))
+    lines += _filled(random.choice(_PAYLOADS), random, user)
+    while sum(map(len, lines)) + len(lines) < size:
+        (kind,) = random.choices((_PAYLOADS, _CONTROLS, _PREPARATIONS, _SETTINGS), (4, 3, 4, 3))
+        if random.random() < 0.5:  # noqa: PLR2004 - remarks and blank lines are about as frequent as that
+            lines += ["", *_filled(random.choice(_REMARKS), random, user)]
         lines += _filled(random.choice(kind), random, user)
-        if random.random() < 0.3:  # noqa: PLR2004 - blank lines are about as frequent as that
-            lines.append("")
-    lines += _filled(random.choice(_CLOSINGS), random, user)
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    for old, new in spoken.words.items():
+        text = re.sub(rf"{old}\b", lambda _, new=new: _PLACEHOLDER.sub("4", new), text)
+    return text
 
 
-def _directives(random: Random, user: str) -> list[str]:
-    often = [random.choice(spellings) for spellings in _DIRECTIVES if random.random() < 0.9]  # noqa: PLR2004
-    chosen = often + random.sample(_RARE_DIRECTIVES, random.randint(0, 2))
-    return [line for text in chosen for line in _filled(f"#SBATCH {text}", random, user)]
+def _directives(random: Random, user: str, dialect: Dialect) -> list[str]:
+    often = [random.choice(spellings) for spellings in dialect.directives if random.random() < 0.7]  # noqa: PLR2004
+    chosen = often + random.sample(dialect.rare, random.randint(0, 1))
+    return [line for text in chosen for line in _filled(f"{dialect.prefix}{text}", random, user)]
 
 
 def _filled(block: str, random: Random, user: str) -> list[str]:
@@ -341,20 +421,21 @@ def _filled(block: str, random: Random, user: str) -> list[str]:
     return _PLACEHOLDER.sub(value, block).split("\n")
 
 
-def generate(folder: Path, count: int = COUNT, seed: int = SEED) -> list[Path]:
-    """Write `count` scripts below `folder`; the paths, in order."""
+def generate(folder: Path, dialect: str, size: int, count: int = COUNT) -> list[Path]:
+    """Write `count` scripts of a dialect below `folder`; the paths, in order."""
     paths = []
     for number in range(count):
         place = folder / f"group{number // _PER_FOLDER:03}"
         place.mkdir(parents=True, exist_ok=True)
         path = place / f"job{number:04}.sh"
-        path.write_text(script(Random(f"{seed}-{number}")), encoding="utf-8")
+        path.write_text(script(Random(f"{SEED}-{dialect}-{size}-{number}"), dialect, size), encoding="utf-8")
         paths.append(path)
     return paths
 
 
 def _main() -> None:
-    made = generate(Path(sys.argv[1]), *map(int, sys.argv[2:3]))
+    folder, dialect, size, *count = sys.argv[1:]
+    made = generate(Path(folder), dialect, int(size), *map(int, count))
     lines = sum(path.read_bytes().count(b"\n") for path in made)
     print(f"{len(made)} scripts, {lines / len(made):.1f} lines each")
 

@@ -223,6 +223,7 @@ def _in_commands(text: str) -> Iterator[str]:
 def _values_of_commands(text: str) -> Iterator[tuple[str, str]]:
     """The words of commands that are secrets, each with the character behind which the secret stands."""
     rows = _rows_of(frozenset([program for program in _programs() if program in text]))
+    rows = tuple(row for row in rows if row.get("verb", "") in text)  # few scripts that start containers log in
     piped = any(option.rpartition(" ")[2] in text for option in _table()["stdin"])
     for line in re.sub(r"\\\r?\n", " ", text).splitlines() if rows or piped else ():
         for row in rows:
