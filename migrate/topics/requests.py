@@ -7,7 +7,7 @@ import re
 from migrate.model import Partition
 from migrate.rulebook.context import Context, replaced
 from migrate.rulebook.facts import fact
-from migrate.topics.old_schedulers.commands import translation
+from migrate.topics.old_schedulers.facts import translation
 from migrate.values import memory, seconds
 
 _GPUS = ("--gpus-per-node", "--gres", "--gpus", "--gpus-per-task", "--gpus-per-socket", "--tres-per-task")

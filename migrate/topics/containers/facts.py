@@ -14,7 +14,7 @@ from migrate.rulebook.translators import translator
 from migrate.topics.containers.header import is_of_header, shell_of
 from migrate.topics.containers.pyxis import OPTION
 from migrate.topics.containers.translate import move
-from migrate.topics.old_schedulers.commands import new_name
+from migrate.topics.old_schedulers.variables import new_name
 
 
 def _change(c: Context) -> Change | None:

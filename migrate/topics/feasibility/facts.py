@@ -10,7 +10,7 @@ from migrate.rulebook.facts import fact
 from migrate.schedulers import is_foreign
 from migrate.topics.feasibility.limits import Excess, Request, Wish, above_job, barring, by_node, excesses, idle_gpus
 from migrate.topics.feasibility.proposals import Proposal, fits_nowhere, fitting, proposal
-from migrate.topics.old_schedulers.commands import default_time, live_dialect, translation
+from migrate.topics.old_schedulers.facts import default_time, live_dialect, translation
 from migrate.values import seconds
 
 _OF_STEP = ("--time", "--array", "--partition", "--exclusive")  # what they say of a step concerns no partition

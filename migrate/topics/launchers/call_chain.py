@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
-from migrate.topics.old_schedulers.commands import translation
+from migrate.topics.old_schedulers.facts import translation
 from migrate.values import whole_number
 
 

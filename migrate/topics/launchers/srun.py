@@ -19,7 +19,7 @@ from migrate.tables.converters import register
 from migrate.tables.patterns import of_row
 from migrate.topics.launchers.call_chain import is_contained, is_launcher, launchers_of, node_count, nodes, starters
 from migrate.topics.launchers.hosts import is_host_list, names_hosts_of_job
-from migrate.topics.old_schedulers.commands import is_old_host_file
+from migrate.topics.old_schedulers.variables import is_old_host_file
 
 MPI_TYPES = frozenset({"pmix", "pmi2"})
 

@@ -1,317 +1,20 @@
-"""Facts about what a script says to Grid Engine or PBS, and what stands for it under Slurm."""
+"""What stands for a command of another scheduler (`qsub`, `qstat`, …) and its options: all of it, or nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
-from migrate.inventory import interpreter_of
-from migrate.inventory.options import inert_line
-from migrate.model import SLURM, Change, Edit, Invocation, Item, OptionRow, Span, VariableRow, Verdict, Word
+from migrate.model import SLURM, Change, Edit, Invocation, Item, OptionRow, Span, Word
 from migrate.quoting import is_quoted, keeps_quotes, value_as_written
-from migrate.ranges import Ranges
-from migrate.rulebook.context import Context, once, replaced, says
-from migrate.rulebook.facts import fact
+from migrate.rulebook.context import Context, once
 from migrate.rulebook.translators import in_its_place, translator
-from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
+from migrate.schedulers import DIALECTS, is_foreign
 from migrate.tables.converters import register
 from migrate.topics.old_schedulers.directives import (
-    INTERPRETERS,
-    Between,
-    Translation,
-    translate,
     translate_command,
 )
-
-# ------------------------------------------------------------------------------------------------ translation
-
-
-@fact(
-    "live_dialect",
-    "The scheduler whose directives count: slurm, grid_engine or pbs; none where that is not certain.",
-    about="job",
-)
-def live_dialect(c: Context) -> str | None:
-    """Whose directives the old scheduler obeyed; where a file speaks to several the site decides, or None."""
-    if len(c.job.dialects) == 1:
-        return c.job.dialects[0]
-    if c.site.id == "generic":
-        return None
-    if c.site.scheduler in c.job.dialects:
-        return c.site.scheduler
-    # what sbatch takes for comments is beside its own lines what somebody left there
-    return SLURM if SLURM in c.job.dialects and not any(map(is_obeyed, c.job.dialects)) else None
-
-
-def _between(c: Context, dialect: str) -> Between:
-    queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
-    return Between(DIALECTS[dialect], c.schedulers[dialect], c.site, c.target, queues)
-
-
-@once
-def translation(c: Context) -> Translation | None:
-    """The job's directives under Slurm; None where they are Slurm's own already."""
-    dialect = live_dialect(c)
-    return None if dialect is None or dialect == SLURM else translate(c.job, _between(c, dialect))
-
-
-def _told(c: Context) -> Change | None:
-    found = translation(c)
-    return found.changes.get(id(c.item)) if found and c.item else None
-
-
-@translator("options")
-def new_lines(c: Context) -> Change | None:
-    """What stands for a live directive of the old scheduler; where a person must write it, it stays as a comment."""
-    item, change = c.item, _told(c)
-    if item is None or change is None or item.place != "header" or live_dialect(c) not in {None, item.dialect}:
-        return None
-    if change.verdict == "open":
-        return replace(change, lines=(inert_line(c.source, item),), suggestion=_way_out(change))
-    if change.lines:
-        return change
-    return replace(change, removes=True, fate="rewritten" if change.begins else "removed")
-
-
-@fact(
-    "stray_directive",
-    "`yes` for a line to a scheduler that did not run the script, or below its commands, that sbatch obeys; none else.",
-    about=("directive",),
-)
-def _stray(c: Context) -> str | None:
-    if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
-        return None
-    if c.item.place == "dead":
-        return "yes" if is_obeyed(c.item.dialect) and (live_dialect(c) or not c.job.dialects) else None
-    strange = live_dialect(c) not in {None, c.item.dialect}
-    return "yes" if strange and (c.item.dialect == SLURM or is_obeyed(c.item.dialect)) else None
-
-
-@fact(
-    "foreign_lines",
-    "`yes` where a line may speak to another scheduler than the one that counts; none where all are Slurm's.",
-    about="job",
-)
-def _foreign_lines(c: Context) -> str | None:
-    slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
-    """Whether anything speaks to another scheduler than the live one; what is Slurm's alone need not be looked at."""
-    slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
-    return None if slurm_alone else "yes"
-
-
-@fact(
-    "old_account",
-    "The account that the item names, for Slurm or another scheduler; none where it names none.",
-    about=("directive",),
-)
-def _old_account(c: Context) -> str | None:
-    item = c.item
-    if item is None or item.name == "--account":
-        return item.value if item else None
-    told = _told(c)
-    return item.value if told and any(line.startswith("--account=") for line in told.lines) else None
-
-
-def _way_out(change: Change) -> str:
-    """What a person can do about a directive that a person must write."""
-    if not change.blocks:
-        return "Write the line of Slurm that you need, or delete the comment."
-    queue = change.decision.partition(":")[2]
-    if queue:
-        return f"Write `answers: {{partition: {{{queue}: NEW}}}}` in the target's file, once for all scripts."
-    return "Split the array, or have MaxArraySize raised and say so in the target's file (`max_array_index`)."
-
-
-@fact(
-    "old_default",
-    "What the old scheduler gives a job of Grid Engine or PBS that requests nothing else; none for all other jobs.",
-    about="job",
-    parameters={
-        "time": "the time limit of the site",
-        "output": "the output file",
-        "error": "the error file",
-        "append": "`yes` where output files are appended to",
-        "home": "`yes` where the job starts in the home folder",
-    },
-)
-def _old_default(c: Context, what: str) -> str | None:
-    found = translation(c)
-    if found is None:
-        return None
-    known = {
-        "time": default_time(c),
-        "output": found.output,
-        "error": found.error,
-        "append": "yes" if found.append else None,
-        "home": "yes" if found.starts_at_home else None,
-    }
-    return known[what] or None
-
-
-def default_time(c: Context) -> str | None:
-    """The time limit of the site, for a job of Grid Engine or PBS that requests none."""
-    found = translation(c)
-    return c.site.default_time if found and not found.time and c.job.item("--time") is None else None
-
-
-@fact("interpreter", "The `#!` line that the script needs under Slurm; none where it has the right one.", about="job")
-def _interpreter(c: Context) -> str | None:
-    found = translation(c)
-    if found is None:
-        return None
-    named = c.job.text.data.startswith(b"#!")
-    shell = found.interpreter.rpartition(":")[2]
-    shell = f"/bin/{shell}" if shell and shell in INTERPRETERS else shell
-    if shell.rsplit("/", 1)[-1] == "sh" and _bashism(c):
-        shell = "/bin/bash"
-    if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
-        return None if named else "#!/bin/bash"
-    return None if interpreter_of(c.job.text.data) == shell.rsplit("/", 1)[-1] else f"#!{shell}"
-
-
-@fact("bash_in_sh", "What a script for sh uses that only bash has; none where it uses nothing such.", about="job")
-def _bash_in_sh(c: Context) -> str | None:
-    if not re.match(rb"#![ \t]*/bin/sh[ \t]*\r?\n", c.source.data) or c.job.text.at(0):
-        return None
-    return _bashism(c)
-
-
-def _bashism(c: Context) -> str | None:
-    found = _BASHISM.search(_COMMENT.sub(b"", c.job.text.data))
-    return found[0].decode("utf-8", "replace").strip() if found else None
-
-
-_COMMENT = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
-# What dash refuses or reads otherwise: [[ ]], arrays, source, function NAME, >&FILE, &>, <<<, (( )), {1..n}, …
-_BASHISM = re.compile(
-    rb"(?m)(?<![\w$])\[\[[ \t]|^[ \t]*\w+=\([^)\n]*\)|^[ \t]*(?:source|shopt|declare|mapfile|readarray|pushd|popd)[ \t]"
-    rb"|^[ \t]*function[ \t]+\w+|&>>?[ \t]*[\w/$\"]|>&[ \t]*[A-Za-z/$\"]|<<<|^[ \t]*\(\(|\{\d+\.\.\d+\}|(?<![\w])\$'"
-    rb"|\$\{\w+\[|\$\{\w+:\d|\$\{\w+//|==[ \t][^\n]*\][ \t]*;|<\([a-z]"
-)
-
-
-def _variable_row(c: Context) -> VariableRow | None:
-    item = c.item
-    if item is None or item.kind != "scheduler-variable" or not item.dialect or item.place in {"own", "named"}:
-        return None
-    if c.job.dialects and live_dialect(c) != item.dialect:
-        return None
-    return c.schedulers[item.dialect].variables.get(item.name)
-
-
-def _new_variable(c: Context) -> str | None:
-    row, item = _variable_row(c), c.item
-    if row is None or item is None or row.define:
-        return None
-    found = translation(c)
-    if row.need == "slots":
-        return _slots(found.slots if found else "${SLURM_NTASKS:-1}", whole=item.place != "token")
-    name = row.in_array if row.in_array and found and found.array else row.to
-    if item.place == "token" or not name:
-        return name or None
-    if row.default and (row.default != "undefined" or says(c, b"undefined")):
-        return f"${{{name}:-{row.default}}}"
-    if row.outside_array and not (found and found.array):
-        return f"${{{name}:-{row.outside_array}}}"
-    return f"${{{name}}}" if c.source.text(item.span).startswith("${") else f"${name}"
-
-
-def _slots(text: str, *, whole: bool) -> str | None:
-    """The number of slots; inside a sum or `${NSLOTS…}` only a name can stand."""
-    name = re.fullmatch(r"\$\{(\w+)\}", text)
-    return text if whole else name[1] if name else None
-
-
-def _definition(c: Context) -> str | None:
-    """The line of shell that sets a variable of the old scheduler under its own name; None where it stands there.
-
-    It does so for what Slurm has nothing like, for what the script sets anew, and where no name can stand for it.
-    """
-    text = _value_set(c)
-    return None if text is None or says(c, text.encode()) else text
-
-
-def _value_set(c: Context) -> str | None:
-    row, item = _variable_row(c), c.item
-    if row is None or item is None:
-        return None
-    if row.define:
-        return row.define.replace("{local_scratch}", c.target.local_scratch)
-    found = translation(c)
-    if row.need == "resource_type":
-        return f"export {item.name}={found.resource_type}" if found and found.resource_type else None
-    if row.need == "slots":
-        return f"export {item.name}={found.slots}" if found and _new_variable(c) is None else None
-    if item.verb == "assigned" and row.to:
-        return f"export {item.name}=${{{row.to}:-{row.default}}}"
-    return None
-
-
-@translator("definitions")
-def definition(c: Context) -> Change | None:
-    """The line of shell that sets a variable of the old scheduler, where the script has a place for one."""
-    row, item = _variable_row(c), c.item
-    if row is None or item is None or c.job.insert_at is None or _only_names_hosts(c):
-        return None
-    line = _definition(c)
-    if line is None:
-        return None
-    verdict: Verdict = "done" if row.fate == "kept" or row.need else "look"
-    return Change(verdict, f"{item.name} is {item.reason}", begins=(line,), fate="added")
-
-
-@translator("variables")
-def variable(c: Context) -> Change | None:
-    """What stands for a variable of the old scheduler; None where it goes with its command, or keeps its name."""
-    row, item = _variable_row(c), c.item
-    if row is None or item is None or _value_set(c) or _only_names_hosts(c):
-        return None
-    message = f"{item.name} is {item.reason}"
-    new = _new_variable(c)
-    if new is None:
-        return Change("open", message)
-    if row.need == "slots" and not _counted(c):
-        message = f"{message}; {new} is the nearest, and the number may be another than before"
-        return Change("look", message, edits=(in_its_place(c, new),))
-    return Change("done", message, edits=(in_its_place(c, new),))
-
-
-def new_name(c: Context) -> str | None:
-    """What is written in the place of a variable of the old scheduler; None where it stays."""
-    stays = _variable_row(c) is None or _value_set(c) or _only_names_hosts(c)
-    return None if stays else _new_variable(c)
-
-
-def _only_names_hosts(c: Context) -> bool:
-    """Whether the variable stands in a launcher's host file option, which goes with it."""
-    return c.item is not None and _host_files(c).hold(c.item.span.start)
-
-
-@once
-def _host_files(c: Context) -> Ranges:
-    options = c.job.by_kind.get("launcher-option", ())
-    return Ranges(o.span for o in options if o.editable and is_old_host_file(o))
-
-
-def is_old_host_file(item: Item) -> bool:
-    """Whether a launcher's option names the file of hosts that the old scheduler, or its MPI set-up, wrote."""
-    of_mpi = item.name == "--hostfile" and item.program.startswith(_KNOW_THEIR_HOSTS)
-    return of_mpi and _HOST_FILE.fullmatch(item.value or "") is not None
-
-
-_KNOW_THEIR_HOSTS = ("mpirun", "mpiexec", "orterun", "prterun", "prun", "oshrun")  # horovodrun and deepspeed do not
-_HOST_FILES = "|".join(name for dialect in DIALECTS.values() for name in dialect.host_files)
-_HOST_FILE = re.compile(rf'"?\$\{{?(?:(?:{_HOST_FILES})\}}?|TMPDIR\}}?/machines)"?')
-
-
-def _counted(c: Context) -> bool:
-    """Whether the number of slots is what the script asks for, and not the size of a node."""
-    found = translation(c)
-    return found is not None and "SLURM_CPUS_ON_NODE" not in found.slots
-
-
-# ------------------------------------------------------------------------------------------------ commands
+from migrate.topics.old_schedulers.facts import between_of, live_dialect
 
 
 def _reading(c: Context) -> Invocation | None:
@@ -331,12 +34,12 @@ def _submits(reading: Invocation) -> bool:
     return _form(reading) == "submission"
 
 
-def _options_told(c: Context) -> Mapping[int, Change]:
+def _changes_of_options(c: Context) -> Mapping[int, Change]:
     assert c.item is not None
     key = (translate_command, c.item.group)
     if key not in c.known:
         mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
-        c.known[key] = translate_command(mine, _between(c, c.item.dialect))
+        c.known[key] = translate_command(mine, between_of(c, c.item.dialect))
     found: Mapping[int, Change] = c.known[key]
     return found
 
@@ -354,8 +57,8 @@ def new_words(c: Context) -> Change | None:
         return Change("open", message, blocks=True) if of_command else None
     if not of_command:
         return _new_option(c, reading, item)
-    told = _options_told(c) if _submits(reading) else {}
-    looks = _form(reading) in {"listing", *_STARTERS} or any(t.verdict == "look" for t in told.values())
+    changes = _changes_of_options(c) if _submits(reading) else {}
+    looks = _form(reading) in {"listing", *_STARTERS} or any(t.verdict == "look" for t in changes.values())
     edits = (in_its_place(c, _new_command(c, reading)), *_more_edits(c, reading))
     return Change("look" if looks else "done", f"{item.name} {item.reason}", edits=edits, shared=True)
 
@@ -424,7 +127,7 @@ def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
     assert reading.table is not None
     if _starts_program(reading) and _wrapped(c, reading) is None:
         return "it starts a program, whose words a shell reads once more: write `sbatch --wrap`, which is run by sh"
-    opened = next((t.message for t in _options_told(c).values() if t.verdict == "open" or t.begins), "")
+    opened = next((t.message for t in _changes_of_options(c).values() if t.verdict == "open" or t.begins), "")
     terse = DIALECTS[reading.table.dialect].prints_id_alone or any(o.name == "-terse" for o in reading.options)
     if not opened and _is_read(c, reading) and not terse:
         return "its sentence is read for the job's id; `sbatch --parsable` prints the id alone"
@@ -435,7 +138,7 @@ def _obstacle_to_step(c: Context, reading: Invocation) -> str:
     """`qrsh -inherit HOST COMMAND` starts a command on another node of the job, as srun does."""
     if not any(o.name == "-inherit" for o in reading.options) or _host_and_command(reading) is None:
         return "it opens a session: `srun --pty bash`, with what the options asked for"
-    opened = (t.message for o, t in _told_by_option(c) if t.verdict == "open" and o.name != "-inherit")
+    opened = (t.message for o, t in _change_by_option(c) if t.verdict == "open" and o.name != "-inherit")
     return next(opened, "")
 
 
@@ -461,18 +164,22 @@ _OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
     "step": _obstacle_to_step,
     "remote_shell": _obstacle_to_remote_shell,
 }
+
+
 _STARTERS = frozenset({"step", "remote_shell"})  # of a command on another node of the job
 
 
-def _told_by_option(c: Context) -> Iterator[tuple[Item, Change]]:
-    told = _options_told(c)
+def _change_by_option(c: Context) -> Iterator[tuple[Item, Change]]:
+    changes = _changes_of_options(c)
     assert c.item is not None
     for item in c.job.by_group.get(c.item.group or 0, ()):
-        if id(item) in told:
-            yield item, told[id(item)]
+        if id(item) in changes:
+            yield item, changes[id(item)]
 
 
 _PIPE = re.compile(rb"[ \t]*\|")
+
+
 _PARTING = frozenset({b" ", b"\t", b"\n", b"'", b'"'})
 
 
@@ -507,7 +214,7 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
 
 
 def _is_named(c: Context) -> bool:
-    return any(line.startswith("--job-name=") for change in _options_told(c).values() for line in change.lines)
+    return any(line.startswith("--job-name=") for change in _changes_of_options(c).values() for line in change.lines)
 
 
 def _with_new_names(c: Context, reading: Invocation, text: bytes) -> bytes | None:
@@ -531,13 +238,19 @@ def _with_new_names(c: Context, reading: Invocation, text: bytes) -> bytes | Non
 
 
 def _is_array(c: Context) -> bool:
-    return any(line.startswith("--array=") for change in _options_told(c).values() for line in change.lines)
+    return any(line.startswith("--array=") for change in _changes_of_options(c).values() for line in change.lines)
 
 
 _PLAIN_WORDS = re.compile(rb"[A-Za-z0-9_./:,+@%= \t-]*")
+
+
 # Of a command that puts its words together for a shell: also variables, of this shell or (behind a backslash) of that.
 _JOINED_WORDS = re.compile(rb"(?:[A-Za-z0-9_./:,+@%= \t-]|\\?\$(?:\w+|\{\w+\}))*")
+
+
 _ESCAPED = re.compile(rb"(?P<dollar>\\\$)\{?(?P<name>\w+)\}?")
+
+
 _IN_SINGLE_QUOTES = re.compile(rb"(?P<dollar>\$)\{?(?P<name>\w+)\}?")
 
 
@@ -579,7 +292,7 @@ def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
         message = f"{spelled} was for {reading.program}; srun needs nothing like it"
         return Change("gone", message, removes=True, shared=True)
     if _submits(reading):
-        change = _options_told(c).get(id(item))
+        change = _changes_of_options(c).get(id(item))
         if change is None:
             return None
         parted = "" if c.source.text(item.span).startswith("-") else " "  # a second resource of one -l
@@ -601,36 +314,6 @@ def _written_option(c: Context, message: str, text: str) -> Change:
     if not text:
         return Change("gone", message, removes=True, shared=True)
     return Change("done", message, edits=(in_its_place(c, text),), shared=True)
-
-
-@fact(
-    "image_of_job",
-    "The target's image for the one in which Grid Engine ran the whole job; none without an answer.",
-    about="job",
-)
-def _image_of_job(c: Context) -> str | None:
-    found = translation(c)
-    return c.target.answers.get("image", {}).get(found.image) if found and found.image else None
-
-
-@fact(
-    "old_host_file",
-    "`yes` where the option names the host file of the old scheduler; none elsewhere.",
-    about=("launcher-option",),
-)
-def _old_host_file(c: Context) -> str | None:
-    return "yes" if c.item is not None and is_old_host_file(c.item) else None
-
-
-@fact("old_image", "The image in which Grid Engine ran the whole job; none without one.", about="job")
-def _old_image(c: Context) -> str | None:
-    found = translation(c)
-    return found.image or None if found else None
-
-
-@fact("starts_in_image", "`yes` where the script starts itself again in an image; none elsewhere.", about="job")
-def _starts_in_image(c: Context) -> str | None:
-    return "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None
 
 
 register("scheduler", ("command", "text"))

@@ -127,8 +127,8 @@ def _array(a: Conversion) -> Change:
         return left_open(f"{a.spelled}: {error}")
     indices = [whole_number(n) for n in re.findall(r"\d+", re.sub(r":\d+|%\d+", "", text))]
     if any(n is None or n > limit for n in indices):
-        said = f"{a.spelled}: the target takes indices up to {limit}; split the array, or raise MaxArraySize"
-        return Change("open", said, blocks=True)
+        message = f"{a.spelled}: the target takes indices up to {limit}; split the array, or raise MaxArraySize"
+        return Change("open", message, blocks=True)
     line = f"--array={text}" + (f"%{a.throttle}" if a.throttle and a.throttle != "0" and "%" not in text else "")
     single = "; one number is one index, not a count" if re.fullmatch(r"\d+", text) else ""
     together = f" and at most {a.throttle} at once" if a.throttle and a.throttle != "0" else ""
@@ -178,8 +178,8 @@ def _queue(a: Conversion) -> Change:
     news = list(dict.fromkeys(a.queues.get(name, name if name in a.target.partitions else "") for name in names))
     unknown = [name for name in names if not a.queues.get(name) and name not in a.target.partitions]
     if unknown:
-        said = f"{a.spelled}: {a.target.id} has no partition {unknown[0]}, and nothing says which stands for it"
-        return Change("open", said, decision=f"partition:{unknown[0]}", blocks=True)
+        message = f"{a.spelled}: {a.target.id} has no partition {unknown[0]}, and nothing says which stands for it"
+        return Change("open", message, decision=f"partition:{unknown[0]}", blocks=True)
     line = option(a.row.to, ",".join(news))
     if hosts:
         return look(f"{a.spelled} = {line}; a host behind @ is one of the old cluster", line)
@@ -272,8 +272,8 @@ def path(a: Conversion, kind: str) -> Change:
     elif a.at_home and not text.startswith("/"):
         notes.append("without -cwd the file went into the home folder; here it goes where the job is submitted")
     line = option(a.row.to, text, command=a.command)
-    said = "; ".join([f"{a.spelled} = {line}", *notes])
-    return look(said, line) if notes else done(said, line)
+    message = "; ".join([f"{a.spelled} = {line}", *notes])
+    return look(message, line) if notes else done(message, line)
 
 
 def _with_patterns(a: Conversion, text: str) -> str:

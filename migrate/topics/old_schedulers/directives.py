@@ -232,8 +232,8 @@ def _change(work: _Translator, item: Item, row: OptionRow, items: list[Item], ro
         return _needed(work, item, row, items, rows)
     if row.form:
         return _converted(work, item, row, items, rows)
-    said = f"{spelled(item)}: {row.reason}"
-    return gone(said) if row.fate == "removed" else left_open(said)
+    message = f"{spelled(item)}: {row.reason}"
+    return gone(message) if row.fate == "removed" else left_open(message)
 
 
 def _unknown(work: _Translator, item: Item) -> str:
@@ -320,21 +320,21 @@ def _merged(conversion: Conversion, same: list[Item]) -> Change:
 def _time(work: _Translator, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
     value = item.value or work.between.dialect.bare_value
     part = item.name.partition(" ")[2]
-    said = f"{part}={value}" if part else f"{item.name} {value}"
+    message = f"{part}={value}" if part else f"{item.name} {value}"
     hard = [i for i in items if rows[id(i)].need == "time"]
     soft = [i for i in items if rows[id(i)].need == "soft_time"]
     if item in (soft if hard else soft[:-1]):
         return left_open(
-            f"{said}: a warning before the time limit; --signal=B:USR1@SECONDS gives one to the batch shell"
+            f"{message}: a warning before the time limit; --signal=B:USR1@SECONDS gives one to the batch shell"
         )
     whole = work.between.dialect.seconds(value)
     if whole is None:
-        return left_open(f"{said} is no time that {work.between.submit_command} takes; write --time=HH:MM:SS")
+        return left_open(f"{message} is no time that {work.between.submit_command} takes; write --time=HH:MM:SS")
     if whole == 0:
-        return left_open(f"{said} stops the job at once; under Slurm 0 means no limit. Write --time=HH:MM:SS")
+        return left_open(f"{message} stops the job at once; under Slurm 0 means no limit. Write --time=HH:MM:SS")
     line = f"--time={duration(whole)}"
     counted = f" = {whole:.0f} s" if ":" not in value and whole != float("inf") else ""
-    return done(f"{said}{counted} = {line}", line)
+    return done(f"{message}{counted} = {line}", line)
 
 
 def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:
@@ -353,11 +353,11 @@ def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping
             notes.append(f"{part}: {known.reason}")
         else:
             kept.append(part.strip())
-    said = "; ".join(dropped + notes)
+    message = "; ".join(dropped + notes)
     if notes:
-        return left_open(said)
+        return left_open(message)
     if not kept and base == "ALL" and not unset:
-        return gone(said or f"{spelled(item)}: so does sbatch by itself")
+        return gone(message or f"{spelled(item)}: so does sbatch by itself")
     variables = f"{item.name} {','.join(kept)}" if base == "ALL" and not unset else spelled(item)
     if all(_ASSIGNED.fullmatch(p) for p in kept):
         line = f"--export={','.join([base, *kept])}"

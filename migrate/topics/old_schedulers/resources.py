@@ -45,7 +45,7 @@ class Resources:
     tasks: int | None = None
     cpus: int | None = None  # of a task
     slots: str = ""  # shell text for the number of slots
-    slots_asked: str = ""  # what gave them (`pe smp 8`)
+    slots_from: str = ""  # what gave them (`pe smp 8`)
     count: int | None = None  # of slots
     cpus_of_slot: int = 1
     kind: str = ""  # how slots are spread: cpus of a task, or tasks
@@ -114,7 +114,7 @@ def _parallel_environment(resources: Resources, need: Need, launch: Launch, envi
     how = environments.get(name) or next((v for k, v in environments.items() if fnmatchcase(name, k)), "")
     guessed = "" if how else "; what this parallel environment means is not known: its site's file can say"
     how = how or ("tasks" if launch.used else "cpus")
-    resources.count, resources.slots_asked = slots, f"pe {name} {slots}"
+    resources.count, resources.slots_from = slots, f"pe {name} {slots}"
     lines: list[str] = []
     if how.isdecimal():
         resources.kind, per = "tasks", int(how)
@@ -140,12 +140,12 @@ def _parallel_environment(resources: Resources, need: Need, launch: Launch, envi
         resources.kind, resources.nodes, resources.tasks, resources.cpus = "cpus", 1, 1, slots
         lines = [f"--cpus-per-task={slots}"]
         resources.slots = "${SLURM_CPUS_PER_TASK}"
-    said = f"-pe {need.value} = {' '.join(lines)}"
+    message = f"-pe {need.value} = {' '.join(lines)}"
     if resources.kind == "cpus" and launch.used:
-        said += ", tasks because mpirun starts them"
+        message += ", tasks because mpirun starts them"
     if ranged:
         guessed += f"; Grid Engine gave as many as it could, Slurm gives {slots}"
-    resources.changes[id(need.item)] = (look if guessed else done)(said + guessed, *lines)
+    resources.changes[id(need.item)] = (look if guessed else done)(message + guessed, *lines)
 
 
 def _resource_type(
@@ -157,12 +157,12 @@ def _resource_type(
     count = need.value if need.item.name.startswith("-l ") else ""
     chunks = [_chunks(n.value) for n in of.get("select", [])]
     chunk = chunks[-1][0] if chunks and chunks[-1] else None
-    asked = whole_number(count or "1")
-    if asked is None:
+    requested = whole_number(count or "1")
+    if requested is None:
         resources.changes[id(need.item)] = left_open(f"{need.spelled}: the number of nodes is no number")
         return
-    nodes = asked if chunk is None else chunk.count
-    said = f"{named}={nodes}" if count or chunk is None else f"{named} with select={nodes}"
+    nodes = requested if chunk is None else chunk.count
+    message = f"{named}={nodes}" if count or chunk is None else f"{named} with select={nodes}"
     old = nodes
     if nodes > 1 and not kind.whole:
         resources.changes[id(need.item)] = left_open(f"{need.spelled}: {named} is a share of one node, so it takes 1")
@@ -197,7 +197,7 @@ def _resource_type(
     size = f"{nodes} x ({kind.cpus} CPUs, {gpus}{memory(kind.memory)})"
     resources.asks_for_memory = True
     resources.changes[id(need.item)] = verdict(
-        f"{said}{fitted} = {size} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes), *lines
+        f"{message}{fitted} = {size} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes), *lines
     )
     for other in of.get("select", []):
         _select_of_type(resources, other, named, chunks)
@@ -249,16 +249,16 @@ def _slots(resources: Resources, of: dict[str, list[Need]], launch: Launch) -> N
         return
     lines, why = _spread(resources, least, one, per, width or 1, launch)
     first = (needs or of["cpus_of_slot"])[-1]
-    resources.slots_asked = first.spelled if needs else "1 slot"
+    resources.slots_from = first.spelled if needs else "1 slot"
     for need in spreading:
         resources.changes.setdefault(id(need.item), gone(f"{need.spelled}: stands in {' '.join(lines)}"))
-    said = f"{first.spelled} = {' '.join(lines)}{why}"
+    message = f"{first.spelled} = {' '.join(lines)}{why}"
     ranged = (
         f"; the old scheduler gave up to {match[2] or 'any number'}, Slurm gives {least}"
         if match and match[2] is not None
         else ""
     )
-    resources.changes[id(first.item)] = (look if ranged else done)(said + ranged, *lines)
+    resources.changes[id(first.item)] = (look if ranged else done)(message + ranged, *lines)
 
 
 def _last_number(needs: Sequence[Need]) -> int | None:
@@ -359,8 +359,8 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
     lines += [f"--gpus-per-node={resources.gpus}"] if gpus else []
     lines += [f"--mem={memory(size * times)}"] if size else []
     resources.asks_for_memory = bool(size)
-    said = f"{need.spelled} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes)
-    resources.changes[id(need.item)] = (look if notes else done)(said, *lines)
+    message = f"{need.spelled} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes)
+    resources.changes[id(need.item)] = (look if notes else done)(message, *lines)
 
 
 def _node_list(resources: Resources, need: Need, launch: Launch) -> None:
@@ -387,7 +387,7 @@ def _node_list(resources: Resources, need: Need, launch: Launch) -> None:
         max(1, per_node // tasks),
         gpus or None,
     )
-    resources.count, resources.kind, resources.slots_asked = nodes * per_node, "tasks", f"ppn={per_node}"
+    resources.count, resources.kind, resources.slots_from = nodes * per_node, "tasks", f"ppn={per_node}"
     resources.slots = "$((SLURM_NTASKS * ${SLURM_CPUS_PER_TASK:-1}))"
     lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
     lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 else []
@@ -399,8 +399,8 @@ def _node_list(resources: Resources, need: Need, launch: Launch) -> None:
         if launch.used
         else ", processors of one task because nothing starts several"
     )
-    said = f"{need.spelled} = {' '.join(lines)}{why}" + "".join(f"; {n}" for n in notes)
-    resources.changes[id(need.item)] = (look if notes else done)(said, *lines)
+    message = f"{need.spelled} = {' '.join(lines)}{why}" + "".join(f"; {n}" for n in notes)
+    resources.changes[id(need.item)] = (look if notes else done)(message, *lines)
 
 
 def _tasks(resources: Resources, need: Need) -> None:
@@ -412,7 +412,7 @@ def _tasks(resources: Resources, need: Need) -> None:
         resources.changes[id(need.item)] = gone(f"{need.spelled}: told by the nodes that the job asks for")
         return
     resources.tasks, resources.kind, resources.count = count, "tasks", count
-    resources.slots, resources.slots_asked = "${SLURM_NTASKS}", need.spelled
+    resources.slots, resources.slots_from = "${SLURM_NTASKS}", need.spelled
     resources.changes[id(need.item)] = done(f"{need.spelled} = --ntasks={need.value}", f"--ntasks={need.value}")
 
 
@@ -451,7 +451,7 @@ def _cpus(resources: Resources, need: Need, launch: Launch) -> None:
         return
     tasks = launch.tasks_on_node(1) or (count if launch.used else 1)
     resources.nodes, resources.tasks, resources.cpus, resources.kind = 1, tasks, max(1, count // tasks), "cpus"
-    resources.count, resources.slots_asked, resources.slots = (
+    resources.count, resources.slots_from, resources.slots = (
         count,
         need.spelled,
         "$((${SLURM_NTASKS:-1} * ${SLURM_CPUS_PER_TASK:-1}))",
@@ -476,22 +476,22 @@ def _gpus(resources: Resources, need: Need, target: Target) -> None:
         return
     if need.row.per == "slot" and resources.count:
         slots = resources.tasks_per_node if resources.tasks_per_node and (resources.nodes or 1) > 1 else resources.count
-        count, times = count * slots, f" x {resources.slots_asked}"
+        count, times = count * slots, f" x {resources.slots_from}"
     several = resources.kind == "tasks" and (resources.nodes or 2) > 1 and resources.tasks_per_node is None
     of_job = several and resources.tasks != 1 and need.row.per != "node"
     if of_job and target.select_type == "linear":
-        said = f"{need.spelled}: {target.id} gives GPUs by node alone; write --nodes and --gpus-per-node"
-        resources.changes[id(need.item)] = left_open(said)
+        message = f"{need.spelled}: {target.id} gives GPUs by node alone; write --nodes and --gpus-per-node"
+        resources.changes[id(need.item)] = left_open(message)
         return
     line = f"--gpus={count}" if of_job else f"--gpus-per-node={count}"
     resources.gpus = count
-    said = f"{need.spelled}{times} = {line}"
+    message = f"{need.spelled}{times} = {line}"
     if not need.row.per and resources.count and resources.count > 1:
         resources.changes[id(need.item)] = look(
-            f"{said}, taken as the job's; where each slot got as many, it was {count} x {resources.count}", line
+            f"{message}, taken as the job's; where each slot got as many, it was {count} x {resources.count}", line
         )
     else:
-        resources.changes[id(need.item)] = done(said, line)
+        resources.changes[id(need.item)] = done(message, line)
 
 
 def _memory(resources: Resources, needs: list[Need], dialect: Dialect) -> None:
@@ -535,7 +535,7 @@ def _with_doubts(resources: Resources, need: Need, dialect: Dialect, change: Cha
     if dialect.memory_unit and not need.row.unit and need.value.isdecimal():
         doubts.append(f"taken as {dialect.memory_unit}")
     if dialect.memory_per and not need.row.per and (resources.count or 1) > 1:
-        doubts.append(f"taken as each host's and not as each slot's ({resources.slots_asked})")
+        doubts.append(f"taken as each host's and not as each slot's ({resources.slots_from})")
     if not doubts:
         return change
     name = need.item.name.rpartition(" ")[2]
@@ -548,14 +548,14 @@ def _memory_limits(resources: Resources, of: dict[str, list[Need]], dialect: Dia
         _memory_limit(resources, need, of.get("memory", []), dialect)
 
 
-def _memory_limit(resources: Resources, need: Need, asked: Sequence[Need], dialect: Dialect) -> None:
+def _memory_limit(resources: Resources, need: Need, requested: Sequence[Need], dialect: Dialect) -> None:
     """The most memory that a job may use: what is asked for counts, which Slurm takes for the most as well."""
-    limit, sizes = _size(need, dialect), [size for each in asked if (size := _size(each, dialect))]
+    limit, sizes = _size(need, dialect), [size for each in requested if (size := _size(each, dialect))]
     if limit is None:
         change = left_open(f"{need.spelled}: no size that {dialect.submit_command} takes; write --mem")
     elif sizes:
-        alike = any(need.value.rstrip("!") == each.value for each in asked)
-        counts = f"{need.spelled}: {asked[-1].spelled} counts, which is also the most that Slurm allows"
+        alike = any(need.value.rstrip("!") == each.value for each in requested)
+        counts = f"{need.spelled}: {requested[-1].spelled} counts, which is also the most that Slurm allows"
         change = gone(counts) if alike or limit <= max(sizes) else look(f"{counts}; the old site allowed more")
     elif not need.row.unit and need.value.rstrip("!").isdecimal():
         change = left_open(
@@ -586,8 +586,8 @@ def _memory_line(resources: Resources, size: int, need: Need) -> Change:
         return done(f"{need.spelled} x {processes} on a node = --mem={total}", f"--mem={total}")
     if resources.kind == "tasks":
         line = f"--mem-per-cpu={memory(-(-size // resources.cpus_of_slot))}"
-        return done(f"{need.spelled} for each of {resources.slots_asked} = {line}", line)
+        return done(f"{need.spelled} for each of {resources.slots_from} = {line}", line)
     if resources.count:
         total = memory(size * resources.count)
-        return done(f"{need.spelled} x {resources.slots_asked} = --mem={total}", f"--mem={total}")
+        return done(f"{need.spelled} x {resources.slots_from} = --mem={total}", f"--mem={total}")
     return done(f"{need.spelled} = --mem={exact}", f"--mem={exact}")

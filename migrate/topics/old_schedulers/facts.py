@@ -1,0 +1,207 @@
+"""What the directives of another scheduler say, what stands for them under Slurm, and facts about both."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from migrate.inventory import interpreter_of
+from migrate.inventory.options import inert_line
+from migrate.model import SLURM, Change
+from migrate.rulebook.context import Context, once, replaced
+from migrate.rulebook.facts import fact
+from migrate.rulebook.translators import translator
+from migrate.schedulers import DIALECTS, is_obeyed
+from migrate.topics.old_schedulers.directives import (
+    INTERPRETERS,
+    Between,
+    Translation,
+    translate,
+)
+
+
+@fact(
+    "live_dialect",
+    "The scheduler whose directives count: slurm, grid_engine or pbs; none where that is not certain.",
+    about="job",
+)
+def live_dialect(c: Context) -> str | None:
+    """Whose directives the old scheduler obeyed; where a file speaks to several the site decides, or None."""
+    if len(c.job.dialects) == 1:
+        return c.job.dialects[0]
+    if c.site.id == "generic":
+        return None
+    if c.site.scheduler in c.job.dialects:
+        return c.site.scheduler
+    # what sbatch takes for comments is beside its own lines what somebody left there
+    return SLURM if SLURM in c.job.dialects and not any(map(is_obeyed, c.job.dialects)) else None
+
+
+def between_of(c: Context, dialect: str) -> Between:
+    queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
+    return Between(DIALECTS[dialect], c.schedulers[dialect], c.site, c.target, queues)
+
+
+@once
+def translation(c: Context) -> Translation | None:
+    """The job's directives under Slurm; None where they are Slurm's own already."""
+    dialect = live_dialect(c)
+    return None if dialect is None or dialect == SLURM else translate(c.job, between_of(c, dialect))
+
+
+def _change_of(c: Context) -> Change | None:
+    found = translation(c)
+    return found.changes.get(id(c.item)) if found and c.item else None
+
+
+@translator("options")
+def new_lines(c: Context) -> Change | None:
+    """What stands for a live directive of the old scheduler; where a person must write it, it stays as a comment."""
+    item, change = c.item, _change_of(c)
+    if item is None or change is None or item.place != "header" or live_dialect(c) not in {None, item.dialect}:
+        return None
+    if change.verdict == "open":
+        return replace(change, lines=(inert_line(c.source, item),), suggestion=_way_out(change))
+    if change.lines:
+        return change
+    return replace(change, removes=True, fate="rewritten" if change.begins else "removed")
+
+
+@fact(
+    "stray_directive",
+    "`yes` for a line to a scheduler that did not run the script, or below its commands, that sbatch obeys; none else.",
+    about=("directive",),
+)
+def _stray(c: Context) -> str | None:
+    if c.item is None or c.item.kind != "directive" or c.item.place not in {"header", "dead"}:
+        return None
+    if c.item.place == "dead":
+        return "yes" if is_obeyed(c.item.dialect) and (live_dialect(c) or not c.job.dialects) else None
+    strange = live_dialect(c) not in {None, c.item.dialect}
+    return "yes" if strange and (c.item.dialect == SLURM or is_obeyed(c.item.dialect)) else None
+
+
+@fact(
+    "foreign_lines",
+    "`yes` where a line may speak to another scheduler than the one that counts; none where all are Slurm's.",
+    about="job",
+)
+def _foreign_lines(c: Context) -> str | None:
+    slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
+    """Whether anything speaks to another scheduler than the live one; what is Slurm's alone need not be looked at."""
+    slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
+    return None if slurm_alone else "yes"
+
+
+@fact(
+    "old_account",
+    "The account that the item names, for Slurm or another scheduler; none where it names none.",
+    about=("directive",),
+)
+def _old_account(c: Context) -> str | None:
+    item = c.item
+    if item is None or item.name == "--account":
+        return item.value if item else None
+    change = _change_of(c)
+    return item.value if change and any(line.startswith("--account=") for line in change.lines) else None
+
+
+def _way_out(change: Change) -> str:
+    """What a person can do about a directive that a person must write."""
+    if not change.blocks:
+        return "Write the line of Slurm that you need, or delete the comment."
+    queue = change.decision.partition(":")[2]
+    if queue:
+        return f"Write `answers: {{partition: {{{queue}: NEW}}}}` in the target's file, once for all scripts."
+    return "Split the array, or have MaxArraySize raised and say so in the target's file (`max_array_index`)."
+
+
+@fact(
+    "old_default",
+    "What the old scheduler gives a job of Grid Engine or PBS that requests nothing else; none for all other jobs.",
+    about="job",
+    parameters={
+        "time": "the time limit of the site",
+        "output": "the output file",
+        "error": "the error file",
+        "append": "`yes` where output files are appended to",
+        "home": "`yes` where the job starts in the home folder",
+    },
+)
+def _old_default(c: Context, what: str) -> str | None:
+    found = translation(c)
+    if found is None:
+        return None
+    known = {
+        "time": default_time(c),
+        "output": found.output,
+        "error": found.error,
+        "append": "yes" if found.append else None,
+        "home": "yes" if found.starts_at_home else None,
+    }
+    return known[what] or None
+
+
+def default_time(c: Context) -> str | None:
+    """The time limit of the site, for a job of Grid Engine or PBS that requests none."""
+    found = translation(c)
+    return c.site.default_time if found and not found.time and c.job.item("--time") is None else None
+
+
+@fact("interpreter", "The `#!` line that the script needs under Slurm; none where it has the right one.", about="job")
+def _interpreter(c: Context) -> str | None:
+    found = translation(c)
+    if found is None:
+        return None
+    named = c.job.text.data.startswith(b"#!")
+    shell = found.interpreter.rpartition(":")[2]
+    shell = f"/bin/{shell}" if shell and shell in INTERPRETERS else shell
+    if shell.rsplit("/", 1)[-1] == "sh" and _bashism(c):
+        shell = "/bin/bash"
+    if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
+        return None if named else "#!/bin/bash"
+    return None if interpreter_of(c.job.text.data) == shell.rsplit("/", 1)[-1] else f"#!{shell}"
+
+
+@fact("bash_in_sh", "What a script for sh uses that only bash has; none where it uses nothing such.", about="job")
+def _bash_in_sh(c: Context) -> str | None:
+    if not re.match(rb"#![ \t]*/bin/sh[ \t]*\r?\n", c.source.data) or c.job.text.at(0):
+        return None
+    return _bashism(c)
+
+
+def _bashism(c: Context) -> str | None:
+    found = _BASHISM.search(_COMMENT.sub(b"", c.job.text.data))
+    return found[0].decode("utf-8", "replace").strip() if found else None
+
+
+_COMMENT = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
+
+
+# What dash refuses or reads otherwise: [[ ]], arrays, source, function NAME, >&FILE, &>, <<<, (( )), {1..n}, …
+_BASHISM = re.compile(
+    rb"(?m)(?<![\w$])\[\[[ \t]|^[ \t]*\w+=\([^)\n]*\)|^[ \t]*(?:source|shopt|declare|mapfile|readarray|pushd|popd)[ \t]"
+    rb"|^[ \t]*function[ \t]+\w+|&>>?[ \t]*[\w/$\"]|>&[ \t]*[A-Za-z/$\"]|<<<|^[ \t]*\(\(|\{\d+\.\.\d+\}|(?<![\w])\$'"
+    rb"|\$\{\w+\[|\$\{\w+:\d|\$\{\w+//|==[ \t][^\n]*\][ \t]*;|<\([a-z]"
+)
+
+
+@fact(
+    "image_of_job",
+    "The target's image for the one in which Grid Engine ran the whole job; none without an answer.",
+    about="job",
+)
+def _image_of_job(c: Context) -> str | None:
+    found = translation(c)
+    return c.target.answers.get("image", {}).get(found.image) if found and found.image else None
+
+
+@fact("old_image", "The image in which Grid Engine ran the whole job; none without one.", about="job")
+def _old_image(c: Context) -> str | None:
+    found = translation(c)
+    return found.image or None if found else None
+
+
+@fact("starts_in_image", "`yes` where the script starts itself again in an image; none elsewhere.", about="job")
+def _starts_in_image(c: Context) -> str | None:
+    return "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None
