@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from migrate.rulebook.relations import RELATIONS, of_script, relations
 from migrate.rulebook.spelling import check_names
 from migrate.runs.setup import make_plan
 from migrate.tables.profiles import GENERIC
+from tests.test_growth import grows_too_fast
 
 RULE = Path("rule.yaml")
 PLAN = make_plan("slinky")
@@ -437,6 +440,62 @@ def test_a_rule_of_ones_own_asks_for_relations_and_says_what_it_found(name: str,
 
 def _may_name(name: str, match: str) -> bool:
     return "item: c" in match if name == "name" else f"{name}: " in match.replace("inside: {not", "")
+
+
+EVERYTHING: dict[str, Any] = {
+    "item": "container-option",
+    "has": [
+        {"option": "--no-home"},
+        {"operand": "x"},
+        {"program": "x", "has": {"option": "x"}},
+        {"item": "image", "name": "x"},
+    ],
+    "lacks": {"all": [{"option": "--nv"}, {"program": "x"}]},
+    "inside": [{"program": "srun", "follows": {"program": "x"}}, {"kind": "container", "has": {"operand": "x"}}],
+    "follows": {"program": ["module", "srun"], "lacks": {"operand": "x"}, "inside": {"program": "x"}},
+}
+LONG = {
+    "lines": lambda n: "module load a\nsrun singularity exec --nv a.sif ls\n" * n,
+    "options of one command": lambda n: "srun singularity exec " + "--bind /x " * n + "a.sif ls\n",
+    "lines of one script": lambda n: (
+        "srun singularity exec a.sif bash -c '" + "singularity exec --nv a.sif ls\n" * n + "'\n"
+    ),
+    "scripts of one command": lambda n: "srun bash -c 'singularity exec --nv a.sif bash -c ls'\n" * n,
+    "lines of one variable": lambda n: "S='singularity exec --nv a.sif'\n" + "srun $S ls\n" * n,
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("name", ["has", "lacks", "inside", "follows"])
+def test_what_relations_take_grows_with_the_script_and_no_faster(kind: str, name: str) -> None:
+    of_item = relations(RULE, EVERYTHING)
+    found = []
+    for n in (40, 80, 160):
+        context = context_of(f"#!/bin/bash\n{LONG[kind](n)}")
+        items = context.job.by_kind["container-option"]
+        found.append(calls(of_item[name], [context.about(item) for item in items]))
+    one, two, four = found
+    assert one
+    assert not grows_too_fast(one, two, four, few=100), found
+
+
+def calls(relation: Callable[[Context], str | None], contexts: Sequence[Context]) -> int:
+    """How many lines of the program run while a relation is asked of all items."""
+    count = 0
+
+    def line(_: FrameType, event: str, __: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return line
+
+    before = sys.gettrace()
+    sys.settrace(lambda *_: line)
+    try:
+        for context in contexts:
+            relation(context)
+    finally:
+        sys.settrace(before)
+    return count
 
 
 @pytest.mark.parametrize(

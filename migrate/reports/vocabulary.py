@@ -12,6 +12,7 @@ from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 from migrate.rulebook.facts import Fact, facts
 from migrate.rulebook.questions import names_in
+from migrate.rulebook.relations import RELATIONS
 from migrate.rulebook.rule import Rule
 from migrate.rulebook.translators import TRANSLATORS
 from migrate.tables.load import load, nearest, rules_folder
@@ -67,12 +68,22 @@ def _used_by(rule: Rule) -> Iterator[tuple[str, str]]:
     written: Mapping[str, Any] = load(rule.path, "rule")
     for part in ("match", "fix"):
         yield from ((part, name) for name in written.get(part, {}))
+    yield from (("match", name) for name in _relations_in(written["match"]))
     if "translator" in written:
         yield "translator", written["translator"]
     texts = [rule.message, *rule.advice.values(), rule.decision, *rule.fix.values()]
-    asked = [*written["match"].get("job", ()), *(name for text in texts for name in names_in(text))]
+    asked = [name for name in written["match"].get("job", ()) if name not in RELATIONS]
+    asked += [name for text in texts for name in names_in(text)]
     asked += [written["fits"]] if "fits" in written else []
     yield from (("facts", name.partition(".")[0]) for name in asked)
+
+
+def _relations_in(match: Any) -> Iterator[str]:
+    """The relations that a rule asks of the script, and of what other relations look for."""
+    for key, value in match.items() if isinstance(match, dict) else enumerate(match if isinstance(match, list) else ()):
+        if key in RELATIONS:
+            yield key
+        yield from _relations_in(value)
 
 
 def page(words: Sequence[Word], names: Sequence[str], width: int) -> str:

@@ -79,16 +79,6 @@ def _leftovers(c: Context) -> str | None:
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
 
-@fact("directives", "`yes` for a script with lines for a scheduler, live or not; none without.", about="job")
-def _directives(c: Context) -> str | None:
-    return "yes" if any(i.place in {"header", "dead"} for i in c.job.items) else None
-
-
-@fact("components", "`yes` for a job of several components (`#SBATCH hetjob`); none for a plain one.", about="job")
-def _components(c: Context) -> str | None:
-    return "yes" if any(i.verb == "component" for i in c.job.items) else None
-
-
 @fact("header", "`yes` for a job script, into whose header options can be added; none for other scripts.", about="job")
 def _header(c: Context) -> str | None:
     return "yes" if c.job.insert_at is not None else None

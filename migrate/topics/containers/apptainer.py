@@ -225,17 +225,6 @@ _BINDS = re.compile(rb"(?:SINGULARITY|APPTAINER)_(?:BIND|BINDPATH|MOUNT|HOME)=")
 
 
 @fact(
-    "sees_devices",
-    "`yes` where the container sees the node's /dev by itself; none elsewhere.",
-    about=("container-option",),
-)
-def _sees_devices(c: Context) -> str | None:
-    readings = readings_of(c)
-    apart = ("--contain", "--containall", "--compat", "--no-mount")
-    return "yes" if readings and not any(has_option(r, *apart) for r in readings) else None
-
-
-@fact(
     "several_tasks",
     "What makes several tasks of the job run at once; none where one runs, as far as its directives say.",
     about="job",
@@ -253,24 +242,6 @@ def _several_tasks(c: Context) -> str | None:
 
 
 _COUNTS = frozenset({"--ntasks", "--ntasks-per-node", "--nodes"})
-
-
-@fact("made_overlay", "The program that makes a file system in a file for an overlay; none without.", about="job")
-def _made_overlay(c: Context) -> str | None:
-    if b"mkfs" not in c.job.text.data and b"mke2fs" not in c.job.text.data:
-        return None
-    programs = {r.program for r in c.job.invocations()}
-    maker = next((p for p in ("mkfs.ext3", "mkfs.ext4", "mke2fs") if p in programs), None)
-    return maker if maker and programs & {"dd", "truncate", "fallocate", *_TOOLS} else None
-
-
-@fact("new_group", "The command that changes the group in a script that builds an image; none without.", about="job")
-def _new_group(c: Context) -> str | None:
-    if b"newgrp" not in c.job.text.data:
-        return None
-    started = list(c.job.invocations())
-    builds = any(r.program in _TOOLS and r.verb == "build" for r in started)
-    return next((r.program for r in started if r.program == "newgrp"), None) if builds else None
 
 
 @fact(
@@ -292,9 +263,8 @@ def _twin(c: Context) -> str | None:
 # ------------------------------------------------------------------------------------------------ definitions
 
 
-@fact("definition_file", "`yes` for a definition file of an image; none for scripts.", about="job")
-def _definition(c: Context) -> str | None:
-    return "yes" if c.job.shell == "definition" else None
+def _is_definition(c: Context) -> bool:
+    return c.job.shell == "definition"
 
 
 @once
@@ -304,12 +274,12 @@ def _all_sections(c: Context) -> list[Section]:
 
 @fact("sections", "The names of a definition file's sections, with blanks between; none for scripts.", about="job")
 def _sections(c: Context) -> str | None:
-    return " ".join(s.name for s in _all_sections(c)) if _definition(c) else None
+    return " ".join(s.name for s in _all_sections(c)) if _is_definition(c) else None
 
 
 @fact("section", "The section of a definition file in which the item stands; none in scripts.", about="item")
 def _section(c: Context) -> str | None:
-    if not _definition(c) or c.item is None:
+    if not _is_definition(c) or c.item is None:
         return None
     found, at = _all_sections(c), c.item.span.start
     number = bisect_right(found, at, key=attrgetter("start")) - 1
@@ -322,7 +292,7 @@ def _section(c: Context) -> str | None:
     about="job",
 )
 def _bootstrap(c: Context) -> str | None:
-    if not _definition(c):
+    if not _is_definition(c):
         return None
     data = c.job.text.data
     lines = [s.lines["bootstrap"] for s in _all_sections(c) if s.name == HEADER and "bootstrap" in s.lines]

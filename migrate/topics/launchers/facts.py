@@ -183,13 +183,3 @@ _EACH_NODE = "srun --ntasks=$SLURM_JOB_NUM_NODES --ntasks-per-node=1"
 @fact("node_count", "The number of nodes of the job; none where it is open.", about="job")
 def _node_count(c: Context) -> str | None:
     return str(node_count(c) or "") or None
-
-
-@fact("remote", "`yes` where ssh or its like starts the item's command; none elsewhere.", about="item")
-def _remote(c: Context) -> str | None:
-    return "yes" if c.item and any(i.program in _REMOTE for i in starters(c.job, c.item.span.start)) else None
-
-
-@fact("contained", "`yes` where the item's command runs in a container; none elsewhere.", about="item")
-def _contained(c: Context) -> str | None:
-    return "yes" if c.item is not None and is_contained(c.job, c.item.span.start) else None

@@ -85,11 +85,6 @@ def _step_program(c: Context) -> str | None:
     return None
 
 
-@fact("whole_nodes", "`yes` where nobody else can be on the job's nodes (`--exclusive`); none elsewhere.", about="job")
-def _whole_nodes(c: Context) -> str | None:
-    return "yes" if c.job.item("--exclusive") is not None else None
-
-
 @fact(
     "gpus_by_hand",
     "What a list of GPUs written by hand leaves of the job's: all, some or each; none where it is no such list.",
