@@ -22,7 +22,7 @@ from migrate.rulebook import open_rulebook
 from migrate.rulebook.context import Context
 from migrate.rulebook.examples import check
 from migrate.rulebook.facts import Fact, facts, question
-from migrate.rulebook.questions import asked, names_in
+from migrate.rulebook.questions import names_in, question_for
 from migrate.rulebook.rule import read_rule
 from migrate.runs.lookup import list_facts
 from migrate.runs.setup import make_plan, run_example
@@ -197,7 +197,7 @@ def test_each_fact_is_asked_by_its_parameters_about_its_items_alone(good: Path, 
 
 def refused(path: Path, name: str, kind: str | None) -> bool:
     try:
-        asked(path, ["match"], name, kind)  # type: ignore[arg-type]
+        question_for(path, ["match"], name, kind)  # type: ignore[arg-type]
     except SifmigrateError:
         return True
     return False
@@ -279,7 +279,7 @@ def test_where_the_job_has_no_answer_no_item_has_one() -> None:
 def test_no_rule_is_read_before_the_facts_are_declared(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("migrate.rulebook.facts._FACTS", {})
     with pytest.raises(RuntimeError, match=r"import migrate\.topics"):
-        asked(good, ["match"], "header", None)
+        question_for(good, ["match"], "header", None)
 
 
 def test_every_module_of_a_topic_is_imported_with_the_first() -> None:

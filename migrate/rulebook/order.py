@@ -50,8 +50,8 @@ def _pairs(rules: Sequence[Rule]) -> Iterator[tuple[tuple[str, str], _Written]]:
         for key, names in (("before", rule.before), ("after", rule.after)):
             for number, name in enumerate(names):
                 if name not in current:
-                    said = f"no rule `{name}`{nearest(name, list(known), '`sifmigrate rules list`')}"
-                    raise SifmigrateError(f"{place(rule.path, [key, number])}: {said}")
+                    message = f"no rule `{name}`{nearest(name, list(known), '`sifmigrate rules list`')}"
+                    raise SifmigrateError(f"{place(rule.path, [key, number])}: {message}")
                 other = current[name]
                 yield (rule.id, other) if key == "before" else (other, rule.id), (rule.path, [key, number])
 
@@ -65,5 +65,5 @@ def _loop(written: Mapping[tuple[str, str], _Written], waiting: set[str]) -> str
         path.append(name)
     loop = path[path.index(name) :][::-1]
     steps = [(a, b, place(*written[a, b])) for a, b in pairwise(loop)]
-    said = ", ".join(f"{a} before {b} ({where})" for a, b, where in steps)
-    return f"{steps[0][2]}: this order loops: {said}; take one of them out"
+    message = ", ".join(f"{a} before {b} ({where})" for a, b, where in steps)
+    return f"{steps[0][2]}: this order loops: {message}; take one of them out"

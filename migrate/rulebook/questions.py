@@ -22,7 +22,7 @@ _BRACES = re.compile(r"(?<!\$)\{[\w.,-]+\}")  # what somebody may take for a pla
 
 
 @dataclass(frozen=True)
-class Asked:
+class FactTest:
     """A fact that a rule asks, with its parameters (`exceeds.time`), and the test of its text."""
 
     name: str
@@ -30,7 +30,7 @@ class Asked:
     needed: tuple[tuple[Question, Test], ...] = ()  # what the job must have for the test to hold of any item
 
 
-def facts_asked(path: Path, match: Mapping[str, Any]) -> list[Asked]:
+def fact_tests(path: Path, match: Mapping[str, Any]) -> list[FactTest]:
     """The facts that `job` of a rule's `match` names; raises SifmigrateError with its place where one is wrong."""
     found = []
     for name, wanted in match.get("job", {}).items():
@@ -41,18 +41,18 @@ def facts_asked(path: Path, match: Mapping[str, Any]) -> list[Asked]:
         if known.parameters and "." not in name:
             found.append(_by_parameters(path, keys, known, wanted))
         else:
-            found.append(Asked(name, condition(path, keys, wanted)))
-        asked(path, keys, found[-1].name, match.get("item"))
+            found.append(FactTest(name, condition(path, keys, wanted)))
+        question_for(path, keys, found[-1].name, match.get("item"))
     return found
 
 
-def named(asked: Sequence[Asked]) -> dict[str, str]:
+def named(tests: Sequence[FactTest]) -> dict[str, str]:
     """What the placeholder of a fact with parameters means: what the rule asks of it, `exceeds` -> `exceeds.time`."""
-    found = {each.name.partition(".")[0]: each.name for each in reversed(asked)}
+    found = {each.name.partition(".")[0]: each.name for each in reversed(tests)}
     return {name: whole for name, whole in found.items() if "" not in fact_named(name).parameters}
 
 
-def _by_parameters(path: Path, keys: list[str | int], known: Fact, wanted: Any) -> Asked:
+def _by_parameters(path: Path, keys: list[str | int], known: Fact, wanted: Any) -> FactTest:
     """One of the parameters that a rule names must have a text (`exceeds: time`), or none may (`{not: time}`)."""
     listed = wanted.get("not", []) if isinstance(wanted, dict) else wanted
     names = [listed] if isinstance(listed, str) else listed
@@ -60,7 +60,7 @@ def _by_parameters(path: Path, keys: list[str | int], known: Fact, wanted: Any) 
         raise SifmigrateError(f"{place(path, keys)}: wanted: a parameter, a list of them, or `not` with such")
     test = condition(path, keys, "absent" if isinstance(wanted, dict) else "present")
     needed = ((known.only_if, test),) if known.only_if and not isinstance(wanted, dict) else ()
-    return Asked(f"{known.name}.{','.join(names)}", test, needed)
+    return FactTest(f"{known.name}.{','.join(names)}", test, needed)
 
 
 def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
@@ -70,7 +70,7 @@ def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
         raise SifmigrateError(f"{place(path, keys)}: {error}") from None
 
 
-def asked(path: Path, keys: list[str | int], name: str, kind: Kind | None) -> Question:
+def question_for(path: Path, keys: list[str | int], name: str, kind: Kind | None) -> Question:
     """What a rule about items of this kind (None: about the job) asks by a name.
 
     Raises SifmigrateError with its place where there is no such question, or such a rule cannot ask it.
@@ -106,7 +106,7 @@ class Texts:
         if name in self.found and keys[0] != "fix":
             return name
         whole = self.named.get(name, name)
-        asked(self.path, keys, whole, self.kind)
+        question_for(self.path, keys, whole, self.kind)
         return whole
 
 

@@ -31,7 +31,7 @@ from migrate.quoting import is_escaped, is_plain, is_quoted
 from migrate.rulebook.conditions import Test, condition, exact, is_present, with_dialects
 from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
-from migrate.rulebook.questions import PLACEHOLDER, Texts, asked, facts_asked, fill, named, names_in
+from migrate.rulebook.questions import PLACEHOLDER, Texts, fact_tests, fill, named, names_in, question_for
 from migrate.rulebook.relations import RELATIONS, of_script, relations
 from migrate.rulebook.translators import TRANSLATORS, Translator, fix_of, smallest
 from migrate.tables.load import load, nearest, place
@@ -302,7 +302,7 @@ def read_rule(path: Path) -> Rule:
     match = data["match"]
     if "dialect" in match:
         match = {**match, "dialect": with_dialects(path, ["match", "dialect"], match["dialect"])}
-    facts = facts_asked(path, match)
+    facts = fact_tests(path, match)
     of_job: Mapping[str, Question] = of_script(path, match)
     of_item: Mapping[str, Question] = relations(path, match)
     found = {name: each for name, each in {**of_job, **of_item}.items() if name != "lacks"}
@@ -335,7 +335,7 @@ def read_rule(path: Path) -> Rule:
         blocks=data.get("blocks", False),
         decision=texts.of(["decision"], data.get("decision", "")),
         translator=_translator(path, data["translator"]) if "translator" in data else None,
-        fits=asked(path, ["fits"], data["fits"], match.get("item")) if "fits" in data else None,
+        fits=question_for(path, ["fits"], data["fits"], match.get("item")) if "fits" in data else None,
         match=match,
         kind=match.get("item"),
         names=names,
