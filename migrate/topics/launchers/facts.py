@@ -10,7 +10,8 @@ from migrate.rulebook.facts import fact
 from migrate.topics.launchers.call_chain import is_contained, is_launcher, launchers_of, node_count, nodes, starters
 from migrate.topics.launchers.srun import MPI_TYPES, step_of
 
-_REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush", "qrsh", "pbsdsh", "psrun"})
+_REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush", "pbsdsh", "psrun"})
+_ON_NODE = frozenset({"step", "remote_shell"})  # `as:` of commands of schedulers that start others on a node
 
 
 @fact(
@@ -94,7 +95,7 @@ def _spans_nodes(reading: Invocation) -> bool:
 
 def _in_remote_loop(c: Context) -> bool:
     """Whether the script starts its launcher on each node by lines of its own, which this program cannot follow."""
-    return any(i.program in _REMOTE for i in c.job.invocations())
+    return any(i.program in _REMOTE or (i.table and i.table.form in _ON_NODE) for i in c.job.invocations())
 
 
 @fact("launcher", "The launcher by its name, a module of Python in full.", about=("launcher-command",))
