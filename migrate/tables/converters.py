@@ -26,6 +26,7 @@ def uses(table: str, data: Mapping[str, Any]) -> Iterator[tuple[str, _Keys, str]
             yield from _of_rows("directives", (key,), data.get(key, {}))
     for number, row in enumerate(data.get("commands", ()) if table == "commands" else ()):
         part, keys = part_of(row), ("commands", number)
+        yield from _of_rows(f"commands of {part}", ("commands",), {number: row})
         yield from _of_rows(part, (*keys, "options"), row.get("options", {}))
         yield from _of_rows(f"verbs of {part}", (*keys, "verbs"), row.get("verbs", {}))
         for group, options in row.get("groups", {}).items():
@@ -45,7 +46,7 @@ def unknown(table: str, data: Mapping[str, Any]) -> Iterator[tuple[_Keys, str, t
             yield keys, said, known
 
 
-def _of_rows(part: str, keys: _Keys, rows: Mapping[str, Any]) -> Iterator[tuple[str, _Keys, str]]:
+def _of_rows(part: str, keys: _Keys, rows: Mapping[Any, Any]) -> Iterator[tuple[str, _Keys, str]]:
     for name, row in rows.items():
         if isinstance(row, dict) and "as" in row:
             yield part, (*keys, name, "as"), row["as"]

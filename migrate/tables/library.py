@@ -213,8 +213,9 @@ def _check_command(path: Path, keys: _Keys, row: _Row, schedulers: Sequence[str]
         if row.get(key, schedulers[0]) not in schedulers:
             raise _fault(path, (*keys, key), f"no scheduler `{row[key]}`{nearest(row[key], schedulers)}")
     same = [each for each in shipped().table("commands")["commands"] if set(_names(each)) & set(_names(row))]
-    if row.get("reads_directives") and not any("options_from" in each for each in (*same, row)):
-        raise _fault(path, (*keys, "reads_directives"), "`options_from` is missing: directives of which scheduler?")
+    for key, needed in (("reads_directives", "options_from"), ("as", "dialect")):
+        if row.get(key) and not any(needed in each for each in (*same, row)):
+            raise _fault(path, (*keys, key), f"`{needed}` is missing: of which scheduler?")
     groups = [group for each in (*same, row) for group in each.get("groups", ())]
     verbs = [verb for each in (*same, row) for verb in each.get("verbs", ())]
     if row.get("default_verb", "") not in {"", *verbs}:

@@ -317,3 +317,4 @@ def _written_option(c: Context, message: str, text: str) -> Change:
 
 
 register("scheduler", ("command", "text"))
+register("commands of scheduler", ("submission", "listing", *_STARTERS))
