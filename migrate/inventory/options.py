@@ -69,7 +69,7 @@ def inert_line(source: Source, item: Item) -> str:
     option, _, part = item.name.partition(" ")
     if part.endswith("]"):
         text = f"{option} {of_part(part, item.value or '')}"
-    elif part and text.count('"') % 2:  # its other quote went with another part
+    elif part and text.count('"') % 2 and DIALECTS[item.dialect].parts:  # its other quote went with another part
         text = text.replace('"', "")
     if not text.startswith("-"):
         text = f"{option} {text}" if part else f"-{text}" if option.startswith("-") else text
@@ -82,7 +82,8 @@ def parts(option: Option, dialect: str) -> Sequence[Option]:
     row, value = option.row, option.value
     if row is None or value is None or row.holds not in {"requests", *_PARTS}:
         return (option,)
-    of_value = DIALECTS[dialect].parts(option.name, value.text) if row.holds == "requests" else _listed(row, value.text)
+    of_dialect = DIALECTS[dialect].parts if row.holds == "requests" else None
+    of_value = of_dialect(option.name, value.text) if of_dialect else _listed(row, value.text)
     return tuple(_parts(option, value, tuple(of_value))) or (option,)
 
 

@@ -85,7 +85,7 @@ class Dialect:
     prints_id_alone: bool = False  # its submit command prints no sentence around the job's id
 
     # -------------------------------------------------------------------------------------------- values
-    parts: Callable[[str, str], Iterable[Part]] = lambda *_: ()  # of an option that `holds: requests`, and its value
+    parts: Callable[[str, str], Iterable[Part]] | None = None  # of an option that `holds: requests`, and its value
     bare_value: str = ""  # what a resource without a value has
     memory_unit: str = ""  # what a size without a unit counts in, unless a site is set up otherwise; empty: bytes
     memory_per: str = ""  # of what memory is asked where no row says it, unless a site is set up otherwise
@@ -112,6 +112,7 @@ class Dialect:
     submit_folder: str = ""  # the variable of it, which may begin a file's name
     braces_in_paths: bool = False  # a variable in a file's name may be written `${NAME}`
     literal_dollar: bool = False  # any other `$` is part of the file's name
+    index_without_array: str = ""  # the index in a file's name where the job is no array; empty: none of Slurm's
     tasks_share_id: bool = False  # a job's id in a file's name is the array's
 
     @property

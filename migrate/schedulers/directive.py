@@ -67,10 +67,10 @@ def of_part(name: str, value: str) -> str:
     return f"{section}[{inner.removesuffix(']')}{equals}{value}]" if bracket else f"{name}{equals}{value}"
 
 
-def whole_templates(words: Sequence[Word]) -> list[Word]:
-    """The words with those of one placeholder (`{{ walltime }}`) or expansion (`$(( 2 * n ))`) as one.
+def whole_templates(words: Sequence[Word], *, expansions: bool = False) -> list[Word]:
+    """The words with those of one placeholder (`{{ walltime }}`) as one: what fills it in leaves no blanks.
 
-    What a program or a shell fills in leaves no blanks.
+    So with `expansions` those of one that a shell fills in (`$(( 2 * n ))`).
     """
     found: list[list[Word]] = []
     open_ = 0
@@ -81,7 +81,7 @@ def whole_templates(words: Sequence[Word]) -> list[Word]:
             found.append([word])
             open_ = 0
         open_ += word.text.count("{{") - word.text.count("}}")
-        if open_ > 0 or "$(" in word.text:
+        if expansions and (open_ > 0 or "$(" in word.text):
             open_ += word.text.count("(") - word.text.count(")")
     return [_one_word(those) for those in found]
 

@@ -41,7 +41,9 @@ def _read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Dire
         begin = text.data.index(_KEY, start) + len(_KEY)
         goes_on = text.data.endswith(b"\\", begin, end)
         words, comment, fault = quoted_words(text, begin, end - goes_on, comments=False)
-        options, strays = options_of(whole_templates(words), rows, long_single_dash=True, attached=True)
+        options, strays = options_of(
+            whole_templates(words, expansions=True), rows, long_single_dash=True, attached=True
+        )
         yield Directive(
             DIALECT.name,
             text.span(start, end),
@@ -280,5 +282,6 @@ DIALECT = Dialect(
     appends_output=True,
     empties_files=frozenset({"-oo", "-eo"}),
     joins_streams=True,
+    index_without_array="0",
     tasks_share_id=True,
 )

@@ -25,7 +25,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(HERE / "headers
 JOBS = {path.stem: path for path in sorted((HERE / "jobs").glob("*.sh"))}
 
 
-FOREIGN = re.compile(rb"^(?:#\$|[ \t]*#PBS)[ \t]*-|^#SBATCH[^\n]* --container-", re.MULTILINE)
+FOREIGN = re.compile(rb"^(?:#\$|[ \t]*#[ \t]*(?:PBS|BSUB))[ \t]*-|^#SBATCH[^\n]* --container-", re.MULTILINE)
 
 
 def was_for_slurm(name: str) -> bool:

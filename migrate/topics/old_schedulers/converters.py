@@ -288,6 +288,8 @@ def _with_patterns(a: Conversion, text: str) -> str:
 
     def new(match: re.Match[str]) -> str:
         pattern = patterns.get(match[0], "%%")
+        if pattern == "%a" and not a.array and a.dialect.index_without_array:
+            return a.dialect.index_without_array
         return id_in_array if a.array and pattern == "%j" else pattern
 
     return found.sub(new, text)
