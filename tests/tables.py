@@ -1,4 +1,4 @@
-"""The tables of docs/migrate-grid-engine-and-pbs.md, written from rules/schedulers/*.yaml.
+"""The tables of the pages about old schedulers, written from rules/schedulers/*.yaml.
 
 A table stands between `<!-- table: DIALECT PART -->` and `<!-- end of table -->`; `python tests/tables.py` writes them
 anew after a change of the rules, and a test says when that was forgotten.
@@ -13,11 +13,12 @@ from typing import Any
 
 from migrate.tables.load import load, rules_folder
 
-PAGE = Path(__file__).parents[1] / "docs" / "migrate-grid-engine-and-pbs.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = tuple(DOCS / f"migrate-{name}.md" for name in ("grid-engine-and-pbs", "lsf"))
 TABLE = re.compile(r"<!-- table: (?P<dialect>\w+) (?P<part>\w+) -->\n(?P<text>.*?)<!-- end of table -->", re.DOTALL)
 _HEADS = {
     "options": "| option | under Slurm | remark |\n|---|---|---|\n",
-    "resources": "| `-l` | under Slurm | remark |\n|---|---|---|\n",
+    "resources": "| request | under Slurm | remark |\n|---|---|---|\n",
     "variables": "| variable | under Slurm | remark |\n|---|---|---|\n",
 }
 # What an option becomes that says something of the job as a whole.
@@ -34,6 +35,12 @@ _NEEDS = {
     "node_list": "`--nodes`, `--ntasks-per-node`, `--cpus-per-task`, `--gpus-per-node`",
     "place": "`--exclusive` for `excl`; else nothing",
     "image": "the script runs itself in the image",
+    "memory_limit": "`--mem`, where nothing else asks for memory",
+    "slots": "`--cpus-per-task`, `--ntasks`, or `--nodes` with `--ntasks-per-node`",
+    "one_node": "stands in the lines for the slots",
+    "slots_of_node": "stands in the lines for the slots",
+    "cpus_of_slot": "stands in the lines for the slots",
+    "nodes": "`--nodes --exclusive`",
     "environment": "`--export=ALL,…`, or `export` before the first command",
 }
 _FORMS = {
@@ -73,7 +80,9 @@ def _new_option(row: dict[str, Any]) -> str:
     form, to = row.get("as", ""), row.get("to", "")
     if form in _FORMS:
         return _FORMS[form]
-    if row.get("holds") in {"resources", "attributes"}:
+    if row.get("holds") in {"resources", "attributes"} or (
+        row.get("holds") == "requests" and not (to or row.get("need"))
+    ):
         return "each part by itself: see below"
     if form == "yes_no":
         return f"`{to}` or `--no-{to[2:]}`" if to == "--requeue" else f"`{to}` with `y`"
@@ -97,6 +106,7 @@ def _new_variable(row: dict[str, Any]) -> str:
         return "left to you"
     array = f"; in an array `{row['in_array']}`" if "in_array" in row else ""
     unset = f"; `{row['default']}` where it is not set" if "default" in row else ""
+    unset = f"; `{row['outside_array']}` in a job that is no array" if "outside_array" in row else unset
     return f"`{row['to']}`{array}{unset}"
 
 
@@ -104,20 +114,21 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*")
 
 
-def page() -> str:
+def page(path: Path) -> str:
     """The page with its tables as the rules have them now."""
 
     def written(match: re.Match[str]) -> str:
         head = match[0].split("\n", 1)[0]
         return f"{head}\n{table(match['dialect'], match['part'])}<!-- end of table -->"
 
-    return TABLE.sub(written, PAGE.read_text())
+    return TABLE.sub(written, path.read_text())
 
 
 def tables() -> Iterator[tuple[str, str]]:
-    """Which tables the page has."""
-    return ((m["dialect"], m["part"]) for m in TABLE.finditer(PAGE.read_text()))
+    """Which tables the pages have."""
+    return ((m["dialect"], m["part"]) for path in PAGES for m in TABLE.finditer(path.read_text()))
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    for each in PAGES:
+        each.write_text(page(each))

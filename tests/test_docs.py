@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
-from tables import PAGE, page, table, tables
+from tables import DOCS, PAGES, page, table, tables
 
 from migrate.tables.load import load, rules_folder
 
-_PARTS = [(dialect, part) for dialect in ("grid_engine", "pbs") for part in ("options", "resources", "variables")]
+_PARTS = [
+    (dialect, part) for dialect in ("grid_engine", "pbs", "lsf") for part in ("options", "resources", "variables")
+]
 
 
-def test_the_page_for_users_has_the_tables_of_the_rules() -> None:
-    assert page() == PAGE.read_text(), "run `python tests/tables.py`"
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_the_page_for_users_has_the_tables_of_the_rules(path: Path) -> None:
+    assert page(path) == path.read_text(), "run `python tests/tables.py`"
 
 
 @pytest.mark.parametrize(("dialect", "part"), _PARTS)
@@ -42,7 +46,7 @@ def test_the_page_of_clusters_has_each_key(head: str, schema: str, keys: tuple[s
     said = json.loads((rules_folder() / "schemas" / f"{schema}.schema.json").read_bytes())
     for key in keys:
         said = said[key]
-    text = (PAGE.parent / "describe-your-cluster.md").read_text()
+    text = (DOCS / "describe-your-cluster.md").read_text()
     rows = text[text.index(head) :].split("\n\n", 1)[0]
     known = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
     assert set(said["properties"]) - known - {"id", "title", "extends", "source", "scheduler", "partitions"} == set()
