@@ -130,7 +130,7 @@ class Rule:
             if self.translator is None:
                 yield self._finding(about)
             elif (change := self.translator(about)) is not None and change.verdict in self.advice:
-                yield self._translated(replace(about, change=change), item, change)
+                yield self._finding(replace(about, change=change))
 
     def has_to_do_with(self, job: Job) -> bool:
         """Whether a job with items of the rule's kind has one with each text that the rule wants."""
@@ -149,42 +149,30 @@ class Rule:
         return True
 
     def _finding(self, context: Context) -> Finding:
-        item = context.item
-        fix = self._fix(context) if self.fix and self._can_hold(context) else None
-        start = item.span.start if item else context.job.text.at(0)
+        """What the rule says; with a translator how sure that is of its change decides how safe the fix is."""
+        item, change = context.item, context.change
+        if change is None:
+            fix = self._fix(context) if self.fix and self._can_hold(context) else None
+            safety, fate, blocks = self.safety, self.fate, self.blocks
+            decision = fill(self.decision, context, self.found)
+        else:
+            fix = fix_of(context, change)
+            safety, fate, blocks = _safety(self.safety, change, fix), "review", change.blocks
+            decision = change.decision
         return Finding(
             rule=self.id,
             category=self.category,
-            safety=self.safety,
-            fate=fix.fate if fix else self.fate,
+            safety=safety,
+            fate=fix.fate if fix else fate,
             message=fill(self.message, context, self.found),
-            advice=fill(self.advice[""], context, self.found),
-            offset=start,
+            advice=fill(self.advice[change.verdict if change else ""], context, self.found),
+            offset=item.span.start if item else context.job.text.at(0),
             item=item,
             scope=context.scope,
             fix=fix,
-            blocks=self.blocks,
-            decision=fill(self.decision, context, self.found),
-            fits=self._fits(context),
-        )
-
-    def _translated(self, context: Context, item: Item, change: Change) -> Finding:
-        """What the translator says of an item: how sure it is of it decides how safe its fix is."""
-        fix = fix_of(context, change)
-        return Finding(
-            rule=self.id,
-            category=self.category,
-            safety=_safety(self.safety, change, fix),
-            fate=fix.fate if fix else "review",
-            message=fill(self.message, context, self.found),
-            advice=fill(self.advice[change.verdict], context, self.found),
-            offset=item.span.start,
-            item=item,
-            scope=context.scope,
-            fix=fix,
-            blocks=change.blocks,
-            decision=change.decision,
-            fits=self._fits(context) if change.blocks else None,
+            blocks=blocks,
+            decision=decision,
+            fits=self._fits(context) if change is None or change.blocks else None,
         )
 
     def _fits(self, context: Context) -> tuple[str, ...] | None:
