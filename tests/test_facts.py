@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def test_a_parameter_without_a_text_reports_nothing(rule: Path, script: str) -> 
         ("exceeds: time", "{exceeds.time}{exceeds.cpus}", ["time"], []),
         ("exceeds: [cpus, time]", "{exceeds}", ["time"], ["cpus"]),
         ("exceeds.time: present", "{exceeds}", ["time"], []),
+        ("exceeds: time, exceeds.cpus: absent", "{exceeds}", ["time"], []),  # the placeholder is the first of both
         ("exceeds.cpus: /.*CPU.*/", "{exceeds}", [], ["cpus"]),
         ("exceeds.cpus: /.*GPU.*/", "{exceeds}", [], []),
         ("exceeds: {not: time}", "none", [], ["none"]),
@@ -185,7 +187,7 @@ def good(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("each", facts().values(), ids=lambda each: each.name)
 def test_each_fact_is_asked_by_its_parameters_about_its_items_alone(good: Path, each: Fact) -> None:
-    names = [f"{each.name}.{parameter}".removesuffix(".") for parameter in each.parameters] or [each.name]
+    names = _names(each)
     wrong = [f"{each.name}.", f"{each.name}.x", *({each.name} - set(names))]
     for kind in (None, *KINDS):
         suits = each.about in {"job", "request"} or (kind is not None and (each.about == "item" or kind in each.about))
@@ -261,6 +263,41 @@ def _arguments(each: Fact) -> list[dict[str, str]]:
     """What the function is called with beside the context."""
     second = list(inspect.signature(_work(each)).parameters)[1:]
     return [dict(zip(second, [name], strict=True)) for name in each.parameters] or [{}]
+
+
+def test_what_a_question_remembers_is_what_it_would_find_anew() -> None:
+    """Of a job and of each line that submits another: a fact about a request is none of the job alone."""
+    names = [name for each in facts().values() if each.about == "request" for name in _names(each)]
+    differ = set()
+    for context, job in contexts():
+        lines = {i.group: i for i in job.by_kind.get("directive", ()) if i.place == "command" and i.group is not None}
+        views = [context, *map(context.about, lines.values())]
+        for name in names if lines else ():
+            anew = [question(name)(replace(view, known={})) for view in views]
+            assert [question(name)(view) for view in views] == anew, name
+            differ |= {name} if len(set(anew)) > 1 else set()
+    assert len(differ) > 1
+
+
+def test_of_several_parameters_the_first_that_has_a_text_is_told() -> None:
+    several = [each for each in facts().values() if len(each.parameters) > 1]
+    both = 0
+    for context, job in contexts():
+        for each in several:
+            items = [i for i in job.items if each.suits(i.kind)] if each.about != "job" else job.items[:1]
+            for view in map(context.about, items):
+                texts = {p: question(f"{each.name}.{p}".removesuffix("."))(view) for p in each.parameters}
+                known = [p for p, text in texts.items() if p and text is not None]
+                unknown = [p for p, text in texts.items() if p and text is None][:1]
+                for one, other in permutations(known[:3], 2):
+                    assert question(f"{each.name}.{','.join([*unknown, one, other])}")(view) == texts[one]
+                    both += texts[one] != texts[other]
+    assert both
+
+
+def _names(each: Fact) -> list[str]:
+    """The questions of a fact."""
+    return [f"{each.name}.{parameter}".removesuffix(".") for parameter in each.parameters] or [each.name]
 
 
 def test_where_the_job_has_no_answer_no_item_has_one() -> None:

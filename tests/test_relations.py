@@ -217,22 +217,39 @@ def fits(thing: dict[str, Any], command: Command, script: Script) -> bool:
 
 def holds(name: str, wanted: Any, command: Command, script: Script) -> bool:
     """Whether a relation holds of a command, word by word as the docs have it."""
+    return bool(found_of(name, wanted, command, script))
+
+
+def found_of(name: str, wanted: Any, command: Command, script: Script) -> set[str]:
+    """What a relation may name; nothing where it does not hold.
+
+    Of what stands before a command it names the nearest, of what starts it the outermost; of a list and of `all` the
+    first that is there.
+    """
     if name == "lacks":
-        return not holds("has", wanted, command, script)
+        return set() if found_of("has", wanted, command, script) else {"yes"}
     if isinstance(wanted, list):
-        return any(holds(name, each, command, script) for each in wanted)
+        return next(filter(None, (found_of(name, each, command, script) for each in wanted)), set())
     if "not" in wanted:
-        return not holds(name, wanted["not"], command, script)
+        return set() if found_of(name, wanted["not"], command, script) else {"yes"}
     if "all" in wanted:
-        return all(holds(name, each, command, script) for each in wanted["all"])
-    if "option" in wanted:
-        options = [v for n, v in command.options if fits_text(wanted["option"], n)]
-        found = [fits_text(wanted["value"], v) if "value" in wanted else True for v in options]
-    elif "operand" in wanted:
-        found = [fits_text(wanted["operand"], w) for w in command.operands]
-    else:
-        found = [fits(wanted, other, script) for other in looked_at(name, command, script)]
-    return any(found)
+        parts = [found_of(name, each, command, script) for each in wanted["all"]]
+        return parts[0] if all(parts) else set()
+    if "option" in wanted or "operand" in wanted:
+        return set(words_of(wanted, command)[:1])
+    fitting = [other for other in looked_at(name, command, script) if fits(wanted, other, script)]
+    if name == "follows":
+        nearest = max((other.end for other in fitting), default=0)
+        fitting = [other for other in fitting if other.end == nearest]  # on one line they are equally near
+    return {other.program for other in (fitting[:1] if name == "inside" else fitting)}
+
+
+def words_of(wanted: dict[str, Any], command: Command) -> list[str]:
+    """The options or operands of a command that a rule looks for."""
+    if "operand" in wanted:
+        return [word for word in command.operands if fits_text(wanted["operand"], word)]
+    options = [(n, v) for n, v in command.options if fits_text(wanted["option"], n)]
+    return [n for n, v in options if "value" not in wanted or fits_text(wanted["value"], v)]
 
 
 def looked_at(name: str, command: Command, script: Script) -> Sequence[Command]:
@@ -274,7 +291,8 @@ def test_relations_of_items_are_those_of_the_commands_as_written(blocks: Any, na
     for item, command in items_of(context, script):
         relation = relations(RULE, {"item": item.kind, name: wanted})[name]
         found = relation(context.about(item))
-        assert (found is not None) == holds(name, wanted, command, script), (script.text, wanted, item)
+        texts = found_of(name, wanted, command, script)
+        assert found in (texts or {None}), (script.text, wanted, item)
 
 
 @EXAMPLES
@@ -284,7 +302,7 @@ def test_relations_of_scripts_are_those_of_all_commands_as_written(blocks: Any, 
     assume(is_read(script))
     whole = Command("", "", [], [], -1, [], -1, inner=script.commands)
     found = of_script(RULE, {name: wanted})[name](context_of(script.text))
-    assert (found is not None) == holds(name, wanted, whole, script), (script.text, wanted)
+    assert found in (found_of(name, wanted, whole, script) or {None}), (script.text, wanted)
 
 
 # ------------------------------------------------------------------------------------- values, scripts, no command
@@ -327,6 +345,8 @@ def test_what_is_not_there_is_not_found(script: str, match: dict[str, Any]) -> N
         ("module load a && singularity exec --nv a.sif ls", {"follows": {"program": "module"}}, "module"),
         ("yes | singularity exec --nv a.sif ls", {"follows": {"program": ["yes", "no"]}}, "yes"),
         ("a\nb\na\nsingularity exec --nv a.sif ls", {"follows": {"program": ["a", "b"]}}, "a"),
+        ("a\nb\nsingularity exec --nv a.sif ls\na", {"follows": {"program": ["a", "b"]}}, "b"),  # the nearest
+        ("srun mpirun singularity exec --nv a.sif ls", {"inside": {"program": ["mpirun", "srun"]}}, "srun"),
         ("singularity exec --nv a.sif bash -c 'pip install x'", {"has": {"program": "pip"}}, "pip"),
         ("singularity exec --nv a.sif bash <<E\npip install x\nE", {"has": {"program": "pip"}}, "pip"),
         ("singularity exec --nv a.sif python x", {"has": {"item": "image", "value": "a.sif"}}, "a.sif"),
