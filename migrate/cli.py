@@ -702,7 +702,7 @@ def rules_facts(
     rules: RuleFolders = None,
     config_file: SettingsFile = None,
 ) -> int:
-    """List what rules are written with: facts, keys of `match`, actions of `fix`."""
+    """List the facts, keys and actions that rules are written with."""
     from migrate.runs.lookup import list_facts  # noqa: PLC0415
 
     tell(list_facts(names or [], _folders(rules, _config(config_file)), _width()))

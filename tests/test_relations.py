@@ -363,6 +363,18 @@ def test_what_is_there_is_found_and_named(script: str, match: dict[str, Any], fo
     assert {each for _, each in found_in(script, "container-option", match)} == {found}
 
 
+@pytest.mark.parametrize(
+    ("asked", "live", "dead"),
+    [({}, "--time", None), ({"place": "dead"}, None, "--time"), ({"place": ["header", "dead"]}, "--time", "--time")],
+)
+def test_a_directive_that_nobody_reads_is_there_for_a_rule_that_asks_where_it_stands(
+    asked: dict[str, str], live: str | None, dead: str | None
+) -> None:
+    relation = of_script(RULE, {"has": {"item": "directive", "name": "--time", **asked}})["has"]
+    assert relation(context_of("#!/bin/bash\n#SBATCH --time=1\nls\n")) == live
+    assert relation(context_of("#!/bin/bash\nls\n#SBATCH --time=1\n")) == dead
+
+
 def test_what_a_definition_file_runs_is_inside_a_container() -> None:
     source = Source("a.def", b"Bootstrap: docker\nFrom: ubuntu\n%post\n    mpirun -np 2 ./a\n")
     job = take(source, PLAN.rulebook.tables)
@@ -567,6 +579,14 @@ def test_a_wrong_relation_says_where_and_what_would_be_right(
 def test_a_message_cannot_name_what_no_relation_finds(tmp_path: Path) -> None:
     pack(tmp_path, "item: container-option, lacks: {option: --nv}", "{lacks}")
     with pytest.raises(SifmigrateError, match="no fact `lacks`"):
+        open_rulebook([], [tmp_path])
+
+
+@pytest.mark.parametrize("name", ["has", "inside", "follows"])
+def test_a_fix_cannot_write_what_a_relation_finds(tmp_path: Path, name: str) -> None:
+    file = pack(tmp_path, f"item: container-option, {name}: {{program: srun}}", f"{{{name}}}")
+    file.write_text(file.read_text().replace("safety: manual", f"safety: safe\nfix: {{value: '{{{name}}}'}}"))
+    with pytest.raises(SifmigrateError, match=rf":\d+:\d+: no fact `{name}`"):
         open_rulebook([], [tmp_path])
 
 

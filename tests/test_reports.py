@@ -49,7 +49,7 @@ module load gcc
 
 
 def report_of(*sources: Source, plan: Any = PLAN, faults: tuple[Fault, ...] = (), **written: str) -> Report:
-    rules = {r.id: RuleText(r.id, r.title, r.why, r.advice, r.symptoms, r.links) for r in plan.rulebook.rules}
+    rules = {r.id: r.text for r in plan.rulebook.rules}
     results = tuple(run(source, plan) for source in sources)
     return Report(plan.target, results, faults, rules, {name.replace("_", "."): to for name, to in written.items()})
 

@@ -247,6 +247,9 @@ def test_a_script_is_of_a_site_whose_scheduler_it_speaks_to(plans: Mapping[str, 
     [
         ("#SBATCH -p gp1d\n#SBATCH -p ct56", "taiwania2", "taiwania3"),
         ("qsub -l rt_F=1 a.sh\nqsub -q rt_HF b.sh", "abci2", "abci3"),
+        # the same once more shows no more
+        ("qsub -l rt_F=1 a.sh\nqsub -q rt_HF b.sh\nqsub -l rt_F=1 c.sh", "abci2", "abci3"),
+        ("qsub -l rt_F=1 a.sh\nqsub -q rt_HF b.sh\nqsub -q rt_HF c.sh", "abci2", "abci3"),
     ],
 )
 def test_a_script_of_which_as_much_shows_one_site_as_another_is_undecided_and_unchanged(
