@@ -36,7 +36,7 @@ class Context:
         """The same with the target as the job's partition has it."""
         if all(p.runtime is None for p in self.target.partitions.values()):
             return self
-        queues = (i.value or "" for n in _QUEUES if (i := self.job.item(n)))
+        queues = (i.value or "" for n in queue_options(self) if (i := self.job.item(n)))
         shares = (n for n in self.site.resource_types if self.job.item(f"-l {n}"))
         old = next(chain(queues, shares), "").split(",")[0].partition("@")[0]
         name = replaced(self).get(old, old)
@@ -58,9 +58,6 @@ class Context:
             self.known,
             self.library,
         )
-
-
-_QUEUES = ("--partition", "-q")  # of Slurm; of Grid Engine and PBS
 
 
 def once(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
@@ -89,6 +86,16 @@ def once_an_item(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
         return found
 
     return of_item
+
+
+@once
+def queue_options(c: Context) -> tuple[str, ...]:
+    """The options by which jobs name a partition or a queue: Slurm's, then those of other schedulers."""
+    rows = chain.from_iterable(table.options.values() for table in c.schedulers.values())
+    return tuple(dict.fromkeys([PARTITION, *(row.name for row in rows if row.to == PARTITION)]))
+
+
+PARTITION = "--partition"
 
 
 def says(c: Context, what: bytes | re.Pattern[bytes]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from migrate.model import SLURM, Item, Job, Partition, Target
-from migrate.rulebook.context import Context, once, once_an_item, replaced
+from migrate.rulebook.context import Context, once, once_an_item, queue_options, replaced
 from migrate.rulebook.facts import fact
 from migrate.schedulers import is_foreign
 from migrate.topics.feasibility.limits import Excess, Request, Wish, above_job, barring, by_node, excesses, idle_gpus
@@ -282,7 +282,7 @@ def _wishes_beside(c: Context, item: Item) -> Mapping[str, Wish] | None:
 def _old_name(c: Context) -> str:
     """The partition, queue or named share of a node that the job asked for on the old cluster."""
     found = translation(c)
-    queue = next((item.value for name in ("--partition", "-q") if (item := c.job.item(name))), "")
+    queue = next((item.value for name in queue_options(c) if (item := c.job.item(name))), "")
     return queue or (found.resource_type if found else "")
 
 

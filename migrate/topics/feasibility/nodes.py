@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from migrate.model import Target
-from migrate.rulebook.context import Context
+from migrate.rulebook.context import Context, queue_options
 from migrate.rulebook.facts import fact
 from migrate.tables.library import Library
 from migrate.tables.patterns import of_row
@@ -98,9 +98,9 @@ def _less_gpu_memory(c: Context) -> str | None:
 
 def _old_gpu_memory(c: Context) -> int | None:
     """MiB of one GPU that the job had: by the share of a node that it names, else by its site."""
-    named = [
-        t for n, t in c.site.resource_types.items() if requested(c, f"-l {n}") is not None or requested(c, "-q") == n
-    ]
+    queue = requested(c, *queue_options(c)[1:])
+    shares = c.site.resource_types.items()
+    named = [share for name, share in shares if queue == name or requested(c, f"-l {name}") is not None]
     if named:
         return max((t.gpu_memory for t in named if t.gpus and t.gpu_memory), default=None)
     return c.site.gpu_memory if gpus(c) else None
