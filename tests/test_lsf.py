@@ -262,6 +262,12 @@ def test_commands_are_those_of_slurm(slinky: Plan, line: str, expected: str) -> 
     assert migrated(slinky, f"#!/bin/bash\n{line}\n").output.decode().rstrip("\n").split("\n")[1] == expected
 
 
+def test_commands_are_known_in_a_script_for_another_scheduler(slinky: Plan) -> None:
+    for line in ("#SBATCH -N 1", "#PBS -d /a", "echo | qsub -W block=true x.sh", ""):
+        script = f"#!/bin/bash\n{line}\nbkill 12\nbpeek 12\n"
+        assert "\nscancel 12\nbpeek 12\n" in migrated(slinky, script).output.decode()
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -39,6 +39,8 @@ def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tabl
         if entry.get("reads_directives"):
             name = entry["options_from"]
             schedulers[name] = replace(schedulers[name], own_directives=table.options)
+    for known in _with_names_of_their_own(own):
+        commands |= known
     settings = library.table("settings")
     return Tables(
         schedulers=schedulers,
@@ -56,6 +58,15 @@ def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tabl
 def builtins(library: Library) -> frozenset[str]:
     """Programs that every shell has in itself."""
     return frozenset(library.table("commands")["builtins"])
+
+
+def _with_names_of_their_own(own: Mapping[str, dict[str, CommandTable]]) -> list[dict[str, CommandTable]]:
+    """The commands of schedulers none of which shares a name with another's: they are known in every script."""
+    return [
+        known
+        for name, known in own.items()
+        if all(known.keys().isdisjoint(own[other]) for other in own if other != name)
+    ]
 
 
 def _idiom(row: Mapping[str, Any]) -> Idiom:
