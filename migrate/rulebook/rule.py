@@ -104,7 +104,7 @@ class Rule:
 
     @property
     def text(self) -> RuleText:
-        advice = "; ".join(f"{_WHERE[v]}{text}" for v, text in self.advice.items() if not PLACEHOLDER.fullmatch(text))
+        advice = _advice_for_all(self.advice)
         return RuleText(self.id, self.title, self.why, advice, self.symptoms, self.links)
 
     def concerns(self, site: Site, target: Target) -> bool:
@@ -206,12 +206,26 @@ def _safety(best: Safety, change: Change, fix: Fix | None) -> Safety:
     return "review" if change.verdict in {"look", "open"} else best
 
 
+def _advice_for_all(advice: Mapping[str, str]) -> str:
+    """The advice for every verdict as one text, without what only a script gives (`{suggestion}`)."""
+    verdicts: dict[str, list[str]] = {}
+    for verdict, text in advice.items():
+        if known := _SENTENCE_OF_SCRIPT.sub("", text).strip():
+            verdicts.setdefault(known, []).append(verdict)
+    nothing = verdicts.pop(_NOTHING, None)
+    if len(verdicts) < 2:  # noqa: PLR2004
+        return "".join(verdicts) or (_NOTHING if nothing else "")
+    return " ".join(f"{_WHERE[v[0]] if len(v) == 1 else ''}{text}" for text, v in verdicts.items())
+
+
+_NOTHING = "Nothing to do."
+_SENTENCE_OF_SCRIPT = re.compile(r"(?:^|(?<=[.}] )|(?<=\}))\{[a-z_.,]+\}(?=\s|\{|$)")
 _WHERE: Mapping[str, str] = {
     "": "",
-    "done": "where it means the same: ",
-    "look": "where it is only near: ",
-    "gone": "where nothing need stand for it: ",
-    "open": "where a person must write it: ",
+    "done": "Where it means the same: ",
+    "look": "Where it is only near: ",
+    "gone": "Where nothing need stand for it: ",
+    "open": "Where a person must write it: ",
 }
 
 
