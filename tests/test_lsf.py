@@ -127,6 +127,7 @@ def test_an_option_is_the_line_that_means_the_same(slinky: Plan, lines: list[str
         (["-n 8", '-R "span[hosts=1]"'], "mpirun -np 2 ./a", ["--nodes=1", "--ntasks-per-node=2", "--cpus-per-task=4"]),
         (["-n 64", '-R "span[ptile=16]"'], "mpirun ./a", ["--nodes=4", "--ntasks-per-node=16"]),
         (["-n 64", '-R "span[ptile=16]"'], "./run $HOSTS", ["--nodes=4", "--ntasks-per-node=16"]),
+        (["-n 64", '-R "span[ptile=16]"'], "mpirun.lsf ./a", ["--nodes=4", "--ntasks-per-node=16"]),
         (["-n 10", '-R "span[ptile=4]"'], "mpirun ./a", ["--nodes=3", "--ntasks=10", "--ntasks-per-node=4"]),
         (["-n 24", '-R "span[ptile=24]"'], 'export RUN="mpirun -l"', ["--nodes=1", "--ntasks-per-node=24"]),
         (
