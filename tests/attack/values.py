@@ -7,6 +7,7 @@ from functools import cache
 from random import Random
 
 from migrate.model import Tables
+from migrate.schedulers import DIALECTS
 
 from .case import Case, plan, settings
 from .grammar import quoted
@@ -140,7 +141,7 @@ _HOSTILE = [
     *("x" * 3000, "a," * 800, "$" * 200, "(" * 200, '"' * 51, "\\" * 99, "$(" * 60, "-l " * 100, "=" * 50),
 ]
 VALUES = [*_NUMBERS, *_TIMES, *_SIZES, *_NAMES, *_LISTS, *_HOSTILE]
-_PREFIXES = {"slurm": "#SBATCH", "pbs": "#PBS", "grid_engine": "#$"}
+_PREFIXES = {name: dialect.prefix for name, dialect in DIALECTS.items()}
 _SPELLINGS = [
     "{o} {v}",
     "{o} {v}",
