@@ -230,6 +230,11 @@ def test_lines_in_a_here_document_count_for_the_job_around_it(slinky: Plan) -> N
     assert "#SBATCH --time=00:10:00" in migrated(slinky, script).output.decode().partition("cat")[0]
 
 
+def test_a_line_that_lsf_passes_over_is_hidden_from_sbatch(slinky: Plan) -> None:
+    written = header(slinky, "#BSUB -J a", "#BSUB \u2013R x", "#BSUB see below")
+    assert written == ["#SBATCH --job-name=a", "##BSUB \u2013R x", "##BSUB see below"]
+
+
 def test_a_line_that_goes_on_in_a_command_is_a_gap(slinky: Plan) -> None:
     result = migrated(slinky, "#!/bin/bash\n#BSUB -J a \\\n-n 4\n")
     assert any("backslash" in gap.reason for gap in result.gaps)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from migrate.model import OptionRow, Text
+from migrate.model import OptionRow, Text, Word
 from migrate.schedulers.dialect import Dependency, Dialect, Environment, Part
 from migrate.schedulers.directive import Directive, options_of, quoted_words, whole_templates
 from migrate.schedulers.slurm import first_command
@@ -15,6 +15,8 @@ from migrate.schedulers.whole_file import no_comments
 from migrate.values import DIGITS, MEBI, numbers_of, whole_number
 
 _LINE = re.compile(rb"^[ \t]*#[ \t]*BSUB[ \t]*-[^\n]*\n?", re.MULTILINE)
+# What LSF passes over, and sbatch takes for a directive: words that are no options, a dash that is none (U+2013).
+_OTHER = re.compile(rb"^#BSUB(?![ \t]*-)(?P<words>[^\n]*[^\s][^\n]*)\n?", re.MULTILINE)
 _KEY = b"BSUB"
 _GOES_ON = "it ends in a backslash, and the shell runs the next line as a command; write the options on one line"
 _COMMANDS = re.compile(
@@ -55,6 +57,12 @@ def _read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Dire
             late=live and start >= end_of_header,
             text_only=live and mark in within,
         )
+    for match in _OTHER.finditer(text.data) if live else ():
+        start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
+        begin = match.start("words")
+        word = Word(text.span(begin, end), text.data[begin:end].decode("latin-1"))
+        whole = text.span(start, match.end())
+        yield Directive(DIALECT.name, text.span(start, end), (), (word,), live=False, erase=whole)
 
 
 # ------------------------------------------------------------------------------------------------ requests
