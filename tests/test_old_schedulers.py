@@ -340,3 +340,9 @@ def test_memory_of_pbs_is_shared_by_the_nodes(benches: Mapping[str, Bench], size
 def test_memory_of_a_chunk_is_that_of_its_node(benches: Mapping[str, Bench], size: Value) -> None:
     script = f"#!/bin/bash\n#PBS -l select=2:ncpus=4:mem={size.text}\n"
     assert _bytes(benches["any"](script.encode()).output) == [_rounded(size.amount)]
+
+
+def test_a_shell_line_under_a_directive_that_goes_on_ends_the_header(benches: Mapping[str, Bench]) -> None:
+    script = b"#!/bin/bash\n#PBS -l walltime=1:00:00 \\\ncat > job.sh <<EOF\n#!/bin/bash\n#PBS -N fit\nhostname\nEOF\n"
+    output = benches["any"](script).output
+    assert output.count(b"--job-name=fit") == output.count(b"#SBATCH --error") == 1

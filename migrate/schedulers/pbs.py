@@ -64,7 +64,11 @@ def _goes_on(text: Text, line: re.Match[bytes]) -> bool:
 
 def _first_command(text: Text) -> int:
     """Offset of the first line that qsub takes for a command; the lines of a continued directive are none."""
-    lines = Ranges(m.span() for m in _WHOLE.finditer(text.data))
+    lines = Ranges(
+        (m if _goes_on(text, line) else line).span()
+        for line in _LINE.finditer(text.data)
+        if (m := _WHOLE.match(text.data, line.start()))
+    )
     found = (m.start() for m in _COMMAND.finditer(text.data))
     return next((start for start in found if not lines.hold(start)), len(text.data))
 

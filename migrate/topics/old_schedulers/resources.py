@@ -12,7 +12,7 @@ from migrate.model import Change, Item, OptionRow, ResourceType, Site, Target
 from migrate.schedulers import Dialect
 from migrate.schedulers.directive import of_part
 from migrate.topics.old_schedulers.launch import Launch
-from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look
+from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, own_name
 from migrate.values import memory, whole_number
 
 _CHUNK_KEYS = frozenset({"ncpus", "mpiprocs", "ompthreads", "ngpus", "mem", "naccelerators"})
@@ -31,9 +31,11 @@ class Need:
 
     @property
     def spelled(self) -> str:
-        """`h_vmem=4G`, `pe smp 8`, `select=2:ncpus=4`: as the arithmetic quotes it."""
-        name = self.item.name.partition(" ")[2]
-        return of_part(name, self.value) if name else f"{self.item.name.lstrip('-')} {self.value}".strip()
+        """`h_vmem=4G`, `pe smp 8`, `-n 4`, `select=2:ncpus=4`: as the arithmetic quotes it."""
+        option, _, part = self.item.name.partition(" ")
+        if part:
+            return of_part(own_name(option, part), self.value)
+        return f"{option if len(option) == len('-x') else option.lstrip('-')} {self.value}".strip()
 
 
 @dataclass

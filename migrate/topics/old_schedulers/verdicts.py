@@ -6,11 +6,16 @@ from migrate.model import Change, Item
 from migrate.schedulers.directive import of_part
 
 
+def own_name(option: str, part: str) -> str:
+    """A part as the option itself names it: `gpu_num` of `-gpu` is its `num`."""
+    return part.removeprefix(f"{option.lstrip('-')}_") if len(option) > len("-x") else part
+
+
 def spelled(item: Item) -> str:
-    """An option as one writes it: `-N fit`, `-l gpu=1`, `-R rusage[mem=4000]`, `-V`."""
+    """An option as one writes it: `-N fit`, `-l gpu=1`, `-R rusage[mem=4000]`, `-gpu num=2`, `-V`."""
     option, _, part = item.name.partition(" ")
     if part:
-        return f"{option} {of_part(part, item.value or '')}"
+        return f"{option} {of_part(own_name(option, part), item.value or '')}"
     return f"{option} {item.value}" if item.value else option
 
 
