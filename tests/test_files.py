@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -424,6 +425,17 @@ def test_a_file_that_changed_since_it_was_found_is_read_as_it_is_now() -> None:
     assert source.data == new
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1, 1000])
+def test_a_file_is_read_whole_however_little_was_seen_when_it_was_found(more: int) -> None:
+    data = SLURM + b"#" * (discovery.HEAD_SIZE - len(SLURM) + more)
+    put("a.sh", data)
+    [found], _ = discover(["."])
+    assert found.seen is not None
+    source = read(found)
+    assert isinstance(source, Source)
+    assert source.data == data
+
+
 def test_a_file_that_vanishes_while_it_is_read_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     path = put("a.sh")
     real = os.open
@@ -527,13 +539,15 @@ def test_two_files_for_one_place_collide() -> None:
     assert message.startswith(r"../x/a.sh and ../y\x1b/a.sh would all be written to out/a.sh; ")
 
 
-def test_a_file_and_a_folder_for_one_place_collide() -> None:
+@pytest.mark.parametrize("below", ["b", "b/c", "b/c/d/e"])
+def test_a_file_and_a_folder_for_one_place_collide(below: str) -> None:
     pairs = [
         (Found("../x/a", None, named=True), Path("out/a")),
-        (Found("a/b", None, named=True), Path("out/a/b")),
+        (Found(f"a/{below}", None, named=True), Path("out/a", below)),
     ]
-    [message] = collisions(pairs)
-    assert "a file and a folder" in message
+    for each in (pairs, pairs[::-1]):
+        [message] = collisions(each)
+        assert "a file and a folder" in message
 
 
 def report(out: str, *written: object) -> None:
@@ -598,6 +612,7 @@ def test_a_report_of_another_program_is_never_overwritten(name: str) -> None:
 def test_a_script_must_not_take_the_place_of_the_report() -> None:
     [message] = guard(Path("out"), iter([Path("out/report.md")]))
     assert "where the report goes" in message
+    assert guard(Path("out"), [Path("out/sub/report.md")]) == [], "no report goes there"
 
 
 def test_nothing_is_written_through_a_link_out_of_the_output_folder(tmp_path: Path) -> None:
@@ -1058,6 +1073,18 @@ def test_each_revert_goes_one_run_back(here: Path) -> None:
         revert(here)
 
 
+@pytest.mark.parametrize("number", [9, 99, 999_998, 999_999, 9_999_999])
+def test_the_newest_run_is_the_one_of_the_highest_number(here: Path, number: int) -> None:
+    put("a.sh")
+    first = run_in_place({"a.sh": b"one"})
+    first.rename(first.with_name(f"{number:06d}{first.name[6:]}"))
+    second = run_in_place({"a.sh": b"two"})
+    assert int(second.name.partition("-")[0]) == number + 1
+    for expected in (b"one", SLURM):
+        assert revert(here) == (["a.sh"], [])
+        assert Path("a.sh").read_bytes() == expected
+
+
 @pytest.mark.parametrize("change", ["edited", "removed", "pipe", "folder"])
 def test_a_file_that_changed_since_is_refused_and_the_others_are_restored(here: Path, change: str) -> None:
     for name in ("a.sh", "b.sh", "c.sh"):
@@ -1169,6 +1196,26 @@ def test_originals_whose_lines_are_gone_are_told_and_the_others_restored(
     assert run.is_dir(), "it is not marked as reverted"
 
 
+@pytest.mark.parametrize(
+    "states", list(product(("as written", "changed since", "line edited", "line gone"), repeat=2)), ids="+".join
+)
+def test_a_run_is_to_be_deleted_only_where_nothing_of_it_is_needed(here: Path, states: tuple[str, str]) -> None:
+    for name in ("a.sh", "b.sh", "c.sh"):
+        put(name)
+    run = run_in_place({"a.sh": b"new", "b.sh": b"new", "c.sh": b"new"})
+    lines = [json.dumps(line_of(run, 3))]
+    for number, (name, state) in enumerate(zip(("a.sh", "b.sh"), states, strict=True), 1):
+        line = line_of(run, number)
+        if state == "changed since":
+            put(name, b"by hand")
+        lines += [json.dumps(line | {"mode": -1} if state == "line edited" else line)] if state != "line gone" else []
+    (run / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    _, faults = revert(here)
+    deleted = [fault for fault in faults if f"then delete .sifmigrate/{run.name}" in fault.message]
+    assert bool(deleted) == ("changed since" in states and {*states} <= {"as written", "changed since"})
+    assert run.is_dir() == (states != ("as written", "as written"))
+
+
 def test_an_original_that_was_exchanged_is_not_restored(here: Path, tmp_path: Path) -> None:
     put("a.sh")
     run = run_in_place({"a.sh": b"new"})
@@ -1208,6 +1255,14 @@ def test_no_journal_gives_a_file_rights_that_it_does_not_have(here: Path, specia
     (run / "journal.jsonl").write_text(json.dumps({**line_of(run), "mode": 0o755 | special}) + "\n")
     assert revert(here) == (["a.sh"], [])
     assert stat.S_IMODE(Path("a.sh").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o664, 0o666, 0o700, 0o755, 0o775, 0o777])
+def test_a_journal_gives_back_the_rights_that_a_file_has(here: Path, mode: int) -> None:
+    put("a.sh", mode=mode)
+    run_in_place({"a.sh": b"new"})
+    assert revert(here) == (["a.sh"], [])
+    assert stat.S_IMODE(Path("a.sh").stat().st_mode) == mode
 
 
 @pytest.mark.parametrize("name", [".git/config", "sub/.git/hooks/post-checkout", ".sifmigrate/.gitignore"])

@@ -85,6 +85,9 @@ class Script:
     def statements(self, statements: Sequence[Any], outer: list[Command]) -> None:
         for how, trees in statements:
             before, between, after = JOINED[how]
+            if how == "if":
+                at = len(self.text) + len("if ")
+                self.commands.append(Command("true", "", [], [], at, outer, at, at + len("true")))
             self.text += before
             for number, tree in enumerate(trees):
                 self.text += between if number else ""
@@ -186,8 +189,11 @@ def both(one: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 COMMAND = st.sampled_from(COMMANDS)
-RELATED = st.tuples(COMMAND, st.sampled_from(RELATIONS), COMMAND, st.sampled_from(PARTS), st.booleans()).map(
-    lambda t: t[0] | {t[1]: t[3] if t[4] and t[1] in {"has", "lacks"} else t[2]}
+RELATION = st.tuples(st.sampled_from(RELATIONS), COMMAND, st.sampled_from(PARTS), st.booleans()).map(
+    lambda t: {t[0]: t[2] if t[3] and t[0] in {"has", "lacks"} else t[1]}
+)
+RELATED = st.builds(
+    lambda command, *related: command | {k: v for r in related for k, v in r.items()}, COMMAND, RELATION, RELATION
 )
 ANY_COMMAND = both(both(st.one_of(COMMAND, RELATED)))
 ANY_THING = both(st.one_of(COMMAND, RELATED, st.sampled_from(PARTS)))
@@ -308,6 +314,10 @@ def test_relations_of_scripts_are_those_of_all_commands_as_written(blocks: Any, 
 # ------------------------------------------------------------------------------------- values, scripts, no command
 
 
+LATE: dict[str, Any] = {"program": "srun", "follows": {"program": "module"}}
+WITHOUT: dict[str, Any] = {"lacks": {"option": "--mpi"}}
+
+
 def found_in(text: str, kind: str, match: dict[str, Any]) -> list[tuple[str, str | None]]:
     """What a relation finds for each item of a kind, by the item's name."""
     context = context_of(f"#!/bin/bash\n{text}\n")
@@ -326,6 +336,9 @@ def found_in(text: str, kind: str, match: dict[str, Any]) -> list[tuple[str, str
         ("singularity exec --nv a.sif ls; module load a", {"follows": {"program": "module"}}),
         ("singularity exec --nv a.sif bash -c 'module load a'", {"follows": {"program": "module"}}),
         ("singularity exec --nv a.sif bash -c 'ls'", {"follows": {"program": "singularity"}}),
+        # of several relations of the command that is looked for each must hold
+        ("module load a\nsrun --mpi=x singularity exec --nv a.sif ls", {"inside": {**LATE, **WITHOUT}}),
+        ("srun singularity exec --nv a.sif ls", {"inside": {**LATE, **WITHOUT}}),
     ],
 )
 def test_what_is_not_there_is_not_found(script: str, match: dict[str, Any]) -> None:
@@ -352,6 +365,7 @@ def test_what_is_not_there_is_not_found(script: str, match: dict[str, Any]) -> N
         ("singularity exec --nv a.sif python x", {"has": {"item": "image", "value": "a.sif"}}, "a.sif"),
         ("singularity exec --nv a.sif python x", {"has": {"operand": "/.*sif/", "constant": True}}, "a.sif"),
         ("singularity exec --nv größe.sif python x", {"has": {"operand": "/gr.*/"}}, "größe.sif"),
+        ("module load a\nsrun singularity exec --nv a.sif ls", {"inside": {**LATE, **WITHOUT}}, "srun"),
         ("srun --container-image=x singularity exec --nv a.sif ls", {"inside": {"kind": "container"}}, "srun"),
     ],
 )
