@@ -113,6 +113,9 @@ def leftovers(folder: Path) -> list[Path]:
         pytest.param("README", b"Submit with sbatch; use #SBATCH lines.\n", id="a directive in prose"),
         pytest.param("notes", b"##SBATCH -N 1\n#SBATCHES\n#$name\n", id="no directive, only like one"),
         pytest.param("tool", b"#!/usr/bin/env python3\nprint()\n", id="a shebang that is no shell"),
+        pytest.param("tool", b"#!/usr/bin/env python3 sh\n", id="a shebang whose argument is called as a shell"),
+        pytest.param("tool", b"#!/usr/bin/perl -x bash\n", id="a program that is handed the name of a shell"),
+        pytest.param("tool", b"#!/opt/bash/bin/python3\n", id="a folder that is called as a shell"),
         pytest.param("a.sbatch", b"echo hello\n", id="a batch suffix and no content that says so"),
         pytest.param("a.out", BASH, id="a shell script under an unknown suffix"),
         pytest.param("late", b"x" * discovery.HEAD_SIZE + b"\n#SBATCH -N 1\n", id="a directive after 64 KiB"),
@@ -196,6 +199,22 @@ def test_the_output_folder_is_passed_over_inside_a_walk(here: Path) -> None:
     assert names(".", exclude=Path("migrated")) == ["old/migrated/a.sh"]
     assert names(".", exclude=here / "old/../migrated") == ["old/migrated/a.sh"]
     assert names(".", exclude=here / "nowhere") == ["migrated/a.sh", "old/migrated/a.sh"]
+
+
+@pytest.mark.parametrize(
+    ("record", "ours"),
+    [
+        ({"tool_version": "1", "output_files": {}}, True),
+        ({"tool_version": "1"}, False),
+        ({"output_files": {}}, False),
+        ({"version": "1"}, False),
+    ],
+)
+def test_only_the_output_folders_of_earlier_runs_are_passed_over(record: dict[str, object], ours: bool) -> None:  # noqa: FBT001
+    put("there/report.json", json.dumps(record).encode())
+    put("there/a.sh")
+    put("b.sh")
+    assert names(".") == (["b.sh"] if ours else ["b.sh", "there/a.sh"])
 
 
 def test_a_folder_deeper_than_the_stack_of_python_is_walked(here: Path) -> None:

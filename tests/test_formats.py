@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from migrate.engine import run
 from migrate.files.write import RECORD
+from migrate.model import Report, Source
 from migrate.reports import BESIDE, BY_SUFFIX, FORMATS
-from migrate.reports.format import by_name
+from migrate.reports.format import PLAIN, Format, Style, by_name
 from migrate.runs.publish import Output
+from migrate.runs.setup import make_plan
 
 ROOT = Path(__file__).parents[1]
 JOB = b"#!/bin/bash\n#SBATCH -p gp1d\nsrun python train.py\n"
@@ -148,8 +151,20 @@ def test_the_page_of_commands_has_a_row_for_each_format(name: str) -> None:
     assert row in (ROOT / "docs" / "cli.md").read_text().splitlines()
 
 
-@pytest.mark.parametrize("suffix", BY_SUFFIX)
+@pytest.mark.parametrize("suffix", dict.fromkeys([*BY_SUFFIX, *map(str.upper, BY_SUFFIX), *map(str.title, BY_SUFFIX)]))
 def test_a_suffix_asks_for_what_its_format_does(suffix: str) -> None:
     by_suffix = Output([], [f"found{suffix}"], "auto", quiet=False, verbose=False, default="text")
-    named = Output([BY_SUFFIX[suffix].name], ["found"], "auto", quiet=False, verbose=False, default="text")
-    assert by_suffix.verbatim == named.verbatim == BY_SUFFIX[suffix].verbatim
+    named = Output([BY_SUFFIX[suffix.lower()].name], ["found"], "auto", quiet=False, verbose=False, default="text")
+    assert by_suffix.verbatim == named.verbatim == BY_SUFFIX[suffix.lower()].verbatim
+    assert [name for name, _ in by_suffix.pairs()] == [BY_SUFFIX[suffix.lower()].name]
+
+
+def test_what_was_worked_out_for_one_look_is_not_shown_in_another() -> None:
+    result = run(Source("job.sh", JOB), make_plan("slinky"))
+    wide, narrow, unknown = Style(width=90), Style(width=40), Style(width=60)
+    each = Format("some", "", lambda *_: "", of_script=lambda _, __, style: style.width)
+    other = replace(each, name="other")
+    held = replace(result, parts={("some", wide): "wide", ("some", narrow): "narrow"})
+    report = Report(make_plan("slinky").target, (held,), (), {})
+    assert [each.part(held, report, style) for style in (wide, narrow, unknown, PLAIN)] == ["wide", "narrow", 60, 80]
+    assert other.part(held, report, wide) == 90

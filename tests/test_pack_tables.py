@@ -311,6 +311,20 @@ def test_a_run_names_the_pack_that_it_goes_by(tmp_path: Path) -> None:
 _COMMAND = "commands: [{names: [oakrun], kind: launcher, "
 
 
+@pytest.mark.parametrize("bad", ["%j;reboot", "%j$(reboot)", "%j`id`", "%j'b", "%j  b", "%j#b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "options: {-A: {value: required, reason: x, to: 'BAD'}}",
+        "path_patterns: {PBS_JOBID: 'BAD'}",
+        "variables: {PBS_X: {reason: x, to: 'BAD'}}",
+    ],
+)
+def test_nothing_that_a_pack_has_written_into_scripts_is_more_than_words(tmp_path: Path, text: str, bad: str) -> None:
+    folder = pack(tmp_path, schedulers__pbs=f"name: pbs\n{text.replace('BAD', bad.replace(chr(39), chr(39) * 2))}\n")
+    assert f"`{bad}` cannot stand in a script; wanted: words without quotes" in refusal(folder)
+
+
 @pytest.mark.parametrize(
     ("file", "text", "says"),
     [
