@@ -747,9 +747,12 @@ class Tables:
 
     def setting(self, name: str) -> Setting | None:
         """The setting of this name, or else the family that its name begins like."""
+        named = self._named_settings.get(name)
+        if named is not None:
+            return named
         pattern, by_prefix = self._families
         family = pattern.match(name)
-        return None if family is None else self._named_settings.get(name) or by_prefix[family[0]]
+        return None if family is None else by_prefix[family[0]]
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,12 @@ def test_a_setting_of_a_pack_is_an_item_and_has_its_role(tmp_path: Path) -> None
     assert (card.role, mode.role) == ("devices", "needs-rdma")
 
 
+@pytest.mark.parametrize("name", ["OAK_CARD", "LM_LICENSE_FILE", "oakmode", "NCCL_OAKCARD", "_X", "OMP_OAK"])
+def test_a_setting_that_a_pack_names_is_an_item_whatever_its_name_begins_like(tmp_path: Path, name: str) -> None:
+    rows = f"settings: [{{names: [{name}], reason: as Oak says}}]\n"
+    assert kept(migrated(f"export {name}=3\nsrun ./a\n", pack(tmp_path, settings=rows)), name) == ["as Oak says"]
+
+
 def test_a_file_of_parameters_of_a_pack_is_read_as_one(tmp_path: Path) -> None:
     files = "files: [{path: oak.conf, grammar: keyval, prefix: OMPI_MCA_, reader: Oak}]\n"
     source = Source("oak.conf", b"btl_openib_if_include = mlx5_0\n")
