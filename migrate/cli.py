@@ -569,7 +569,7 @@ def targets() -> int:
 @app.command(cls=PlainCommand)
 @guarded
 def schema(
-    kind: Annotated[str, typer.Argument(help="target, site, rule, config or report.", show_default=False)],
+    kind: Annotated[str, typer.Argument(help="target, site, rule, config or report; or a table.", show_default=False)],
 ) -> int:
     """Print the JSON Schema of a kind of file, for editors."""
     from migrate.runs import describe  # noqa: PLC0415 - as in scan

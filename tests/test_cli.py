@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from migrate.tables.load import TABLES
+
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 SCHEMA = json.loads((ROOT / "rules" / "schemas" / "report.schema.json").read_bytes())
@@ -1090,7 +1092,7 @@ def test_what_folders_hold_and_is_left_out_is_counted(sif: Command) -> None:
     assert "sifmigrate.yaml:1:1: exclude: `!` is no pattern" in ran.err
 
 
-@pytest.mark.parametrize("name", ["r.csv", "r.html", "r.sarif", "r.log", "r.md.gz"])
+@pytest.mark.parametrize("name", ["r.xyz", "r.html", "r.sarif", "r.log", "r.md.gz"])
 def test_a_suffix_without_a_format_makes_2_before_anything_is_done(sif: Command, name: str) -> None:
     sif.write(job=MIGRATED)
     ran = sif(*REWRITE, "--output", name, "job.sh")
@@ -1197,6 +1199,15 @@ def test_a_written_target_names_no_path_of_this_machine_and_its_schema_is_printe
     assert list(Draft202012Validator(printed).iter_errors({"id": "a", "title": "a", "extends": "slinky"})) == []
     assert list(Draft202012Validator(printed).iter_errors({"id": "A", "extends": "slinky"}))
     assert sif("schema", "targets").code == 2
+
+
+@pytest.mark.parametrize("kind", [*TABLES, "rule", "site", "config", "report"])
+def test_the_schema_of_each_file_that_one_may_write_is_printed_whole(sif: Command, kind: str) -> None:
+    printed = json.loads(sif("schema", kind).out)
+    Draft202012Validator.check_schema(printed)
+    assert "common.schema.json#" not in json.dumps(printed)
+    if kind in TABLES:  # of the rows that a pack adds, without what holds for a whole table
+        assert list(Draft202012Validator(printed).iter_errors({"reason": "x", "nosuch": 1}))
 
 
 @pytest.mark.parametrize(

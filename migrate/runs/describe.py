@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -11,7 +10,7 @@ from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 from migrate.runs.setup import shipped_sites
 from migrate.tables import profiles
-from migrate.tables.load import nearest, rules_folder
+from migrate.tables.load import OF_PACK, TABLES, nearest, printed_schema
 
 # What an answer looks like, and that in words.
 _RIGHT = {
@@ -154,14 +153,15 @@ def check_target(file: str) -> tuple[list[str], list[str]]:
 
 
 def schema(kind: str) -> str:
-    """The JSON Schema of a kind of file, all in one, for editors; raises SifmigrateError where there is none."""
+    """The JSON Schema of a kind of file, all in one, for editors; raises SifmigrateError where there is none.
+
+    That of a table is for the rows of a pack.
+    """
+    if kind in TABLES:
+        return printed_schema(TABLES[kind].schema + OF_PACK)
     if kind not in _WRITTEN:
-        raise SifmigrateError(f"no schema `{kind}`{nearest(kind, _WRITTEN)}")
-    folder = rules_folder() / "schemas"
-    shared = (folder / "common.schema.json").read_text(encoding="utf-8")
-    own = (folder / f"{kind}.schema.json").read_text(encoding="utf-8").replace("common.schema.json#", "#")
-    whole = json.loads(own)
-    return json.dumps({**whole, "$defs": {**json.loads(shared)["$defs"], **whole.get("$defs", {})}}, indent=2) + "\n"
+        raise SifmigrateError(f"no schema `{kind}`{nearest(kind, (*_WRITTEN, *TABLES))}")
+    return printed_schema(kind)
 
 
 _WRITTEN = ("config", "report", "rule", "site", "target")

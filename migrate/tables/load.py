@@ -207,7 +207,7 @@ def _in_words(error: Any) -> str:  # noqa: PLR0911 - one for each keyword of the
         case "maxProperties":
             said = f"wanted: only {wanted} of the keys {', '.join(error.schema['properties'])}"
         case "minProperties" | "minItems" | "minLength":
-            return f"nothing is said here; wanted: {described or 'a value'}"
+            return f"{'too few' if value else 'nothing is said'} here; wanted: {described or 'a value'}"
         case _:
             return str(error.message)
     # `home: ~` is nothing in YAML
@@ -273,6 +273,13 @@ def _of_pack(schema: Mapping[str, Any], about: str) -> Mapping[str, Any]:
     """The schema of a pack's file: rows, any of the table's lists and mappings, and nothing that holds for all."""
     kept = {k: v for k, v in schema["properties"].items() if v.get("type") != "string" or k in {about, "source"}}
     return {**schema, "properties": kept, "required": [about] if about else [], "minProperties": 1}
+
+
+def printed_schema(name: str) -> str:
+    """A schema as JSON in which all that it refers to stands."""
+    own, shared = (_schemas()[each] for each in (name, "common"))
+    whole = json.loads(json.dumps(own).replace("common.schema.json#", "#"))
+    return json.dumps({**whole, "$defs": {**shared["$defs"], **whole.get("$defs", {})}}, indent=2) + "\n"
 
 
 def _schema_files() -> list[Path]:
