@@ -51,3 +51,14 @@ def test_the_page_of_clusters_has_each_key(head: str, schema: str, keys: tuple[s
     known = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
     assert set(said["properties"]) - known - {"id", "title", "extends", "source", "scheduler", "partitions"} == set()
     assert known - set(said["properties"]) == set()
+
+
+def test_a_rule_may_ask_of_a_target_what_its_file_may_state() -> None:
+    own, states = (
+        json.loads((rules_folder() / "schemas" / f"{name}.schema.json").read_bytes())["properties"]
+        for name in ("rule", "target")
+    )
+    asked = {k: v["enum"] for k, v in own["targets"]["items"]["anyOf"][1]["properties"].items() if "enum" in v}
+    fabric = next(each for each in states["fabric"]["anyOf"] if "properties" in each)["properties"]["kind"]
+    assert asked == {k: {**states, "fabric": fabric}[k]["enum"] for k in asked}
+    assert {"runtime", "command", "modules", "accounting", "fabric", "select_type"} <= set(asked)

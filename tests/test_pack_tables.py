@@ -363,7 +363,7 @@ def test_nothing_that_a_pack_has_written_into_scripts_is_more_than_words(tmp_pat
         (
             "schedulers__pbs",
             "name: pbs\noptions: {-O: {value: required, as: txt, to: --comment}}\n",
-            "2:33: `txt` is none of: ",
+            "2:33: nothing is converted `as: txt` here (did you mean `text`?)",
         ),
         (
             "schedulers__pbs",
@@ -394,7 +394,7 @@ def test_nothing_that_a_pack_has_written_into_scripts_is_more_than_words(tmp_pat
         (
             "commands__oak",
             _COMMAND + "options: {-n: {value: required, as: setings}}}]\n",
-            "1:78: `setings` is none of: ",
+            "1:78: nothing is converted `as: setings` here (did you mean `setting`?)",
         ),
         ("commands__oak", _COMMAND + "dialect: pbss}]\n", "1:46: no scheduler `pbss` (did you mean `pbs`?)"),
         ("commands__oak", _COMMAND + "options_from: slrm}]\n", "1:46: no scheduler `slrm` (did you mean `slurm`?)"),
