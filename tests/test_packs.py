@@ -20,7 +20,7 @@ from migrate.runs.setup import make_plan
 from migrate.schedulers import DIALECTS
 from migrate.tables import profiles
 from migrate.tables.config import read_config
-from migrate.tables.load import fault, rules_folder
+from migrate.tables.load import TABLES, fault, rules_folder
 from migrate.tables.profiles import merged
 
 Migrate = Callable[..., Result]
@@ -145,9 +145,24 @@ def test_every_word_that_a_site_may_say_is_explained() -> None:
     assert [w for w in dict.fromkeys(words) if not re.search(rf"`{w}`|^  ?{w}:|^{w}:", page, re.MULTILINE)] == []
 
 
-def test_the_documented_rule_passes_its_examples(documented: Path) -> None:
-    done = sifmigrate(documented, "rules", "test", "rules/drop-oak-setup.yaml")
-    assert (done.returncode, done.stdout) == (0, "1 rule, 2 examples, 0 failed\n")
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("rules/drop-oak-setup.yaml", "1 rule, 2 examples, 0 failed\n"),
+        ("rules", "2 rules, 4 examples, 0 failed\n"),
+    ],
+)
+def test_the_documented_rules_pass_their_examples(documented: Path, path: str, says: str) -> None:
+    done = sifmigrate(documented, "rules", "test", path)
+    assert (done.returncode, done.stdout) == (0, says)
+
+
+def test_the_page_about_rules_has_every_key_relation_action_verdict_and_table() -> None:
+    page = (DOCS / "write-a-rule.md").read_text()
+    own = json.loads((rules_folder() / "schemas" / "rule.schema.json").read_text())["properties"]
+    verdicts = next(kind["properties"] for kind in own["advice"]["anyOf"] if "properties" in kind)
+    words = [*own, *own["match"]["properties"], *own["fix"]["properties"], *verdicts, *DIALECTS, *TABLES]
+    assert [w for w in words if not re.search(rf"`{w}(?:`|[:/.] ?)|^ *{w}:|[{{, ]{w}: ", page, re.MULTILINE)] == []
 
 
 _SPOILS = """\
