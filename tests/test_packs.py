@@ -731,6 +731,18 @@ def test_a_comment_silences_a_rule_and_is_told(script: bytes) -> None:
     assert "stays on the old cluster" in outcome.finding.message
 
 
+@pytest.mark.parametrize(
+    "between", ["", "# sifmigrate: ignore[note-account] old\n" * 2, "  # sifmigrate: ignore[no-rule]\n"]
+)
+@pytest.mark.parametrize(
+    ("below", "fate"), [("", "kept"), ("\n", "review"), ("# prose\n", "review"), ("ls\n", "review")]
+)
+def test_a_comment_is_about_the_line_below_it_and_other_such_comments(between: str, below: str, fate: str) -> None:
+    script = f"#!/bin/bash\n# sifmigrate: ignore[ucx-transports] later\n{between}{below}export UCX_TLS=rc\n"
+    outcomes = run(Source("job.sh", script.encode()), make_plan("slinky")).outcomes
+    assert [o.finding.fate for o in outcomes if o.finding.rule == "ucx-transports"] == [fate]
+
+
 def test_a_comment_above_a_continued_command_is_about_all_of_it() -> None:
     script = b"#!/bin/bash\n# sifmigrate: ignore[ucx-transports] measured\nsrun \\\n  env UCX_TLS=rc \\\n  hostname\n"
     result = run(Source("job.sh", script), make_plan("slinky"))

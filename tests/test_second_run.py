@@ -327,8 +327,13 @@ _BLOCKS = ("@", "if true; then\n  @\nfi", "f() { @; }\nf", "for i in 1 2; do @; 
 
 @pytest.mark.parametrize("command", _GONE.values(), ids=_GONE)
 @pytest.mark.parametrize("block", _BLOCKS)
-def test_what_stands_in_a_removed_command_goes_with_it(plans: Mapping[str, Plan], command: str, block: str) -> None:
-    script = f"#!/bin/bash\n#PBS -N x\n{block.replace('@', command)}\nsingularity exec a.sif ls\n"
+@pytest.mark.parametrize(
+    "around", ["#\nsingularity exec a.sif ls\n", "singularity exec a.sif ls\n#"], ids=["above", "last"]
+)
+def test_what_stands_in_a_removed_command_goes_with_it(
+    plans: Mapping[str, Plan], command: str, block: str, around: str
+) -> None:
+    script = f"#!/bin/bash\n#PBS -N x\n{around.replace('#', block.replace('@', command))}"
     for target in ("slinky", "slinky-pyxis", "answered slinky-pyxis"):
         first, second = twice(script, plans[f"{target}, plain"])
         assert first.fault == ""
