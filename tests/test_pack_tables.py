@@ -101,6 +101,17 @@ def _linear(data: Any) -> Any:
 # ------------------------------------------------------------------------------------------- rows of each table
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_that_stands_in_another_place_is_told_where_it_belongs(tmp_path: Path, name: str) -> None:
+    right = f"{name}/NAME.yaml" if TABLES[name].folder else f"{name}.yaml"
+    wrong = f"tables__{name}" if not TABLES[name].folder else name
+    said = refusal(pack(tmp_path, **{wrong: "rows: []\n"}))
+    assert said == (
+        f"{tmp_path / wrong.replace('__', '/')}.yaml:1:1: rows of this table stand in `{right}` of the folder that "
+        "`--rules` names"
+    )
+
+
 def test_a_setting_of_a_pack_is_an_item_and_has_its_role(tmp_path: Path) -> None:
     script = "export OAK_CARD=ib0 OAK_MODE=old\nsrun ./a\n"
     rows = SETTING.replace("]\n", ", {prefix: OAK_, reason: tuning of Oak, says: {needs-rdma: old|older}}]\n")

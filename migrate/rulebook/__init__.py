@@ -12,7 +12,7 @@ from migrate.rulebook.order import in_order
 from migrate.rulebook.rule import Rule, read_rule
 from migrate.rulebook.spelling import check_names
 from migrate.tables.library import Library, shipped, table_of
-from migrate.tables.load import place, rules_folder, yaml_files
+from migrate.tables.load import TABLES, place, rules_folder, yaml_files
 from migrate.tables.tables import tables
 
 __all__ = ["Rule", "Rulebook", "files_below", "former", "open_rulebook", "rule_files", "rules_at"]
@@ -86,7 +86,14 @@ def rules_at(path: Path) -> list[Path]:
     found = _yaml_at(path)
     if not found:
         raise SifmigrateError(f"{path}: no rule there; a rule is a file that ends in .yaml or .yml")
-    return [each for each in found if not table_of(each, path)]
+    rules = [each for each in found if not table_of(each, path)]
+    for each in rules:
+        if each.stem in TABLES:
+            right = f"{each.stem}/NAME.yaml" if TABLES[each.stem].folder else f"{each.stem}.yaml"
+            raise SifmigrateError(
+                f"{each}:1:1: rows of this table stand in `{right}` of the folder that `--rules` names"
+            )
+    return rules
 
 
 def _yaml_at(path: Path) -> list[Path]:
