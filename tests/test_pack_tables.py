@@ -378,6 +378,11 @@ def test_nothing_that_a_pack_has_written_into_scripts_is_more_than_words(tmp_pat
         ),
         (
             "schedulers__pbs",
+            "name: pbs\noptions: {-O: {value: required, as: text, to: --commnt}}\n",
+            "2:43: no table knows the option `--commnt` of sbatch (did you mean `--comment`?)",
+        ),
+        (
+            "schedulers__pbs",
             "name: pbs\noptions: {-O: {value: required, as: bind, to: --comment}}\n",
             "2:33: nothing is converted `as: bind` here",
         ),
@@ -465,6 +470,21 @@ def test_each_as_of_the_shipped_tables_is_a_converter_of_its_part() -> None:
     known = converters.registered()
     assert [use for use in _shipped_uses() if use[1] not in known.get(use[0], ())] == []
     assert len(_shipped_uses()) > 300
+
+
+def test_each_option_that_a_shipped_scheduler_becomes_is_one_of_sbatch() -> None:
+    known = {each["name"]: each for each in shipped().files("schedulers")}
+    written = [option for each in known.values() for _, option in library.options_written(each)]
+    assert [option for option in written if option not in known["slurm"]["options"]] == []
+    assert len(written) > 50
+
+
+def test_a_pack_may_write_an_option_of_sbatch_that_it_adds_itself(tmp_path: Path) -> None:
+    both = {
+        "schedulers__pbs": "name: pbs\noptions: {-O: {value: required, as: text, to: --oak-note}}\n",
+        "schedulers__slurm": "name: slurm\noptions: {--oak-note: {value: required, reason: a note for Oak}}\n",
+    }
+    assert "#SBATCH --oak-note=a" in migrated("#PBS -O a\n./a\n", pack(tmp_path, **both)).output.decode()
 
 
 def test_each_converter_is_used() -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from migrate.model import SifmigrateError
+from migrate.model import SLURM, SifmigrateError
 from migrate.tables import converters
 from migrate.tables.load import OF_PACK, TABLES, load, nearest, place, rules_folder, yaml_files
 from migrate.tables.patterns import PackText, private
@@ -59,6 +59,18 @@ class Library:
                 if said != value:
                     told = f"`{keys[-1]}` of `{row[2]}` is another than in {place(other, where)}: keep one of them"
                     raise SifmigrateError(f"{place(path, keys)}: {told}")
+        for path, name in files:
+            if name == "schedulers":
+                self._check_written(path)
+
+    def _check_written(self, path: Path) -> None:
+        """Raise SifmigrateError where a file of a pack writes an option that sbatch has not, by any table."""
+        known = next(each["options"] for each in self.files("schedulers") if each["name"] == SLURM)
+        for keys, option in options_written(load(path, TABLES["schedulers"].schema + OF_PACK)):
+            if option not in known:
+                raise _fault(
+                    path, keys, f"no table knows the option `{option}` of sbatch{nearest(option, list(known))}"
+                )
 
     def value(self, made: Callable[[Library], _T]) -> _T:
         """What is made of the tables, made once."""
@@ -180,6 +192,14 @@ def _claims(name: str, data: _Row) -> Iterator[tuple[_Keys, _Keys, Any]]:
             for _, dialect, own in _names(row) if isinstance(row, dict) else ():
                 said = {k: v for k, v in row.items() if k not in {"names", "dialect"}}
                 yield from (((name, dialect, own, key, *k), (key, number, *k), v) for k, v in _leaves(said))
+
+
+def options_written(scheduler: _Row) -> Iterator[tuple[_Keys, str]]:
+    """The options of sbatch that the rows of a scheduler stand for, each with the keys that lead there."""
+    for part in ("options", "resources"):
+        for name, row in scheduler.get(part, {}).items():
+            if isinstance(row, dict) and row.get("to", "").startswith("-"):
+                yield (part, name, "to"), re.split("[= ]", row["to"])[0]
 
 
 def _leaves(value: Any, keys: _Keys = ()) -> Iterator[tuple[_Keys, Any]]:
