@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from migrate.engine import Plan, run
 from migrate.model import Result, Source
 from migrate.runs.setup import make_plan
+from migrate.schedulers import DIALECTS
 
 HERON = Path(__file__).parents[1] / "docs" / "sites" / "heron.yaml"
 
@@ -313,3 +314,83 @@ def test_host_lists_are_made_anew(slinky: Plan) -> None:
     output = migrated(slinky, "#!/bin/bash\n#BSUB -n 4\necho $LSB_HOSTS\n").output.decode()
     assert "export LSB_HOSTS=$(srun " in output
     assert output.endswith("echo $LSB_HOSTS\n")
+
+
+# ------------------------------------------------------------------------------------------------ the values themselves
+
+LSF = DIALECTS["lsf"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "waits"),
+    [
+        ("1234", [("afterok", "1234")]),
+        ("done(1234)", [("afterok", "1234")]),
+        ("ended(a)", [("afterany", "a")]),
+        ("exit('a b')", [("afternotok", "a b")]),
+        ("started(a)", [("after", "a")]),
+        ("post_done(1)", [("afterok", "1")]),
+        ("numdone(a, *)", [("afterok", "a")]),
+        ("numended(a, *)", [("afterany", "a")]),
+        ('done("a[*]")', [("aftercorr", "a")]),
+        ("done(a) && ended(b)&&exit(c)", [("afterok", "a"), ("afterany", "b"), ("afternotok", "c")]),
+        ("done(a) || started(b)", [("afterok", "a"), ("after", "b")]),
+    ],
+)
+def test_a_condition_waits_as_slurm_does(condition: str, waits: list[tuple[str, str]]) -> None:
+    assert [(each.kind, *each.jobs) for each in LSF.dependencies("-w", condition)] == waits
+
+
+@pytest.mark.parametrize("how", ["ended", "exit", "started", "post_done", "numdone"])
+def test_only_done_waits_task_by_task(how: str) -> None:
+    with pytest.raises(ValueError, match="Slurm waits for jobs"):
+        LSF.dependencies("-w", f'{how}("a[*]")')
+
+
+@pytest.mark.parametrize(
+    "condition", ["done(a[1])", "done(a[1-3])", "done(a, 1)", "!done(a)", "running(a)", "", "done(a)&&"]
+)
+def test_a_condition_that_slurm_has_not_is_refused(condition: str) -> None:
+    with pytest.raises(ValueError, match="Slurm waits for jobs"):
+        LSF.dependencies("-w", condition)
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "base", "unset"),
+    [
+        ("all", [], "ALL", []),
+        ("none", [], "NONE", []),
+        ("A, B=1", ["A", "B=1"], "NONE", []),
+        ("all, A=1", ["A=1"], "ALL", []),
+        ("none, A", ["A"], "NONE", []),
+        ("~A", [], "ALL", ["A"]),  # all but this one
+        ("all, ~A, ~B, C=2", ["C=2"], "ALL", ["A", "B"]),
+    ],
+)
+def test_a_list_of_variables_says_what_a_job_gets(text: str, named: list[str], base: str, unset: list[str]) -> None:
+    found = LSF.environment(text)
+    assert (list(found.parts), found.base, list(found.unset)) == (named, base, unset)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "parts"),
+    [
+        ("-J", "fit", []),
+        ("-J", "fit[1-9]%2", [("job_name", "fit", "fit"), ("indices", "[1-9]%2", "[1-9]%2")]),
+        ("-W", "4:00", []),
+        ("-W", "4:00/oak1", [("run_limit", "4:00", "4:00"), ("limit_by_host", "/oak1", "oak1")]),
+        ("-gpu", "-", [("gpu_num", "-", None)]),
+        ("-gpu", "num=2:mode=shared", [("gpu_num", "num=2:", "2"), ("gpu_mode", "mode=shared", "shared")]),
+        ("-gpu", "num=2/task:mps=no", [("gpu_num/task", "num=2/task:", "2"), ("gpu_no_mps", "mps=no", None)]),
+        ("-R", "rusage[mem=4G]", [("rusage[mem]", "rusage[mem=4G]", "4G")]),
+        ("-R", "rusage[mem=4:tmp=1]", [("rusage[mem]", "rusage[mem=4", "4"), ("rusage[tmp]", "tmp=1]", "1")]),
+        ("-R", "span[hosts=1] select[a>1]", [("span[hosts]", "span[hosts=1]", "1"), ("select[a]", "a>1", ">1")]),
+        ("-R", "a && b>2", [("select[a]", "a ", None), ("select[b]", " b>2", ">2")]),
+        ("-R", "{span[hosts=1]} || {a}", [("several", "{span[hosts=1]} || {a}", "{span[hosts=1]} || {a}")]),
+    ],
+)
+def test_a_value_is_cut_into_parts_with_all_that_belongs_to_them(
+    option: str, text: str, parts: list[tuple[str, str, str | None]]
+) -> None:
+    found = [(name, text[start:end], value) for name, start, end, value in LSF.parts(option, text)]
+    assert [(name, whole, None if at is None else text[slice(*at)]) for name, whole, at in found] == parts
