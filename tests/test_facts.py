@@ -295,6 +295,49 @@ def test_of_several_parameters_the_first_that_has_a_text_is_told() -> None:
     assert both
 
 
+@pytest.mark.parametrize(
+    ("site_has", "memory", "gpus", "default", "given"),
+    [
+        (90, 1600, 8, None, "90G"),
+        (90, 480, 8, None, "60G"),  # at most the share of the new node
+        (90, 720, 8, None, "90G"),
+        (90, None, 8, None, "90G"),
+        (90, 1600, None, None, "90G"),
+        (90, 1600, 8, 10, None),  # the partition gives some by itself
+        (None, 1600, 8, None, None),
+    ],
+)
+def test_a_gpu_brings_the_memory_that_it_had_and_no_more_than_its_share(
+    site_has: int | None, memory: int | None, gpus: int | None, default: int | None, given: str | None
+) -> None:
+    context, _ = next(contexts())
+    gib = {"memory": memory and memory * 1024, "default_memory_per_gpu": default and default * 1024, "gpus": gpus}
+    target = profiles.target("slinky")
+    partitions = {name: replace(each, **gib) for name, each in target.partitions.items()}
+    site = replace(context.site, memory_per_gpu=site_has and site_has * 1024)
+    about = replace(context, site=site, target=replace(target, partitions=partitions), known={}, tables={})
+    assert question("old_partition.memory_per_gpu")(about) == given
+
+
+@pytest.mark.parametrize(
+    ("line", "time"),
+    [
+        ("sbatch --time=1:00 a.sh", "1:00"),
+        ("sbatch --time=1:00 -t 2:00 a.sh", "2:00"),  # sbatch takes the last
+        ("sbatch -t 2:00 -N 1 --time=1:00 a.sh", "1:00"),
+        ("sbatch -N 1 a.sh", None),  # what the script around it asks for is none of this job's
+    ],
+)
+def test_a_line_requests_what_it_says_last(line: str, time: str | None) -> None:
+    context, _ = next(contexts())
+    source = Source("job.sh", f"#!/bin/bash\n#SBATCH --time=9:00\n{line}\n".encode())
+    job = take(source, open_rulebook([]).tables)
+    context = replace(context, job=job, source=source, known={})
+    submitted = [i for i in job.by_kind["directive"] if i.place == "command"]
+    assert {question("requests.time")(context.about(item)) for item in submitted} == {time}
+    assert question("requests.time")(context) == "9:00"
+
+
 def _names(each: Fact) -> list[str]:
     """The questions of a fact."""
     return [f"{each.name}.{parameter}".removesuffix(".") for parameter in each.parameters] or [each.name]
