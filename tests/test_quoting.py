@@ -11,6 +11,8 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from migrate.engine import Plan, run
 from migrate.model import Edit, Source
@@ -233,3 +235,26 @@ def test_only_the_meant_words_differ_after_a_rewrite(plans: dict[str, Plan]) -> 
 def test_what_stands_behind_an_edit_stays_in_its_quotes(edits: list[Edit], *, kept: bool) -> None:
     assert keeps_quotes(edits) is kept
     assert keeps_quotes(reversed(edits)) is kept
+
+
+def behind(text: str, state: str) -> str:
+    """The quote that is open behind a text, read a character at a time (bash(1), QUOTING)."""
+    escaped = False
+    for each in text:
+        if escaped:
+            escaped = False
+        elif each == "\\" and state != "'":
+            escaped = True
+        elif each in {"'", '"'} and state in {"", each}:
+            state = "" if state else each
+    return state + "\\" * escaped
+
+
+SIGNS = st.text("'\"\\a", max_size=8)
+
+
+@given(SIGNS, SIGNS, st.sampled_from([("",), ("'",), ('"',), ("", "'", '"')]))
+def test_quotes_are_kept_where_each_text_ends_in_the_same(before: str, after: str, states: tuple[str, ...]) -> None:
+    kept = all(behind(before, state) == behind(after, state) for state in states)
+    edit = Edit(0, before.encode(), after.encode())
+    assert keeps_quotes([edit], [state.encode() for state in states]) == kept

@@ -197,3 +197,15 @@ def test_a_command_that_opens_a_session_becomes_no_srun_that_starts_nothing(
     result = migrate_text(f"#!/bin/bash\n#$ -N fit\n{command}\n")
     assert result.output.decode().splitlines()[-1] == command
     assert any("srun --pty bash" in outcome.finding.message for outcome in result.outcomes)
+
+
+@pytest.mark.parametrize("tasks", [1, 4, 5, 96, 192, 300])
+@pytest.mark.parametrize("threads", [0, 1, 8, 64])
+def test_a_process_of_a_whole_node_has_its_share_and_never_less_than_its_threads(
+    tasks: int, threads: int, migrate_text: Migrate
+) -> None:
+    asked = f"mpiprocs={tasks}" + f":ompthreads={threads}" * bool(threads)
+    script = f"#!/bin/bash\n#PBS -q rt_HF\n#PBS -l select=2:{asked}\n./a\n"
+    output = migrate_text(script).output.decode()
+    assert f"\n#SBATCH --ntasks-per-node={tasks}\n" in output
+    assert f"\n#SBATCH --cpus-per-task={max(1, threads, 192 // tasks)}\n" in output
