@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from migrate.engine import run
+from migrate.engine import Plan, run
 from migrate.inventory import take
 from migrate.model import Invocation, Source
 from migrate.runs.setup import make_plan
 from migrate.tables.load import load, rules_folder
 from migrate.tables.tables import tables
+from migrate.topics.launchers.call_chain import starters
 
 TABLES = tables(())
 
@@ -291,3 +292,25 @@ def test_a_program_that_people_reach_is_told_with_its_port(line: str, told: str 
     result = run(Source("job.sh", script.encode()), make_plan("slinky"))
     messages = [o.finding.message for o in result.outcomes if o.finding.rule == "served-port"]
     assert [m.partition(" of the node")[0] for m in messages] == ([told] if told else [])
+
+
+# ------------------------------------------------------------------------------------------ what starts a command
+
+
+@pytest.mark.parametrize(
+    ("lines", "outer"),
+    [
+        ("$S", []),
+        ("srun $S", ["srun"]),
+        ("$S\nsrun $S", ["srun"]),  # the line in which something starts it counts, wherever it stands
+        ("srun $S\n$S", ["srun"]),
+        ("nohup $S\nmpirun -np 2 $S", ["mpirun"]),
+        ("nohup $S\n$S", ["nohup"]),
+    ],
+)
+def test_of_the_lines_that_run_a_variable_the_one_with_a_launcher_says_what_starts_it(
+    lines: str, outer: list[str], slinky: Plan
+) -> None:
+    text = f"#!/bin/bash\nS='singularity exec --nv a.sif ls'\n{lines}\n"
+    job = take(Source("job.sh", text.encode()), slinky.rulebook.tables)
+    assert [inner.program for inner in starters(job, text.index("singularity"))] == outer

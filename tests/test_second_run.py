@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,7 +13,7 @@ from old_scripts import anything_old
 from scripts import anything, realistic
 
 from migrate.engine import Plan, run
-from migrate.model import Result, Source, Target
+from migrate.model import Edit, Outcome, Owned, Result, Source, Target
 from migrate.runs.setup import make_plan
 from migrate.tables import profiles
 
@@ -288,6 +288,28 @@ def test_what_only_the_next_run_would_ask_is_noted_by_this_one(plans: Mapping[st
     script = "#!/bin/bash\n#PBS -q rt_HF\nsingularity exec library://a/b ls\n"
     rules = [line.partition("[")[2].partition("]")[0] for line in _annotated(plans, script)]
     assert {"abci-library-image", "library-image"} <= set(rules)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (b"# a comment\n", True),
+        (b"#SBATCH --partition=gp1d\n", False),  # the next run would rewrite it
+        (b"if true; then (\n", False),  # and could not read this
+    ],
+)
+def test_notes_that_change_what_is_read_are_left_out(
+    plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch, text: bytes, *, kept: bool
+) -> None:
+    def notes(source: Source, outcomes: Sequence[Outcome], _: Sequence[Owned]) -> Iterator[Owned]:
+        at = source.data.index(b"\n") + 1
+        if text not in source.data:
+            yield Owned(Edit(at, b"", text), 0, note=outcomes[0].finding, rank=1)
+
+    monkeypatch.setattr("migrate.engine.notes", notes)
+    result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -N 1\nmodule load gcc\n./a\n"), plans["slinky, annotated"])
+    assert result.fault == ""
+    assert (text in result.output) == kept
 
 
 def test_notes_of_the_next_run_are_in_the_ledger(plans: Mapping[str, Plan]) -> None:
