@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from random import Random
+
 import pytest
 
 from migrate.engine import Plan, run
-from migrate.model import Source
+from migrate.model import Source, Text
+from migrate.reader.words import read_word
 
 WORDS = [
     pytest.param(b"srun x a b", ["srun", "x", "a", "b"], id="plain words"),
@@ -124,3 +129,44 @@ def test_a_word_is_constant_where_bash_makes_one_word_of_it_whatever_is_set(
 def test_what_follows_two_dashes_is_the_command(slinky: Plan, program: str) -> None:
     result = run(Source("job.sh", f"{program} -- singularity exec a.sif ls\n".encode()), slinky)
     assert ("container-command", "singularity") in {(e.kind, e.text) for e in result.entries}
+
+
+PIECES = [
+    "{",
+    "}",
+    ",",
+    "..",
+    "a",
+    "1",
+    '"{"',
+    "'}'",
+    '","',
+    "'..'",
+    "\\{",
+    "\\,",
+    "\\}",
+    '"a"',
+    "''",
+    "$'{'",
+    '"{a,b}"',
+]
+
+
+def test_a_word_is_constant_only_where_bash_leaves_it_one_word_as_it_stands() -> None:
+    random = Random(5)  # noqa: S311 - not for secrets
+    spelled = {"".join(random.choices(PIECES, k=random.randint(1, 7))) for _ in range(1500)}
+    for _ in range(1500):
+        first, second, third = ("".join(random.choices(PIECES, k=random.randint(0, 2))) for _ in range(3))
+        spelled.add(f"{{{first},{second}}}{third}")
+    words = sorted(spelled)
+    script = "".join(f"printf '%s\\0' {word}; printf '\\1'\n" for word in words)
+    said = subprocess.run(["bash"], input=script.encode(), capture_output=True, check=True).stdout.split(b"\1")
+    kinds = {True: 0, False: 0}
+    for each, found in zip(words, said[:-1], strict=True):
+        data = each.encode()
+        word = read_word(data, Text(data), 0, len(data), [(m.start(), m.end()) for m in re.finditer(rb"\$'\{'", data)])
+        one = found.split(b"\0")[:-1] == [word.text.encode()]
+        assert one or not word.constant, each
+        assert word.constant or "{" in re.sub(r"\\\\.|\"[^\"]*\"|\$?'[^']*'", "", each), each
+        kinds[one] += 1
+    assert min(kinds.values()) > 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -26,7 +26,6 @@ _HOLE = rb"\$(?:[A-Za-z_][A-Za-z0-9_]*(?![A-Za-z0-9_])|\{[A-Za-z_][A-Za-z0-9_]*\
 _NAME = re.compile(rb"\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-z0-9_]*\})")
 _QUOTED_WORD = re.compile(rb"\"[^\\\"$`]*(?:" + _HOLE + rb"[^\\\"$`]*)*\"")
 _PLAIN_WORD = re.compile(rb"[A-Za-z0-9_./:,+@%^=-]*")
-_BRACES = re.compile(r"\{(?=[^{}]*\})[^{}]*?(?:,|\.\.)")
 # What may be taken in one piece, by the quote that is open; an expansion's first byte never is.
 _RUNS = {
     b"": re.compile(rb"[^\\'\"$`*?\[~<>(]+"),
@@ -65,7 +64,6 @@ def read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ran
     else:
         kept, constant, quoted, known = _taken_apart(data, start, end, holes)
     value = b"".join([data[a:b] for a, b in kept]).decode("latin-1")
-    constant = constant and (quoted or not _BRACES.search(value))
     whole = text.contiguous(start, end)
     offsets = None if whole and len(value) == end - start else _places(text, kept)
     return Word(text.span(start, end), value, constant, quoted, whole and known, offsets)
@@ -74,12 +72,14 @@ def read_word(data: bytes, text: Text, start: int, end: int, holes: Sequence[Ran
 def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> tuple[list[Range], bool, bool, bool]:
     """The runs of bytes that quotes and escapes leave of a word; whether it is constant, quoted, and known for sure."""
     kept: list[Range] = []
+    covered: set[int] = set()  # which of them are quoted
     constant, quoted, known, mode = True, False, True, b""
     inside = dict(holes[bisect_left(holes, (start, 0)) : bisect_left(holes, (end, 0))])
     i = start
     while i < end:
         run = _RUNS[mode].match(data, i, end)
         if run:
+            covered |= {len(kept)} if mode else set()
             kept.append(run.span())
             i = run.end()
             continue
@@ -90,6 +90,7 @@ def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> t
                 constant = known = False
             else:
                 begin, i = i + 2, stop
+                covered.add(len(kept))
                 kept.append((begin, stop - 1))
                 continue
         elif mode != b"'" and i in inside:
@@ -105,9 +106,19 @@ def _taken_apart(data: bytes, start: int, end: int, holes: Sequence[Range]) -> t
                 begin, stop = i + 1, i + 2
         elif not mode and (byte in b"*?[" or (byte == b"~" and i == start)):
             constant = False
+        covered |= {len(kept)} if mode or begin > i else set()
         kept.append((begin, stop))
         i = stop
-    return kept, constant, quoted, known
+    return kept, constant and not _has_braces(data, kept, covered), quoted, known
+
+
+def _has_braces(data: bytes, kept: Sequence[Range], covered: Collection[int]) -> bool:
+    """Whether bash makes several words of one by its braces, of which those that are quoted are plain characters."""
+    if all(data.find(b"{", a, b) < 0 for a, b in kept):
+        return False
+    bare = b"".join([b"x" * (b - a) if n in covered else data[a:b] for n, (a, b) in enumerate(kept)])
+    between = bare[bare.find(b"{") : bare.rfind(b"}") + 1] if b"{" in bare else b""
+    return b"," in between or b".." in between
 
 
 def _places(text: Text, kept: Sequence[Range]) -> Sequence[int]:
