@@ -394,3 +394,10 @@ def test_a_value_is_cut_into_parts_with_all_that_belongs_to_them(
 ) -> None:
     found = [(name, text[start:end], value) for name, start, end, value in LSF.parts(option, text)]
     assert [(name, whole, None if at is None else text[slice(*at)]) for name, whole, at in found] == parts
+
+
+@pytest.mark.parametrize("line", ["#BSUB -", "#BSUB -extsched x"])
+def test_variables_of_others_stay_also_when_no_line_of_lsf_is_left(slinky: Plan, line: str) -> None:
+    first = migrated(slinky, f"#!/bin/bash\n{line}\necho $PBS_NUM_PPN\n")
+    assert not first.fault
+    assert b"$PBS_NUM_PPN" in first.output

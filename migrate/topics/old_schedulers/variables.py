@@ -9,7 +9,7 @@ from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, says
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import in_its_place, translator
-from migrate.schedulers import DIALECTS
+from migrate.schedulers import DIALECTS, is_foreign
 from migrate.topics.old_schedulers.facts import live_dialect, translation
 
 
@@ -17,9 +17,18 @@ def _variable_row(c: Context) -> VariableRow | None:
     item = c.item
     if item is None or item.kind != "scheduler-variable" or not item.dialect or item.place in {"own", "named"}:
         return None
-    if c.job.dialects and live_dialect(c) != item.dialect:
+    spoke_to = (live_dialect(c),) if c.job.dialects else _switched_off(c)
+    if spoke_to and item.dialect not in spoke_to:
         return None
     return c.schedulers[item.dialect].variables.get(item.name)
+
+
+@once
+def _switched_off(c: Context) -> tuple[str, ...]:
+    """The schedulers of whose lines comments alone are left, as an earlier run leaves what it cannot translate."""
+    lines = {d.name: rf"^#{re.escape(d.prefix)}(?![\w#])".encode() for d in DIALECTS.values() if is_foreign(d.name)}
+    data = c.job.text.data
+    return tuple(name for name, line in lines.items() if b"##" in data and re.search(line, data, re.MULTILINE))
 
 
 def _new_variable(c: Context) -> str | None:
