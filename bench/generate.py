@@ -376,6 +376,31 @@ DIALECTS = {
             "SLURM_NODEID": "PBS_NODENUM",
         },
     ),
+    "lsf": Dialect(
+        "#BSUB ",
+        (
+            ("-J @noun_@verb", "-J @noun@num"),
+            ("-n @power", '-n @power -R "span[ptile=@digit]"', '-n @power -R "span[hosts=1]"'),
+            ("-W @digit:00", "-W @num"),
+            ("-q @partition", "-q normal"),
+            ('-R "rusage[mem=@power0GB]"', "-M @power0GB", '-gpu "num=@digit"'),
+            ("-o @noun.%J", "-o logs/@noun.%J.out -e logs/@noun.%J.err", "-oo @noun.log"),
+        ),
+        ("-P @account", "-B -N", "-u @user@example.org", "-x", "-w 'done(@num)'", "-r"),
+        {
+            "srun --mpi=pmix": "mpirun -np @power",
+            "srun": "mpirun",
+            "sbatch": "bsub <",
+            "#SBATCH": "#BSUB",
+            "SLURM_JOB_NODELIST": "LSB_HOSTS",
+            "SLURM_JOB_ID": "LSB_JOBID",
+            "SLURM_NNODES": "LSB_DJOB_NUMPROC",
+            "SLURM_CPUS_PER_TASK": "LSB_DJOB_NUMPROC",
+            "SLURM_SUBMIT_DIR": "LS_SUBCWD",
+            "SLURM_ARRAY_TASK_ID": "LSB_JOBINDEX",
+            "SLURM_NODEID": "LSB_JOBINDEX",
+        },
+    ),
 }
 _REMARKS = (
     "# @verb the @noun",
