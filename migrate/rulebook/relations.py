@@ -288,16 +288,16 @@ def of_script(path: Path, match: Mapping[str, Any]) -> dict[str, OfScript]:
     Raises SifmigrateError with its place where it can ask no such thing.
     """
     found: dict[str, OfScript] = {}
-    for keys, asked in ((["match", "job"], match.get("job", {})), (["match"], {} if "item" in match else match)):
+    for keys, wanted in ((["match", "job"], match.get("job", {})), (["match"], {} if "item" in match else match)):
         for name in RELATIONS:
-            if name in asked and name not in _OF_SCRIPT:
+            if name in wanted and name not in _OF_SCRIPT:
                 raise _fault(path, [*keys, name], f"`{name}` asks about an item, but `item` is missing")
-            if name in asked and name in found:
+            if name in wanted and name in found:
                 raise _fault(
                     path, [*keys, name], f"`{name}` stands in `job` already, which is the same: write both there"
                 )
-            if name in asked:
-                found[name] = OfScript(_relation(path, [*keys, name], name, asked[name], "script"))
+            if name in wanted:
+                found[name] = OfScript(_relation(path, [*keys, name], name, wanted[name], "script"))
     return found
 
 
@@ -309,8 +309,10 @@ def _check_item(path: Path, name: str, match: Mapping[str, Any]) -> None:
             path, ["match", name], f"a directive of the header belongs to no command, so `{name}` asks nothing"
         )
     if name in _OF_SCRIPT and kind in _OF_NO_COMMAND:
-        said = f"items of the kind {kind} have no command of their own: `inside` asks about the one in which they stand"
-        raise _fault(path, ["match", name], said)
+        message = (
+            f"items of the kind {kind} have no command of their own: `inside` asks about the one in which they stand"
+        )
+        raise _fault(path, ["match", name], message)
 
 
 _OF_NO_COMMAND = frozenset({"module", "environment", "scheduler-variable", "path"})

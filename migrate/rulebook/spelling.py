@@ -21,10 +21,10 @@ def check_names(path: Path, match: Mapping[str, Any], tables: Tables) -> None:
     known += [row for commands in tables.dialect_commands.values() for row in commands.items()]
     item = match.get("item", "")
     own = _commands(match, _KINDS.get(item, ()), known)
-    for keys, asked in ((["match"], match), (["match", "job"], match.get("job", {}))):
+    for keys, wanted in ((["match"], match), (["match", "job"], match.get("job", {}))):
         for name in RELATIONS:
-            if name in asked:
-                _check_things(path, [*keys, name], asked[name], own, known)
+            if name in wanted:
+                _check_things(path, [*keys, name], wanted[name], own, known)
 
 
 _OF_TWO_KINDS = frozenset({"srun"})  # a launcher too, and with some options a container

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from migrate.model import Change, Edit, Fate, Fix, Item, Span
+from migrate.model import Change, Edit, Fate, Fix, Item, Key, Span
 from migrate.rulebook.context import Context, once
 
 Translator = Callable[[Context], "Change | None"]
@@ -32,9 +32,9 @@ def fix_of(c: Context, change: Change) -> Fix | None:
     if change.lines:
         return Fix(becomes=change.lines, begins=begins, fate=fate)
     if change.removes:
-        held = replace(item, holder=change.holder or item.holder, remove=change.erase or item.remove)
-        gone = held if change.holder or change.erase else item
-        return Fix(removes=(gone, *_taken(c, change)), begins=begins, fate=fate, shared=change.shared)
+        if change.holder or change.erase:
+            item = replace(item, holder=change.holder or item.holder, remove=change.erase or item.remove)
+        return Fix(removes=(item, *_taken(c, change)), begins=begins, fate=fate, shared=change.shared)
     if change.verdict == "open":
         return None
     return Fix(edits=change.edits, begins=begins, fate=fate, shared=change.shared)
@@ -55,8 +55,9 @@ def _taken(c: Context, change: Change) -> list[Item]:
 
 
 @once
-def _items_by_key(c: Context) -> dict[tuple[Span, str, str], list[tuple[int, Item]]]:
-    found: dict[tuple[Span, str, str], list[tuple[int, Item]]] = {}
+def _items_by_key(c: Context) -> dict[Key, list[tuple[int, Item]]]:
+    """The items of the script, each with its number, by what changes name them by."""
+    found: dict[Key, list[tuple[int, Item]]] = {}
     for number, item in enumerate(c.job.all_items()):
         found.setdefault((item.span, item.kind, item.name), []).append((number, item))
     return found

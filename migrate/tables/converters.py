@@ -40,10 +40,10 @@ def part_of(command: Mapping[str, Any]) -> str:
 
 def unknown(table: str, data: Mapping[str, Any]) -> Iterator[tuple[_Keys, str, tuple[str, ...]]]:
     """Each `as:` that no converter answers to, where it stands, and those that there are."""
-    for part, keys, said in uses(table, data):
+    for part, keys, name in uses(table, data):
         known = _REGISTRIES.get(part, ())
-        if said not in known:
-            yield keys, said, known
+        if name not in known:
+            yield keys, name, known
 
 
 def _of_rows(part: str, keys: _Keys, rows: Mapping[Any, Any]) -> Iterator[tuple[str, _Keys, str]]:

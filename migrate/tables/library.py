@@ -55,10 +55,10 @@ class Library:
             data = _checked(path, name)
             self._added.setdefault(name, []).append(data)
             for row, keys, value in _claims(name, data):
-                said, other, where = claims.setdefault(row, (value, path, keys))
-                if said != value:
-                    told = f"`{keys[-1]}` of `{row[2]}` is another than in {place(other, where)}: keep one of them"
-                    raise SifmigrateError(f"{place(path, keys)}: {told}")
+                first, other, where = claims.setdefault(row, (value, path, keys))
+                if first != value:
+                    message = f"`{keys[-1]}` of `{row[2]}` is another than in {place(other, where)}: keep one of them"
+                    raise SifmigrateError(f"{place(path, keys)}: {message}")
         for path, name in files:
             if name == "schedulers":
                 self._check_written(path)
@@ -224,8 +224,8 @@ def _checked(path: Path, name: str) -> _Row:
     return marked
 
 
-def _fault(path: Path, keys: _Keys, said: str) -> SifmigrateError:
-    return SifmigrateError(f"{place(path, keys)}: {said}")
+def _fault(path: Path, keys: _Keys, message: str) -> SifmigrateError:
+    return SifmigrateError(f"{place(path, keys)}: {message}")
 
 
 def _check_command(path: Path, keys: _Keys, row: _Row, schedulers: Sequence[str]) -> None:

@@ -10,8 +10,6 @@ from migrate.schedulers import DIALECTS
 from migrate.topics.old_schedulers.converters import is_in_new_place
 from migrate.values import memory
 
-_MEMORY = ("--mem", "--mem-per-cpu", "--mem-per-gpu")
-
 
 @fact("value", "The item's value as the script gives it; none where it has no value.", about="item")
 def _value(c: Context) -> str | None:
@@ -147,7 +145,7 @@ def _reason(c: Context) -> str | None:
 
 @fact(
     "dialect",
-    "The scheduler to which the script's directives speak: slurm, grid_engine, pbs or mixed; none without directives.",
+    "The scheduler to which the script's directives speak, or mixed; none without directives.",
     about="job",
 )
 def _dialect(c: Context) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from migrate.model import Change, Edit, Invocation, Word
 from migrate.quoting import is_plain
 from migrate.topics.containers.command import Moving
-from migrate.topics.containers.options import FORMS
+from migrate.topics.containers.options import CONVERTERS
 
 _MAKES = frozenset({"import", "create", "load"})
 
@@ -43,7 +43,7 @@ def _start(m: Moving) -> None:
         if option.row is None or not option.row.form:
             m.obstacles.append(f"{m.spelled(option)}: {option.row.reason if option.row else 'no table knows it'}")
         else:
-            FORMS[option.row.form](m, option)
+            CONVERTERS[option.row.form](m, option)
     m.lead = ["--nv", "--no-home", "--no-eval", *m.lead]
     m.looks.append("look whether the job needs GPUs (--nv) and its home folder, which enroot did not mount")
     own = image.origin or image

@@ -404,7 +404,7 @@ def rootfs(m: Moving, option: Option) -> None:
     m.drop(option, "a folder is named as an image is")
 
 
-FORMS: Mapping[str, Form] = {
+CONVERTERS: Mapping[str, Form] = {
     "text": text,
     "drop_to_check": drop_to_check,
     "bind": bind,
@@ -431,4 +431,4 @@ FORMS: Mapping[str, Form] = {
 }
 
 for _family in ("docker", "enroot"):
-    register(_family, FORMS)
+    register(_family, CONVERTERS)

@@ -67,7 +67,7 @@ def _first_word(m: Moving, first: Word) -> Word | None:
 def take_options(m: Moving, options: Iterable[Option]) -> None:
     """Each option told to Apptainer, or an obstacle; mounts add up, and pyxis refuses two of any other option."""
     for option in options:
-        form = _FORMS.get(option.name)
+        form = _CONVERTERS.get(option.name)
         if option.row is None or form is None:
             m.obstacles.append(f"{option.name} has no form under Apptainer: {_NO_FORM.get(option.name, 'take it out')}")
         else:
@@ -233,7 +233,7 @@ def _unshare(m: Moving, option: Option) -> None:
 
 
 _SAME = "Apptainer does so by itself"
-_FORMS: Mapping[str, Form] = {
+_CONVERTERS: Mapping[str, Form] = {
     "--container-image": _asks("image", "given to Apptainer"),
     "--container-mounts": _mounts,
     "--container-workdir": _workdir,

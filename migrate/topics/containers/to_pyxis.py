@@ -111,8 +111,8 @@ def _for_apptainer(m: Moving, option: Option) -> tuple[str, str]:
 
 def _tell(m: Moving, option: Option, name: str, value: str) -> None:
     """The option of Apptainer in the words of pyxis; it goes from its place, and stands behind srun."""
-    if name in _FORMS:
-        _FORMS[name](m, option, value)
+    if name in _CONVERTERS:
+        _CONVERTERS[name](m, option, value)
     elif name in _FLAGS:
         new, message = _FLAGS[name]
         m.lead += [new] if new else []
@@ -149,7 +149,7 @@ def _env(m: Moving, option: Option, value: str) -> None:
     m.drop(option, f"{value}: set for srun, which passes it on; --container-env says that the image's value loses")
 
 
-_FORMS: Mapping[str, Callable[[Moving, Option, str], None]] = {
+_CONVERTERS: Mapping[str, Callable[[Moving, Option, str], None]] = {
     "--bind": _bind,
     "--scratch": _scratch,
     "--cwd": _workdir,

@@ -16,7 +16,7 @@ from migrate.topics.containers.command import Moving, in_order
 from migrate.topics.containers.enroot import move_enroot
 from migrate.topics.containers.header import move_header
 from migrate.topics.containers.images import Images
-from migrate.topics.containers.options import FORMS
+from migrate.topics.containers.options import CONVERTERS
 from migrate.topics.containers.pyxis import OPTION, move_step
 from migrate.topics.containers.to_pyxis import is_native, move_native, step_in
 from migrate.topics.containers.verbs import VERBS, leave
@@ -182,7 +182,7 @@ def _option(moving: Moving, option: Option) -> None:
     row = option.row
     assert row is not None
     if row.form:
-        FORMS[row.form](moving, option)
+        CONVERTERS[row.form](moving, option)
     elif row.fate == "removed":
         moving.drop(option, row.reason)
     else:

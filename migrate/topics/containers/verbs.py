@@ -13,7 +13,7 @@ from migrate.ranges import Ranges
 from migrate.tables.converters import register
 from migrate.topics.containers.command import Moving
 from migrate.topics.containers.images import why_not
-from migrate.topics.containers.options import FORMS
+from migrate.topics.containers.options import CONVERTERS
 from migrate.topics.containers.to_pyxis import start_by_srun
 from migrate.values import image_file, image_path
 
@@ -269,7 +269,7 @@ def exec_(m: Moving) -> None:
     again = Moving(starter, m.verb, m.source, m.target, m.known, m.direct, m.images, m.others, m.shared)
     for option in starter.options:
         if option.row is not None and option.row.form in {"env", "workdir"} and option.value is not None:
-            FORMS[option.row.form](again, option)
+            CONVERTERS[option.row.form](again, option)
     m.lead += [c for c in again.carried if not (c.startswith("--cwd") and m.cwd)]
     if m.lead or "env" in m.runtime:
         m.lead.insert(0, "--no-eval")

@@ -1,1 +1,1 @@
-"""Old schedulers: what stands under Slurm for the lines, variables and commands of Grid Engine and PBS."""
+"""Old schedulers: what stands under Slurm for the lines, variables and commands of other schedulers."""

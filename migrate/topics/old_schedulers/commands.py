@@ -11,9 +11,7 @@ from migrate.rulebook.context import Context, once
 from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, is_foreign
 from migrate.tables.converters import register
-from migrate.topics.old_schedulers.directives import (
-    translate_command,
-)
+from migrate.topics.old_schedulers.directives import translate_command
 from migrate.topics.old_schedulers.facts import between_of, live_dialect
 
 
@@ -164,8 +162,6 @@ _OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
     "step": _obstacle_to_step,
     "remote_shell": _obstacle_to_remote_shell,
 }
-
-
 _STARTERS = frozenset({"step", "remote_shell"})  # of a command on another node of the job
 
 
@@ -178,8 +174,6 @@ def _change_by_option(c: Context) -> Iterator[tuple[Item, Change]]:
 
 
 _PIPE = re.compile(rb"[ \t]*\|")
-
-
 _PARTING = frozenset({b" ", b"\t", b"\n", b"'", b'"'})
 
 
@@ -242,15 +236,9 @@ def _is_array(c: Context) -> bool:
 
 
 _PLAIN_WORDS = re.compile(rb"[A-Za-z0-9_./:,+@%= \t-]*")
-
-
 # Of a command that puts its words together for a shell: also variables, of this shell or (behind a backslash) of that.
 _JOINED_WORDS = re.compile(rb"(?:[A-Za-z0-9_./:,+@%= \t-]|\\?\$(?:\w+|\{\w+\}))*")
-
-
 _ESCAPED = re.compile(rb"(?P<dollar>\\\$)\{?(?P<name>\w+)\}?")
-
-
 _IN_SINGLE_QUOTES = re.compile(rb"(?P<dollar>\$)\{?(?P<name>\w+)\}?")
 
 

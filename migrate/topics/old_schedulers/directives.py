@@ -1,4 +1,4 @@
-"""Translation: what stands for each directive of Grid Engine and PBS under Slurm, worked out for a job as a whole."""
+"""Translation: what stands under Slurm for each directive of another scheduler, worked out for a job as a whole."""
 
 from __future__ import annotations
 

@@ -12,17 +12,12 @@ from migrate.rulebook.context import Context, once, replaced
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import translator
 from migrate.schedulers import DIALECTS, is_obeyed
-from migrate.topics.old_schedulers.directives import (
-    INTERPRETERS,
-    Between,
-    Translation,
-    translate,
-)
+from migrate.topics.old_schedulers.directives import INTERPRETERS, Between, Translation, translate
 
 
 @fact(
     "live_dialect",
-    "The scheduler whose directives count: slurm, grid_engine or pbs; none where that is not certain.",
+    "The scheduler whose directives count, as its table is called; none where that is not certain.",
     about="job",
 )
 def live_dialect(c: Context) -> str | None:
@@ -38,6 +33,7 @@ def live_dialect(c: Context) -> str | None:
 
 
 def between_of(c: Context, dialect: str) -> Between:
+    """From which scheduler and site to which target the options of a job go."""
     queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
     return Between(DIALECTS[dialect], c.schedulers[dialect], c.site, c.target, queues)
 
@@ -88,8 +84,6 @@ def _stray(c: Context) -> str | None:
 )
 def _foreign_lines(c: Context) -> str | None:
     slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
-    """Whether anything speaks to another scheduler than the live one; what is Slurm's alone need not be looked at."""
-    slurm_alone = c.job.dialects == (SLURM,) and c.job.texts("directive", "dialect") <= {SLURM}
     return None if slurm_alone else "yes"
 
 
@@ -118,7 +112,7 @@ def _way_out(change: Change) -> str:
 
 @fact(
     "old_default",
-    "What the old scheduler gives a job of Grid Engine or PBS that requests nothing else; none for all other jobs.",
+    "What another scheduler than Slurm gave a job that requests nothing else; none for jobs of Slurm.",
     about="job",
     parameters={
         "time": "the time limit of the site",
@@ -143,7 +137,7 @@ def _old_default(c: Context, what: str) -> str | None:
 
 
 def default_time(c: Context) -> str | None:
-    """The time limit of the site, for a job of Grid Engine or PBS that requests none."""
+    """The time limit of the site, for a job of another scheduler that requests none."""
     found = translation(c)
     return c.site.default_time if found and not found.time and c.job.item("--time") is None else None
 
@@ -176,8 +170,6 @@ def _bashism(c: Context) -> str | None:
 
 
 _COMMENT = re.compile(rb"^[ \t]*#.*$", re.MULTILINE)
-
-
 # What dash refuses or reads otherwise: [[ ]], arrays, source, function NAME, >&FILE, &>, <<<, (( )), {1..n}, …
 _BASHISM = re.compile(
     rb"(?m)(?<![\w$])\[\[[ \t]|^[ \t]*\w+=\([^)\n]*\)|^[ \t]*(?:source|shopt|declare|mapfile|readarray|pushd|popd)[ \t]"

@@ -132,11 +132,7 @@ def is_old_host_file(item: Item) -> bool:
 
 
 _KNOW_THEIR_HOSTS = ("mpirun", "mpiexec", "orterun", "prterun", "prun", "oshrun")  # horovodrun and deepspeed do not
-
-
 _HOST_FILES = "|".join(name for dialect in DIALECTS.values() for name in dialect.host_files)
-
-
 _HOST_FILE = re.compile(rf'"?\$\{{?(?:(?:{_HOST_FILES})\}}?|TMPDIR\}}?/machines)"?')
 
 
