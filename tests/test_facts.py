@@ -141,6 +141,13 @@ def test_a_rule_with_a_parameter_passes_its_own_examples(rule: Path) -> None:
         ("exceeds: time", "{Target}", "8:1", "no fact `Target` (did you mean `target`?)"),
         ("exceeds: time", "{old-image}", "8:1", "no fact `old-image` (did you mean `old_image`?)"),
         ("exceeds: time", "{target.id}", "8:1", "`target` has no parameter `id`; known: architecture, mail, mpi, "),
+        (
+            "exceeds: time",
+            "{suggestion}",
+            "8:1",
+            "`suggestion` is known to the texts of a rule with a `translator` alone",
+        ),
+        ("change: present", "x", "9:32", "`change` is known to the texts of a rule with a `translator` alone"),
         ("installs: pip", "x", "9:32", "`installs` asks about items of kind container-command, but the rule is about"),
     ],
 )

@@ -22,11 +22,15 @@ _FACTS = """\
 `match: {job: {NAME: PATTERN}}` asks one, `{NAME}` in a text stands for it. One with parameters: \
 `{job: {NAME: PARAMETER}}` holds where it has a text for the parameter, a list where it has one for any of them, \
 `{not: …}` where it has none; `{NAME.PARAMETER}` is the text, `{NAME}` that for the parameters that the rule names."""
+_TRANSLATORS = (
+    "What says of each item what becomes of it, in place of a fix. Texts of a rule with one may name its message, "
+    "`{change}`, and what a person could write, `{suggestion}`."
+)
 HEADS = {
     "facts": ("Facts", _FACTS),
     "match": ("Keys of `match`", "Which items a rule is about."),
     "fix": ("Actions of `fix`", "What a rule writes, one action a rule."),
-    "translator": ("Translators", "What says of each item what becomes of it, in place of a fix."),
+    "translator": ("Translators", _TRANSLATORS),
 }
 
 

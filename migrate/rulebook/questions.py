@@ -15,6 +15,7 @@ from migrate.rulebook.conditions import Test, condition
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import Fact, Question, fact_named, question
 from migrate.rulebook.relations import RELATIONS
+from migrate.rulebook.translators import OF_CHANGE
 from migrate.tables.load import place
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+(?:\.[a-z_,]+)?)\}")
@@ -64,6 +65,9 @@ def _by_parameters(path: Path, keys: list[str | int], known: Fact, wanted: Any) 
 
 
 def _fact(path: Path, keys: list[str | int], name: str) -> Fact:
+    if name in OF_CHANGE:
+        what = f"`{name}` is known to the texts of a rule with a `translator` alone"
+        raise SifmigrateError(f"{place(path, keys)}: {what}")
     try:
         return fact_named(name)
     except SifmigrateError as error:
@@ -93,7 +97,7 @@ class Texts:
     path: Path
     kind: Kind | None
     named: Mapping[str, str]
-    found: Collection[str] = ()  # relations whose findings a text may name, but no fix
+    found: Collection[str] = ()  # what relations find and a translator says, which a text may name, but no fix
 
     def of(self, keys: list[str | int], template: str) -> str:
         """The text with each fact by its full name; raises SifmigrateError with its place where one is wrong."""
@@ -111,7 +115,7 @@ class Texts:
 
 
 def fill(template: str, context: Context, found: Mapping[str, Question] = MappingProxyType({})) -> str:
-    """The template with each {fact}, and what relations have `found`, by its text; nothing where there is none."""
+    """The template with each {fact}, and what is `found` for the rule, by its text; nothing where there is none."""
     if "{" not in template:
         return template
     parts = _texts_and_names(template)

@@ -33,7 +33,7 @@ from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
 from migrate.rulebook.questions import PLACEHOLDER, Texts, fact_tests, fill, named, names_in, question_for
 from migrate.rulebook.relations import RELATIONS, of_script, relations
-from migrate.rulebook.translators import TRANSLATORS, Translator, fix_of, smallest
+from migrate.rulebook.translators import OF_CHANGE, TRANSLATORS, Translator, fix_of, smallest
 from migrate.tables.load import load, nearest, place
 
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
@@ -84,7 +84,7 @@ class Rule:
     dead_too: bool  # whether it asks where an item stands: else directives that never counted are none of its items
     job_facts: tuple[tuple[Question, Test], ...]  # those that ask about no item: see index.py
     facts: tuple[tuple[Question, Test], ...]
-    found: Mapping[str, Question]  # what its relations find, which placeholders may name
+    found: Mapping[str, Question]  # what its relations find and its translator says, which placeholders may name
     fix: Mapping[str, str]
     written_examples: Sequence[Mapping[str, Any]]
     path: Path
@@ -308,6 +308,7 @@ def read_rule(path: Path) -> Rule:
     of_job: Mapping[str, Question] = of_script(path, match)
     of_item: Mapping[str, Question] = relations(path, match)
     found = {name: each for name, each in {**of_job, **of_item}.items() if name != "lacks"}
+    found |= OF_CHANGE if "translator" in data else {}
     texts = Texts(path, match.get("item"), named(facts), found.keys())
     fix = dict(_fix_texts(path, data.get("fix", {}), texts))
     _check_fix(path, data)

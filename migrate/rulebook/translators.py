@@ -5,14 +5,20 @@ Topics register theirs by name; a rule that names one speaks for its changes. Th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from migrate.model import Change, Edit, Fate, Fix, Item, Key, Span
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.facts import Question
 
 Translator = Callable[[Context], "Change | None"]
 TRANSLATORS: dict[str, Translator] = {}
+# What the texts of a rule with a translator may name beside facts.
+OF_CHANGE: Mapping[str, Question] = {
+    "change": lambda c: c.change.message if c.change else None,
+    "suggestion": lambda c: c.change.suggestion if c.change else None,
+}
 
 
 def translator(name: str) -> Callable[[Translator], Translator]:

@@ -159,17 +159,3 @@ def _dialect(c: Context) -> str | None:
 )
 def _shell(c: Context) -> str | None:
     return c.job.shell or None
-
-
-@fact("change", "What the rule's translator says of the item; none in a rule without a translator.", about="item")
-def _change(c: Context) -> str | None:
-    return c.change.message if c.change else None
-
-
-@fact(
-    "suggestion",
-    "What the rule's translator would have a person write; empty where it knows nothing of the kind.",
-    about="item",
-)
-def _suggestion(c: Context) -> str | None:
-    return c.change.suggestion if c.change else None
