@@ -855,6 +855,11 @@ class ResourceType:
     note: str = ""
 
 
+def lies_in(path: str, folder: str) -> bool:
+    """Whether a path is this folder, or in it."""
+    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
+
+
 @dataclass(frozen=True)
 class Target:
     """Where scripts go."""
@@ -893,6 +898,11 @@ class Target:
     mail: bool | None = None  # whether Slurm can send mail
     architecture: str | None = None  # of the nodes: x86_64, aarch64
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def mount_of(self, path: str) -> str | None:
+        """The mount in which a path lies: of several inside each other the innermost; None outside of all."""
+        found = [mount for mount in self.mounts if lies_in(path, mount)]
+        return max(found, key=lambda mount: len(mount.rstrip("/")), default=None)
 
     def on(self, partition: str) -> Target:
         """The target as a job of this partition finds it: with the partition's own runtime."""

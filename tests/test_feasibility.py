@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from migrate.engine import Plan, run
-from migrate.model import Result, Source
+from migrate.model import Result, SifmigrateError, Source
 from migrate.runs.setup import make_plan
 from migrate.schedulers import slurm
 from migrate.tables.library import shipped
@@ -421,3 +422,40 @@ def test_numbers_are_written_as_people_say_them(tmp_path: Path) -> None:
     messages = [o.finding.message for o in judged(script, make_plan(str(target))).outcomes]
     assert "--gres=gpu:1 asks for 1 GPU of a node; partition `cpu` has none" in messages
     assert "--shm-size 32g: /dev/shm on small has 16G" in messages
+
+
+@pytest.mark.parametrize(
+    ("path", "closed"),
+    [
+        ("/work/a.txt", ""),
+        ("/work/sharedness/a.txt", ""),
+        ("/work/shared/mine/a.txt", ""),
+        ("/elsewhere/a.txt", ""),
+        ("/work/shared/a.txt", "/work/shared"),
+        ("/work/shared/mine/old/a.txt", "/work/shared/mine/old"),
+    ],
+)
+@pytest.mark.parametrize("order", [list, lambda each: list(reversed(each))], ids=["outer first", "inner first"])
+def test_of_mounts_inside_each_other_the_innermost_says_whether_jobs_can_write(
+    path: str, closed: str, order: Callable[[list[str]], list[str]], tmp_path: Path
+) -> None:
+    modes = {"/home": "rw", "/work": "rw", "/work/shared/": "ro", "/work/shared/mine": "rw"} | {
+        "/work/shared/mine/old": "ro"
+    }
+    target = tmp_path / "nested.yaml"
+    listed = ", ".join(f"{mount}: {{mode: {modes[mount]}}}" for mount in order(list(modes)))
+    target.write_text(f"id: nested\nextends: slinky\nmounts: {{{listed}}}\n")
+    result = judged(f"#SBATCH -o {path}\necho a > {path}", make_plan(str(target)))
+    found = [o.finding for o in result.outcomes if "read-only" in o.finding.rule]
+    assert {f.rule for f in found} == ({"output-in-read-only-folder", "write-to-read-only-folder"} if closed else set())
+    assert all(path in f.message for f in found)
+
+
+def test_scratch_in_a_read_only_mount_is_refused_unless_a_mount_inside_is_for_writing(tmp_path: Path) -> None:
+    target = tmp_path / "nested.yaml"
+    text = "id: nested\nextends: slinky\nlocal_scratch: /work/tmp\nmounts: {/home: {}, /work: {mode: ro}"
+    target.write_text(f"{text}, /work/tmp: {{}}}}\n")
+    assert make_plan(str(target)).target.mount_of("/work/tmp/x") == "/work/tmp"
+    target.write_text(f"{text}, /work/tmp2: {{}}}}\n")
+    with pytest.raises(SifmigrateError, match="local_scratch"):
+        make_plan(str(target))

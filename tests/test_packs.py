@@ -286,12 +286,6 @@ def test_a_wrong_target_is_refused_with_its_place(tmp_path: Path, text: str, pla
         ("partitions: {slinky: {gpu_type: gb200}}\narchitecture: x86_64\n", "3:23", "are aarch64"),
         ("partitions: {slinky: {share: half}}\n", "3:23", "shared, exclusive"),
         ("mounts: [/home, /work, /home/]\n", "3:24", "named twice"),
-        (
-            "mounts:\n  /work: {mode: rw}\n  /work/images: {mode: ro}\n",
-            "5:3",
-            "`/work/images` (ro) lies in `/work` (rw)",
-        ),
-        ("mounts:\n  /work/images: {}\n  /work: {mode: ro}\n", "5:3", "`/work/images` (rw) lies in `/work` (ro)"),
         ("mounts:\n  /home: {mode: ro}\n", "4:3", "`home` (/home/%u) is there"),
         ("mounts:\n  /data: {mode: ro}\nlocal_scratch: /data/x\n", "4:3", "`local_scratch` (/data/x) is there"),
         ("mounts:\n  /data: {mod: ro}\n", "4:11", "did you mean `mode`?"),

@@ -282,7 +282,7 @@ def contradictions(path: Path, found: Target) -> Iterator[str]:
             yield f"{place(path, ['partitions', partition.name, key])}: {fault}"
     for keys, fault in _at_odds(found):
         yield f"{place(path, keys)}: {fault}"
-    yield from _overlapping_mounts(path, found)
+    yield from _doubled_mounts(path, found)
     for old, new in found.answers.get("partition", {}).items():
         where = place(path, ["answers", "partition", old])
         if "," in old:
@@ -355,8 +355,8 @@ def _at_odds(found: Target) -> Iterator[tuple[list[str | int], str]]:
             where: list[str | int] = ["partitions", partition.name, "gpu_type"]
             yield where, f"nodes with {partition.gpu_type} are aarch64, and `architecture` says x86_64"
     for key, folder in (("home", found.home), ("local_scratch", found.local_scratch)):
-        closed = next((m for m in found.read_only if f"{folder}/".startswith(f"{m.rstrip('/')}/")), None)
-        if closed is not None:
+        closed = found.mount_of(folder or "")
+        if closed is not None and closed in found.read_only:
             yield ["mounts", closed], f"`{key}` ({folder}) is there, where jobs must be able to write: mode rw"
 
 
@@ -380,20 +380,12 @@ def _impossible_fabric(found: Target) -> Iterator[tuple[list[str | int], str]]:
 _ARM = re.compile(r"g[hb]\d00")  # Grace processors on the same board
 
 
-def _overlapping_mounts(path: Path, found: Target) -> Iterator[str]:
-    """Mounts that are named twice, and those inside another with another mode: nobody could tell which counts."""
+def _doubled_mounts(path: Path, found: Target) -> Iterator[str]:
+    """Mounts that are named twice; of those inside another each has a mode of its own."""
     for number, mount in enumerate(found.mounts):
-        keys: list[str | int] = ["mounts", mount if found.read_only else number]
-        for other in found.mounts[:number]:
-            inner, outer = sorted((mount, other), key=len, reverse=True)
-            if not f"{inner.rstrip('/')}/".startswith(f"{outer.rstrip('/')}/"):
-                continue
-            mode, around = ("ro" if each in found.read_only else "rw" for each in (inner, outer))
-            where = place(path, keys)
-            if inner.rstrip("/") == outer.rstrip("/"):
-                yield f"{where}: `{inner}` is named twice: name it once"
-            elif mode != around:
-                yield f"{where}: `{inner}` ({mode}) lies in `{outer}` ({around}): name paths of one mode only"
+        if any(mount.rstrip("/") == other.rstrip("/") for other in found.mounts[:number]):
+            keys: list[str | int] = ["mounts", mount if found.read_only else number]
+            yield f"{place(path, keys)}: `{mount}` is named twice: name it once"
 
 
 def missing(found: Target, sites: Mapping[str, Site]) -> Iterator[str]:

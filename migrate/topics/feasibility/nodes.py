@@ -118,7 +118,8 @@ def _read_only(c: Context) -> str | None:
 
 def _closed(target: Target, path: str) -> str | None:
     path = with_new_paths(path, target)
-    return next((m for m in target.read_only if f"{path}/".startswith(f"{m.rstrip('/')}/")), None)
+    mount = target.mount_of(path)
+    return mount if mount in target.read_only else None
 
 
 @fact("writes_to_read_only", "The lines that write to a mount to which jobs cannot write; none without.", about="job")
