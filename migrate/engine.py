@@ -24,6 +24,7 @@ from migrate.model import (
     Site,
     Source,
     Submission,
+    Surroundings,
     Target,
     Text,
 )
@@ -74,27 +75,30 @@ class Plan:
         return self._tables.setdefault(site.id, {})
 
 
-def run(source: Source, plan: Plan, *, refuse: str = "") -> Result:
+NOTHING = Surroundings()  # around a script that stands alone
+
+
+def run(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "") -> Result:
     """The script migrated and accounted for; where the output would break a promise, it is the input and a fault.
 
-    `refuse` is such a fault that somebody else has found. Whatever is raised on the way is a fault of this one script
-    as well: a run goes on with the others.
+    `around` is what the other scripts of the run say of it, `refuse` a fault that somebody else has found. Whatever is
+    raised on the way is a fault of this one script as well: a run goes on with the others.
     """
     try:
-        return _run(source, plan, refuse)
+        return _run(source, plan, around, refuse)
     except SifmigrateError:
         raise
     except Exception as error:  # noqa: BLE001 - a bug, of whichever kind
         return _untouched(source, plan, _bug(error))
 
 
-def _run(source: Source, plan: Plan, refuse: str) -> Result:
-    result = _once(source, plan)
+def _run(source: Source, plan: Plan, around: Surroundings, refuse: str) -> Result:
+    result = _once(source, plan, around)
     result = replace(result, submission=_submission(result, plan))
-    fault = refuse or broken_promise(result, plan)
+    fault = refuse or broken_promise(result, plan, around)
     if not fault:
         return result
-    refused = _once(source, plan, refuse=fault)
+    refused = _once(source, plan, around, refuse=fault)
     return replace(refused, readiness="blocked", fault=fault, submission=result.submission)
 
 
@@ -136,10 +140,10 @@ class _Draft:
     refused: bool  # nothing is edited
 
 
-def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
-    draft = _draft(source, plan, refuse)
+def _once(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "") -> Result:
+    draft = _draft(source, plan, around, refuse)
     job, outcomes = draft.job, draft.outcomes
-    owned = _annotated(source, draft, plan) if plan.annotate else draft.owned
+    owned = _annotated(source, draft, plan, around) if plan.annotate else draft.owned
     output = apply(source.data, [o.edit for o in owned])
     entries = write_ledger(source, job, outcomes, owned)
     assert_closed(job, entries, owned)
@@ -148,13 +152,13 @@ def _once(source: Source, plan: Plan, *, refuse: str = "") -> Result:
     return Result(source, job, draft.site, draft.evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
 
 
-def _draft(source: Source, plan: Plan, refuse: str = "") -> _Draft:
+def _draft(source: Source, plan: Plan, around: Surroundings, refuse: str = "") -> _Draft:
     job = take(source, plan.rulebook.tables)
     site, evidence = (plan.site, "named on the command line") if plan.site else plan.witnesses.detect(source, job)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
     scopes = job.scopes()
-    findings = _findings(source, scopes, site, plan)
+    findings = _findings(source, scopes, site, plan, around)
     outcomes = select(findings, scopes, safe_only=plan.safe_only, refuse=refuse)
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
         refuse = "headers and commands change as a whole or not at all, and parts are for a person to look at"
@@ -163,7 +167,7 @@ def _draft(source: Source, plan: Plan, refuse: str = "") -> _Draft:
     return _Draft(job, site, evidence, outcomes, realize(source, scopes, outcomes), bool(refuse))
 
 
-def _annotated(source: Source, draft: _Draft, plan: Plan) -> Sequence[Owned]:
+def _annotated(source: Source, draft: _Draft, plan: Plan, around: Surroundings) -> Sequence[Owned]:
     """The edits with the notes for a person, those included that the next run would write.
 
     None where they would have anything read otherwise: in what bash cannot read either, a comment may.
@@ -172,7 +176,7 @@ def _annotated(source: Source, draft: _Draft, plan: Plan) -> Sequence[Owned]:
         return draft.owned
     owned = in_order([*draft.owned, *notes(source, draft.outcomes, draft.owned)])
     output = replace(source, data=apply(source.data, [o.edit for o in owned]))
-    later = _draft(output, plan)
+    later = _draft(output, plan, around)
     if later.owned or len(_gaps(later.job)) > len(_gaps(draft.job)):
         return draft.owned
     return in_order([*owned, *later_notes(source, draft.outcomes, owned, output, later.outcomes)])
@@ -182,11 +186,13 @@ def _gaps(job: Job) -> tuple[Gap, ...]:
     return tuple(gap for part in job.walk() for gap in part.gaps)
 
 
-def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan) -> list[Finding]:
+def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, around: Surroundings) -> list[Finding]:
     schedulers = plan.rulebook.tables.schedulers
     tables = plan.tables_for(site)
     contexts = [
-        Context(part, site, plan.target, source, schedulers, tables, n, library=plan.rulebook.library).in_partition()
+        Context(
+            part, site, plan.target, source, schedulers, tables, n, library=plan.rulebook.library, around=around
+        ).in_partition()
         for n, part in enumerate(scopes)
     ]
     concerned = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
@@ -203,11 +209,11 @@ def _is_half(outcome: Outcome) -> bool:
     return bool(outcome.lost) and (foreign or (fix is not None and fix.shared))
 
 
-def broken_promise(result: Result, plan: Plan) -> str:
+def broken_promise(result: Result, plan: Plan, around: Surroundings = NOTHING) -> str:
     """What the output would break (a second run must change nothing, no new gap may appear); empty where it is good."""
     if not result.changed or not (plan.rehearse or result.gaps):
         return ""
-    again = _once(Source(result.source.path, result.output, result.source.mode), plan)
+    again = _once(Source(result.source.path, result.output, result.source.mode), plan, around)
     if again.changed:
         return "a second rewrite would change the script again"
     if len(again.gaps) > len(result.gaps):

@@ -396,6 +396,28 @@ class Item:
     reason: str = ""
 
 
+SCRIPT_FOLDER = "$0"  # with which the path of a call begins that goes from the folder of the script itself
+SUBMIT_FOLDER = "$SUBMIT"  # from that in which the job was submitted
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command that runs another script, reads it into this one, or submits it as a job."""
+
+    how: Literal["run", "source", "submit"]
+    word: Word  # that names the script
+    path: str  # what the word means: constants expanded, the folders above at its beginning; `$` where it is not known
+    program: int  # where the word stands that makes the call: `bash`, `sbatch`, `.`, or the script itself
+    under: str = ""  # the folder to which the script has gone before, where that is known
+    dialect: str = ""  # of a submission, the scheduler whose command it is
+    contained: bool = False  # it runs inside a container
+
+    @property
+    def at(self) -> int:
+        """Where its word begins in the file."""
+        return self.word.span.start
+
+
 @dataclass(frozen=True)
 class Job:
     """One job script: a file, or a script inside one (a here-document, `bash -c`, `--wrap`)."""
@@ -414,6 +436,7 @@ class Job:
     hidden: tuple[Invocation, ...] = ()  # commands in variables that no line of this script was seen to run
     constants: Mapping[str, str] = field(default_factory=dict)  # variables that hold one constant word
     contained: bool = False  # its commands run inside a container
+    calls: tuple[Call, ...] = ()  # of other scripts, by its own commands
 
     def walk(self) -> Iterator[Job]:
         yield self
@@ -435,7 +458,7 @@ class Job:
     @property
     def outline(self) -> Job:
         """The job with nothing of what it holds: all that is to be known of it when its script is done."""
-        return replace(self, text=Text(b""), items=(), commands=(), gaps=(), jobs=(), hidden=(), constants={})
+        return replace(self, text=Text(b""), items=(), commands=(), gaps=(), jobs=(), hidden=(), constants={}, calls=())
 
     def all_items(self) -> Iterator[Item]:
         return (item for part in self.parts() for item in part.items)
@@ -497,6 +520,14 @@ class Job:
         for inner in self.invocations():
             found.setdefault(inner.program_word.span.start, []).append(inner)
         return {start: tuple(readings) for start, readings in found.items()}
+
+    @cached_property
+    def called(self) -> Mapping[int, tuple[Call, ...]]:
+        """The calls of this job and its parts, by the place of the word that makes them."""
+        found: dict[int, list[Call]] = {}
+        for call in (call for part in self.parts() for call in part.calls):
+            found.setdefault(call.program, []).append(call)
+        return {place: tuple(calls) for place, calls in found.items()}
 
     @cached_property
     def by_program(self) -> Mapping[str, tuple[Invocation, ...]]:
@@ -574,6 +605,44 @@ class Job:
     @cached_property
     def _header(self) -> Mapping[str, Item]:
         return {i.name: i for i in self.by_kind.get("directive", ()) if i.place == "header"}
+
+
+# ------------------------------------------------------------------------------------------------ around
+
+
+Software = tuple[tuple[str, str, str], ...]  # name, verb and value of the items that load or activate it, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a script has from those that call it, or from a file that it sources: what all of them agree on."""
+
+    dialect: str = ""  # whose lines a script without directives goes by
+    site: str = ""  # its id
+    constants: Mapping[str, str] = field(default_factory=dict)  # variables that hold one constant word
+    software: Software = ()  # what is loaded and activated already
+    requests: Mapping[str, str] = field(default_factory=dict)  # of the job: what stands for its number of slots, …
+    contained: bool = False  # it runs inside a container
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the other scripts of a run say of one: whom it calls, and what it has from those that call it.
+
+    Scripts are named as the run has them, calls by their `path`, which stays when a script is rewritten.
+    """
+
+    calls: Mapping[str, str] = field(default_factory=dict)  # the script of the run that a call means
+    brings: Mapping[str, Inherited] = field(default_factory=dict)  # what a sourced file sets and loads, by the call
+    beside: frozenset[str] = frozenset()  # calls of files that are there, and no part of the run
+    unclear: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # calls that may mean several scripts
+    elsewhere: frozenset[str] = frozenset()  # calls by a path that is not that of the script in the run
+    inherits: Inherited = field(default_factory=Inherited)
+    called_by: tuple[str, ...] = ()  # scripts of the run that call it
+    in_job: bool = False  # a job runs it, sources it or is submitted by it
+    serves: tuple[Software, ...] = ()  # where it only sets up: the software of each job that sources it, as a whole
+    loop: tuple[str, ...] = ()  # scripts that call each other in turn, this one among them
+    differs: tuple[str, ...] = ()  # in what those that call it do not agree
 
 
 # ------------------------------------------------------------------------------------------------ tables

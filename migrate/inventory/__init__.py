@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from migrate.commands import Variables
 from migrate.inventory.body import take_body
+from migrate.inventory.calls import calls_of
 from migrate.inventory.collector import INTERPRETERS, SHELLS, Allowance, Collector, TooMuchError, decoded
 from migrate.inventory.definition import take_definition
 from migrate.inventory.options import take_directive
@@ -142,6 +143,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         hidden=tuple(collector.hidden),
         constants=collector.constants if collector.moves else {},
         contained=contained,
+        calls=tuple(calls_of(collector)),
     )
 
 

@@ -32,7 +32,7 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     commands = layout.commands()
     c.allowance.take_commands(len(commands) + layout.number_of_assignments)
     placed = list(layout.assignments())
-    assignments = [assignment for _, assignment in placed]
+    assignments = c.assignments = [assignment for _, assignment in placed]
     c.variables = ChainMap({}, outer)
     c.variables.update(_known_values(c, layout, assignments))
     for node, assignment in placed:

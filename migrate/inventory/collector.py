@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from functools import cached_property
 
 from migrate.frozen import dataclass
-from migrate.model import CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
+from migrate.model import Assignment, CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
 from migrate.ranges import Ranges
 
 _DEPTH = 4
@@ -61,6 +61,7 @@ class Collector:
     jobs: list[Job] = field(default_factory=list)
     commands: list[Invocation] = field(default_factory=list)
     variables: MutableMapping[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
+    assignments: list[Assignment] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     hidden: list[Invocation] = field(default_factory=list)  # commands in variables that no line was seen to run
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited

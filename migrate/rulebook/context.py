@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from migrate.frozen import dataclass
-from migrate.model import Change, Item, Job, SchedulerTable, Site, Source, Target
+from migrate.model import Change, Item, Job, SchedulerTable, Site, Source, Surroundings, Target
 from migrate.tables.library import Library, shipped
 
 _T = TypeVar("_T")
@@ -31,6 +31,12 @@ class Context:
     change: Change | None = None  # what the rule's translator says of the item
     known: dict[object, Any] = field(default_factory=dict)  # what was worked out once for the whole job
     library: Library = field(default_factory=shipped)
+    around: Surroundings = field(default_factory=Surroundings)  # what the other scripts of the run say of this one
+
+    def called(self, at: int) -> str:
+        """The script of the run that the command word at this place runs, sources or submits; empty for none."""
+        known = (self.around.calls.get(call.path, "") for call in self.job.called.get(at, ()))
+        return next(filter(None, known), "")
 
     def in_partition(self) -> Context:
         """The same with the target as the job's partition has it."""
@@ -57,6 +63,7 @@ class Context:
             None,
             self.known,
             self.library,
+            self.around,
         )
 
 
