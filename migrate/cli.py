@@ -214,7 +214,7 @@ def scan(  # noqa: PLR0913 - one parameter an option
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
     batch.keep(outcome)
     publish.check_outputs(reports, outcome.found, outcome.plan.rulebook.tables)
-    if outcome.results:
+    if outcome.results or outcome.unread:
         publish.publish(outcome.report(), reports)
     if wrong := batch.complain(outcome, say, quiet=quiet):
         return wrong
@@ -296,7 +296,7 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         outcome = batch.write_folder(outcome, folder)
     elif mode == "--in-place":
         outcome = batch.write_in_place(outcome)
-    if outcome.results:
+    if outcome.results or outcome.unread:
         publish.publish(outcome.report(), reports)
     _tell(mode, outcome, folder, quiet=quiet)
     refused = batch.tell_judgement(outcome, say) if verify else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from bisect import bisect_right
@@ -771,6 +772,42 @@ class Idiom:
 
 
 @dataclass(frozen=True)
+class WorkflowFile:
+    """A kind of file that submits or describes jobs and that no reader here reads, found by its name."""
+
+    names: tuple[str, ...]  # patterns of file names, in small letters
+    kind: str
+    advice: str  # what the target needs of such a file
+    keys: Mapping[str, str] = field(default_factory=dict)  # key of a setting -> what its value is
+    words: tuple[str, ...] = ()  # of a library that submits jobs
+    values: Mapping[str, str] = field(default_factory=dict)  # schedulers as this file names them -> as for the target
+    lines: bool = False  # a line of it may be a command, which elsewhere stands in quotes
+    blanks: bool = False  # a blank may part a key from its value
+    backquotes: bool = False  # a command may stand between backquotes
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(fnmatch.translate, self.names)))
+
+
+@dataclass(frozen=True)
+class Workflows:
+    """How files are known that are no scripts: those that matter to jobs all the same, and those that never do."""
+
+    files: tuple[WorkflowFile, ...]
+    passed_over: re.Pattern[str]  # names of documents, data and output, in small letters
+    statements: re.Pattern[bytes]  # what in a template would be no shell even where all placeholders are filled in
+    submit: tuple[str, ...]  # programs of schedulers
+    verbs: tuple[str, ...]  # sub-commands by which container tools start or fetch something
+    keys: Mapping[str, str]  # in any of the files, where the value is a name that a site or the target has
+
+    def file(self, name: str) -> WorkflowFile | None:
+        """The kind of a file by its name; None where no row fits."""
+        lower = name.lower()
+        return next((row for row in self.files if row.pattern.fullmatch(lower)), None)
+
+
+@dataclass(frozen=True)
 class Tables:
     """Everything that reading needs to know about schedulers, commands, settings and paths."""
 
@@ -785,6 +822,7 @@ class Tables:
     speakers: frozenset[str]  # programs whose words name other programs and start none
     path_prefixes: tuple[str, ...]
     idioms: tuple[Idiom, ...]
+    workflows: Workflows
 
     @cached_property
     def _families(self) -> tuple[re.Pattern[str], Mapping[str, Setting]]:
@@ -1134,6 +1172,26 @@ class Fault:
     harmless: bool = False  # only found in a folder, and no script: reported, and the exit code is that of the others
 
 
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A line of a file that is not looked at which names something that a migration would decide in a script."""
+
+    line: int
+    what: str  # directive, command, container, options, scheduler, partition, account, image, module, path
+    text: str  # the line, secrets masked
+    needs: str = ""  # what the target has instead, where a table knows it
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file beside job scripts that submits or describes jobs and is not looked at, and what it holds."""
+
+    path: str
+    kind: str
+    advice: str
+    holds: tuple[Mention, ...]
+
+
 @dataclass(frozen=True)
 class Report:
     """What one run of the program found and did: everything that a report format needs."""
@@ -1145,6 +1203,7 @@ class Report:
     written: Mapping[str, str] = field(default_factory=dict)  # script -> where its migrated form went
     output_files: Mapping[str, str] = field(default_factory=dict)  # all that runs wrote there -> its SHA-256
     goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped, by what they are
+    unread: tuple[Unread, ...] = ()  # files that matter to jobs and were not looked at
 
 
 @dataclass(frozen=True)

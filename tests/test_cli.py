@@ -177,11 +177,12 @@ def test_a_second_run_in_place_changes_nothing(sif: Command) -> None:
 
 def test_other_files_of_a_folder_are_left_alone(sif: Command) -> None:
     sif.write(job=MIGRATED)
-    (sif.folder / "notes.txt").write_bytes(MIGRATED)
+    notes = b"Submit it so:\n\n" + MIGRATED
+    (sif.folder / "notes.txt").write_bytes(notes)
     (sif.folder / "train.py").write_bytes(b"#!/usr/bin/env python3\n")
     assert sif(*REWRITE).code == 0
     assert files_below(sif.folder / "migrated") == {"job.sh", "report.md", "report.json"}
-    assert (sif.folder / "notes.txt").read_bytes() == MIGRATED
+    assert (sif.folder / "notes.txt").read_bytes() == notes
 
 
 def test_of_several_scripts_out_says_who_waits_and_the_report_says_for_what(sif: Command) -> None:

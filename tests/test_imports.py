@@ -19,7 +19,7 @@ LAYERS = [
     ["topics"],
     ["rewrite", "submission"],
     ["engine"],
-    ["files.discover", "runs.__init__", "runs.setup", "runs.verify", "runs.symptoms"],
+    ["files.discover", "files.unread", "runs.__init__", "runs.setup", "runs.verify", "runs.symptoms"],
     ["reports", "runs.describe"],
     ["runs.publish", "runs.lookup"],
     ["runs.batch"],

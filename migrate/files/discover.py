@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from migrate.files.exclusion import GITIGNORE, Exclusion, Patterns, Walk, gitignore
 from migrate.files.journal import JOURNALS
@@ -17,12 +19,18 @@ from migrate.files.write import RECORD
 from migrate.frozen import dataclass
 from migrate.model import Fault, Tables
 
+if TYPE_CHECKING:
+    from migrate.files.unread import Reader
+
 HEAD_SIZE = 64 * 1024  # bytes in which a directive or a shebang must stand
 # Shell files may be called by a job script: these are taken whatever they hold, the others by content.
 CALLED = frozenset({".sh", ".bash"})
 VARIABLES = ".env"  # files of `--env-file`, taken where they set a variable of a known family
 RECIPES = frozenset({".def", ".recipe", ".singularity", ".apptainer"})  # taken where they define an image
 SHELLS = frozenset({b"sh", b"bash", b"ksh", b"dash", b"zsh", b"csh", b"tcsh"})
+LARGEST = 1 << 20  # bytes of a file that is looked into where its name does not make a script expected
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_COMMENTS = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z))*")  # the lines before the first that is no comment
 _DEAD = frozenset({errno.ENOENT, errno.ELOOP})  # of a link: it leads nowhere
 
 
@@ -33,18 +41,19 @@ def discover(
     exclude: Path | None = None,
     exclusion: Exclusion | None = None,
     only_scripts: bool = False,
+    unread: Reader | None = None,
 ) -> tuple[list[Found], list[Fault]]:
     """Return the scripts that files and folders hold, in the order of the arguments and then of the names.
 
     `tables` know the names of parameter files; `exclude` is the output folder, `exclusion` says what else is left out
     of folders. A file that is an argument is taken
-    whatever it is, unless `only_scripts`.
+    whatever it is, unless `only_scripts`. What folders hold beside scripts and matters to jobs goes to `unread`.
     A file with two names is found once, under the one that is no link.
     Links to folders are followed where they are arguments, not where they stand inside a folder.
     """
     found: dict[str, Found] = {}
     faults: dict[Fault, None] = {}
-    look = _Look(None if exclude is None else os.path.realpath(exclude), exclusion or Exclusion(), tables)
+    look = _Look(None if exclude is None else os.path.realpath(exclude), exclusion or Exclusion(), tables, unread)
     real = RealPaths()
     for argument in paths:
         for each in _argument(argument, look, only_scripts=only_scripts):
@@ -62,6 +71,7 @@ class _Look:
     excluded: str | None
     exclusion: Exclusion
     tables: Tables
+    unread: Reader | None
 
 
 def _argument(argument: str, look: _Look, *, only_scripts: bool) -> Iterator[Found | Fault]:
@@ -99,12 +109,8 @@ def _walk(folder: str, look: _Look) -> Iterator[Found | Fault]:
         try:
             if isinstance(entry.file, str) or _is_folder(entry.file, look.excluded):
                 pending += _entries(entry, walk)
-            elif (
-                _may_be_script(entry.file.name, look.tables)
-                and not walk.leaves(entry.below, entry.ignored)
-                and (seen := _seen_script(entry.file, look.tables))
-            ):
-                yield Found(path, root, named=False, seen=seen)
+            elif found := _looked_at(entry.file, path, look, partial(walk.leaves, entry.below, entry.ignored)):
+                yield Found(path, root, named=False, seen=found)
         except OSError as error:
             dead = isinstance(entry.file, os.DirEntry) and entry.file.is_symlink() and error.errno in _DEAD
             yield replace(fault(path, why(path, error)), harmless=dead)
@@ -151,6 +157,32 @@ def _is_ours(folder: Path) -> bool:
     return b'"tool_version"' in head and b'"output_files"' in head
 
 
+def _looked_at(
+    entry: os.DirEntry[str], path: str, look: _Look, left_out: Callable[[], bool]
+) -> tuple[bytes, os.stat_result] | None:
+    """The beginning of a file that is a script; what is none, and matters to jobs, is noted."""
+    expected = _may_be_script(entry.name, look.tables)
+    if expected and left_out():
+        return None
+    try:
+        seen = _beginning(entry, look.tables)
+    except OSError:
+        if expected:
+            raise
+        return None  # nothing shows that it would be a script
+    if seen is None:
+        return None
+    if _is_script(entry, seen[0], look.tables):
+        return seen if expected or not left_out() else None
+    if (
+        look.unread is not None
+        and (noted := look.unread.noted(path, entry.name, seen))
+        and (expected or not left_out())
+    ):
+        look.unread.found.append(noted)
+    return None
+
+
 def is_script(path: Path, tables: Tables) -> bool:
     """Return whether a file that is there would be taken for a job script."""
     try:
@@ -171,31 +203,62 @@ def _may_be_script(name: str, tables: Tables) -> bool:
     """Tell by its name whether a file is looked into at all."""
     suffix = PurePath(name).suffix.lower()
     special = name.startswith("Singularity.") or name in tables.parameter_files or name == VARIABLES
-    return special or suffix in RECIPES or suffix == VARIABLES or suffix in suffixes()
+    scripts = suffix in suffixes() and (suffix != "" or tables.workflows.file(name) is None)
+    return special or suffix in RECIPES or suffix == VARIABLES or scripts
 
 
 def _seen_script(entry: os.DirEntry[str] | Path, tables: Tables) -> tuple[bytes, os.stat_result] | None:
     """The beginning of a file that is to be taken for a script; None where it is not."""
+    seen = _beginning(entry, tables)
+    return seen if seen is not None and _is_script(entry, seen[0], tables) else None
+
+
+def _beginning(entry: os.DirEntry[str] | Path, tables: Tables) -> tuple[bytes, os.stat_result] | None:
+    """The beginning of a file that is to be looked into; None for what is no file, or has the name or size of data."""
+    expected = _may_be_script(entry.name, tables)
+    if not expected and tables.workflows.passed_over.fullmatch(entry.name.lower()):
+        return None
+    info = entry.stat()
+    if not stat.S_ISREG(info.st_mode) or (not expected and not 0 < info.st_size <= LARGEST):
+        return None
+    return load(entry, HEAD_SIZE)
+
+
+def _is_script(entry: os.DirEntry[str] | Path, head: bytes, tables: Tables) -> bool:
+    """Tell whether a file that begins so is to be taken for a script."""
     from migrate.inventory import reads_otherwise  # noqa: PLC0415 - the readers, which `revert` need not load
     from migrate.inventory.parameters import sets_known  # noqa: PLC0415
     from migrate.schedulers import DIRECTIVE  # noqa: PLC0415
 
+    if not head or b"\0" in head:
+        return False
+    head = head.removeprefix(_BYTE_ORDER_MARK)
     suffix = PurePath(entry.name).suffix.lower()
     # by these names no shell script is looked for
     other = suffix in RECIPES or entry.name.startswith("Singularity.") or entry.name in tables.parameter_files
     variables = VARIABLES in {suffix, entry.name}
-    if not _may_be_script(entry.name, tables) or not stat.S_ISREG(entry.stat().st_mode):
-        return None
-    head, info = load(entry, HEAD_SIZE)
-    if not head or b"\0" in head:
-        return None
+    if not _may_be_script(entry.name, tables):
+        return _is_job(head, tables)
     script = not other and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
-    wanted = script or reads_otherwise(os.fspath(entry), head, tables) or (variables and sets_known(head, tables))
-    return (head, info) if wanted else None
+    return script or reads_otherwise(os.fspath(entry), head, tables) or (variables and sets_known(head, tables))
+
+
+def _is_job(head: bytes, tables: Tables) -> bool:
+    """Tell whether a file that begins so is a job script whatever its name.
+
+    A directive stands before its first command, or below the `#!` of a shell; a template holds no statement of its
+    own, which would be no shell whatever stands in its placeholders.
+    """
+    from migrate.schedulers import DIRECTIVE  # noqa: PLC0415 - as above
+
+    begin = _COMMENTS.match(head)
+    assert begin is not None
+    directed = DIRECTIVE.search(begin[0]) is not None or (_is_shell(head) and DIRECTIVE.search(head) is not None)
+    return directed and tables.workflows.statements.search(head) is None
 
 
 def _is_shell(head: bytes) -> bool:
-    line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
+    line = head.partition(b"\n")[0]
     if not line.startswith(b"#!"):
         return False
     programs = [w.rpartition(b"/")[2] for w in line[2:].split() if not w.startswith(b"-") and b"=" not in w]

@@ -11,7 +11,7 @@ from typing import Any
 
 from migrate import __version__
 from migrate.files.write import RECORD
-from migrate.model import Entry, Gap, Outcome, Report, Result
+from migrate.model import Entry, Gap, Outcome, Report, Result, Unread
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.secrets import REMEMBERED, Mask, mask_of
 from migrate.reports.summary import (
@@ -48,8 +48,16 @@ def render(report: Report, style: Style = PLAIN) -> str:
         parts += (begin, f', "written": {_escaped_where_needed(_quoted(written))}' if written else "", end, ",\n")
     if report.results:
         parts.pop()  # nothing follows the last one
-    parts += ('\n],\n"summary": ', _dumped(_summary(summarize(report))), "\n}\n")
+    unread = [_unread(each) for each in report.unread]
+    parts += ("\n],\n", f'"not_looked_at": {_dumped(unread)},\n' if unread else "")
+    parts += ('"summary": ', _dumped(_summary(summarize(report))), "\n}\n")
     return "".join(parts)
+
+
+def _unread(unread: Unread) -> dict[str, Any]:
+    """A file that matters to jobs and was not looked at; the lines that it holds are masked already."""
+    holds = [{"line": m.line, "what": m.what, "text": m.text, "needs": m.needs} for m in unread.holds]
+    return {"path": unread.path, "kind": unread.kind, "advice": unread.advice, "holds": holds}
 
 
 def _dumped(value: Any) -> str:

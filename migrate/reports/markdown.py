@@ -20,10 +20,13 @@ from migrate.reports.summary import (
     Summary,
     account,
     answers,
+    by_kind,
     fault_words,
     fit_words,
     headline,
+    held_words,
     kept_words,
+    needed,
     summarize,
     where,
 )
@@ -58,7 +61,7 @@ def render(report: Report, style: Style = PLAIN) -> str:
     lines += [*_decisions(summary), *_overview(scripts), *_images(summary)]
     for page, result in zip(scripts, report.results, strict=True):
         lines += [*page.begin, *_written(result, report), *page.end]
-    lines += [*_faults(summary), *_rules(report)]
+    lines += [*_unread(summary), *_faults(summary), *_rules(report)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -121,6 +124,20 @@ def _images(summary: Summary) -> list[str]:
         (code(i.name, cell=True), str(i.scripts), code(i.pull, cell=True) if i.pull else "") for i in summary.images
     ]
     return _table("Images", ("Image", "Scripts", "Fetched once by"), rows)
+
+
+def _unread(summary: Summary) -> Iterator[str]:
+    """The files that matter to jobs and were not looked at, and what they hold."""
+    if not summary.unread:
+        return
+    yield from ("## Not looked at", "")
+    for (kind, advice), files in by_kind(summary.unread).items():
+        yield f"- {prose(f'{kind}: {advice}')}"
+        for each in files:
+            holds = held_words(each)
+            yield f"  - {code(each.path)}{': ' * bool(holds)}{prose(holds)}"
+            yield from (f"    - {prose(f'{lines}: {needs}')}" for needs, lines in needed(each).items())
+    yield ""
 
 
 def _faults(summary: Summary) -> list[str]:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from typing import Literal, TypeVar
 
 from migrate.frozen import dataclass
-from migrate.model import FATES, READINESS, Entry, Fate, Fault, Gap, Item, Outcome, Readiness, Report, Result, Target
+from migrate.model import (
+    FATES,
+    READINESS,
+    Entry,
+    Fate,
+    Fault,
+    Gap,
+    Item,
+    Outcome,
+    Readiness,
+    Report,
+    Result,
+    Target,
+    Unread,
+)
 from migrate.reports.format import part
 from migrate.reports.secrets import Mask, mask_of, masked
 from migrate.tables.profiles import profiles
@@ -136,6 +150,7 @@ class Summary:
     deciding: int
     released: int
     faults: tuple[Fault, ...]
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +374,7 @@ def summarize(report: Report) -> Summary:
         deciding=len(set().union(*released)),
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
+        unread=tuple(replace(each, path=masked(each.path)) for each in report.unread),
     )
 
 
@@ -464,6 +480,9 @@ def headline(summary: Summary) -> str:
     if summary.faults:
         verb = "was" if len(summary.faults) == 1 else "were"
         sentences.append(f"{counted(len(summary.faults), 'file')} {verb} not read.")
+    if summary.unread:
+        verb = "was" if len(summary.unread) == 1 else "were"
+        sentences.append(f"{counted(len(summary.unread), 'file')} beside them {verb} not looked at.")
     return " ".join(sentences)
 
 
@@ -499,6 +518,34 @@ def where(place: Place) -> str:
     ranges = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in place.lines)
     one = len(place.lines) == 1 and place.lines[0][0] == place.lines[0][1]
     return f"line {ranges}" if one else f"lines {ranges}"
+
+
+def by_kind(unread: Iterable[Unread]) -> dict[tuple[str, str], list[Unread]]:
+    """Files that were not looked at by their kind and what is to be done with it."""
+    return _grouped(((each.kind, each.advice), each) for each in unread)
+
+
+def held_words(unread: Unread) -> str:
+    """What a file holds that was not looked at, and where: `command in lines 3, 8-9; image in line 2`."""
+    lines_of = _grouped((each.what, each.line) for each in unread.holds)
+    return "; ".join(f"{what} in {where(Place(_runs(lines)))}" for what, lines in lines_of.items())
+
+
+def needed(unread: Unread) -> dict[str, str]:
+    """What the target has in place of what such a file names, each with its lines."""
+    lines_of = _grouped((each.needs, each.line) for each in unread.holds if each.needs)
+    return {needs: where(Place(_runs(lines))) for needs, lines in lines_of.items()}
+
+
+def _runs(lines: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Lines as ranges, first and last."""
+    found: list[tuple[int, int]] = []
+    for line in dict.fromkeys(lines):
+        if found and found[-1][1] + 1 == line:
+            found[-1] = (found[-1][0], line)
+        else:
+            found.append((line, line))
+    return tuple(found)
 
 
 def fault_words(fault: Fault) -> str:

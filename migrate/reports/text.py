@@ -23,11 +23,14 @@ from migrate.reports.summary import (
     Summary,
     account,
     answers,
+    by_kind,
     counted,
     fault_words,
     fit_words,
     headline,
+    held_words,
     kept_words,
+    needed,
     summarize,
     where,
 )
@@ -40,6 +43,7 @@ _STYLES: dict[Readiness, str] = {"unchanged": "dim", "migrated": "green", "revie
 _NARROW = re.compile("[ -~→…]*")  # what takes one column each
 _MOST_DECISIONS = 10
 _MOST_SCRIPTS = 20
+_MOST_UNREAD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,9 @@ def render(report: Report, style: Style = PLAIN) -> str:
     head = [_Line(0, headline(summary), "bold"), *_decisions(summary)]
     if style.brief:
         parts = [_painted(_overview(parts) if len(parts) > 1 else chain.from_iterable(map(_script, parts)), style)]
-    return "".join((_painted(head, style), *parts, _painted(_faults(summary), style)))
+    return "".join(
+        (_painted(head, style), *parts, _painted(_unread(summary, style), style), _painted(_faults(summary), style))
+    )
 
 
 def _of_script(result: Result, report: Report, style: Style) -> Account | str:
@@ -148,6 +154,23 @@ def _note(point: Point, note: Note) -> Iterator[_Line]:
 def _place(place: Place) -> str:
     words = " → ".join(w for w in (place.before, place.after) if w)
     return f"{where(place)}: {words}" if words else where(place)
+
+
+def _unread(summary: Summary, style: Style) -> Iterator[_Line]:
+    """The files that matter to jobs and were not looked at, and what they hold."""
+    if not summary.unread:
+        return
+    yield _Line(0, "")
+    yield _Line(0, "Not looked at", "bold")
+    listed = summary.unread if style.verbose else summary.unread[:_MOST_UNREAD]
+    for (kind, advice), files in by_kind(listed).items():
+        yield _Line(2, f"{kind}: {advice}", "yellow")
+        for each in files:
+            holds = held_words(each)
+            yield _Line(4, f"{each.path}{': ' * bool(holds)}{holds}")
+            yield from (_Line(6, f"{lines}: {needs}") for needs, lines in needed(each).items())
+    if len(listed) < len(summary.unread):
+        yield _Line(2, f"and {len(summary.unread) - len(listed)} more; {markdown.FORMAT.file} and -v have them all")
 
 
 def _faults(summary: Summary) -> Iterator[_Line]:

@@ -13,8 +13,9 @@ from migrate.files import discover, journal, reading, write
 from migrate.files.atomic import sweep, write_atomic
 from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
+from migrate.files.unread import Reader
 from migrate.frozen import dataclass
-from migrate.model import Fault, Report, Result, SifmigrateError, Source
+from migrate.model import Fault, Report, Result, SifmigrateError, Source, Unread
 from migrate.reports import BESIDE
 from migrate.reports.format import PLAIN
 from migrate.reports.secrets import mask_of, use_table
@@ -75,10 +76,20 @@ class Outcome:
     complaints: dict[str, list[Complaint]] = field(default_factory=dict)  # what judges say, by script
     left_out: str = ""  # of folders, in words
     goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped
+    unread: tuple[Unread, ...] = ()  # files that matter to jobs and were not looked at
 
     def report(self) -> Report:
         rules = {r.id: r.text for r in self.plan.rulebook.rules}
-        return Report(self.plan.target, self.results, self.faults, rules, self.written, self.output_files, self.goes_by)
+        return Report(
+            self.plan.target,
+            self.results,
+            self.faults,
+            rules,
+            self.written,
+            self.output_files,
+            self.goes_by,
+            self.unread,
+        )
 
 
 def migrate(
@@ -103,8 +114,9 @@ def migrate(
         fault = (Fault("-", f"standard input {wrong}"),) if wrong else ()
         return Outcome(plan, (), () if wrong else (run(Source("-", data), plan),), fault, goes_by=_goes_by(settings))
     exclusion = settings.exclusion()
+    unread = Reader(plan.rulebook.tables, plan.target, plan.sites, lambda data: mask_of(data).words)
     found, faults = discover.discover(
-        paths, plan.rulebook.tables, exclude=exclude, exclusion=exclusion, only_scripts=only_scripts
+        paths, plan.rulebook.tables, exclude=exclude, exclusion=exclusion, only_scripts=only_scripts, unread=unread
     )
     results: list[Result] = []
     taken: list[reading.Found] = []
@@ -123,7 +135,13 @@ def migrate(
             results.append(answer)
             taken.append(script)
     return Outcome(
-        plan, tuple(taken), tuple(results), tuple(faults), left_out=_left_out(exclusion), goes_by=_goes_by(settings)
+        plan,
+        tuple(taken),
+        tuple(results),
+        tuple(faults),
+        left_out=_left_out(exclusion),
+        goes_by=_goes_by(settings),
+        unread=unread.besides(found),
     )
 
 

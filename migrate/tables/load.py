@@ -37,6 +37,7 @@ TABLES: Mapping[str, Table] = {
     "servers": Table("servers"),
     "settings": Table("settings"),
     "symptoms": Table("symptoms"),
+    "workflows": Table("workflows"),
 }
 OF_PACK = "-of-pack"  # behind the name of a table's schema: what a pack adds to it
 _LARGEST = 1 << 19  # bytes of a file

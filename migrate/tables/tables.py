@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +18,8 @@ from migrate.model import (
     Tables,
     VariableRow,
     Verb,
+    WorkflowFile,
+    Workflows,
 )
 from migrate.tables.library import KEPT_BY_SLURM, Library
 from migrate.tables.library import shipped as shipped_library
@@ -52,6 +55,22 @@ def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tabl
         **{name: re.compile(listed[name]) for name in _PATTERNS},
         path_prefixes=tuple(sorted(set(path_prefixes))),
         idioms=tuple(map(_idiom, library.table("idioms")["idioms"])),
+        workflows=library.value(_workflows),
+    )
+
+
+def _workflows(library: Library) -> Workflows:
+    data = library.table("workflows")
+    return Workflows(
+        files=tuple(
+            WorkflowFile(**(row | {"names": tuple(row["names"]), "words": tuple(row.get("words", ()))}))
+            for row in data["files"]
+        ),
+        passed_over=re.compile("|".join(map(fnmatch.translate, data["passed_over"]))),
+        statements=re.compile("|".join(map(re.escape, data["statements"])).encode()),
+        submit=tuple(data["submit"]),
+        verbs=tuple(data["verbs"]),
+        keys=data["keys"],
     )
 
 
