@@ -19,6 +19,7 @@ from migrate.model import SifmigrateError
 from migrate.terminal import shown
 
 if TYPE_CHECKING:
+    from migrate.recipe import Recipe
     from migrate.runs.batch import Outcome, Settings
     from migrate.tables.config import Config
 
@@ -455,25 +456,33 @@ def verify(
 @app.command(cls=PlainCommand)
 @guarded
 def recipe(
-    dockerfile: Annotated[str, typer.Argument(metavar="DOCKERFILE", help="- is standard input.", show_default=False)],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A Dockerfile (- is standard input), requirements.txt, environment.yml, pyproject.toml, conda list.",
+            show_default=False,
+        ),
+    ],
     *,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where it goes.")] = None,
+    base: Annotated[
+        str, typer.Option("--base", metavar="IMAGE", help="The image to install packages in; not for a Dockerfile.")
+    ] = "",
     build_arg: Annotated[
         list[str] | None, typer.Option("--build-arg", metavar="NAME=VALUE", help="As in docker build; repeatable.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over FILE.")] = False,
 ) -> int:
-    """Turn a Dockerfile into a definition file for Apptainer. Exit 1 when something is left for a person."""
+    """Turn a Dockerfile or a list of packages into a definition file for Apptainer. Exit 1: look at something."""
     from migrate.files import write  # noqa: PLC0415 - as in scan
     from migrate.files.atomic import write_atomic  # noqa: PLC0415
-    from migrate.recipe import recipe as cook  # noqa: PLC0415
 
     if output and not force and os.path.lexists(output):
         raise SifmigrateError(f"{output} is there already: give --force to write over it, or another --output")
-    name = "Dockerfile" if dockerfile == "-" else dockerfile
-    data = _stdin() if dockerfile == "-" else Path(dockerfile).read_bytes()
-    beside = Path(f"{name}.dockerignore"), Path(name).parent / ".dockerignore"
-    made = cook(data, name=name, arguments=_pairs(build_arg or []), dockerignore=any(map(os.path.isfile, beside)))
+    name = "Dockerfile" if file == "-" else file
+    data = _stdin() if file == "-" else Path(file).read_bytes()
+    made = _recipe(name, data, base, build_arg or [])
     if output:
         try:
             write_atomic(output, made.text.encode(), 0o644)
@@ -482,8 +491,29 @@ def recipe(
     else:
         sys.stdout.write(made.text)
     for note in made.notes:
-        say(f"{_one_line(name)}:{note.line}:{note.column}: {_one_line(note.text)}")
-    return POINTS if made.notes else OK
+        where = os.path.join(os.path.dirname(name), note.file) if note.file else name  # noqa: PTH118, PTH120 - a text
+        say(f"{_one_line(where)}:{note.line}:{note.column}: {_one_line(note.text)}")
+    return POINTS if any(note.look for note in made.notes) else OK
+
+
+def _recipe(name: str, data: bytes, base: str, build_arg: list[str]) -> Recipe:
+    from migrate.recipe import packages_recipe, reader_of, recipe  # noqa: PLC0415 - as in scan
+
+    folder = Path(name).parent
+    if not reader_of(name, data):
+        if base:
+            raise SifmigrateError(f"{name}: --base is for lists of packages: a Dockerfile names its base behind FROM")
+        ignored = any(map(os.path.isfile, (Path(f"{name}.dockerignore"), folder / ".dockerignore")))
+        return recipe(data, name=name, arguments=_pairs(build_arg), dockerignore=ignored)
+    if build_arg:
+        raise SifmigrateError(f"{name}: --build-arg is for Dockerfiles")
+    return packages_recipe(data, name=name, base=base, read=partial(_beside, folder))
+
+
+def _beside(folder: Path, path: str) -> bytes | None:
+    """The content of a file that another one names; None where there is none."""
+    file = folder / path
+    return file.read_bytes() if file.is_file() else None
 
 
 def _pairs(arguments: list[str]) -> dict[str, str]:

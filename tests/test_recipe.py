@@ -209,8 +209,14 @@ def test_values_that_look_at_others_come_before_those_are_set() -> None:
 
 
 def test_a_section_longer_than_apptainer_reads_is_told() -> None:
-    made = recipe(b"FROM a\n" + b"RUN echo " + b"\nRUN echo ".join([b"a" * 30_000] * 3))
+    made = recipe(b"FROM a\n" + b"RUN echo " + b"\\\n".join([b"a" * 30_000] * 3))
     assert [note.text[:42] for note in made.notes] == ["%post of the stage 0 is longer than the 64"]
+
+
+def test_steps_that_no_section_could_hold_together_are_in_several() -> None:
+    made = recipe(b"FROM a\n" + b"RUN echo " + b"\nRUN echo ".join([b"a" * 30_000] * 3))
+    assert [(title, len(text) < 65_536) for title, text in sections(made.text)] == [("%post", True), ("%post", True)]
+    assert made.notes == ()
 
 
 def sifmigrate(folder: Path, *arguments: str, data: bytes = b"") -> tuple[int, str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
 
@@ -11,6 +12,7 @@ from migrate.recipe.note import Note
 from migrate.recipe.stage import STAGING, File, Stage
 from migrate.recipe.words import Value, literal, quote, references, shell
 
+DOCKER_CONTEXT = "the folder that `docker build` was given"
 LONGEST_SECTION = 65_000  # bytes; Apptainer reads a section into a buffer of 64 KiB (bufio.Scanner)
 
 # Shell functions of %post, in plain sh with the programs that coreutils and BusyBox both have. Their bodies are
@@ -86,20 +88,23 @@ for folder in /tmp /var/tmp; do
 done"""
 
 
-def definition(stages: list[Stage], notes: list[Note], file: str) -> str:
-    """Return the definition file; notes get what concerns the start of a container."""
+def definition(
+    stages: list[Stage], notes: list[Note], file: str, *, folder: str = DOCKER_CONTEXT, comments: Sequence[str] = ()
+) -> str:
+    """Return the definition file, to be built in `folder`; notes get what concerns the start of a container."""
     plain = "".join(c if c.isprintable() else "?" for c in posixpath.basename(file)).replace("{{", "{ {")
     head = (
-        f"# Made of {plain} by `sifmigrate recipe`. Build it in the folder that `docker build` was given:\n"
-        "#   apptainer build image.sif THIS-FILE\n"
-    )
+        f"# Made of {plain} by `sifmigrate recipe`. Build it in {folder}:\n#   apptainer build image.sif THIS-FILE\n"
+    ) + "".join(f"# {line}\n" for line in comments)
     texts = [_stage(stage, notes, named=len(stages) > 1) for stage in stages]
     return head + "\n".join(texts)
 
 
 def _stage(stage: Stage, notes: list[Note], *, named: bool) -> str:
-    agent = "scratch" if stage.image == "scratch" else "docker"
-    header = f"Bootstrap: {agent}\n" + f"From: {stage.image}\n" * (agent == "docker") + f"Stage: {stage.name}\n" * named
+    agent = "scratch" if stage.image == "scratch" else stage.agent
+    header = (
+        f"Bootstrap: {agent}\n" + f"From: {stage.image}\n" * (agent != "scratch") + f"Stage: {stage.name}\n" * named
+    )
     sections = [*_files(stage.files), ("%post", _post(stage))]
     if stage.final:
         sections += [
@@ -110,14 +115,24 @@ def _stage(stage: Stage, notes: list[Note], *, named: bool) -> str:
         _tell_start(stage)
     texts = [header]
     for title, lines in sections:
-        if lines:
-            texts.append(text := f"\n{title}\n{''.join(_indented(line) for line in lines)}")
+        for part in _parts(title, lines):
+            texts.append(text := f"\n{title}\n{part}")
             if len(text.encode()) > LONGEST_SECTION:
                 reason = (
                     "is longer than the 64 KiB that Apptainer reads: split this file, or COPY a script and RUN that"
                 )
                 notes.append(Note(1, 1, f"{title} of the stage {stage.name} {reason}"))
     return "".join(texts)
+
+
+def _parts(title: str, lines: Sequence[str]) -> list[str]:
+    """The text of a section; %post in as many parts as it needs, which Apptainer puts together again."""
+    parts: list[str] = []
+    for text in map(_indented, lines):
+        if not parts or (title == "%post" and len((parts[-1] + text).encode()) > LONGEST_SECTION - len(title) - 2):
+            parts.append("")
+        parts[-1] += text
+    return parts
 
 
 def _indented(text: str) -> str:

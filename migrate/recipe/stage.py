@@ -41,6 +41,8 @@ class Stage:
     shared: Mapping[str, Value] = field(default_factory=dict)  # of the ARGs before the first FROM
     find: Callable[[Instruction, str], str] = lambda _, name: name  # the stage that a --from means
 
+    agent: str = "docker"  # where Apptainer finds the image
+
     files: list[File] = field(default_factory=list)
     post: list[str] = field(default_factory=list)
     helpers: set[str] = field(default_factory=set)  # shell functions that %post calls

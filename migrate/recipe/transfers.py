@@ -115,12 +115,17 @@ def _stage_files(stage: Stage, at: Instruction, origin: str, source: str, place:
     """Have %files lay a source of a stage, or of the folder given to docker build, at a place."""
     clean = posixpath.normpath(f"/{source.lstrip('/')}")
     clean = clean if origin else clean.lstrip("/") or "."
-    if _UNWRITABLE.search(clean):
+    if unwritable(clean):
         stage.note(at, f"`{source}` cannot be written in %files: rename it; it is not copied")
         return
     if clean in {".", "/"} and place.endswith("/"):
         place += "all"
     stage.files.append(File(at.line, clean.replace("$", r"\$"), place, stage.find(at, origin) if origin else ""))
+
+
+def unwritable(source: str) -> bool:
+    """Return whether a source cannot be written in %files."""
+    return bool(_UNWRITABLE.search(source))
 
 
 def _transfer(stage: Stage, at: Instruction) -> None:

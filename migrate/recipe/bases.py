@@ -1,0 +1,256 @@
+"""The image that an environment is built on: what it is chosen by, and which packages it has of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from migrate.frozen import dataclass
+from migrate.model import SifmigrateError
+from migrate.recipe.requirements import Place, Requirements
+
+PYTHON = "3.11"  # where no line says which: the newest for which packages of the last years have wheels
+OLDEST_KEPT = Version("3.9")  # Docker's images of older ones are made no more
+CONDA = "mambaorg/micromamba:1.5.8"
+PYTORCH = "pytorch"
+TENSORFLOW = "tensorflow"
+# Without their framework these are nothing, and pip would fetch one of its own with them.
+NEED_PYTORCH = frozenset(
+    (
+        *(
+            "torch",
+            "torchvision",
+            "torchaudio",
+            "torchtext",
+            "torchdata",
+            "torchmetrics",
+            "pytorch-lightning",
+            "lightning",
+        ),
+        *(
+            "deepspeed",
+            "accelerate",
+            "timm",
+            "torch-geometric",
+            "xformers",
+            "flash-attn",
+            "bitsandbytes",
+            "fairscale",
+            "apex",
+        ),
+    )
+)
+NEED_TENSORFLOW = frozenset(("tensorflow", "tensorflow-gpu", "tf-nightly", "tensorflow-probability", "tf-keras"))
+# What images bring that pip must not replace; by their name without tag.
+BRINGS: dict[str, frozenset[str]] = {
+    "nvcr.io/nvidia/pytorch": frozenset(
+        (
+            "torch",
+            "torchvision",
+            "torch-tensorrt",
+            "apex",
+            "transformer-engine",
+            "flash-attn",
+            "triton",
+            "pytorch-triton",
+        )
+    ),
+    "nvcr.io/nvidia/tensorflow": frozenset(("tensorflow", "tensorflow-gpu", "horovod")),
+    "pytorch/pytorch": frozenset(("torch", "torchvision", "torchaudio", "triton")),
+    "rocm/pytorch": frozenset(("torch", "torchvision", "torchaudio", "triton")),
+    "tensorflow/tensorflow": frozenset(("tensorflow", "tensorflow-gpu", "tensorflow-cpu")),
+}
+# `pip freeze` of a PyTorch from PyPI: CUDA in wheels, which such an image has already
+_CUDA_WHEEL = re.compile(r"nvidia-[a-z-]+-cu\d+|nvidia-(cublas|cudnn|nccl)")
+_GPU_LIBRARY = re.compile(
+    r"cupy(-cuda.*)?|pycuda|onnxruntime-gpu|cuml.*|cudf.*|tensorrt|numba-cuda|mxnet-cu\d+|jaxlib.*cuda.*"
+)
+_SCHEME = re.compile(r"([a-z]+)://(.*)", re.DOTALL)
+_AGENTS = {"docker": "docker", "oras": "oras", "library": "library", "localimage": "localimage"}
+_REFERENCE = re.compile(r"[\w][\w.:/@+-]*", re.ASCII)
+_PATH = re.compile(r"[\w./+@:~-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of NVIDIA's images."""
+
+    name: str  # YY.MM
+    pytorch: str = ""  # MAJOR.MINOR
+    python: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An image, as a definition file names it."""
+
+    agent: str
+    image: str
+    reason: str
+    python: str = ""  # MAJOR.MINOR, if known
+
+    @property
+    def brings(self) -> Collection[str]:
+        """The packages of this image that are to stay."""
+        name = re.sub(r"(:[^/]*)?(@.*)?$", "", self.image).removeprefix("docker.io/")
+        return BRINGS.get(name, frozenset())
+
+    def has(self, name: str) -> bool:
+        return name in self.brings or bool(self.brings and _CUDA_WHEEL.fullmatch(name))
+
+
+def given(text: str) -> Base:
+    """Return the base that `--base` names; SifmigrateError where Apptainer could not read it in a definition file."""
+    scheme = _SCHEME.fullmatch(text)
+    agent = _AGENTS.get(scheme[1]) if scheme else None
+    if scheme and not agent:
+        raise SifmigrateError(f"--base {text}: {scheme[1]}:// is not taken: docker://, oras://, library://, or a file")
+    name = scheme[2] if scheme else text
+    local = agent == "localimage" or (
+        not agent and (name.startswith(("/", "./", "../")) or name.endswith((".sif", ".simg")))
+    )
+    if not (_PATH if local else _REFERENCE).fullmatch(name):
+        raise SifmigrateError(
+            f"--base {text}: this is no name of an image: it is written REGISTRY/NAME:TAG, or ./FILE.sif"
+        )
+    return Base("localimage" if local else agent or "docker", name, "as --base says")
+
+
+def for_conda() -> Base:
+    """Return the base for an environment of conda."""
+    return Base("docker", CONDA, "micromamba alone: Python and all else come from the environment's own channels")
+
+
+def for_pip(found: Requirements, releases: Sequence[Release]) -> Base:
+    """Return the base for packages of PyPI: NVIDIA's image of a framework that is asked for, or Python's own."""
+    names = found.names()
+    if (asked := names & NEED_PYTORCH) and not _for_processors(found, "torch"):
+        return _nvidia(found, releases, "torch" if "torch" in asked else min(asked))
+    if asked := names & NEED_TENSORFLOW:
+        return _tensorflow(found, releases, min(asked))
+    _tell_gpu_libraries(found)
+    return _python(found)
+
+
+def _for_processors(found: Requirements, name: str) -> bool:
+    """Whether it is the build without GPUs that is asked for."""
+    builds = [str(each.requirement.specifier) for each in found.wanted if each.name == name and each.requirement]
+    return any("+cpu" in build for build in builds) or any(
+        "/whl/cpu" in w.text for w in found.wanted if not w.requirement
+    )
+
+
+def _nvidia(found: Requirements, releases: Sequence[Release], name: str) -> Base:
+    wanted = next((each for each in found.wanted if each.name == name), None)
+    specifier = _specifier(found, "torch")
+    known = [release for release in releases if release.pytorch]
+    fitting = [r for r in known if _meets(r.pytorch, specifier)]
+    pinned = _pinned(specifier)
+    if fitting and str(specifier):
+        release, why = (
+            fitting[-1],
+            f"`{wanted.requirement if wanted else name}`: the newest release with PyTorch {fitting[-1].pytorch}",
+        )
+    elif pinned and known:
+        release = next((r for r in known if Version(r.pytorch) >= pinned), known[-1])
+        why = f"`torch{specifier}`: no release has it; {release.name} has PyTorch {release.pytorch}, the next one"
+    else:
+        release = next((r for r in releases if r.name == ANY_GPU), Release(ANY_GPU))
+        why = f"`{name}`, without a version: the newest release for GPUs from V100 to H200"
+    return Base("docker", f"nvcr.io/nvidia/pytorch:{release.name}-py3", why, release.python)
+
+
+ANY_GPU = "24.10"  # releases from 25.01 on leave out V100, those before 22.12 do not list H100
+
+
+def _tensorflow(found: Requirements, releases: Sequence[Release], name: str) -> Base:
+    pinned = _pinned(_specifier(found, name))
+    if pinned and pinned.major == 1:
+        return Base(
+            "docker", "nvcr.io/nvidia/tensorflow:23.03-tf1-py3", f"`{name}` 1: the last release that has it", "3.8"
+        )
+    python = next((r.python for r in releases if r.name == ANY_GPU), "")
+    reason = f"`{name}`: the newest release for GPUs from V100 to H200"
+    return Base("docker", f"nvcr.io/nvidia/tensorflow:{ANY_GPU}-tf2-py3", reason, python)
+
+
+def _specifier(found: Requirements, name: str) -> SpecifierSet:
+    whole = SpecifierSet()
+    for each in [*found.wanted, *found.constraints]:
+        if each.name == name and each.requirement:
+            whole &= each.requirement.specifier
+    return whole
+
+
+def _pinned(specifier: SpecifierSet) -> Version | None:
+    versions = [Version(s.version.removesuffix(".*")) for s in specifier if s.operator == "=="]
+    return Version(f"{versions[0].major}.{versions[0].minor}") if versions else None
+
+
+def _meets(version: str, specifier: SpecifierSet) -> bool:
+    """Whether some patch release of MAJOR.MINOR would do."""
+    pinned = _pinned(specifier)
+    if pinned:
+        return Version(version) == pinned
+    return version in specifier or f"{version}.9" in specifier
+
+
+def _python(found: Requirements) -> Base:
+    version = found.python or PYTHON
+    why = "a line needs git or a compiler" if found.builds else "no line needs a GPU, git or a compiler"
+    image = f"python:{version}" if found.builds else f"python:{version}-slim"
+    if not found.python:
+        found.note(
+            Place("", 1, 1),
+            f"no line says for which Python: {version} is taken; `python3 --version` in the old environment tells it, "
+            f"and `--base python:3.N{'' if found.builds else '-slim'}` takes another",
+        )
+    elif Version(version) < OLDEST_KEPT:
+        found.note(
+            Place("", 1, 1),
+            f"Docker's image {image} is made no more: where it cannot be pulled, take `--base python:{PYTHON}-slim` "
+            "and newer packages",
+        )
+    return Base("docker", image, f"{why}; it is for Python {version}" if found.python else why, version)
+
+
+def _tell_gpu_libraries(found: Requirements) -> None:
+    each = next((each for each in found.wanted if _GPU_LIBRARY.fullmatch(each.name)), None)
+    if each and each.requirement:
+        found.note(
+            each.place,
+            f"`{each.requirement}` needs libraries of CUDA, which an image of Python alone lacks: take "
+            f"`--base nvcr.io/nvidia/pytorch:{ANY_GPU}-py3`, or an image nvidia/cuda with Python",
+        )
+
+
+def leave_to_image(found: Requirements, base: Base) -> None:
+    """Leave out what the image has of its own, which pip would replace; each is told."""
+    own = [each for each in found.wanted if base.has(each.name)]
+    found.wanted = [each for each in found.wanted if not base.has(each.name)]
+    found.constraints = [each for each in found.constraints if not base.has(each.name)]
+    for each in own:
+        assert each.requirement
+        pinned = bool(each.requirement.specifier or each.requirement.url)
+        check = f"; check your programs with the version in {base.image}, or take another image with --base"
+        found.note(
+            each.place,
+            f"`{each.requirement}` is left out: the image has its own, which pip would replace{check * pinned}",
+            look=pinned and each.name in NEED_PYTORCH | NEED_TENSORFLOW,
+        )
+    audio = next((each for each in found.wanted if each.name in {"torchaudio", "torchtext", "xformers", "vllm"}), None)
+    if audio and "torch" in base.brings:
+        found.note(
+            audio.place,
+            f"`{audio.requirement}` asks for one exact version of torch, which is not the image's: pip ends here; "
+            "build it from its source in the image, or take an image pytorch/pytorch with --base",
+        )
+    if found.python and base.python and found.python != base.python:
+        found.note(
+            Place("", 1, 1),
+            f"the file is for Python {found.python}, and {base.image} has {base.python}: pip may find no "
+            "build of a pinned version",
+        )
