@@ -27,6 +27,7 @@ class Table:
 
 
 TABLES: Mapping[str, Table] = {
+    "base_programs": Table("base_programs"),
     "catalogues": Table("catalogue", folder=True, about="prefix"),
     "commands": Table("commands", folder=True),
     "gpus": Table("gpus"),

@@ -79,6 +79,12 @@ def builtins(library: Library) -> frozenset[str]:
     return frozenset(library.table("commands")["builtins"])
 
 
+def base_programs(library: Library) -> frozenset[str]:
+    """Programs that every node has, whatever its image, those of a shell included: no software that a job asks for."""
+    rows = library.table("base_programs")["packages"]
+    return builtins(library).union(*(row["programs"] for row in rows))
+
+
 def _with_names_of_their_own(own: Mapping[str, dict[str, CommandTable]]) -> list[dict[str, CommandTable]]:
     """The commands of schedulers none of which shares a name with another's: they are known in every script."""
     return [
