@@ -32,6 +32,8 @@ TABLES: Mapping[str, Table] = {
     "commands": Table("commands", folder=True),
     "gpus": Table("gpus"),
     "idioms": Table("idioms"),
+    "images": Table("images"),
+    "modules": Table("modules"),
     "packages": Table("packages"),
     "schedulers": Table("scheduler", folder=True, about="name"),
     "secrets": Table("secrets"),
