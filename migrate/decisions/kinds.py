@@ -67,7 +67,7 @@ def pasted(decision: str, answer: Any, data: Mapping[str, Any]) -> str:
 
 def written(target: Target) -> Mapping[str, Any]:
     """As much of the data of a target's file as an answer's form goes by."""
-    return {"mounts": dict.fromkeys(target.mounts, {})} if target.read_only else {}
+    return {"mounts": {mount: {} for mount in target.mounts}} if target.read_only else {}
 
 
 # ------------------------------------------------------------------------------------------------ how it is written
@@ -143,8 +143,8 @@ def _kept(asked: Asked) -> Proposal | None:
     return Proposal(asked.name, f"keeps the name; {where}") if _ACCOUNT.fullmatch(asked.name) else None
 
 
-def _mounted(asked: Asked) -> Proposal | None:
-    return Proposal("mounted", "mounted at the same path, every script stays as it is")
+def _always(answer: Any, reason: str) -> Callable[[Asked], Proposal | None]:
+    return lambda _: Proposal(answer, reason)
 
 
 def _from_site(asked: Asked) -> Proposal | None:
@@ -157,20 +157,12 @@ def _from_site(asked: Asked) -> Proposal | None:
     return None
 
 
-def _no_fabric(asked: Asked) -> Proposal | None:
-    return Proposal("none", "what pods have by default: right where `ls /sys/class/net` in one shows eth0 and lo alone")
-
-
-def _pmix(asked: Asked) -> Proposal | None:
-    return Proposal("pmix", "what Open MPI 4 and 5 speak; `srun --mpi=list` shows whether Slurm has it")
-
-
 def _ngc_workdir(asked: Asked) -> Proposal | None:
     is_ngc = asked.name.removeprefix("docker://").startswith("nvcr.io/nvidia/")
     return Proposal("/workspace", "where images of NGC start, as a rule; `docker inspect` shows it") if is_ngc else None
 
 
-def _provided(asked: Asked) -> Proposal | None:
+def _nothing(_: Asked) -> Proposal | None:
     return None
 
 
@@ -182,7 +174,7 @@ KINDS: Mapping[str, Kind] = {
         how="an image in which the script runs its programs; or `host_programs` has them where the nodes do",
         takes="`provided`, where the nodes have it",
         write=_environment,
-        propose=_provided,
+        propose=_nothing,
     ),
     "image": Kind(
         question="Which image stands for {name}?",
@@ -210,14 +202,14 @@ KINDS: Mapping[str, Kind] = {
         how="`mounts` has it where the nodes do; else `answers: {path: {OLD: NEW}}`",
         takes="`mounted` (at the same path), or the path where it is now",
         write=_path,
-        propose=_mounted,
+        propose=_always("mounted", "mounted at the same path, every script stays as it is"),
     ),
     "module": Kind(
         question="Have the nodes of {target} the module {name}?",
         how="`provides` has it where the nodes do; else an image that holds the software",
         takes="`provided`",
         write=_module,
-        propose=_provided,
+        propose=_nothing,
         several=False,
     ),
     "fabric": Kind(
@@ -226,7 +218,9 @@ KINDS: Mapping[str, Kind] = {
         "`fabric: {kind: rdma, interfaces: [eth0], devices: [mlx5_0]}`",
         takes="`none` (eth0 and TCP only), or {{kind: rdma, interfaces: [eth0], devices: [mlx5_0]}}",
         write=_fabric,
-        propose=_no_fabric,
+        propose=_always(
+            "none", "what pods have by default: right where `ls /sys/class/net` in one shows eth0 and lo alone"
+        ),
         several=False,
     ),
     "mpi": Kind(
@@ -234,7 +228,7 @@ KINDS: Mapping[str, Kind] = {
         how="`mpi: pmix`, as slurm.conf has it in MpiDefault",
         takes="pmix, pmi2 or none",
         write=_mpi,
-        propose=_pmix,
+        propose=_always("pmix", "what Open MPI 4 and 5 speak; `srun --mpi=list` shows whether Slurm has it"),
         several=False,
     ),
     "workdir": Kind(
@@ -254,7 +248,7 @@ _OTHER = Kind(
     how="as its rule says",
     takes="what its rule says",
     write=lambda *_: None,
-    propose=lambda _: None,
+    propose=_nothing,
     several=False,
 )
 

@@ -25,6 +25,7 @@ from migrate.model import (
     Readiness,
     Report,
     Result,
+    Site,
     Target,
     Unread,
 )
@@ -365,13 +366,14 @@ def summarize(report: Report) -> Summary:
     shares = [part(SHARE, result, partial(share, result, report.target)) for result in report.results]
     waiting = [{c for c in each.causes if c} for each in shares]
     released = [ids for each, ids in zip(shares, waiting, strict=True) if each.causes and all(each.causes)]
+    open_ones = decisions(shares, report.target, {r.site.id: r.site for r in report.results})
     return Summary(
         target=report.target.id,
         scripts=len(report.results),
         by_readiness=_counted(READINESS, (r.readiness for r in report.results)),
         by_fate=_counted(FATES, (fate for each in shares for fate in each.fates)),
         images=_images(shares),
-        decisions=_decisions(shares, waiting, released, report),
+        decisions=tuple(open_ones[step.id] for step in in_order(s.wait for s in shares) if step.id in open_ones),
         deciding=len(set().union(*released)),
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
@@ -440,20 +442,19 @@ def decision(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> 
     return _mask(result)(outcome.finding.decision, entry.text if entry else "")
 
 
-def _decisions(
-    shares: Sequence[Share], waiting: Sequence[set[str]], released: Sequence[set[str]], report: Report
-) -> tuple[Decision, ...]:
-    """All decisions, in the order in which their answers free most scripts."""
+def decisions(shares: Sequence[Share], target: Target, sites: Mapping[str, Site]) -> dict[str, Decision]:
+    """Each decision for which something in the scripts waits; `sites` are theirs by id."""
+    waiting = [{c for c in each.causes if c} for each in shares]
+    released = [ids for each, ids in zip(shares, waiting, strict=True) if each.causes and all(each.causes)]
     rules = _grouped(pair for each in shares for pair in each.asking)
     fits = _grouped(pair for each in shares for pair in each.fits.items())
     waits_for = _grouped((d, each.wait) for each, ids in zip(shares, waiting, strict=True) for d in ids)
     alone = Counter(next(iter(ids)) for ids in released if len(ids) == 1)
-    sites = {result.site.id: result.site for result in report.results}
     found = {}
     for name, group in waits_for.items():
         asked = Asked(
             name_of(name),
-            report.target,
+            target,
             len(group),
             tuple(sites[each] for each in dict.fromkeys(w.site for w in group)),
             _most_first(fits.get(name, ())),
@@ -472,10 +473,9 @@ def _decisions(
             len({w.pattern for w in group}),
             sum(w.blocking == {name} and not w.stuck for w in group),
             said,
-            pasted(name, said.answer, written(report.target)) if said else "",
+            pasted(name, said.answer, written(target)) if said else "",
         )
-    steps = in_order(each.wait for each in shares)
-    return tuple(found[step.id] for step in steps if step.id in found)
+    return found
 
 
 def _most_first(fits: Sequence[tuple[str, ...]]) -> dict[str, int]:

@@ -94,22 +94,17 @@ class _Place:
 def _placed(text: str, place: _Place | None, keys: Sequence[str], value: Any, comment: str) -> str:
     if place is None:  # an empty file
         return _in_lines(text, len(text), 0, _nested(keys, value), comment)
-    node, flow = place.node, place.outermost_flow
-    nested = _nested(place.rest, value)
-    if not node.value and node.id in {"mapping", "sequence"}:
+    node, nested = place.node, _nested(place.rest, value)
+    if not node.value and (node.id != "scalar" or node.style is None):
         return _filled(text, place, nested, comment)
-    if node.id == "scalar" and not node.value and node.style is None:
-        return _filled(text, place, nested, comment)
-    if node.id == "mapping" and place.rest:
-        if flow < 0:
-            return _in_lines(text, _end(node), node.value[0][0].start_mark.column, nested, comment)
-        return _beside(text, place, f", {_flow(nested)[1:-1]}", _end(node.value[-1][1]), comment)
-    if node.id == "sequence" and isinstance(value, list):
-        if flow < 0:
-            return _in_lines(text, _end(node), node.start_mark.column, value, comment)
-        return _beside(text, place, f", {_flow(value)[1:-1]}", _end(node.value[-1]), comment)
-    start, end = node.start_mark.index, _end(node)
-    return _beside(text[:start] + text[end:], place, _flow([nested])[1:-1], start, comment)
+    adds_key, adds_item = node.id == "mapping" and bool(place.rest), node.id == "sequence" and isinstance(value, list)
+    if not (adds_key or adds_item):
+        start, end = node.start_mark.index, _end(node)
+        return _beside(text[:start] + text[end:], place, _flow([nested])[1:-1], start, comment)
+    if place.outermost_flow >= 0:
+        return _beside(text, place, f", {_flow(nested)[1:-1]}", _end_of_last(node), comment)
+    column = node.value[0][0].start_mark.column if adds_key else node.start_mark.column
+    return _in_lines(text, _end(node), column, nested, comment)
 
 
 def _walk(text: str, keys: Sequence[str]) -> _Place | None:
@@ -144,6 +139,10 @@ def _end(node: Any) -> int:
     """Where the last thing in a node ends; what ruamel.yaml says of a block includes the comments below it."""
     if node.id == "scalar" or _is_flow(node) or not node.value:
         return int(node.end_mark.index)
+    return _end_of_last(node)
+
+
+def _end_of_last(node: Any) -> int:
     last = node.value[-1]
     return max(_end(each) for each in (last if node.id == "mapping" else (last,)))
 
