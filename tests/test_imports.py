@@ -25,6 +25,7 @@ LAYERS = [
     ["reports", "runs.describe"],
     ["runs.publish", "runs.lookup"],
     ["runs.batch"],
+    ["runs.desk"],
     ["runs.decide"],
     ["cli", "__main__"],
 ]

@@ -124,12 +124,16 @@ def _fitting(asked: Asked) -> Proposal | None:
     """The smallest partition that takes most of the jobs; without limits that are stated the only one there is."""
     known = [*asked.target.partitions]
     if asked.fits:
-        best, takes = next(iter(asked.fits.items()))
-        told = sum(asked.fits.values()) and takes == asked.scripts
-        some = "all" if told and takes > 1 else str(takes)
-        of = "" if told else f" of {asked.scripts}"
-        what = "the job" if told and takes == 1 else f"{some}{of} jobs by what they request"
-        return Proposal(best, f"the smallest partition that takes {what}")
+        best, number = next(iter(asked.fits.items()))
+        whom = (
+            "the job"
+            if asked.scripts == 1
+            else "all of them"
+            if number == asked.scripts
+            else f"{number} of {asked.scripts}"
+        )
+        by = "" if asked.scripts == 1 else " by what they request"
+        return Proposal(best, f"the smallest partition that takes {whom}{by}")
     if asked.unfit:
         return None
     if len(known) == 1:

@@ -21,7 +21,7 @@ from migrate.reports.format import Style
 from migrate.reports.summary import Decision, counted, fit_words
 from migrate.reports.text import Line, painted
 from migrate.runs.desk import Desk, Offer, Trial, offers
-from migrate.tables.insertion import block, inserted, with_additions
+from migrate.tables.insertion import inserted, one_line, with_additions
 from migrate.tables.load import fault, load, read
 from migrate.tables.profiles import ADDED, contradictions, profiles, target_of
 
@@ -98,9 +98,7 @@ def wrong(decision: str, answer: Any, desk: Desk, path: Path) -> str:
 
 
 def _spelled(answer: Any) -> str:
-    return (
-        answer if isinstance(answer, str) else block([answer])[2:].strip() if isinstance(answer, dict) else str(answer)
-    )
+    return answer if isinstance(answer, str) else one_line(answer)
 
 
 # ------------------------------------------------------------------------------------------------ words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -65,6 +66,11 @@ class Desk:
         return found
 
     @property
+    def results(self) -> list[Result]:
+        """The scripts, as they were before any answer."""
+        return list(self._results.values())
+
+    @property
     def scripts(self) -> int:
         return len(self._shares)
 
@@ -94,16 +100,20 @@ class Desk:
 
     def offer(self, passed: frozenset[str] = frozenset()) -> Offer | None:
         """The decision to ask now, besides those that were passed over; None where none is open."""
-        steps = [s for s in in_order(s.wait for s in self._shares.values()) if s.id not in passed]
-        if not steps:
+        waits = [s.wait for s in self._shares.values()]
+        first = next((step for step in in_order(waits) if step.id not in passed), None)
+        if first is None:
             return None
         known = self.decisions()
-        best = self._offered(known[steps[0].id], steps[0].frees)
-        for number, step in enumerate(steps[1:_MOST_TRIED], 1):
-            # of a set that frees together only the last step has a number: its order is not taken apart
-            if not steps[number - 1].frees or step.frees <= best.frees or not steps[0].frees:
+        best = self._offered(known[first.id], first.frees)
+        if not first.frees:  # one of several that free together: which comes first makes no difference
+            return best
+        alone = Counter(d for w in waits if len(w.blocking) == 1 and not w.stuck for d in w.blocking - passed)
+        for name, frees in alone.most_common(_MOST_TRIED):
+            if frees <= best.frees:
                 break
-            best = max(best, self._offered(known[step.id], step.frees), key=lambda o: o.frees)
+            other = self._offered(known[name], frees)
+            best = max(best, other, key=lambda offer: offer.frees)
         return best
 
     def _offered(self, decision: Decision, frees: int) -> Offer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from migrate.model import SifmigrateError
 from migrate.tables.document import parsed, plain
 
 _WIDE = 1 << 20  # columns: nothing that is written is folded
+_PLAIN = re.compile(r"[\w/~$.*][\w/~$.*+@=:-]*(?<!:)")
 _STEP = 2  # columns by which a block stands inside another
 
 
@@ -57,6 +59,11 @@ def block(value: Mapping[str, Any] | Sequence[Any]) -> str:
     return "".join(_dumped([_item(each, inside=False)]) for each in value)
 
 
+def one_line(value: Any) -> str:
+    """A value as YAML in one line."""
+    return _flow([value])[1:-1]
+
+
 # ------------------------------------------------------------------------------------------------ where it goes
 
 
@@ -95,12 +102,13 @@ def _placed(text: str, place: _Place | None, keys: Sequence[str], value: Any, co
     if place is None:  # an empty file
         return _in_lines(text, len(text), 0, _nested(keys, value), comment)
     node, nested = place.node, _nested(place.rest, value)
-    if not node.value and (node.id != "scalar" or node.style is None):
-        return _filled(text, place, nested, comment)
+    if isinstance(nested, (dict, list)) and not node.value and (node.id != "scalar" or node.style is None):
+        return _filled(text, place, nested, comment) if nested else text
     adds_key, adds_item = node.id == "mapping" and bool(place.rest), node.id == "sequence" and isinstance(value, list)
     if not (adds_key or adds_item):
-        start, end = node.start_mark.index, _end(node)
-        return _beside(text[:start] + text[end:], place, _flow([nested])[1:-1], start, comment)
+        return _replaced(text, place, nested, comment)
+    if not nested:
+        return text
     if place.outermost_flow >= 0:
         return _beside(text, place, f", {_flow(nested)[1:-1]}", _end_of_last(node), comment)
     column = node.value[0][0].start_mark.column if adds_key else node.start_mark.column
@@ -164,12 +172,18 @@ def _filled(text: str, place: _Place, value: Any, comment: str) -> str:
     """The text with a value where there is nothing, or an empty list or mapping."""
     start, end = place.node.start_mark.index, place.node.end_mark.index
     if place.outermost_flow >= 0:
-        words = f" {_flow(value)}" if start == end else _flow(value)
-        return _beside(text[:start] + text[end:], place, words, start, comment)
+        return _replaced(text, place, value, comment)
     if place.key is None:
         return _in_lines(text[:start] + text[end:], start, 0, value, comment)
     before = text[:start].rstrip(" ")
     return _in_lines(before + text[end:], len(before), place.key.start_mark.column + _STEP, value, comment)
+
+
+def _replaced(text: str, place: _Place, value: Any, comment: str) -> str:
+    """The text with a value in place of another."""
+    start, end = place.node.start_mark.index, _end(place.node)
+    words = one_line(value)
+    return _beside(text[:start] + text[end:], place, f" {words}" if start == end else words, start, comment)
 
 
 def _beside(text: str, place: _Place, words: str, at: int, comment: str) -> str:
@@ -196,12 +210,12 @@ def _styled(value: Any, *, inside: bool = False) -> Any:
     from ruamel.yaml.comments import CommentedMap, CommentedSeq  # noqa: PLC0415 - as in `_walk`
 
     if isinstance(value, dict):
-        found: Any = CommentedMap((key, _styled(each, inside=inside)) for key, each in value.items())
+        found: Any = CommentedMap((_scalar(key), _styled(each, inside=inside)) for key, each in value.items())
     elif isinstance(value, list):
         found = CommentedSeq(_item(each, inside=inside) for each in value)
         inside = inside or not any(isinstance(each, dict) for each in value)
     else:
-        return value
+        return _scalar(value)
     if inside:
         found.fa.set_flow_style()
     return found
@@ -212,7 +226,14 @@ def _item(value: Any, *, inside: bool) -> Any:
         return _styled(value, inside=True)
     from ruamel.yaml.comments import CommentedMap  # noqa: PLC0415 - as in `_walk`
 
-    return CommentedMap((key, _styled(each, inside=True)) for key, each in value.items())
+    return CommentedMap((_scalar(key), _styled(each, inside=True)) for key, each in value.items())
+
+
+def _scalar(value: Any) -> Any:
+    """A value as it is written; text with anything special between quotes, since ruamel.yaml misses some of it."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString  # noqa: PLC0415 - as in `_walk`
+
+    return DoubleQuotedScalarString(value) if isinstance(value, str) and not _PLAIN.fullmatch(value) else value
 
 
 def _dumped(value: Any) -> str:
