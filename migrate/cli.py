@@ -473,7 +473,7 @@ def decide(  # noqa: PLR0913 - one parameter an option
     no_cache: NoCache = False,
     color: Color = "auto",
 ) -> int:
-    """Ask for what scripts wait for, that first which frees most; answers go into the target's file."""
+    """Ask what scripts wait for, and write answers down. Those first that free most scripts."""
     from migrate.decisions.answers import answers_of  # noqa: PLC0415 - as in scan
     from migrate.runs import batch, publish  # noqa: PLC0415
     from migrate.runs import decide as deciding  # noqa: PLC0415

@@ -11,7 +11,6 @@ from typing import Any
 
 from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
-from migrate.tables.document import parsed, plain
 
 _WIDE = 1 << 20  # columns: nothing that is written is folded
 _PLAIN = re.compile(r"[\w/~$.*][\w/~$.*+@=:-]*(?<!:)")
@@ -23,6 +22,8 @@ def inserted(path: Path, raw: bytes, additions: Mapping[str, Any], comment: str 
 
     Raises SifmigrateError where it cannot be written there without a change of something else.
     """
+    from migrate.tables.document import parsed, plain  # noqa: PLC0415 - as in `_walk`
+
     newline = "\r\n" if b"\r\n" in raw else "\n"
     before = parsed(path, raw)
     text = raw.decode("utf-8-sig").replace("\r\n", "\n")
@@ -61,7 +62,7 @@ def block(value: Mapping[str, Any] | Sequence[Any]) -> str:
 
 def one_line(value: Any) -> str:
     """A value as YAML in one line."""
-    return _flow([value])[1:-1]
+    return _flow({"x": value}).removeprefix("{x: ").removesuffix("}")  # a list would drop the braces of one pair
 
 
 # ------------------------------------------------------------------------------------------------ where it goes
@@ -182,8 +183,11 @@ def _filled(text: str, place: _Place, value: Any, comment: str) -> str:
 def _replaced(text: str, place: _Place, value: Any, comment: str) -> str:
     """The text with a value in place of another."""
     start, end = place.node.start_mark.index, _end(place.node)
-    words = one_line(value)
-    return _beside(text[:start] + text[end:], place, f" {words}" if start == end else words, start, comment)
+    text, words = text[:start] + text[end:], one_line(value)
+    key = place.key
+    if key is not None and (start == end or key.start_mark.line < place.node.start_mark.line):
+        start, words = text.index(":", key.end_mark.index) + 1, f" {words}"  # where its value begins
+    return _beside(text, place, words, start, comment)
 
 
 def _beside(text: str, place: _Place, words: str, at: int, comment: str) -> str:
