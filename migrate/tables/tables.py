@@ -70,6 +70,7 @@ def _workflows(library: Library) -> Workflows:
         statements=re.compile("|".join(map(re.escape, data["statements"])).encode()),
         submit=tuple(data["submit"]),
         verbs=tuple(data["verbs"]),
+        elsewhere=frozenset(data["elsewhere"]),
         keys=data["keys"],
     )
 
