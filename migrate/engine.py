@@ -153,8 +153,8 @@ def _once(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse:
 
 
 def _draft(source: Source, plan: Plan, around: Surroundings, refuse: str = "") -> _Draft:
-    job = take(source, plan.rulebook.tables)
-    site, evidence = (plan.site, "named on the command line") if plan.site else plan.witnesses.detect(source, job)
+    job = take(source, plan.rulebook.tables, None if around is NOTHING else around)
+    site, evidence = site_of(source, job, plan, around)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
     scopes = job.scopes()
@@ -165,6 +165,16 @@ def _draft(source: Source, plan: Plan, around: Surroundings, refuse: str = "") -
         outcomes = select(findings, scopes, safe_only=True, refuse=refuse)
     outcomes = settle(source, outcomes)
     return _Draft(job, site, evidence, outcomes, realize(source, scopes, outcomes), bool(refuse))
+
+
+def site_of(source: Source, job: Job, plan: Plan, around: Surroundings = NOTHING) -> tuple[Site, str]:
+    """The site that a script was written for, and that in words: that of its callers where nothing in it shows one."""
+    if plan.site:
+        return plan.site, "named on the command line"
+    site, evidence = plan.witnesses.detect(source, job)
+    if site is GENERIC and not evidence.startswith("undecided") and around.inherits.site in plan.sites:
+        return plan.sites[around.inherits.site], f"{around.called_by[0]}, which calls it, is from there"
+    return site, evidence
 
 
 def _annotated(source: Source, draft: _Draft, plan: Plan, around: Surroundings) -> Sequence[Owned]:

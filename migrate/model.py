@@ -627,23 +627,32 @@ class Inherited:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """Programs that another script runs with what this one loads, and all that is loaded for them by then."""
+
+    script: str
+    software: Software
+    programs: tuple[str, ...]  # that it starts outside of a container
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the other scripts of a run say of one: whom it calls, and what it has from those that call it.
 
     Scripts are named as the run has them, calls by their `path`, which stays when a script is rewritten.
     """
 
-    calls: Mapping[str, str] = field(default_factory=dict)  # the script of the run that a call means
+    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the scripts of the run that a call means
     brings: Mapping[str, Inherited] = field(default_factory=dict)  # what a sourced file sets and loads, by the call
-    beside: frozenset[str] = frozenset()  # calls of files that are there, and no part of the run
-    unclear: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # calls that may mean several scripts
+    serves: tuple[Served, ...] = ()  # whose programs need what this script loads
+    beside: frozenset[str] = frozenset()  # scripts among `calls` that lie beside the run and are no part of it
+    unclear: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # scripts of which a call may mean one
     elsewhere: frozenset[str] = frozenset()  # calls by a path that is not that of the script in the run
     inherits: Inherited = field(default_factory=Inherited)
     called_by: tuple[str, ...] = ()  # scripts of the run that call it
-    in_job: bool = False  # a job runs it, sources it or is submitted by it
-    serves: tuple[Software, ...] = ()  # where it only sets up: the software of each job that sources it, as a whole
+    in_job: bool = False  # a job runs it, sources it or submits it
     loop: tuple[str, ...] = ()  # scripts that call each other in turn, this one among them
-    differs: tuple[str, ...] = ()  # in what those that call it do not agree
+    differs: tuple[str, ...] = ()  # in what those that call it do not agree: dialect, site, software, `$NAME`
 
 
 # ------------------------------------------------------------------------------------------------ tables
@@ -799,7 +808,6 @@ class Workflows:
     statements: re.Pattern[bytes]  # what in a template would be no shell even where all placeholders are filled in
     submit: tuple[str, ...]  # programs of schedulers
     verbs: tuple[str, ...]  # sub-commands by which container tools start or fetch something
-    elsewhere: frozenset[str]  # names of folders whose workflows run on no cluster
     keys: Mapping[str, str]  # in any of the files, where the value is a name that a site or the target has
 
     def file(self, name: str) -> WorkflowFile | None:
@@ -1142,6 +1150,18 @@ class Submission:
     new: str
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A script that another one calls, and how ready it is with all that it calls itself."""
+
+    path: str
+    how: Literal["run", "source", "submit"]
+    lines: tuple[int, ...]  # of the caller
+    readiness: Readiness
+    waits: tuple[str, ...] = ()  # for each thing in the chain that waits for a person its decision, or nothing
+    of_run: bool = True  # else it lies beside the run: it was read, and is not rewritten
+
+
 @dataclass(frozen=True)
 class Result:
     """Everything that is known about one script after the run."""
@@ -1157,6 +1177,7 @@ class Result:
     readiness: Readiness
     fault: str = ""  # a promise that the output would have broken; then `output` is the input
     submission: Submission | None = None  # of a job script
+    calls: tuple[Called, ...] = ()  # it is as ready as the worst of them
     parts: Mapping[object, Any] = field(default_factory=dict, compare=False)  # of reports, worked out already
 
     @property

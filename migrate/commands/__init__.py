@@ -102,8 +102,26 @@ def _values(word: Word, variables: Variables, depth: int, known: _Known) -> list
     return found or [(word,)]
 
 
+_ELSEWHERE = Span(-1, -1)
+UNKNOWN = "$()"  # the value of a variable that another file sets to what nobody knows here
+
+
+def constant_elsewhere(text: str) -> Word:
+    """A word that another file gives to a variable: it stands nowhere in this one."""
+    return Word(_ELSEWHERE, text, constant=text != UNKNOWN, editable=False)
+
+
+def standing_at(word: Word, known: Word) -> Word:
+    """What a variable holds; where another file gives it that, it stands where `word` names the variable."""
+    if known.span != _ELSEWHERE:
+        return known
+    return replace(known, span=word.span, offsets=(word.span.start,) * len(known.text), origin=word)
+
+
 def _from(word: Word, words: tuple[Word, ...]) -> tuple[Word, ...]:
     """One word that a variable holds, with the word that named the variable: it may stand for it as it is written."""
+    if len(words) == 1 and words[0].span == _ELSEWHERE:
+        return (standing_at(word, words[0]),)
     return (replace(words[0], origin=word),) if len(words) == 1 and not words[0].text.startswith("-") else words
 
 

@@ -239,7 +239,7 @@ def _is_script(entry: os.DirEntry[str] | Path, head: bytes, tables: Tables) -> b
     variables = VARIABLES in {suffix, entry.name}
     if not _may_be_script(entry.name, tables):
         return _is_job(head, tables)
-    script = not other and (suffix in CALLED or _is_shell(head) or DIRECTIVE.search(head) is not None)
+    script = not other and (suffix in CALLED or is_shell(head) or DIRECTIVE.search(head) is not None)
     return script or reads_otherwise(os.fspath(entry), head, tables) or (variables and sets_known(head, tables))
 
 
@@ -253,11 +253,12 @@ def _is_job(head: bytes, tables: Tables) -> bool:
 
     begin = _COMMENTS.match(head)
     assert begin is not None
-    directed = DIRECTIVE.search(begin[0]) is not None or (_is_shell(head) and DIRECTIVE.search(head) is not None)
+    directed = DIRECTIVE.search(begin[0]) is not None or (is_shell(head) and DIRECTIVE.search(head) is not None)
     return directed and tables.workflows.statements.search(head) is None
 
 
-def _is_shell(head: bytes) -> bool:
+def is_shell(head: bytes) -> bool:
+    """Return whether a first line starts a shell."""
     line = head.partition(b"\n")[0]
     if not line.startswith(b"#!"):
         return False

@@ -9,14 +9,14 @@ from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
-from migrate.commands import Variables
+from migrate.commands import Variables, constant_elsewhere
 from migrate.inventory.body import take_body
 from migrate.inventory.calls import calls_of
 from migrate.inventory.collector import INTERPRETERS, SHELLS, Allowance, Collector, TooMuchError, decoded
 from migrate.inventory.definition import take_definition
 from migrate.inventory.options import take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
-from migrate.model import SLURM, Gap, Job, Source, Tables, Text
+from migrate.model import SLURM, Gap, Job, Source, Surroundings, Tables, Text
 from migrate.reader.definition import is_definition
 from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined
 from migrate.schedulers.slurm import first_command
@@ -27,12 +27,23 @@ _ORDER = attrgetter("span", "kind", "name")
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([A-Za-z0-9_.+-]+)")
 
 
-def take(source: Source, tables: Tables) -> Job:
-    """Every item of a script, a definition file or a parameter file; any bytes will do."""
+def take(source: Source, tables: Tables, around: Surroundings | None = None) -> Job:
+    """Every item of a script, a definition file or a parameter file; any bytes will do.
+
+    `around` is what other scripts say of it: a script without directives goes by the scheduler of those that call it,
+    and knows the variables that they and the files it sources set.
+    """
     text = Text(source.data)
     kind, read = _own_reader(source.path, source.data, tables)
     try:
-        return _read_job(tables, text, {}, 0) if read is None else _read_otherwise(tables, text, kind, read)
+        if read is not None:
+            return _read_otherwise(tables, text, kind, read)
+        if around is None:
+            return _read_job(tables, text, {}, 0)
+        given, brought = around.inherits, [set_ for each in around.brings.values() for set_ in each.constants.items()]
+        outer: Variables = {name: ((constant_elsewhere(value),),) for name, value in given.constants.items()}
+        speaks = given.dialect if given.dialect in tables.dialect_commands else ""
+        return _read_job(tables, text, outer, 0, contained=given.contained, around=speaks, brought=brought)
     except TooMuchError as error:
         return _unread(text, f"nothing in it is read or edited: {error}")
 
@@ -93,6 +104,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     around: str = "",
     definition: bool = False,
     allowance: Allowance | None = None,
+    brought: Sequence[tuple[str, str]] = (),
 ) -> Job:
     allowance = allowance or Allowance()
     known = [(own, tables.schedulers[name].directive_options) for name, own in DIALECTS.items()]
@@ -116,6 +128,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         dialect=speaks,
         dialects=dialects or ((speaks,) if speaks and not DIALECTS[SLURM].is_spoken(text.data) else ()),
         definition=definition,
+        brought=brought,
     )
     if shell in SHELLS:
         dead = next((d.span.start for d in directives if not d.live), text.at(0))
@@ -141,7 +154,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         dialects=dialects,
         functions=frozenset(collector.functions),
         hidden=tuple(collector.hidden),
-        constants=collector.constants if collector.moves else {},
+        constants=collector.constants,
         contained=contained,
         calls=tuple(calls_of(collector)),
     )

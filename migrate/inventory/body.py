@@ -7,7 +7,17 @@ from collections import ChainMap
 from dataclasses import replace
 from functools import partial
 
-from migrate.commands import ALTERNATIVES, STARTED, WORDS, Variables, interpret, part_of, split_value, value_words
+from migrate.commands import (
+    ALTERNATIVES,
+    STARTED,
+    WORDS,
+    Variables,
+    constant_elsewhere,
+    interpret,
+    part_of,
+    split_value,
+    value_words,
+)
 from migrate.inventory.collector import Collector
 from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
@@ -35,6 +45,8 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     assignments = c.assignments = [assignment for _, assignment in placed]
     c.variables = ChainMap({}, outer)
     c.variables.update(_known_values(c, layout, assignments))
+    for name, value in c.brought:  # which of several counts depends on where the file is sourced
+        c.variables[name] = tuple(dict.fromkeys([*c.variables.get(name, ()), (constant_elsewhere(value),)]))
     for node, assignment in placed:
         with c.freezing(wanted=layout.is_damaged(*node.byte_range)):
             take_assignment(c, assignment, partial(layout.removal, node))
@@ -140,7 +152,7 @@ def _known_values(
             continue
         words = a.array if a.array is not None else split_value(_checked(c, layout, a)) if a.value else ()
         default = _DEFAULT.fullmatch(words[0].text) if len(words) == 1 else None
-        if default and default["name"] not in c.tables.set_by_schedulers:
+        if default and default["name"] not in c.tables.set_by_schedulers and default["name"] not in c.variables:
             words = (part_of(words[0], *default.span("value")),)  # what it is where nobody says otherwise
         if layout.damaged and _stands_in_damage(c, layout, a):
             words = tuple(replace(w, editable=False) for w in words)

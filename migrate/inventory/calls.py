@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import islice, product
 from typing import Literal
 
 from migrate.inventory.collector import Collector
@@ -15,31 +16,34 @@ How = Literal["run", "source", "submit"]
 _Named = tuple[How, Word, str]
 _DEPTH = 8  # variables that name each other, and folders that are put together
 _LONGEST = 4096  # characters of a path
+_CHOICES = 64  # scripts that one word may mean
 _FILE, _FOLDER = "\x01", "\x02"  # the script itself, and its folder, while a text is taken apart
 
 
 def calls_of(c: Collector) -> Iterator[Call]:
     """The calls that the script's own commands make, each once for each path that it may mean."""
     known: set[tuple[int, str]] = set()
-    texts: Mapping[str, str] | None = None
-    under = ""
+    variables: _Texts | None = None
+    texts: _Held = {}
+    place, under = 0, ""
     for reading in c.commands:
         contained, outer = c.contained, None
         for inner in reading.chain():
             goes = inner.program == "cd" and not _is_printed(c, inner)
             named = None if goes else _named(c, inner, outer)
             if goes or named is not None:
-                texts = _texts(c) if texts is None else texts
+                variables = _Texts(c) if variables is None else variables
+                place = inner.program_word.span.start
+                texts = variables.at(place)
             if goes:
-                under = _meant(_operand_of_cd(c, inner), texts or {}, under)
+                under = _meant(_operand_of_cd(c, inner), texts, under)[0]
             elif named is not None:
                 how, word, text = named
-                path = _meant(text, texts or {})
-                place = inner.program_word.span.start
-                if path and (place, path) not in known:
-                    known.add((place, path))
-                    dialect = (inner.table.dialect or SLURM) if inner.table and how == "submit" else ""
-                    yield Call(how, word, path, place, under, dialect, contained)
+                for path in _meant(text, texts):
+                    if path and (place, path) not in known:
+                        known.add((place, path))
+                        dialect = (inner.table.dialect or SLURM) if inner.table and how == "submit" else ""
+                        yield Call(how, word, path, place, under, dialect, contained)
             contained, outer = contained or inner.contains, inner
 
 
@@ -110,27 +114,86 @@ def _unquoted(raw: bytes) -> str:
 # ------------------------------------------------------------------------------------------------ paths
 
 
-def _texts(c: Collector) -> Mapping[str, str]:
-    """The one text that each variable holds, with expansions as they are written; those of the script around too."""
-    found: dict[str, set[str]] = {}
-    for name, values in c.variables.items():
-        if len(values) == 1 and len(values[0]) == 1:
-            found[name] = {values[0][0].text}
-    own: dict[str, set[str]] = {}
-    for a in c.assignments:
-        if a.form != "prefix":
-            grown = a.append or a.array is not None or a.value is None
-            own.setdefault(a.name, set()).update({""} if grown else {a.value.text if a.value else ""})
-    found |= {name: texts for name, texts in own.items() if name in c.variables}
-    return {name: next(iter(texts)) for name, texts in found.items() if len(texts) == 1 and "" not in texts}
+_Held = Mapping[str, tuple[str, ...]]  # name -> the texts that a variable may hold, expansions as they are written
 
 
-def _meant(text: str, texts: Mapping[str, str], under: str = "") -> str:
-    """The path that a word means, as `Call.path` has it; `under` is the folder for a relative one."""
-    path = _expanded(text, texts, _DEPTH)
-    if len(path) > _LONGEST or "\x00" in path:
+class _Texts:
+    """What the variables of a script may hold, those of the script around included."""
+
+    def __init__(self, c: Collector) -> None:
+        found = {
+            n: tuple([v[0].text for v in values]) for n, values in c.variables.items() if all(map(_is_one, values))
+        }
+        own: dict[str, dict[str, None]] = {}
+        for a in c.assignments:
+            if a.form != "prefix" and a.name in c.variables:
+                grown = a.append or a.array is not None or a.value is None
+                own.setdefault(a.name, {})["" if grown or a.value is None else a.value.text] = None
+        found |= {name: tuple(texts) for name, texts in own.items()}
+        # one that gets something else as well is not known
+        self._held = {n: texts for n, texts in found.items() if texts and "" not in texts and len(texts) <= _CHOICES}
+        self._loops = [
+            (c.text.at(m.start()), m[1].decode(), tuple(_loop_words(c, m[2].decode("latin-1"))))
+            for m in _LOOP.finditer(c.text.data)
+        ]
+
+    def at(self, place: int) -> _Held:
+        """What they may hold at a place of the file: of loops over one variable the last one before it counts."""
+        loops = {name: words for start, name, words in self._loops if start < place and 0 < len(words) <= _CHOICES}
+        return {**self._held, **loops} if loops else self._held
+
+
+def _is_one(words: tuple[Word, ...]) -> bool:
+    return len(words) == 1
+
+
+_LOOP = re.compile(rb"(?<![\w-])for[ \t]+(\w+)[ \t]+in[ \t]+([^;\n]*)")
+_LIST = re.compile(r"\$\((?:ls|echo|find)[ \t]+([^()|]*)\)|`(?:ls|echo|find)[ \t]+([^`|]*)`")
+_COUNTED = re.compile(r"\{(\d{1,4})\.\.(\d{1,4})\}|\$\(seq[ \t]+(?:(\d{1,4})[ \t]+)?(\d{1,4})\)")
+
+
+def _loop_words(c: Collector, text: str) -> Iterator[str]:
+    """What a loop goes through, as far as its words say so: names, patterns, the words of a variable, numbers."""
+    text = _LIST.sub(lambda m: m[1] or m[2], text)
+    seq = re.fullmatch(_COUNTED, text.strip())
+    for raw in [text.strip()] if seq else text.split():
+        word = re.sub(r"""(?<!\\)["']""", "", raw)
+        counted = _COUNTED.search(word)
+        name = Word(_NOWHERE, word).variable
+        if counted:
+            first, last = int(counted[1] or counted[3] or 1), int(counted[2] or counted[4])
+            for number in range(first, min(last, first + _CHOICES) + 1):
+                yield word[: counted.start()] + str(number) + word[counted.end() :]
+        elif name and len(c.variables.get(name, ())) == 1:
+            yield from (w.text for w in c.variables[name][0])
+        else:
+            yield word
+
+
+_NOWHERE = Span(0, 0)
+
+
+def _meant(text: str, texts: _Held, under: str = "") -> list[str]:
+    """The paths that a word may mean, as `Call.path` has them; `under` is the folder for relative ones."""
+    known = {name: each[0] for name, each in texts.items() if len(each) == 1}
+    open_ = sorted(_named_in(text, texts, _DEPTH)) if len(known) < len(texts) else []
+    choices = islice(product(*(texts[name] for name in open_)), _CHOICES)
+    found = (_path(_expanded(text, known | dict(zip(open_, choice, strict=True)), _DEPTH), under) for choice in choices)
+    return list(dict.fromkeys(found)) or [""]
+
+
+def _named_in(text: str, texts: _Held, depth: int) -> set[str]:
+    """The variables with several texts that a text names, or that those name which it names."""
+    names = {m["name"] or m["braced"] for m in _VARIABLE.finditer(text)} & texts.keys() if depth else set()
+    inner = [_named_in(each, texts, depth - 1) for name in names for each in texts[name]]
+    return {name for name in names if len(texts[name]) > 1}.union(*inner)
+
+
+def _path(text: str, under: str) -> str:
+    """What an expanded word means."""
+    if len(text) > _LONGEST or "\x00" in text or re.search(r"[\s]", text.replace(" ", "")):
         return ""
-    path = path.replace(_FOLDER, SCRIPT_FOLDER).replace(_FILE, f"{SCRIPT_FOLDER}/{SCRIPT_FOLDER}")
+    path = text.replace(_FOLDER, SCRIPT_FOLDER).replace(_FILE, f"{SCRIPT_FOLDER}/{SCRIPT_FOLDER}")
     path = re.sub(r"/(?:\./)*/*", "/", path).removeprefix("./")
     return f"{under}/{path}" if under and path and not path.startswith(("/", "$", "~")) else path
 
@@ -156,9 +219,7 @@ def _value(match: re.Match[str], texts: Mapping[str, str], depth: int) -> str:
         return _expanded(texts[name], {n: t for n, t in texts.items() if n != name}, depth - 1)
     if name in _SUBMIT:
         return SUBMIT_FOLDER
-    if match["default"] and name not in texts:
-        return match["default"]
-    return {"HOME": "~", "PWD": "."}.get(name, match[0])
+    return match["default"] or {"HOME": "~", "PWD": "."}.get(name, match[0])
 
 
 _SUBMIT = frozenset(filter(None, ("SLURM_SUBMIT_DIR", "LS_SUBCWD", *(d.submit_folder for d in DIALECTS.values()))))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field, replace
 from functools import cached_property
 
+from migrate.commands import standing_at
 from migrate.frozen import dataclass
 from migrate.model import Assignment, CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
 from migrate.ranges import Ranges
@@ -62,6 +63,7 @@ class Collector:
     commands: list[Invocation] = field(default_factory=list)
     variables: MutableMapping[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
     assignments: list[Assignment] = field(default_factory=list)
+    brought: Sequence[tuple[str, str]] = ()  # variables that files set which it sources, with the values
     functions: set[str] = field(default_factory=set)
     hidden: list[Invocation] = field(default_factory=list)  # commands in variables that no line was seen to run
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
@@ -101,8 +103,10 @@ class Collector:
 
     def resolved(self, value: Word | None) -> Word | None:
         """`--partition=$P`: the word that P holds, where the script gives it one value and no other."""
-        values = self.variables.get(value.variable or "", ()) if value else ()
-        return values[0][0] if len(values) == 1 and len(values[0]) == 1 and values[0][0].constant else value
+        if value is None or not (values := self.variables.get(value.variable or "", ())):
+            return value
+        known = len(values) == 1 and len(values[0]) == 1 and values[0][0].constant
+        return standing_at(value, values[0][0]) if known else value
 
     @property
     def constants(self) -> dict[str, str]:

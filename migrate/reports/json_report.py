@@ -10,13 +10,11 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from migrate import __version__
-from migrate.decisions.kinds import question
 from migrate.files.write import RECORD
-from migrate.model import Entry, Gap, Outcome, Report, Result, Unread
+from migrate.model import Called, Entry, Gap, Outcome, Report, Result, Unread
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.secrets import REMEMBERED, Mask, mask_of
 from migrate.reports.summary import (
-    Decision,
     Summary,
     decision,
     entries_by_item,
@@ -97,11 +95,19 @@ def _of_script(result: Result, *_: object) -> tuple[str, str]:
         f'"readiness": "{result.readiness}"',
         f'"items": [{items}]',
         f'"submission": {{"old": {_words(given.old, mask)}, "new": {_words(given.new, mask)}}}' if given else "",
+        f'"calls": [{", ".join(map(_call, result.calls))}]' if result.calls else "",
         f'"findings": [{findings}]',
         f'"gaps": [{gaps}]',
     )
     fault = f', "fault": {_message(result.fault, mask)}' if result.fault else ""
     return _escaped_where_needed(f"{{{', '.join(filter(None, members))}"), _escaped_where_needed(f"{fault}}}")
+
+
+def _call(call: Called) -> str:
+    lines = ", ".join(map(str, call.lines))
+    beside = "" if call.of_run else ', "beside": true'
+    head = f'"path": {_quoted(call.path)}, "how": "{call.how}", "lines": [{lines}]'
+    return f'{{{head}, "readiness": "{call.readiness}"{beside}}}'
 
 
 def _item(entry: Entry, mask: Mask) -> str:
@@ -158,25 +164,10 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "decisions": [
             {"id": d.id, "rules": list(d.rules), "scripts": d.scripts, "releases": d.releases}
             | ({"fits": dict(d.fits), "unfit": d.unfit} if d.fits or d.unfit else {})
-            | _asked(d, summary.target)
             for d in summary.decisions
         ],
         "released": {"decisions": summary.deciding, "scripts": summary.released},
         "faults": [{"path": f.path, "message": f.message} for f in summary.faults],
-    }
-
-
-def _asked(decision: Decision, target: str) -> dict[str, Any]:
-    """What a decision asks, of whom, and what could be answered."""
-    said = decision.proposal
-    return {
-        "question": question(decision.id, target),
-        "waiting": list(decision.waiting),
-        "owners": dict(decision.owners),
-        "patterns": decision.patterns,
-        "alone": decision.alone,
-        "proposal": {"answer": said.answer, "reason": said.reason} if said else None,
-        "answer": decision.answer,
     }
 
 

@@ -165,6 +165,8 @@ def _head(about: Account) -> Iterator[str]:
     if about.submission:
         old, _, new = about.submission.partition(" → ")
         yield from ("", f"Submitted by {code(old)}; now by {code(new)}.")
+    if about.calls:
+        yield from ("", f"It {'; '.join(prose(words) for words in about.calls)}.")
 
 
 def _points(about: Account) -> Iterator[str]:

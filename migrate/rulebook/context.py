@@ -33,10 +33,12 @@ class Context:
     library: Library = field(default_factory=shipped)
     around: Surroundings = field(default_factory=Surroundings)  # what the other scripts of the run say of this one
 
-    def called(self, at: int) -> str:
-        """The script of the run that the command word at this place runs, sources or submits; empty for none."""
-        known = (self.around.calls.get(call.path, "") for call in self.job.called.get(at, ()))
-        return next(filter(None, known), "")
+    def called(self, at: int) -> tuple[str, ...]:
+        """The scripts of the run that the command word at this place runs, sources or submits."""
+        if not self.around.calls:
+            return ()
+        calls = self.job.called.get(at, ())
+        return tuple(dict.fromkeys(script for c in calls for script in self.around.calls.get(c.path, ())))
 
     def in_partition(self) -> Context:
         """The same with the target as the job's partition has it."""

@@ -8,19 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
-from migrate.engine import Plan, run
+from migrate.engine import NOTHING, Plan, run
 from migrate.files import discover, journal, reading, write
 from migrate.files.atomic import sweep, write_atomic
 from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
 from migrate.files.unread import Reader
 from migrate.frozen import dataclass
-from migrate.model import Fault, Report, Result, SifmigrateError, Source, Unread
+from migrate.model import Fault, Report, Result, SifmigrateError, Source, Surroundings, Unread
 from migrate.reports import BESIDE
 from migrate.reports.format import PLAIN
 from migrate.reports.secrets import mask_of, use_table
 from migrate.reports.summary import counted
 from migrate.rewrite.ledger import blocks
+from migrate.runs.chained import chained
+from migrate.runs.chains import Chains, chains_of
 from migrate.runs.publish import Look, parts, save
 from migrate.runs.setup import Choice, plan_for
 from migrate.runs.verify import Complaint, absent, complaints
@@ -31,6 +33,7 @@ _MOST_REFUSED = 20  # files that stop a run, in one message
 _CHUNK = 16  # scripts that a process is given at once
 _MANY = 48  # scripts from which on several processes are worth their start
 _work: _Work | None = None
+_Task = tuple[reading.Found, Surroundings | None]  # a file, and what others say of it
 _kept: list[Outcome] = []
 LOOKS_BESIDE: list[Look] = [(form, PLAIN) for form in BESIDE]  # what `rewrite --out` writes beside the scripts
 
@@ -56,9 +59,6 @@ class Settings:
         """For `scan`, which writes no script: its output is tried out only where something was not understood."""
         return replace(self, choice=replace(self.choice, rehearse=False))
 
-    def going_to(self, target: str) -> Settings:
-        return replace(self, choice=replace(self.choice, target=target))
-
     def plan(self) -> Plan:
         use_cache(enabled=self.cache)
         plan = plan_for(self.choice)
@@ -80,6 +80,7 @@ class Outcome:
     left_out: str = ""  # of folders, in words
     goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped
     unread: tuple[Unread, ...] = ()  # files that matter to jobs and were not looked at
+    chains: Chains = field(default_factory=Chains)  # which of the scripts call which
 
     def report(self) -> Report:
         rules = {r.id: r.text for r in self.plan.rulebook.rules}
@@ -124,12 +125,14 @@ def migrate(
     results: list[Result] = []
     taken: list[reading.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
+    chains = chains_of(found, plan)
+    tasks = [(each, chains.around.get(each.path)) for each in found]
     if processes > 1 and len(found) >= _MANY:
         global _work  # noqa: PLW0603 - a process that is a copy of this one has the plan, and need not make its own
         _work = _Work(plan, looks)
-        answers = _shared_out(found, (settings, looks), min(processes, -(-len(found) // _CHUNK)))
+        answers = _shared_out(tasks, (settings, looks), min(processes, -(-len(found) // _CHUNK)))
     else:
-        answers = [_read_and_run(f, plan) for f in found]
+        answers = [_read_and_run(each, plan) for each in tasks]
     save_answers()
     for script, answer in zip(found, answers, strict=True):
         if isinstance(answer, Fault):
@@ -140,11 +143,12 @@ def migrate(
     return Outcome(
         plan,
         tuple(taken),
-        tuple(results),
+        chained(results, chains, plan),
         tuple(faults),
         left_out=_left_out(exclusion),
         goes_by=_goes_by(settings),
         unread=unread.besides(found),
+        chains=chains,
     )
 
 
@@ -155,9 +159,7 @@ def _left_out(exclusion: Exclusion) -> str:
     return f"Left out: {' and '.join(parts)} {why}; name one to have it taken" if parts else ""
 
 
-def _shared_out(
-    found: Sequence[reading.Found], work: tuple[Settings, Sequence[Look]], processes: int
-) -> list[Result | Fault]:
+def _shared_out(tasks: Sequence[_Task], work: tuple[Settings, Sequence[Look]], processes: int) -> list[Result | Fault]:
     """What `processes` make of the files; a file over which a process dies is a fault, and the rest goes on."""
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - 12 ms that few scripts need not pay
     from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
@@ -165,12 +167,12 @@ def _shared_out(
     answers: list[Result | Fault] = []
     try:
         with ProcessPoolExecutor(processes, initializer=_start, initargs=work) as pool:
-            answers.extend(pool.map(_one, found, chunksize=_CHUNK if processes > 1 else 1))
+            answers.extend(pool.map(_one, tasks, chunksize=_CHUNK if processes > 1 else 1))
     except BrokenProcessPool:
         if processes == 1:  # it takes one file after the other: it died over the first without an answer
-            path = found[len(answers)].path
+            path = tasks[len(answers)][0].path
             answers.append(Fault(path, f"{shown(path)}: {_DIED}"))
-        answers += _shared_out(found[len(answers) :], work, 1) if len(answers) < len(found) else []
+        answers += _shared_out(tasks[len(answers) :], work, 1) if len(answers) < len(tasks) else []
     return answers
 
 
@@ -185,8 +187,8 @@ class _Work:
         self._looks = looks
         self._report = Outcome(plan, (), (), ()).report()
 
-    def done(self, found: reading.Found) -> Result | Fault:
-        answer = _read_and_run(found, self.plan)
+    def done(self, task: _Task) -> Result | Fault:
+        answer = _read_and_run(task, self.plan)
         return answer if isinstance(answer, Fault) else replace(answer, parts=parts(answer, self._report, self._looks))
 
 
@@ -196,18 +198,19 @@ def _start(settings: Settings, looks: Sequence[Look]) -> None:
     _work = _work or _Work(settings.plan(), looks)
 
 
-def _one(found: reading.Found) -> Result | Fault:
+def _one(task: _Task) -> Result | Fault:
     assert _work is not None
-    answer = _work.done(found)
+    answer = _work.done(task)
     save_answers()
     return answer
 
 
-def _read_and_run(found: reading.Found, plan: Plan) -> Result | Fault:
+def _read_and_run(task: _Task, plan: Plan) -> Result | Fault:
+    found, around = task
     source = reading.read(found)
     if isinstance(source, Fault):
         return source
-    result = run(source, plan)
+    result = run(source, plan) if around is None else run(source, plan, around)
     return replace(result, job=result.job.outline)  # results are kept to the end: what rules alone ask for is not
 
 
@@ -219,8 +222,9 @@ def verified(outcome: Outcome) -> Outcome:
         found = complaints(Source(result.source.path, result.output), result.job, result.source)
         found_in[result.source.path] = found
         broken = next((c.message for c in found if c.judge == "bash"), "")
-        results.append(run(result.source, outcome.plan, refuse=f"bash -n: {broken}") if broken else result)
-    return replace(outcome, results=tuple(results), complaints=found_in)
+        around = outcome.chains.around.get(result.source.path, NOTHING)
+        results.append(run(result.source, outcome.plan, around, refuse=f"bash -n: {broken}") if broken else result)
+    return replace(outcome, results=chained(results, outcome.chains, outcome.plan), complaints=found_in)
 
 
 def judge_scripts(outcome: Outcome) -> Outcome:
@@ -367,7 +371,10 @@ def tell_blocked(outcome: Outcome, say: Callable[[str], None]) -> int:
         )
         for line, reason in reasons:
             say(f"{path}:{line}: blocked: {reason}")
-        if not reasons:
+        calls = [c for c in result.calls if c.readiness == "blocked"]
+        for call in calls:
+            say(f"{path}:{call.lines[0]}: blocked: it calls {shown(call.path)}, which is blocked")
+        if not reasons and not calls:
             say(f"{path}: blocked: {mask_of(result.source.data)(result.fault) or 'see `sifmigrate scan`'}")
     return len(blocked)
 

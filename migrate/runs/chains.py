@@ -1,0 +1,651 @@
+"""Chains: which scripts of a run call which, and what each has from the others.
+
+Few scripts call any, so the bytes are searched for the names of files first; only those that may call one, or are
+called, are read here. What is found goes to the engine as `Surroundings`, a value for each script.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from migrate.commands import UNKNOWN
+from migrate.engine import Plan, site_of
+from migrate.files import reading
+from migrate.files.discover import is_shell
+from migrate.frozen import dataclass
+from migrate.inventory import take
+from migrate.inventory.calls import How
+from migrate.model import (
+    SCRIPT_FOLDER,
+    SUBMIT_FOLDER,
+    Call,
+    Fault,
+    Inherited,
+    Job,
+    Served,
+    Software,
+    Source,
+    Surroundings,
+)
+
+_ROUNDS = 12  # after which what is inherited round a loop is left as it is
+_GUESTS = 1000  # files beside a run that are read for what they tell
+_TOKEN = re.compile(rb"[\w.+-]+")
+_NAME = re.compile(r"[\w.+-]+", re.ASCII)
+_COMMENT = re.compile(rb"^[ \t]*#[^\n]*", re.MULTILINE)
+_PATTERN = re.compile(rb"[\w.+?\[\]-]*\*[\w.+?*\[\]-]*")
+_SELF = re.compile(rb"\$\{?0\b")
+
+
+@dataclass(frozen=True)
+class Link:
+    """One script that another calls: how, in which lines, and whether it is a part of the run."""
+
+    script: str
+    how: How
+    lines: tuple[int, ...]
+    of_run: bool = True
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What the scripts of a run say of each other, by the path of each; those that stand alone have no entry."""
+
+    around: Mapping[str, Surroundings] = field(default_factory=dict)
+    links: Mapping[str, tuple[Link, ...]] = field(default_factory=dict)  # the scripts that each calls
+    guests: tuple[Source, ...] = ()  # scripts beside the run that are called, and no part of it
+
+
+def chains_of(found: Sequence[reading.Found], plan: Plan) -> Chains:
+    """The chains of these scripts, and of what lies beside them and is called."""
+    tree = _Tree(found)
+    nodes: dict[str, _Script] = {}
+    for each in found:
+        data = _bytes(each)
+        if data and tree.may_call(each.path, data):
+            nodes[each.path] = _Script(each.path, Source(each.path, data))
+    if not nodes:
+        return Chains()
+    graph = _Graph(tree, plan, nodes)
+    graph.settle()
+    return graph.chains()
+
+
+def _bytes(found: reading.Found) -> bytes:
+    """What a file holds; nothing where it cannot be read, which is told when its turn comes."""
+    if found.seen is not None and len(found.seen[0]) == found.seen[1].st_size:
+        return found.seen[0]
+    source = reading.read(found)
+    return b"" if isinstance(source, Fault) else source.data
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+
+class _Tree:
+    """The files of a run and of the folders in which they lie."""
+
+    def __init__(self, found: Sequence[reading.Found]) -> None:
+        here = os.getcwd()  # noqa: PTH109 - paths are texts here
+        self.here = here
+        self.found = {each.path: each for each in found}
+        self._places = {os.path.normpath(os.path.join(here, each.path)): each.path for each in found}  # noqa: PTH118
+        self._roots = {self._root(each) for each in found}
+        self._names: dict[str, list[str]] = {}
+        for place in self._places:
+            self._names.setdefault(os.path.basename(place), []).append(place)  # noqa: PTH119
+        self._odd = [os.fsencode(name) for name in self._names if not _NAME.fullmatch(name)]
+        self._plain = frozenset(os.fsencode(name) for name in self._names if _NAME.fullmatch(name))
+        self._listed: dict[str, frozenset[bytes]] = {}
+        self._patterns: dict[bytes, bool] = {}
+
+    def _root(self, found: reading.Found) -> str:
+        """The folder to which a script belongs: that of the command line, or for a file the current one or its own."""
+        if found.root is not None:
+            return os.path.normpath(os.path.join(self.here, found.root))  # noqa: PTH118
+        folder = os.path.dirname(self.place(found.path))  # noqa: PTH120
+        return self.here if _is_below(folder, self.here) else folder
+
+    @cached_property
+    def _real(self) -> Mapping[str, str]:
+        real = reading.RealPaths()
+        return {real.of(place): path for place, path in self._places.items()}
+
+    def place(self, path: str) -> str:
+        """The absolute path of a file that the run names so."""
+        return os.path.normpath(os.path.join(self.here, path))  # noqa: PTH118
+
+    def may_call(self, path: str, data: bytes) -> bool:
+        """Whether a script names a file of the run, or one that lies in its folder and may be a script."""
+        body = _COMMENT.sub(b"", data)
+        place = self.place(path)
+        own, folder = os.fsencode(os.path.basename(place)), os.path.dirname(place)  # noqa: PTH119, PTH120
+        words = set(_TOKEN.findall(body))
+        named = words & (self._plain | self._beside(folder))
+        if named - {own} or (own in named and (len(self._names[os.path.basename(place)]) > 1 or _calls(body, own))):  # noqa: PTH119
+            return True
+        if _SELF.search(body) is not None or any(name in body for name in self._odd):
+            return True
+        return b"*" in body and any(self._fits(pattern) for pattern in set(_PATTERN.findall(body)))
+
+    def _beside(self, folder: str) -> frozenset[bytes]:
+        """The names of what lies in a folder, and is no part of the run, that may be a script or a folder of some."""
+        if folder not in self._listed:
+            self._listed[folder] = frozenset(self._list(folder))
+        return self._listed[folder]
+
+    def _list(self, folder: str) -> Iterator[bytes]:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if not _NAME.fullmatch(entry.name) or os.path.join(folder, entry.name) in self._places:  # noqa: PTH118
+                        continue
+                    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+                    if suffix not in _NO_SCRIPTS and entry.is_file() and self.guest(entry.path, sourced=False):
+                        yield os.fsencode(entry.name)
+        except OSError:
+            return
+
+    def _fits(self, pattern: bytes) -> bool:
+        """Whether a pattern with `*` fits the name of a file of the run."""
+        if pattern not in self._patterns:
+            text = os.fsdecode(pattern)
+            self._patterns[pattern] = len(text) > 1 and any(fnmatchcase(name, text) for name in self._names)
+        return self._patterns[pattern]
+
+    def guest(self, place: str, *, sourced: bool) -> Source | None:
+        """A script that lies in the folders of the run and is no part of it; None where there is none to read."""
+        if not any(_is_below(place, root) for root in self._roots):
+            return None
+        name = os.path.relpath(place, self.here) if _is_below(place, self.here) else place
+        source = reading.read(reading.Found(name, None, named=False))
+        if isinstance(source, Fault):
+            return None
+        shell = is_shell(source.data) or name.endswith((".sh", ".bash"))
+        return source if shell or (sourced and not source.data.startswith(b"#!")) else None
+
+    # -------------------------------------------------------------------------------------------- resolving
+
+    def resolve(self, caller: str, call: Call) -> _Meant:
+        """The files that a call means, by their absolute paths."""
+        place = self.place(caller)
+        if call.path == f"{SCRIPT_FOLDER}/{SCRIPT_FOLDER}":
+            return _Meant((place,))
+        for group in self._groups(place, call):
+            there = [found for candidate in group if (found := self._there(candidate))]
+            meant = dict.fromkeys(there)
+            if len(meant) == 1:
+                return _Meant(next(iter(meant)))
+            if meant:
+                return _Meant((), tuple(dict.fromkeys(f for found in meant for f in found)))
+        return self._by_end(call)
+
+    def _groups(self, place: str, call: Call) -> Iterator[list[str]]:
+        """Where a call's file may lie: of several groups the first counts in which something is."""
+        folder = os.path.dirname(place)  # noqa: PTH120
+        root = max((r for r in self._roots if _is_below(folder, r)), key=len, default=folder)
+        bases = list(_upwards(folder, root))
+        path = call.path
+        if path.startswith(f"{SCRIPT_FOLDER}/"):
+            yield [_join(folder, path[len(SCRIPT_FOLDER) + 1 :])]
+        elif path.startswith("/"):
+            yield [os.path.normpath(path)]
+        elif path.startswith("~/"):
+            yield [os.path.normpath(os.path.expanduser(path))]  # noqa: PTH111
+        else:
+            rest = path.removeprefix(f"{SUBMIT_FOLDER}/")
+            if "$" in rest or "`" in rest:
+                return
+            if under := call.under if not path.startswith("$") else "":
+                yield list(self._under(bases, folder, under, rest))
+            yield [_join(base, rest) for base in bases]
+
+    @staticmethod
+    def _under(bases: list[str], folder: str, under: str, rest: str) -> Iterator[str]:
+        if under.startswith(SCRIPT_FOLDER):
+            yield _join(folder, under[len(SCRIPT_FOLDER) :].lstrip("/"), rest)
+        elif under.startswith(("/", "~")):
+            yield _join(os.path.expanduser(under), rest)  # noqa: PTH111
+        elif "$" not in (inside := under.removeprefix(SUBMIT_FOLDER).lstrip("/")):
+            yield from (_join(base, inside, rest) for base in bases)
+
+    def _there(self, candidate: str) -> tuple[str, ...]:
+        """The files at a place: of the run, or beside it; those that a pattern fits."""
+        if any(sign in candidate for sign in "*?["):
+            return tuple(
+                sorted(p for p in self._places if fnmatchcase(p, candidate) and p.count("/") == candidate.count("/"))
+            )
+        if candidate in self._places:
+            return (candidate,)
+        if not os.path.lexists(candidate):
+            return ()
+        known = self._real.get(os.path.realpath(candidate))
+        if known is not None:
+            return (self.place(known),)
+        inside = os.path.isfile(candidate) and any(_is_below(candidate, root) for root in self._roots)  # noqa: PTH113
+        return (candidate,) if inside else ()
+
+    def _by_end(self, call: Call) -> _Meant:
+        """What a path from elsewhere may mean: the one file of the run of which folder and name are the same."""
+        path = call.path
+        if path.startswith(("/", "~", "$")) and not path.startswith((SCRIPT_FOLDER, SUBMIT_FOLDER)):
+            parts = os.path.normpath(path).split("/")
+            same = self._names.get(parts[-1], [])
+            ends = [place for place in same if place.split("/")[-2:] == parts[-2:] and len(parts) > 2]  # noqa: PLR2004
+            if len(ends) == 1 and not parts[-2].startswith("$"):
+                return _Meant(tuple(ends), elsewhere=True)
+            if same:
+                return _Meant((), tuple(sorted(same)))
+        return _Meant()
+
+    def name(self, place: str) -> str:
+        """How the run names a file; one beside it as the user would."""
+        known = self._places.get(place)
+        if known is not None:
+            return known
+        return os.path.relpath(place, self.here) if _is_below(place, self.here) else place
+
+    def is_of_run(self, place: str) -> bool:
+        return place in self._places
+
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """The files that a call means; `unclear` are those of which it may mean one."""
+
+    files: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+    elsewhere: bool = False
+
+
+# Names of data and of programs in other languages: their files are not opened to see what they are.
+_OTHERS = (
+    ".py .pyc .ipynb .r .rmd .m .jl .c .cc .cpp .cu .h .hpp .f .f90 .java .js .ts .rs .go .o .a .so .sif .img .def",
+    ".tar .gz .tgz .bz2 .xz .zip .txt .md .rst .pdf .png .jpg .jpeg .gif .svg .csv .tsv .json .yaml .yml .toml .ini",
+    ".xml .html .log .out .err .dat .npy .npz .h5 .hdf5 .nc .pt .pth .ckpt .bin .pkl .in .inp",
+)
+_NO_SCRIPTS = frozenset(suffix for line in _OTHERS for suffix in line.split())
+
+
+def _calls(body: bytes, name: bytes) -> bool:
+    """Whether a text names this file behind a word that is no part of a path or comment: its own, to submit itself."""
+    return re.search(rb"(?:sbatch|qsub|bsub|sh|source|\.)[ \t]+(?:\S+[ \t]+)*\S*" + re.escape(name), body) is not None
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _upwards(folder: str, root: str) -> Iterator[str]:
+    """A folder and those around it, up to the root."""
+    yield folder
+    while folder != root and len(folder) > len(root):
+        folder = os.path.dirname(folder)  # noqa: PTH120
+        yield folder
+
+
+def _join(*parts: str) -> str:
+    return os.path.normpath(os.path.join(*parts))  # noqa: PTH118
+
+
+# ------------------------------------------------------------------------------------------------ scripts
+
+
+class _Script:
+    """One script that calls or is called, while it is found out what it has from the others."""
+
+    def __init__(self, path: str, source: Source, *, of_run: bool = True) -> None:
+        self.path = path
+        self.source = source
+        self.of_run = of_run
+        self.job: Job | None = None
+        self.site = ""
+        self.around = Surroundings()
+        self.calls: list[tuple[Call, tuple[str, ...]]] = []  # with the scripts that it means
+        self.unclear: dict[str, tuple[str, ...]] = {}
+        self.elsewhere: set[str] = set()
+
+    @property
+    def dialect(self) -> str:
+        """The scheduler whose script it is: by its lines, or by its callers."""
+        own = self.job.dialect if self.job else None
+        return {None: self.around.inherits.dialect, "mixed": ""}.get(own, own or "")
+
+    @property
+    def exports(self) -> frozenset[str]:
+        """The variables that programs get which it starts."""
+        data = self.source.data
+        if _ALL_EXPORTED.search(data):
+            return frozenset(self.job.constants if self.job else ())
+        return frozenset(n.decode() for m in _EXPORTED.finditer(data) for n in _EXPORTED_NAME.findall(m[1]))
+
+    @property
+    def own_constants(self) -> Mapping[str, str]:
+        return self.job.constants if self.job else {}
+
+    def names(self, variable: str) -> bool:
+        return re.search(rb"\$\{?" + re.escape(variable.encode()) + rb"\b", self.source.data) is not None
+
+
+_EXPORTED = re.compile(rb"(?<![\w./-])export[ \t]+([^\n;|&]*)")
+_EXPORTED_NAME = re.compile(rb"(?<![\w$./{-])([A-Za-z_]\w*)(?=[ \t=]|$)")
+_ALL_EXPORTED = re.compile(rb"(?m)^[ \t]*set[ \t]+(?:-\w*a\w*|-o[ \t]+allexport)")
+_ASSIGNED = re.compile(
+    rb"(?m)(?:^|[;&|({]|\bthen|\bdo|\belse)[ \t]*(?:export[ \t]+|declare[ \t]+(?:-\w+[ \t]+)*)?([A-Za-z_]\w*)\+?="
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """One call of one script by another."""
+
+    caller: str
+    call: Call
+    called: str
+
+
+class _Graph:
+    """The scripts that call each other, read until nothing more is found out about any."""
+
+    def __init__(self, tree: _Tree, plan: Plan, nodes: dict[str, _Script]) -> None:
+        self._tree = tree
+        self._plan = plan
+        self._nodes = nodes
+        self._guests = 0
+
+    def settle(self) -> None:
+        """Read each script with what it has from those that call it, callers first, until nothing changes."""
+        for _ in range(_ROUNDS):
+            changed = False
+            into = self._into()
+            for path in self._callers_first():
+                node = self._nodes[path]
+                around = Surroundings(
+                    brings=self._brings(node), inherits=self._inherited(into.get(path, ()), node)[0], called_by=("",)
+                )
+                if node.job is None or around != node.around:
+                    changed = True
+                    before = node.calls
+                    self._read(node, around)
+                    into = self._into() if node.calls != before else into
+            if not changed:
+                return
+
+    def _read(self, node: _Script, around: Surroundings) -> None:
+        node.around = around
+        alone = around.inherits == Inherited() and not around.brings
+        node.job = take(node.source, self._plan.rulebook.tables, None if alone else around)
+        node.site = site_of(node.source, node.job, self._plan, around)[0].id
+        node.calls, node.unclear, node.elsewhere = [], {}, set()
+        for call in (call for part in node.job.walk() for call in part.calls):
+            meant = self._tree.resolve(node.path, call)
+            called = tuple(filter(None, (self._node(place, call) for place in meant.files)))
+            if called:
+                node.calls.append((call, called))
+                node.elsewhere |= {call.path} if meant.elsewhere else set()
+            elif meant.unclear:
+                node.unclear[call.path] = tuple(map(self._tree.name, meant.unclear))
+
+    def _node(self, place: str, call: Call) -> str:
+        """The name of a called script, which is read from now on too; empty where it is none."""
+        name = self._tree.name(place)
+        if name in self._nodes:
+            return name
+        if self._tree.is_of_run(place):
+            source = reading.read(self._tree.found[name])
+            if isinstance(source, Fault):
+                return ""
+            self._nodes[name] = _Script(name, source)
+            return name
+        by_shell = call.how == "source" or call.program != call.at  # whatever it is, a shell reads it
+        guest = self._tree.guest(place, sourced=by_shell) if self._guests < _GUESTS else None
+        if guest is None:
+            return ""
+        self._guests += 1
+        self._nodes[name] = _Script(name, guest, of_run=False)
+        return name
+
+    # -------------------------------------------------------------------------------------------- edges
+
+    def _edges(self) -> Iterator[_Edge]:
+        for path, node in self._nodes.items():
+            for call, called in node.calls:
+                yield from (_Edge(path, call, each) for each in called)
+
+    def _into(self) -> Mapping[str, list[_Edge]]:
+        """The calls of each script."""
+        found: dict[str, list[_Edge]] = {}
+        for edge in self._edges():
+            found.setdefault(edge.called, []).append(edge)
+        return found
+
+    def _next(self, path: str, hows: Iterable[str]) -> dict[str, None]:
+        """The scripts that one calls in these ways."""
+        return dict.fromkeys(each for call, called in self._nodes[path].calls if call.how in hows for each in called)
+
+    def _reached(self, path: str, hows: Iterable[str]) -> dict[str, None]:
+        """All scripts of the chains that begin here, this one only where one of them calls it again."""
+        found: dict[str, None] = {}
+        waiting = list(self._next(path, hows))
+        while waiting:
+            each = waiting.pop(0)
+            if each not in found:
+                found[each] = None
+                waiting += self._next(each, hows)
+        return found
+
+    def _callers_first(self) -> Iterator[str]:
+        """Every script, after those that call it as far as no loop forbids; those that are found meanwhile too."""
+        done: set[str] = set()
+        while waiting := [path for path in self._nodes if path not in done]:
+            called = {edge.called for edge in self._edges() if edge.caller not in done and edge.caller != edge.called}
+            free = [path for path in waiting if path not in called] or waiting[:1]
+            done.update(free)
+            yield from free
+
+    # -------------------------------------------------------------------------------------------- what is handed on
+
+    def _inherited(self, edges: Sequence[_Edge], node: _Script) -> tuple[Inherited, tuple[str, ...]]:
+        """What all of the callers agree on, and in what they do not."""
+        outer = [e for e in edges if not self._is_back(e)]
+        shells = [(e, self._nodes[e.caller]) for e in outer if e.call.how != "submit"]
+        differs: list[str] = []
+
+        def agreed(name: str, values: Iterable[str]) -> str:
+            known = sorted(set(filter(None, values)))
+            if len(known) > 1:
+                differs.append(name)
+            return known[0] if len(known) == 1 else ""
+
+        dialects = [e.call.dialect if e.call.how == "submit" else self._nodes[e.caller].dialect for e in outer]
+        dialect = agreed("dialect", dialects)
+        site = agreed("site", (s for e in outer if (s := self._nodes[e.caller].site) != "generic"))
+        if not outer and not (node.job and node.job.dialect):  # a script that only submits speaks as its jobs do
+            dialects = [self._nodes[each].dialect for each in self._next(node.path, {"submit"}) if each != node.path]
+            dialect = dialects[0] if len(set(dialects)) == 1 else ""
+        software = [self._software(caller, e.call.at) for e, caller in shells]
+        if any(each != software[0] for each in software):
+            differs.append("software")
+        inside = [e.call.contained or caller.around.inherits.contained for e, caller in shells]
+        if any(each != inside[0] for each in inside):
+            differs.append("container")
+        constants, unlike = _same([self._given(e.call, caller) for e, caller in shells])
+        differs += [f"${name}" for name in sorted(unlike) if node.names(name)]
+        given = Inherited(
+            dialect=dialect,
+            site=site,
+            constants={name: value for name, value in constants.items() if node.names(name)},
+            software=software[0] if software and "software" not in differs else (),
+            contained=bool(inside) and all(inside),
+        )
+        return given, tuple(differs)
+
+    def _is_back(self, edge: _Edge) -> bool:
+        """Whether a call closes a loop: the caller has from the called script whatever it has."""
+        return edge.caller == edge.called or edge.caller in self._reached(edge.called, _HOWS)
+
+    @staticmethod
+    def _given(call: Call, caller: _Script) -> Mapping[str, str]:
+        """The constants that a script gets which is run or sourced."""
+        known = {name: value for name, value in caller.own_constants.items() if value != UNKNOWN}
+        exported = caller.exports | caller.around.inherits.constants.keys() if call.how == "run" else known.keys()
+        return {name: value for name, value in known.items() if name in exported}
+
+    def _brings(self, node: _Script) -> Mapping[str, Inherited]:
+        """What each file that a script sources sets and loads there."""
+        found: dict[str, Inherited] = {}
+        for call, called in node.calls:
+            if call.how == "source":
+                files = [self._nodes[each] for each in called if each != node.path]
+                sets, unlike = _same([self._sets(each) for each in files])
+                constants = {n: v for n, v in (sets | dict.fromkeys(unlike, UNKNOWN)).items() if node.names(n)}
+                software = tuple(line for each in files for line in self._own_software(each))
+                if constants or software:
+                    found[call.path] = Inherited(constants=constants, software=software)
+        return found
+
+    @staticmethod
+    def _sets(node: _Script) -> Mapping[str, str]:
+        """The variables that a file sets, also by files that it sources."""
+        inner = {n: v for each in node.around.brings.values() for n, v in each.constants.items()}
+        own = {name.decode() for name in _ASSIGNED.findall(node.source.data)}
+        return inner | {name: node.own_constants.get(name, UNKNOWN) for name in own}
+
+    def _software(self, node: _Script, before: int | None = None) -> Software:
+        """What is loaded when a script has come to a place, or to its end."""
+        return node.around.inherits.software + self._own_software(node, before)
+
+    @staticmethod
+    def _own_software(node: _Script, before: int | None = None) -> Software:
+        """What a script and the files that it sources load, in order."""
+        if node.job is None:
+            return ()
+        lines: list[tuple[int, Software]] = [
+            (item.span.start, ((item.name, item.verb, item.value or ""),))
+            for item in node.job.all_items()
+            if item.kind == "module"
+        ]
+        brought = node.around.brings
+        lines += [(c.at, brought[c.path].software) for c, _ in node.calls if c.how == "source" and c.path in brought]
+        lines.sort(key=lambda each: each[0])
+        return tuple(one for place, several in lines if before is None or place < before for one in several)
+
+    # -------------------------------------------------------------------------------------------- the result
+
+    def chains(self) -> Chains:
+        """What is known of each script in the end."""
+        into = self._into()
+        around: dict[str, Surroundings] = {}
+        links: dict[str, tuple[Link, ...]] = {}
+        jobs = self._jobs()
+        for path, node in self._nodes.items():
+            edges = into.get(path, [])
+            if not edges and not node.calls and not node.unclear:
+                continue
+            calls: dict[str, tuple[str, ...]] = {}
+            for call, called in node.calls:
+                calls[call.path] = tuple(dict.fromkeys((*calls.get(call.path, ()), *called)))
+            inherits, differs = self._inherited(edges, node)
+            around[path] = Surroundings(
+                calls=calls,
+                brings=node.around.brings,
+                serves=self._served(node),
+                beside=frozenset(each for called in calls.values() for each in called if not self._nodes[each].of_run),
+                unclear=node.unclear,
+                elsewhere=frozenset(node.elsewhere),
+                inherits=inherits,
+                called_by=tuple(dict.fromkeys(e.caller for e in edges)),
+                in_job=path in jobs,
+                loop=self._loop(path),
+                differs=differs,
+            )
+            links[path] = self._links(node)
+        guests = tuple(node.source for node in self._nodes.values() if not node.of_run)
+        return Chains(around, {path: each for path, each in links.items() if each}, guests)
+
+    def _links(self, node: _Script) -> tuple[Link, ...]:
+        found: dict[tuple[str, How], list[int]] = {}
+        for call, called in node.calls:
+            for each in called:
+                found.setdefault((each, call.how), []).append(node.source.position(call.at)[0])
+        return tuple(
+            Link(each, how, tuple(dict.fromkeys(lines)), of_run=self._nodes[each].of_run)
+            for (each, how), lines in found.items()
+        )
+
+    def _jobs(self) -> set[str]:
+        """The scripts that run in a job, or as one, because others call them."""
+        found: set[str] = set()
+        for path, node in self._nodes.items():
+            headed = node.job is not None and any(scope.insert_at is not None for scope in node.job.scopes())
+            submitted = self._next(path, {"submit"})
+            for each in (*submitted, *(self._reached(path, _HOWS) if headed else ())):
+                found |= {each, *self._reached(each, _HOWS)}
+        return found
+
+    def _loop(self, path: str) -> tuple[str, ...]:
+        """The shortest way from a script back to itself; empty where there is none."""
+        before: dict[str, str] = {}
+        waiting = [path]
+        while waiting:
+            here = waiting.pop(0)
+            for each in self._next(here, _HOWS):
+                if each == path:
+                    way = [here]
+                    while way[-1] != path:
+                        way.append(before[way[-1]])
+                    return tuple(reversed(way))
+                if each not in before:
+                    before[each] = here
+                    waiting.append(each)
+        return ()
+
+    def _served(self, node: _Script) -> tuple[Served, ...]:
+        """The programs of other scripts that run with what this one loads."""
+        if not self._own_software(node):
+            return ()
+        shells = {node.path: None}
+        sourcing = [edge for edge in self._edges() if edge.call.how == "source"]
+        while more := {e.caller: None for e in sourcing if e.called in shells and e.caller not in shells}:
+            shells |= more
+        others = {each: None for shell in shells for each in (shell, *self._reached(shell, _SHELLS))}
+        found = []
+        for path in others:
+            other = self._nodes[path]
+            programs = _programs(other)
+            if path != node.path and programs and not other.around.inherits.contained:
+                found.append(Served(path, self._software(other), programs))
+        return tuple(found)
+
+
+_HOWS = ("run", "source", "submit")
+_SHELLS = ("run", "source")
+
+
+def _same(given: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], set[str]]:
+    """What all of these say alike, and the names of which they say different things."""
+    names = {name for each in given for name in each}
+    unlike = {name for name in names if len({each[name] for each in given if name in each}) > 1}
+    alike = {name: given[0][name] for name in sorted(names - unlike) if all(name in each for each in given)}
+    return alike, unlike
+
+
+def _programs(node: _Script) -> tuple[str, ...]:
+    """The programs that a script starts outside of a container, as far as no table knows what they do."""
+    if node.job is None:
+        return ()
+    scripts = {call.program for call, _ in node.calls}
+    found: dict[str, None] = {}
+    for part in node.job.parts():
+        for reading_ in part.commands if not part.contained else ():
+            for inner in reading_.chain():
+                if inner.contains:
+                    break
+                if inner.table is None and inner.program_word.span.start not in scripts:
+                    found[inner.program if inner.program_word.constant else inner.program_word.text] = None
+    return tuple(name for name in found if name not in node.job.functions)
