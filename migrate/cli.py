@@ -455,6 +455,90 @@ def verify(
 
 @app.command(cls=PlainCommand)
 @guarded
+def decide(  # noqa: PLR0913 - one parameter an option
+    paths: Paths = None,
+    *,
+    target: TargetName = None,
+    site: SiteName = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list what is open; write nothing.")] = False,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", metavar="FILE", help="Take answers from a file, and ask nothing.")
+    ] = None,
+    rules: RuleFolders = None,
+    config_file: SettingsFile = None,
+    output_format: Annotated[
+        str, typer.Option("--output-format", metavar="FMT", help="Of --list: text or json.")
+    ] = "text",
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
+    color: Color = "auto",
+) -> int:
+    """Ask what scripts wait for, and write answers down. Those first that free most scripts."""
+    from migrate.decisions.answers import answers_of  # noqa: PLC0415 - as in scan
+    from migrate.runs import batch, publish  # noqa: PLC0415
+    from migrate.runs import decide as deciding  # noqa: PLC0415
+    from migrate.runs.desk import Desk  # noqa: PLC0415
+    from migrate.tables.profiles import target_data  # noqa: PLC0415
+
+    config = _config(config_file)
+    settings = _settings(config, target, site, rules, None, None, jobs, no_cache).only_looking()
+    if list_only and answers:
+        raise SifmigrateError("--list and --answers exclude each other: choose one")
+    given = answers_of(answers) if answers else []
+    is_terminal = sys.stdin is not None and sys.stdin.isatty()
+    if not (list_only or answers or is_terminal):
+        raise SifmigrateError("nobody is there to answer: --list lists what is open, --answers FILE takes answers")
+    name = settings.choice.target
+    style = publish.Output([], [], color, quiet=False, verbose=False, default="text").style("-")
+    if not list_only and deciding.is_shipped(name):
+        name = _target_of_their_own(name, asks=not answers)
+        settings = settings.going_to(name)
+    outcome = batch.migrate(paths or ["."], settings, stdin=_stdin)
+    _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})
+    batch.keep(outcome)
+    if wrong := batch.complain(outcome, say):
+        return wrong
+    path, data = target_data(name)
+    desk = Desk(outcome.plan, outcome.results, data)
+    if list_only:
+        sys.stdout.write(deciding.listed(desk, output_format, style))
+        return OK
+    book = deciding.Book(path)
+    if answers:
+        deciding.taken(desk, book, given, say)
+        return POINTS if desk.open_ids else OK
+    dialogue = deciding.Dialogue(desk, book, input, sys.stdout.write, style)
+    try:
+        return POINTS if dialogue.run() else OK
+    except (KeyboardInterrupt, EOFError) as stop:
+        say("")
+        say(f"Stopped. {dialogue.answered} answered, which {_one_line(path)} has")
+        return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else POINTS
+
+
+def _target_of_their_own(shipped: str, *, asks: bool) -> str:
+    """A file for the answers about a shipped target: made where a person is there to name it."""
+    from migrate.runs import decide as deciding  # noqa: PLC0415 - as in scan
+    from migrate.runs import describe  # noqa: PLC0415
+
+    how = f"`sifmigrate target init mine.yaml --extends {shipped}` writes one that is yours; then `--target mine.yaml`"
+    if not asks:
+        raise SifmigrateError(f"answers go into the file of a target, and that of {shipped} is the package's: {how}")
+    say(f"Answers go into a target's file, and that of {shipped} is the package's.")
+    while True:
+        path = Path(_asked("A file of yours, which is like it in all else", "mine.yaml"))
+        try:
+            describe.check_place(path)
+            describe.write_new(path, deciding.new_file(path, shipped))
+        except SifmigrateError as error:
+            say(f"{error}")
+            continue
+        say(f"Written: {_one_line(path)}")
+        return str(path) if "/" in str(path) or path.suffix in {".yaml", ".yml"} else f"./{path}"
+
+
+@app.command(cls=PlainCommand)
+@guarded
 def recipe(
     file: Annotated[
         str,
@@ -688,9 +772,14 @@ def _answer(question: str, text: str, default: str = "") -> str:
             raise typer.BadParameter(wrong)
         return said
 
+    return _asked(text, default, right)
+
+
+def _asked(text: str, default: str, right: Callable[[str], str] | None = None) -> str:
+    """What a person types; Ctrl-C and Ctrl-D end the program."""
     try:
         return str(typer.prompt(text, default=default, show_default=bool(default), value_proc=right))
-    except typer.Abort:  # Ctrl-C or Ctrl-D, in the middle of a line
+    except typer.Abort:  # in the middle of a line
         say("")
         raise KeyboardInterrupt from None
 

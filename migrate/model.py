@@ -808,6 +808,7 @@ class Workflows:
     statements: re.Pattern[bytes]  # what in a template would be no shell even where all placeholders are filled in
     submit: tuple[str, ...]  # programs of schedulers
     verbs: tuple[str, ...]  # sub-commands by which container tools start or fetch something
+    elsewhere: frozenset[str]  # names of folders whose workflows run on no cluster
     keys: Mapping[str, str]  # in any of the files, where the value is a name that a site or the target has
 
     def file(self, name: str) -> WorkflowFile | None:

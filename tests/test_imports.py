@@ -20,10 +20,13 @@ LAYERS = [
     ["topics"],
     ["rewrite", "submission"],
     ["engine"],
+    ["decisions"],
     ["files.discover", "files.unread", "runs.__init__", "runs.chains", "runs.setup", "runs.verify", "runs.symptoms"],
     ["reports", "runs.describe"],
     ["runs.chained", "runs.publish", "runs.lookup"],
     ["runs.batch"],
+    ["runs.desk"],
+    ["runs.decide"],
     ["cli", "__main__"],
 ]
 # What a topic may know of others.
@@ -46,7 +49,7 @@ DOORS = {
     "bashlex": {"reader/words.py"},
     "dockerfile": {"recipe/dockerfile.py"},
     "packaging": {"recipe/requirements.py", "recipe/bases.py", "recipe/pyproject.py"},
-    "ruamel": {"tables/document.py"},
+    "ruamel": {"tables/document.py", "tables/insertion.py"},
     "re2": {"tables/patterns.py"},
     "jsonschema": {"tables/load.py"},
     "pathspec": {"files/exclusion.py"},

@@ -138,17 +138,17 @@ CHANGED = [
         "a @ file:///home/u/a-1.tar.gz", ["a @ file:///.recipe/1/a-1.tar.gz"], "is copied", False, id="named-file"
     ),
     pytest.param(
-        "attrs @ file:///croot/attrs_1668696182826/work", ["attrs"], "has the version", True, id="conda-build"
+        "attrs @ file:///croot/attrs_1668696182826/work", ["attrs"], "has the versions", True, id="conda-build"
     ),
     pytest.param(
         "certifi @ file:///private/var/folders/x/croot/certifi_1671487769961/work/certifi",
         ["certifi"],
-        "has the version",
+        "has the versions",
         True,
         id="conda-build-mac",
     ),
     pytest.param(
-        "idna @ file:///home/conda/feedstock_root/build_artifacts/idna_1/work", ["idna"], "version", True, id="forge"
+        "idna @ file:///home/conda/feedstock_root/build_artifacts/idna_1/work", ["idna"], "versions", True, id="forge"
     ),
     pytest.param(
         "-e git+https://github.com/me/t.git@1a#egg=t",
@@ -183,6 +183,8 @@ CHANGED = [
     pytest.param(r"a @ file:///C:/w/a.whl", [], "a file of Windows", True, id="windows-path"),
     pytest.param(r"C:\w\a.whl", [], "a file of Windows", True, id="windows-path-alone"),
     pytest.param("numpy=1.19", [], "`name==version` for pip", True, id="conda-spelling"),
+    pytest.param("numpy (1.19.2)", [], "`pip freeze`", True, id="pip-list"),
+    pytest.param("numpy 1.19.2", [], "`pip freeze`", True, id="pip-list-columns"),
     pytest.param("numpy scipy", [], "one line has one package", True, id="two"),
     pytest.param("numpy==1.x!", [], "no requirement that pip reads", True, id="version"),
     pytest.param("--install-option=x", [], "pip has no such option for a file", True, id="option"),
@@ -260,8 +262,24 @@ def test_what_the_base_has_is_left_to_it_and_pip_may_not_replace_it() -> None:
     assert written(recipe) == ["timm"]
     assert written(recipe, "constraints.txt") == ["timm<1"]
     assert "--constraint /opt/environment/image.txt" in recipe.text
-    assert [(note.line, note.look) for note in recipe.notes] == [(1, True), (2, False), (3, False)]
+    assert [(note.line, note.look) for note in recipe.notes] == [(1, True), (1, True), (2, False), (3, False)]
     assert written(made(text, base="python:3.9")) == text.split()
+
+
+def test_what_concerns_many_lines_is_told_once() -> None:
+    lines = [f"p{n} @ file:///croot/p{n}_1668696182826/work\nq{n}==1+site\nnvidia-p{n}-cu12==1" for n in "abc"]
+    told = notes(made("torch==2.5\n" + "\n".join(lines)))
+    assert re.findall(r"^:(\d+):1: `(\S+)` and 2 more: ", told, flags=re.MULTILINE) == [
+        ("2", "pa"),
+        ("3", "qa==1+site"),
+        ("4", "nvidia-pa-cu12==1"),
+    ]
+    assert told.count("\n") == 4
+
+
+def test_a_release_that_knows_no_h100_is_told() -> None:
+    assert ":1:1: 21.12, the release with that version, knows no GPU newer than A100" in notes(made("torch==1.11\nx\n"))
+    assert "A100" not in notes(made("torch==1.13\nx\n"))
 
 
 @pytest.mark.parametrize(
@@ -410,6 +428,11 @@ def test_the_dependencies_of_a_project_are_taken_and_its_python() -> None:
     [
         ("requirements.txt", b"", "requirements.txt: no line names a package"),
         ("requirements.txt", b"# nothing\n", "requirements.txt: no line names a package"),
+        (
+            "requirements.txt",
+            b"\n-r none.txt\n",
+            "requirements.txt:2:1: no line names a package that an image could have: `-r",
+        ),
         ("requirements.txt", b"numpy\nx\0y", "requirements.txt:2:1: there is a NUL byte here"),
         ("environment.yml", b"a: [\n", "environment.yml:2:1: not valid YAML"),
         ("environment.yml", b"services: {}\n", "environment.yml:1:1: this is no environment.yml"),

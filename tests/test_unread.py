@@ -82,7 +82,7 @@ def said(text: str, name: str) -> dict[str, str]:
 # ------------------------------------------------------------------------------------------------ no change
 
 ORDINARY = {
-    "Makefile": "all: a.o\n\tgcc -o a a.o\n# sbatch job.sh\nclean:\n\trm -f a *.o\n\tdocker push me/image\n",
+    "Makefile": "all: a.o\n\tgcc -o a a.o\n# sbatch job.sh\nimage:\n\tdocker build -t a .\n\tdocker push a\n",
     "train.py": '"""Start it by `sbatch job.sh`."""\n\npartition = 3\nqueue = Queue()\nprint("sbatch failed.")\n',
     "loader.py": "import torch\n\nexecutor = ThreadPoolExecutor()\nqueue = [1]\nrun(['bread', 'srunner'])\n",
     "plot.R": "library(ggplot2)\npartition <- split(x)\n",
@@ -93,7 +93,9 @@ ORDINARY = {
     "compose.yml": "services:\n  web:\n    image: nginx\n",
     "README.md": "```\n#SBATCH -p gp1d\nsbatch job.sh\n```\n",
     "notes.txt": "Submit it by\n  sbatch job.sh\n",
-    "setup.cfg": "[metadata]\n",
+    "setup.cfg": "[metadata]\n[options.entry_points]\na = b.submit:main\n",
+    ".github/workflows/ci.yml": "run: docker run --rm a\n",
+    ".gitlab-ci.yml": "script:\n  - singularity exec a.sif x\n",
     "x.in": "a = @A@\n",
     "empty.py": "",
     "__init__.py": "",
@@ -245,6 +247,13 @@ def test_names_of_libraries_that_submit_are_told() -> None:
             assert said(f"x <- {word}(a)\n", concrete(row.names[0])) == {"scheduler": ""}, word
 
 
+@pytest.mark.parametrize("name", ["functions", "gen.cpp", "Gen.java", "a.f90", "unknown.xyz"])
+def test_a_directive_that_a_file_of_another_kind_writes_is_told(name: str) -> None:
+    for text in ('x\nprint("#SBATCH --time=1")\n', 'x\n  out << "#PBS -q " << q;\n', "echo '#BSUB -n 4' > a\n"):
+        assert "directive" in said(text, name)
+    assert said('x\nprint("#SBATCH")\n', name) == {}
+
+
 def test_what_stands_beside_is_told_and_makes_no_file_matter() -> None:
     beside = 'module load cuda\nopen("/groups/me/x")\n'
     assert held(beside, "Makefile") == []
@@ -308,6 +317,19 @@ def test_text_in_utf_16_is_named(name: str, encoding: str) -> None:
 def test_what_is_no_text_is_passed_over(name: str, data: bytes) -> None:
     put({name: data})
     assert looked() == ([], {})
+
+
+def test_text_in_utf_16_is_named_where_it_is_a_script_or_matters() -> None:
+    put(dict.fromkeys(["a.sh", "b.py", "c", "d.txt"], "echo hello\n".encode("utf-16")))
+    put({"e.py": 'run("sbatch a.sh")\n'.encode("utf-16"), "f.txt": "sbatch it\n".encode("utf-16")})
+    assert {path: [m.what for m in each.holds] for path, each in looked()[1].items()} == {
+        "a.sh": [],
+        "e.py": ["command"],
+    }
+
+
+def test_lines_are_counted_as_editors_count_them() -> None:
+    assert [m.line for m in held("x = '\x0c\u2028'\r\nrun('sbatch a.sh')\r\n", "a.py")] == [2]
 
 
 def test_empty_scripts_are_named() -> None:

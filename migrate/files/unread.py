@@ -13,12 +13,17 @@ from migrate.files.discover import LARGEST, suffixes
 from migrate.files.reading import Found, RealPaths, load
 from migrate.frozen import dataclass
 from migrate.model import SLURM, CommandTable, Mention, Site, Tables, Target, Unread, WorkflowFile
-from migrate.schedulers import DIALECTS, DIRECTIVE
+from migrate.schedulers import DIALECTS
 
 _MOST = 200  # lines of one file that are told
 _LONGEST = 240  # characters of a line that are told
 # What makes a file one that matters; the rest is told beside it.
 _MATTERS = frozenset({"directive", "command", "container", "options", "scheduler", "partition", "account", "image"})
+# A directive wherever it stands in a line, with an option or what is to become one.
+_DIRECTIVE = (
+    rf"(?<![#\w$])(?:{'|'.join(dict.fromkeys(d.mark.decode() for d in DIALECTS.values()))})[ \t]*(?:-\S|[{{<%$@])"
+)
+_WRITES = re.compile(_DIRECTIVE.encode())
 _COMMENT = re.compile(r"[ \t]*(?:#|//|;|--[ \t]|/?\*)")
 _BEFORE = r"(?:[\"'(|;&!:=\[]|\$\(|--[\w-]+[ =]|\b(?:do|then|else|exec|time|nohup)[ \t])[ \t]*"
 _AT_START = r"^[ \t]*[@-]*|"
@@ -49,12 +54,14 @@ class Reader:
     def noted(self, path: str, name: str, seen: tuple[bytes, os.stat_result]) -> Unread | None:
         """What a file that begins so, and is no script, is to be told for; None where that is nothing."""
         head, info = seen
+        if not self.tables.workflows.elsewhere.isdisjoint(PurePath(path).parts[:-1]):
+            return None
         if not head:
             told = name.lower().endswith(tuple(filter(None, suffixes())))
             return Unread(path, "empty file", "a script was lost, or the file can go", ()) if told else None
         if info.st_size > LARGEST or (b"\0" in head and not in_utf16(head)):
             return None
-        if self.tables.workflows.file(name) is None and not in_utf16(head) and not DIRECTIVE.search(head):
+        if self.tables.workflows.file(name) is None and not in_utf16(head) and not _WRITES.search(head):
             return None
         try:
             data = head if len(head) == info.st_size else load(path, LARGEST)[0]
@@ -73,16 +80,20 @@ class Reader:
             kind, advice = "text in UTF-16", "save it as UTF-8, and run again: `iconv -f UTF-16 -t UTF-8`"
             data = wide.encode()
         elif row is None:
-            kind, advice = "text with directives", "it does not begin like a job script; name it to have it migrated"
+            kind, advice = (
+                "text with directives",
+                "it does not begin like a job script; name it on the command line to have it migrated",
+            )
         else:
             kind, advice = row.kind, row.advice
-        if b"\0" in data or not (wide or (DIRECTIVE if row is None else self._hints(row)).search(data)):
+        if b"\0" in data or not (wide or (_WRITES if row is None else self._hints(row)).search(data)):
             return None
         mask = self.masks(data)
-        lines = data.decode("utf-8", "replace").splitlines()
+        lines = data.decode("utf-8", "replace").split("\n")
         reading = self._reading(row)
         holds = [mention for number, line in enumerate(lines, 1) for mention in reading.mentions(number, line, mask)]
-        if not wide and not any(each.what in _MATTERS for each in holds):
+        script = wide and PurePath(path).suffix.lower() in suffixes() - {""}
+        if not script and not any(each.what in _MATTERS for each in holds):
             return None
         return Unread(path, kind, advice, tuple(holds[:_MOST]))
 
@@ -150,13 +161,14 @@ class _Reading:
         back = r"`[ \t]*|" if row is None or row.lines or row.backquotes else ""
         before = rf"(?:{start}{back}{_BEFORE}){_PATH}"
         submit, engines = _any(flows.submit), _any(reader.engines)
-        self._directive = re.compile(rf"(?<![#\w$])(?:{_marks()})[ \t]*(?:-{{1,2}}\w|[{{<%$@])")
+        self._directive = re.compile(_DIRECTIVE)
         self._command = re.compile(rf"{before}(?P<name>{submit})(?![\w.-]){_AFTER}")
         verbs = rf"(?:{_BETWEEN}(?:{_any(flows.verbs)})(?![\w-])|[ \t]+--image\b|[ \t]+-[\w-])"
         self._engine = re.compile(rf"{before}(?P<name>{engines})(?![\w.-])(?={verbs})")
         quote = r"[\"'{$]"
         sign = rf"(?:=>|[:=](?![:=])|[ \t]+(?={quote}))" if row and row.blanks else r"(?:=>|<-|[:=](?![:=]))"
         key = rf"(?<![\w-])(?P<key>{_any(self._keys)})(?![\w-])[\"']?[ \t]*\]?[ \t]*{sign}[ \t]*{{?[ \t]*{_VALUE}"
+        self._submits = re.compile(rf"submit|\b(?:{submit})\b")
         self._key = re.compile(key, re.IGNORECASE)
         self._words = re.compile(rf"(?<!\w)(?:{_any(row.words)})(?!\w)") if row and row.words else None
         roots = [p for p in reader.tables.path_prefixes if p not in reader.target.mounts]
@@ -245,10 +257,6 @@ def in_utf16(data: bytes) -> str:
         return ""
     text = data[: len(data) & ~1].decode(order, "replace").removeprefix("\ufeff")
     return "" if "\0" in text else text
-
-
-def _marks() -> str:
-    return "|".join(dict.fromkeys(d.mark.decode() for d in DIALECTS.values()))
 
 
 def _any(words: Iterable[str]) -> str:

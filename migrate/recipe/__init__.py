@@ -13,7 +13,7 @@ from migrate.recipe.dockerfile import instructions
 from migrate.recipe.environment import Conda, environment
 from migrate.recipe.note import Note, Recipe
 from migrate.recipe.pyproject import take_project
-from migrate.recipe.requirements import Requirements, take, tell_local_versions
+from migrate.recipe.requirements import Requirements, take, tell_versions
 from migrate.recipe.stages import stages
 
 __all__ = ["Note", "Recipe", "Release", "packages_recipe", "reader_of", "recipe"]
@@ -73,12 +73,20 @@ def packages_recipe(
     found = Requirements([], name, read)
     conda = take(found, data)
     if not found.wanted and not conda:
-        raise SifmigrateError(f"{name}: no line names a package that an image could have")
+        raise _nothing(found)
     chosen = given(base) if base else for_conda() if conda else for_pip(found, releases)
     leave_to_image(found, chosen)
-    tell_local_versions(found)
+    tell_versions(found)
     text = environment(found, chosen, conda, name)
     return Recipe(text, tuple(sorted(set(found.notes), key=lambda note: (note.file, note))))
+
+
+def _nothing(found: Requirements) -> SifmigrateError:
+    text = "no line names a package that an image could have"
+    if not found.notes:
+        return SifmigrateError(f"{found.file}: {text}")
+    first = min(found.notes, key=lambda note: (not note.look, note.file, note))
+    return SifmigrateError(f"{first.file or found.file}:{first.line}:{first.column}: {text}: {first.text}")
 
 
 def reader_of(name: str, data: bytes) -> Callable[[Requirements, bytes], Conda | None] | None:

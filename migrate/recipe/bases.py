@@ -10,13 +10,13 @@ from packaging.version import Version
 
 from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
-from migrate.recipe.requirements import Place, Requirements
+from migrate.recipe.requirements import Place, Requirements, several
 
 PYTHON = "3.11"  # where no line says which: the newest for which packages of the last years have wheels
 OLDEST_KEPT = Version("3.9")  # Docker's images of older ones are made no more
 CONDA = "mambaorg/micromamba:1.5.8"
-PYTORCH = "pytorch"
-TENSORFLOW = "tensorflow"
+ANY_GPU = "24.10"  # releases from 25.01 on leave out V100
+HOPPER = "22.11"  # the first with CUDA 11.8, which knows H100
 # Without their framework these are nothing, and pip would fetch one of its own with them.
 NEED_PYTORCH = frozenset(
     (
@@ -160,10 +160,13 @@ def _nvidia(found: Requirements, releases: Sequence[Release], name: str) -> Base
     else:
         release = next((r for r in releases if r.name == ANY_GPU), Release(ANY_GPU))
         why = f"`{name}`, without a version: the newest release for GPUs from V100 to H200"
+    if release.name < HOPPER:
+        found.note(
+            wanted.place if wanted else Place("", 1, 1),
+            f"{release.name}, the release with that version, knows no GPU newer than A100: for H100 and H200 "
+            f"take `--base nvcr.io/nvidia/pytorch:{ANY_GPU}-py3` or one from {HOPPER} on",
+        )
     return Base("docker", f"nvcr.io/nvidia/pytorch:{release.name}-py3", why, release.python)
-
-
-ANY_GPU = "24.10"  # releases from 25.01 on leave out V100, those before 22.12 do not list H100
 
 
 def _tensorflow(found: Requirements, releases: Sequence[Release], name: str) -> Base:
@@ -232,8 +235,14 @@ def leave_to_image(found: Requirements, base: Base) -> None:
     own = [each for each in found.wanted if base.has(each.name)]
     found.wanted = [each for each in found.wanted if not base.has(each.name)]
     found.constraints = [each for each in found.constraints if not base.has(each.name)]
+    wheels = [each for each in own if _CUDA_WHEEL.fullmatch(each.name)]
+    if wheels:
+        names = several([str(each.requirement) for each in wheels])
+        text = f"{names}: left out, since the image has its own CUDA"
+        found.note(wheels[0].place, text, look=False)
     for each in own:
-        assert each.requirement
+        if each in wheels or not each.requirement:
+            continue
         pinned = bool(each.requirement.specifier or each.requirement.url)
         check = f"; check your programs with the version in {base.image}, or take another image with --base"
         found.note(

@@ -109,6 +109,7 @@ class Requirements:
     constraints: list[Wanted] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     python: str = ""  # MAJOR.MINOR, where a line says with which it was made
+    unversioned: set[Place] = field(default_factory=set)
     builds: bool = False  # a line needs git, or is built from its source
     seen: set[tuple[str, bool]] = field(default_factory=set)
     lines: int = 0
@@ -366,11 +367,7 @@ def _named_url(
     ending = f" ; {requirement.marker}" if requirement.marker else ""
     name = f"{requirement.name}{extras}"
     if url.startswith("file:") and _CONDA_BUILD.search(url):
-        found.note(
-            place,
-            f"`{requirement.name}`: conda's build folder stands in place of the version, so that pip takes the newest; "
-            "`pip list --format=freeze` in the old environment has the version",
-        )
+        found.unversioned.add(place)
         text = f"{name}{ending}"
     elif url.startswith("file:"):
         at = found.copied(place, _path(url))
@@ -440,14 +437,21 @@ def _is_foreign(found: Requirements, requirement: Requirement, place: Place) -> 
     return True
 
 
-def tell_local_versions(found: Requirements) -> None:
-    """Tell of `==1.9.0+cu111`, a build that an index of its own has, where no line names that."""
+def tell_versions(found: Requirements) -> None:
+    """Tell of versions that are not known, and of builds such as `==1.9.0+cu111` where no line names their index."""
+    lost = [each for each in found.wanted if each.place in found.unversioned]
+    if lost:
+        reason = "conda's build folder stands in place of the version, so that pip takes the newest"
+        text = f"{reason}; `pip list --format=freeze` in the old environment has the versions"
+        found.note(lost[0].place, f"{several([each.name for each in lost])}: {text}")
     options = [each.text for each in found.wanted if not each.requirement]
+    builds: dict[str, list[Wanted]] = {}
     for each in found.wanted:
         specifiers = each.requirement.specifier if each.requirement else ()
         label = next((m[1] for s in specifiers if (m := _LOCAL.search(s.version))), "")
-        if not label or any(label in text or "torch_stable" in text for text in options):
-            continue
+        if label and not any(label in text or "torch_stable" in text for text in options):
+            builds.setdefault(label, []).append(each)
+    for label, lines in builds.items():
         if re.fullmatch(r"cu\d+|cpu|rocm[\d.]+|xpu", label):
             index = f"PyTorch's is `--extra-index-url https://download.pytorch.org/whl/{label}`"
             text = f"PyPI does not have that build: a line must name its index, or pip ends here; {index}"
@@ -455,7 +459,12 @@ def tell_local_versions(found: Requirements) -> None:
             text = (
                 f"`+{label}` is a build of one site or distribution, which PyPI does not have: write the version alone"
             )
-        found.note(each.place, f"`{each.requirement}`: {text}")
+        found.note(lines[0].place, f"{several([str(each.requirement) for each in lines])}: {text}")
+
+
+def several(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    return f"`{shown(names[0])}`" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _tell_invalid(found: Requirements, text: str, error: InvalidRequirement, place: Place) -> None:
@@ -464,6 +473,8 @@ def _tell_invalid(found: Requirements, text: str, error: InvalidRequirement, pla
     advice = ""
     if _CONDA_LINE.fullmatch(text.partition(";")[0].strip()):
         advice = "; it is written as conda does: `name==version` for pip"
+    elif re.fullmatch(r"\S+\s+\(?v?\d[\w.+!-]*\)?", text):
+        advice = "; it is written as by `pip list`: take the lines of `pip freeze`"
     elif re.match(r"\S+\s*(<|>|=|!|~)", text) is None and " " in text:
         advice = "; one line has one package"
     found.note(

@@ -10,11 +10,13 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any
 
 from migrate import __version__
+from migrate.decisions.kinds import question
 from migrate.files.write import RECORD
 from migrate.model import Called, Entry, Gap, Outcome, Report, Result, Unread
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.secrets import REMEMBERED, Mask, mask_of
 from migrate.reports.summary import (
+    Decision,
     Summary,
     decision,
     entries_by_item,
@@ -164,10 +166,25 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "decisions": [
             {"id": d.id, "rules": list(d.rules), "scripts": d.scripts, "releases": d.releases}
             | ({"fits": dict(d.fits), "unfit": d.unfit} if d.fits or d.unfit else {})
+            | _asked(d, summary.target)
             for d in summary.decisions
         ],
         "released": {"decisions": summary.deciding, "scripts": summary.released},
         "faults": [{"path": f.path, "message": f.message} for f in summary.faults],
+    }
+
+
+def _asked(decision: Decision, target: str) -> dict[str, Any]:
+    """What a decision asks, of whom, and what could be answered."""
+    said = decision.proposal
+    return {
+        "question": question(decision.id, target),
+        "waiting": list(decision.waiting),
+        "owners": dict(decision.owners),
+        "patterns": decision.patterns,
+        "alone": decision.alone,
+        "proposal": {"answer": said.answer, "reason": said.reason} if said else None,
+        "answer": decision.answer,
     }
 
 

@@ -8,6 +8,10 @@ from dataclasses import field, replace
 from functools import partial
 from typing import Literal, TypeVar
 
+from migrate.decisions.kinds import KINDS, Asked, Proposal, kind_of, name_of, pasted, proposal, written
+from migrate.decisions.order import Wait, in_order
+from migrate.decisions.owner import owner
+from migrate.decisions.pattern import pattern
 from migrate.frozen import dataclass
 from migrate.model import (
     FATES,
@@ -22,11 +26,13 @@ from migrate.model import (
     Readiness,
     Report,
     Result,
+    Site,
     Target,
     Unread,
 )
 from migrate.reports.format import part
 from migrate.reports.secrets import Mask, mask_of, masked
+from migrate.rewrite.ledger import blocks
 from migrate.tables.profiles import profiles
 from migrate.terminal import shown
 from migrate.values import image_path
@@ -47,17 +53,6 @@ _SECTION_OF: Mapping[Fate, Section] = {
     "added": "added",
     "review": "decide",
     "kept": "know",
-}
-# What settles the decisions of a kind, which is what stands before the colon of their ids.
-_ANSWERS: Mapping[str, str] = {
-    "fabric": "What is the pods' network? `fabric: none` where they have eth0 alone, else its kind and names: "
-    "`fabric: {kind: rdma, interfaces: [eth0], devices: [mlx5_0]}`",
-    "path": "`mounts` has it where the nodes do; else `answers: {path: {OLD: NEW}}`",
-    "account": "`answers: {account: {OLD: NEW}}`",
-    "partition": "`answers: {partition: {OLD: NEW}}`, or a partition that `replaces` it",
-    "image": "`answers: {image: {OLD: NEW}}`",
-    "module": "`provides` has it where the nodes do; else an image that holds the software",
-    "environment": "an image in which the script runs its programs; or `host_programs` has them where the nodes do",
 }
 # The file of a shipped target is the package's, and no place for answers.
 _FILE = "`sifmigrate target init mine.yaml --extends {target}` writes one that is yours; then `--target mine.yaml`"
@@ -128,6 +123,12 @@ class Decision:
     releases: int
     fits: Mapping[str, int] = field(default_factory=dict)
     unfit: int = 0
+    waiting: tuple[str, ...] = ()  # the paths of the scripts
+    owners: Mapping[str, int] = field(default_factory=dict)  # of them, those of most scripts first
+    patterns: int = 0  # equal scripts counted once
+    alone: int = 0  # scripts that nothing else blocks
+    proposal: Proposal | None = None
+    answer: str = ""  # the proposal as YAML for the target's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class Share:
     asking: tuple[tuple[str, str], ...]  # decisions, each with a rule that asks for it
     fits: Mapping[str, tuple[str, ...]]  # of decisions, the answers that suit it
     images: Mapping[str, str]  # as the script names them, each with the command that fetches it
+    wait: Wait
 
 
 def _submitted(result: Result) -> str:
@@ -367,13 +369,14 @@ def summarize(report: Report) -> Summary:
     shares = [part(SHARE, result, partial(share, result, report.target)) for result in report.results]
     waiting = [{c for c in each.causes if c} for each in shares]
     released = [ids for each, ids in zip(shares, waiting, strict=True) if each.causes and all(each.causes)]
+    open_ones = decisions(shares, report.target, {r.site.id: r.site for r in report.results})
     return Summary(
         target=report.target.id,
         scripts=len(report.results),
         by_readiness=_counted(READINESS, (r.readiness for r in report.results)),
         by_fate=_counted(FATES, (fate for each in shares for fate in each.fates)),
         images=_images(shares),
-        decisions=_decisions(shares, waiting, released),
+        decisions=tuple(open_ones[step.id] for step in in_order(s.wait for s in shares) if step.id in open_ones),
         deciding=len(set().union(*released)),
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
@@ -397,6 +400,22 @@ def share(result: Result, target: Target) -> Share:
         asking=tuple({(name, o.finding.rule) for name, o in decided if name}),
         fits={n: tuple(a for a in each[0] if all(a in other for other in each)) for n, each in fits.items()},
         images={words(i.value or i.name): words(_pull(i, target)) for i in images},
+        wait=_wait(result, decided, entries),
+    )
+
+
+def _wait(result: Result, decided: Sequence[tuple[str, Outcome]], entries: Mapping[int, Entry]) -> Wait:
+    """What keeps a script; one that waits for nothing is like every other."""
+    blocking = [name for name, o in decided if blocks(o)]
+    path = _mask(result)(result.source.path)
+    return Wait(
+        path,
+        frozenset(name for name, o in decided if name and waits(o, entries.get(id(o.finding.item)))),
+        frozenset(filter(None, blocking)),
+        stuck=not all(blocking) or (result.readiness == "blocked" and not blocking),
+        owner=owner(result.source.path),
+        pattern=pattern(result.source.data),
+        site=result.site.id,
     )
 
 
@@ -426,25 +445,40 @@ def decision(result: Result, outcome: Outcome, entries: Mapping[int, Entry]) -> 
     return _mask(result)(outcome.finding.decision, entry.text if entry else "")
 
 
-def _decisions(
-    shares: Sequence[Share], waiting: Sequence[set[str]], released: Sequence[set[str]]
-) -> tuple[Decision, ...]:
-    """All decisions, those that most scripts wait for first."""
+def decisions(shares: Sequence[Share], target: Target, sites: Mapping[str, Site]) -> dict[str, Decision]:
+    """Each decision for which something in the scripts waits; `sites` are theirs by id."""
+    waiting = [{c for c in each.causes if c} for each in shares]
+    released = [ids for each, ids in zip(shares, waiting, strict=True) if each.causes and all(each.causes)]
     rules = _grouped(pair for each in shares for pair in each.asking)
     fits = _grouped(pair for each in shares for pair in each.fits.items())
-    scripts = Counter(d for ids in waiting for d in ids)
+    waits_for = _grouped((d, each.wait) for each, ids in zip(shares, waiting, strict=True) for d in ids)
     alone = Counter(next(iter(ids)) for ids in released if len(ids) == 1)
-    return tuple(
-        Decision(
-            name,
-            tuple(sorted(set(rules.get(name, ())))),
-            scripts[name],
-            alone[name],
+    found = {}
+    for name, group in waits_for.items():
+        asked = Asked(
+            name_of(name),
+            target,
+            len(group),
+            tuple(sites[each] for each in dict.fromkeys(w.site for w in group)),
             _most_first(fits.get(name, ())),
             fits.get(name, []).count(()),
         )
-        for name in sorted(scripts, key=lambda d: (-scripts[d], d))
-    )
+        said = proposal(name, asked)
+        found[name] = Decision(
+            name,
+            tuple(sorted(set(rules.get(name, ())))),
+            len(group),
+            alone[name],
+            asked.fits,
+            asked.unfit,
+            tuple(w.path for w in group),
+            dict(Counter(w.owner for w in group if w.owner).most_common()),
+            len({w.pattern for w in group}),
+            sum(w.blocking == {name} and not w.stuck for w in group),
+            said,
+            pasted(name, said.answer, written(target)) if said else "",
+        )
+    return found
 
 
 def _most_first(fits: Sequence[tuple[str, ...]]) -> dict[str, int]:
@@ -496,8 +530,8 @@ def counted(number: int, noun: str) -> str:
 
 def answers(summary: Summary) -> dict[str, str]:
     """For each kind of the decisions how it is answered in the target's file, in the order of the decisions."""
-    kinds = dict.fromkeys(each.id.partition(":")[0] for each in summary.decisions)
-    found = {kind: _ANSWERS[kind] for kind in kinds if kind in _ANSWERS}
+    kinds = dict.fromkeys(kind_of(each.id) for each in summary.decisions)
+    found = {kind: KINDS[kind].how for kind in kinds if kind in KINDS}
     shipped = summary.target in profiles("targets")
     return {"the file": _FILE.format(target=summary.target)} | found if found and shipped else found
 

@@ -47,7 +47,7 @@ _MOST_UNREAD = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A paragraph, before it is wrapped."""
 
     indent: int
@@ -59,98 +59,98 @@ def render(report: Report, style: Style = PLAIN) -> str:
     """The report for a terminal of `style.width` columns; nothing in it can steer one, and secrets are masked."""
     summary = summarize(report)
     parts = [FORMAT.part(result, report, style) for result in report.results]
-    head = [_Line(0, headline(summary), "bold"), *_decisions(summary)]
+    head = [Line(0, headline(summary), "bold"), *_decisions(summary)]
     if style.brief:
-        parts = [_painted(_overview(parts) if len(parts) > 1 else chain.from_iterable(map(_script, parts)), style)]
+        parts = [painted(_overview(parts) if len(parts) > 1 else chain.from_iterable(map(_script, parts)), style)]
     return "".join(
-        (_painted(head, style), *parts, _painted(_unread(summary, style), style), _painted(_faults(summary), style))
+        (painted(head, style), *parts, painted(_unread(summary, style), style), painted(_faults(summary), style))
     )
 
 
 def _of_script(result: Result, report: Report, style: Style) -> Account | str:
     """A script's lines, or what of it the overview tells."""
     about = account(result, report)
-    return about if style.brief else _painted(_script(about, verbose=style.verbose), style)
+    return about if style.brief else painted(_script(about, verbose=style.verbose), style)
 
 
-def _decisions(summary: Summary) -> Iterator[_Line]:
+def _decisions(summary: Summary) -> Iterator[Line]:
     if not summary.decisions:
         return
-    yield _Line(0, "")
-    yield _Line(0, "Decisions, and the scripts that wait for them", "bold")
+    yield Line(0, "")
+    yield Line(0, "Decisions, and the scripts that wait for them", "bold")
     for each in summary.decisions[:_MOST_DECISIONS]:
         verb = "waits" if each.releases == 1 else "wait"
         alone = f" ({each.releases} {verb} for nothing else)" if each.releases else ""
-        yield _Line(2, f"{each.id}: {counted(each.scripts, 'script')}{alone}")
+        yield Line(2, f"{each.id}: {counted(each.scripts, 'script')}{alone}")
         if fits := fit_words(each):
-            yield _Line(4, f"by what they ask for: {fits}")
+            yield Line(4, f"by what they ask for: {fits}")
     more = len(summary.decisions) - _MOST_DECISIONS
     if more > 0:
-        yield _Line(2, f"and {more} more")
-    yield _Line(0, "")
-    yield _Line(0, "How to answer, in the target's file", "bold")
+        yield Line(2, f"and {more} more")
+    yield Line(0, "")
+    yield Line(0, "How to answer, in the target's file", "bold")
     for kind, how in answers(summary).items():
-        yield _Line(2, f"{kind}: {how}")
+        yield Line(2, f"{kind}: {how}")
 
 
-def _overview(accounts: list[Account]) -> Iterator[_Line]:
+def _overview(accounts: list[Account]) -> Iterator[Line]:
     """The scripts that wait for a person, the worst first, each with the number of its points."""
     waiting = [a for a in accounts if a.readiness in {"review", "blocked"} or a.fault]
     waiting.sort(key=lambda a: READINESS.index(a.readiness), reverse=True)
     if waiting:
-        yield _Line(0, "")
-        yield _Line(0, "Scripts with points for you", "bold")
+        yield Line(0, "")
+        yield Line(0, "Scripts with points for you", "bold")
     for about in waiting[:_MOST_SCRIPTS]:
         decide = sum(len(p.notes) for p in about.sections.get("decide", ()))
         look = sum(len(p.notes) for points in about.sections.values() for p in points if p.look)
         points = ", ".join([f"{decide} to decide"] * bool(decide) + [f"{look} to look at"] * bool(look))
         points = f"left as it was: {about.fault}" if about.fault else points
-        yield _Line(2, f"{about.readiness}: {about.path}{f' ({points})' * bool(points)}", _STYLES[about.readiness])
+        yield Line(2, f"{about.readiness}: {about.path}{f' ({points})' * bool(points)}", _STYLES[about.readiness])
     if len(waiting) > _MOST_SCRIPTS:
-        yield _Line(2, f"and {len(waiting) - _MOST_SCRIPTS} more")
-    yield _Line(0, "")
-    yield _Line(0, f"What changed in each script, and what to do, stands in {markdown.FORMAT.file}; -v shows it here.")
+        yield Line(2, f"and {len(waiting) - _MOST_SCRIPTS} more")
+    yield Line(0, "")
+    yield Line(0, f"What changed in each script, and what to do, stands in {markdown.FORMAT.file}; -v shows it here.")
 
 
-def _script(about: Account, *, verbose: bool = False) -> Iterator[_Line]:
-    yield _Line(0, "")
-    yield _Line(0, f"{about.path}: {about.readiness}", f"bold {_STYLES[about.readiness]}")
-    yield _Line(2, f"from {about.site} ({about.evidence})", "dim")
+def _script(about: Account, *, verbose: bool = False) -> Iterator[Line]:
+    yield Line(0, "")
+    yield Line(0, f"{about.path}: {about.readiness}", f"bold {_STYLES[about.readiness]}")
+    yield Line(2, f"from {about.site} ({about.evidence})", "dim")
     if about.submission:
-        yield _Line(2, f"submit: {about.submission}")
+        yield Line(2, f"submit: {about.submission}")
     if about.calls:
-        yield _Line(2, f"calls: {', '.join(about.calls)}")
+        yield Line(2, f"calls: {', '.join(about.calls)}")
     if about.fault:
-        yield _Line(2, f"left as it was: {about.fault}", "red")
+        yield Line(2, f"left as it was: {about.fault}", "red")
     for section, points in about.sections.items():
-        yield _Line(2, HEADINGS[section], "bold")
+        yield Line(2, HEADINGS[section], "bold")
         for point in points:
             yield from _point(point)
     if about.kept:
-        yield _Line(2, kept_words(about.kept_items), "dim")
+        yield Line(2, kept_words(about.kept_items), "dim")
     if verbose:
         for point in about.kept:
             yield from _point(point)
 
 
-def _point(point: Point) -> Iterator[_Line]:
+def _point(point: Point) -> Iterator[Line]:
     for note in point.notes:
         yield from _note(point, note)
     if point.symptoms:
-        yield _Line(6, f"You would see: {'; '.join(point.symptoms)}")
+        yield Line(6, f"You would see: {'; '.join(point.symptoms)}")
     if point.blocks:
-        yield _Line(6, "The script is blocked until this is decided.", "red")
+        yield Line(6, "The script is blocked until this is decided.", "red")
 
 
-def _note(point: Point, note: Note) -> Iterator[_Line]:
+def _note(point: Point, note: Note) -> Iterator[Line]:
     for place in note.places:
-        yield _Line(4, _place(place))
+        yield Line(4, _place(place))
     if note.message:
-        yield _Line(6, note.message)
+        yield Line(6, note.message)
     if point.look:
-        yield _Line(6, f"Please look. {note.advice or 'The edit is made, but it may not fit.'}", "yellow")
+        yield Line(6, f"Please look. {note.advice or 'The edit is made, but it may not fit.'}", "yellow")
     elif note.advice:
-        yield _Line(6, f"What to do: {note.advice}")
+        yield Line(6, f"What to do: {note.advice}")
 
 
 def _place(place: Place) -> str:
@@ -158,37 +158,37 @@ def _place(place: Place) -> str:
     return f"{where(place)}: {words}" if words else where(place)
 
 
-def _unread(summary: Summary, style: Style) -> Iterator[_Line]:
+def _unread(summary: Summary, style: Style) -> Iterator[Line]:
     """The files that matter to jobs and were not looked at, and what they hold."""
     if not summary.unread:
         return
-    yield _Line(0, "")
-    yield _Line(0, "Not looked at", "bold")
+    yield Line(0, "")
+    yield Line(0, "Not looked at", "bold")
     listed = summary.unread if style.verbose else summary.unread[:_MOST_UNREAD]
     for (kind, advice), files in by_kind(listed).items():
-        yield _Line(2, f"{kind}: {advice}", "yellow")
+        yield Line(2, f"{kind}: {advice}", "yellow")
         for each in files:
             holds = held_words(each)
-            yield _Line(4, f"{each.path}{': ' * bool(holds)}{holds}")
-            yield from (_Line(6, f"{lines}: {needs}") for needs, lines in needed(each).items())
+            yield Line(4, f"{each.path}{': ' * bool(holds)}{holds}")
+            yield from (Line(6, f"{lines}: {needs}") for needs, lines in needed(each).items())
     if len(listed) < len(summary.unread):
-        yield _Line(2, f"and {len(summary.unread) - len(listed)} more; {markdown.FORMAT.file} and -v have them all")
+        yield Line(2, f"and {len(summary.unread) - len(listed)} more; {markdown.FORMAT.file} and -v have them all")
 
 
-def _faults(summary: Summary) -> Iterator[_Line]:
+def _faults(summary: Summary) -> Iterator[Line]:
     if summary.faults:
-        yield _Line(0, "")
-        yield _Line(0, "Files that were not read", "bold")
+        yield Line(0, "")
+        yield Line(0, "Files that were not read", "bold")
     for fault in summary.faults:
-        yield _Line(2, fault_words(fault))
+        yield Line(2, fault_words(fault))
 
 
-def _painted(lines: Iterable[_Line], style: Style) -> str:
+def painted(lines: Iterable[Line], style: Style) -> str:
     """The lines as a terminal of this width and these colours shows them."""
     return "".join(chain.from_iterable(_pieces(line, style) for line in lines))
 
 
-def _pieces(line: _Line, style: Style) -> Iterator[str]:
+def _pieces(line: Line, style: Style) -> Iterator[str]:
     words, width = shown(line.words), max(style.width - line.indent, 1)
     if style.color:
         yield _colored(words, width, line, style)
@@ -205,7 +205,7 @@ def wrapped(words: str, width: int) -> list[str]:
     return [piece.plain.rstrip() for piece in Text(words).wrap(_console(width, color=False), width)]
 
 
-def _colored(words: str, width: int, line: _Line, style: Style) -> str:
+def _colored(words: str, width: int, line: Line, style: Style) -> str:
     from rich.text import Text  # noqa: PLC0415 - as in `_console`
 
     console = _console(style.width, color=True)

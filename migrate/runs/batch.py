@@ -59,6 +59,9 @@ class Settings:
         """For `scan`, which writes no script: its output is tried out only where something was not understood."""
         return replace(self, choice=replace(self.choice, rehearse=False))
 
+    def going_to(self, target: str) -> Settings:
+        return replace(self, choice=replace(self.choice, target=target))
+
     def plan(self) -> Plan:
         use_cache(enabled=self.cache)
         plan = plan_for(self.choice)

@@ -178,7 +178,11 @@ def check_place(path: Path) -> None:
 def write_target(path: Path, answers: Answers) -> None:
     """Write the target file; never over one that is there."""
     check_place(path)
-    text = target_file(answers)
+    write_new(path, target_file(answers))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; raises SifmigrateError where that cannot be."""
     try:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(text)

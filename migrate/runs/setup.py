@@ -101,6 +101,11 @@ def _current(option: str, rulebook: Rulebook, choice: Choice, notes: list[str]) 
     return found
 
 
+def going_to(plan: Plan, target: Target) -> Plan:
+    """The plan for another target."""
+    return replace(plan, target=_with_builtins(target, plan.rulebook))
+
+
 def _with_builtins(target: Target, rulebook: Rulebook) -> Target:
     """The target with what packs say that every shell has in itself."""
     known = rulebook.library.value(builtins)

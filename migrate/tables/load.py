@@ -27,10 +27,13 @@ class Table:
 
 
 TABLES: Mapping[str, Table] = {
+    "base_programs": Table("base_programs"),
     "catalogues": Table("catalogue", folder=True, about="prefix"),
     "commands": Table("commands", folder=True),
     "gpus": Table("gpus"),
     "idioms": Table("idioms"),
+    "images": Table("images"),
+    "modules": Table("modules"),
     "packages": Table("packages"),
     "schedulers": Table("scheduler", folder=True, about="name"),
     "secrets": Table("secrets"),

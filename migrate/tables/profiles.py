@@ -19,7 +19,7 @@ from migrate.values import mebibytes, memory, seconds
 GENERIC = Site(id="generic", title="a Slurm site that no site file describes", scheduler=SLURM)
 
 # Lists that a file adds to when it extends another; every other list it replaces.
-_ADDED = frozenset({"host_programs", "provides", "evidence"})
+ADDED = frozenset({"host_programs", "provides", "evidence"})
 _LONGEST_CHAIN = 20  # files that extend each other
 
 
@@ -104,11 +104,17 @@ def target(name: str, changes: Mapping[str, Any] | None = None) -> Target:
 
 def read_target(name: str, changes: Mapping[str, Any] | None = None) -> tuple[Path, Target]:
     """A target as its file says, contradictions and all, and that file."""
-    path, data = _profile("targets", name)
-    return path, _build_target({**data, **(changes or {})})
+    path, data = target_data(name)
+    return path, target_of({**data, **(changes or {})})
 
 
-def _build_target(data: Mapping[str, Any]) -> Target:
+def target_data(name: str) -> tuple[Path, dict[str, Any]]:
+    """The file of a target, and its data with those of the files that it extends."""
+    return _profile("targets", name)
+
+
+def target_of(data: Mapping[str, Any]) -> Target:
+    """The target that such data describe, contradictions and all."""
     select_type = data.get("select_type", "cons_tres")
     share = "exclusive" if select_type == "linear" else "shared"
     return Target(
@@ -254,7 +260,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
             result.pop(key, None)
         elif isinstance(value, dict) and isinstance(old, dict):
             result[key] = merged(old, value)
-        elif key in _ADDED and isinstance(old, list):
+        elif key in ADDED and isinstance(old, list):
             result[key] = [*old, *(v for v in value if v not in old)]
         else:
             result[key] = value

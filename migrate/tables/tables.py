@@ -70,6 +70,7 @@ def _workflows(library: Library) -> Workflows:
         statements=re.compile("|".join(map(re.escape, data["statements"])).encode()),
         submit=tuple(data["submit"]),
         verbs=tuple(data["verbs"]),
+        elsewhere=frozenset(data["elsewhere"]),
         keys=data["keys"],
     )
 
@@ -77,6 +78,12 @@ def _workflows(library: Library) -> Workflows:
 def builtins(library: Library) -> frozenset[str]:
     """Programs that every shell has in itself."""
     return frozenset(library.table("commands")["builtins"])
+
+
+def base_programs(library: Library) -> frozenset[str]:
+    """Programs that every node has, whatever its image, those of a shell included: no software that a job asks for."""
+    rows = library.table("base_programs")["packages"]
+    return builtins(library).union(*(row["programs"] for row in rows))
 
 
 def _with_names_of_their_own(own: Mapping[str, dict[str, CommandTable]]) -> list[dict[str, CommandTable]]:

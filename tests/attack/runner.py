@@ -16,7 +16,7 @@ from random import Random
 from migrate import engine
 from migrate.model import Source
 
-from . import data, foreign, grammar, kills, mutation, recipes, values, words
+from . import data, foreign, grammar, kills, mutation, packages, recipes, values, words
 from .case import DATA, Case, Failure, plan, random_for
 from .judge import failures
 from .minimise import minimised
@@ -30,6 +30,7 @@ SCRIPTS: dict[str, Callable[[Random], Case]] = {
 }
 OTHERS: dict[str, Callable[[Random], list[Failure]]] = {
     "recipes": recipes.attack,
+    "packages": packages.attack,
     "data": data.attack,
     "kills": kills.attack,
 }
