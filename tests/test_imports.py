@@ -48,7 +48,7 @@ DOORS = {
     "tree_sitter_bash": {"reader/layout.py"},
     "bashlex": {"reader/words.py"},
     "dockerfile": {"recipe/dockerfile.py"},
-    "packaging": {"recipe/requirements.py", "recipe/bases.py", "recipe/pyproject.py"},
+    "packaging": {f"recipe/{name}.py" for name in ("requirements", "bases", "conda", "pyproject")},
     "ruamel": {"tables/document.py", "tables/insertion.py"},
     "re2": {"tables/patterns.py"},
     "jsonschema": {"tables/load.py"},

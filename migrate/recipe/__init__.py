@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from migrate.model import SifmigrateError
-from migrate.recipe.bases import Release, for_conda, for_pip, given, leave_to_image
+from migrate.recipe.bases import for_conda, for_pip, given, leave_to_image
 from migrate.recipe.conda import explicit, from_list, from_yaml, is_explicit, is_listed
 from migrate.recipe.definition import definition
 from migrate.recipe.dockerfile import instructions
@@ -15,8 +15,9 @@ from migrate.recipe.note import Note, Recipe
 from migrate.recipe.pyproject import take_project
 from migrate.recipe.requirements import Requirements, take, tell_versions
 from migrate.recipe.stages import stages
+from migrate.tables.library import Library, shipped
 
-__all__ = ["Note", "Recipe", "Release", "packages_recipe", "reader_of", "recipe"]
+__all__ = ["Note", "Recipe", "packages_recipe", "reader_of", "recipe"]
 
 _LOCKS = {
     "poetry.lock": "poetry export --output requirements.txt",
@@ -59,12 +60,12 @@ def packages_recipe(
     name: str,
     base: str = "",
     read: Callable[[str], bytes | None] = lambda _: None,
-    releases: Sequence[Release] = (),
+    library: Library | None = None,
 ) -> Recipe:
     """Return the definition file for a list of packages, and notes in the order of its lines.
 
-    `base` is the image to install them in, in place of one that is chosen by what they are, among others from NVIDIA's
-    `releases`; `read` gives the content of a file beside the list. Raises SifmigrateError where it is no such list.
+    `base` is the image to install them in, in place of one that is chosen by what they are; `read` gives the content of
+    a file beside the list. Raises SifmigrateError where it is no such list.
     """
     if lock := _LOCKS.get(posixpath.basename(name).lower()):
         raise SifmigrateError(f"{name}: this file is not read: `{lock}` makes one that is")
@@ -74,7 +75,7 @@ def packages_recipe(
     conda = take(found, data)
     if not found.wanted and not conda:
         raise _nothing(found)
-    chosen = given(base) if base else for_conda() if conda else for_pip(found, releases)
+    chosen = given(base) if base else for_conda() if conda else for_pip(found, library or shipped())
     leave_to_image(found, chosen)
     tell_versions(found)
     text = environment(found, chosen, conda, name)

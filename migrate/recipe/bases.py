@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -11,12 +11,13 @@ from packaging.version import Version
 from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
 from migrate.recipe.requirements import Place, Requirements, several
+from migrate.tables.library import Library
 
 PYTHON = "3.11"  # where no line says which: the newest for which packages of the last years have wheels
 OLDEST_KEPT = Version("3.9")  # Docker's images of older ones are made no more
 CONDA = "mambaorg/micromamba:1.5.8"
-ANY_GPU = "24.10"  # releases from 25.01 on leave out V100
-HOPPER = "22.11"  # the first with CUDA 11.8, which knows H100
+HOPPER = Version("11.8")  # the oldest CUDA that knows H100 and H200
+ANY = "the newest release for GPUs from V100 to H200"
 # Without their framework these are nothing, and pip would fetch one of its own with them.
 NEED_PYTORCH = frozenset(
     (
@@ -76,11 +77,31 @@ _PATH = re.compile(r"[\w./+@:~-]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release of NVIDIA's images."""
+    """A monthly release of NVIDIA's images; what is not known of it is empty."""
 
     name: str  # YY.MM
-    pytorch: str = ""  # MAJOR.MINOR
-    python: str = ""
+    cuda: str
+    pytorch: str  # MAJOR.MINOR
+    python: str
+
+
+class Releases:
+    """NVIDIA's images of frameworks, by rules/images.yaml and rules/gpus.yaml."""
+
+    def __init__(self, library: Library) -> None:
+        images = library.table("images")
+        rows = sorted(images["releases"], key=lambda row: Version(row["name"]))
+        self.all = [Release(r["name"], r["cuda"], r.get("pytorch", ""), r.get("python", "")) for r in rows]
+        self.frameworks = {row["name"]: row for row in images["frameworks"]}
+        # what the oldest generation of GPUs that was given up still runs, all others run as well
+        self.widest = min(row["last_release"] for row in library.table("gpus")["generations"] if "last_release" in row)
+
+    def image(self, framework: str, release: str = "") -> tuple[str, Release]:
+        """The image of a framework, and its release; without one the newest for GPUs of any generation."""
+        row = self.frameworks[framework]
+        name = release or min(self.widest, row.get("last", self.widest))
+        found = next((each for each in self.all if each.name == name), Release(name, "", "", ""))
+        return row["image"].replace("{release}", name), found
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +145,24 @@ def for_conda() -> Base:
     return Base("docker", CONDA, "micromamba alone: Python and all else come from the environment's own channels")
 
 
-def for_pip(found: Requirements, releases: Sequence[Release]) -> Base:
+def for_pip(found: Requirements, library: Library) -> Base:
     """Return the base for packages of PyPI: NVIDIA's image of a framework that is asked for, or Python's own."""
+    releases = library.value(Releases)
     names = found.names()
-    if (asked := names & NEED_PYTORCH) and not _for_processors(found, "torch"):
-        return _nvidia(found, releases, "torch" if "torch" in asked else min(asked))
+    if (asked := names & NEED_PYTORCH) and not _is_without_gpus(found, "torch"):
+        return _pytorch(found, releases, "torch" if "torch" in asked else min(asked))
     if asked := names & NEED_TENSORFLOW:
-        return _tensorflow(found, releases, min(asked))
-    _tell_gpu_libraries(found)
+        pinned = _pinned(_specifier(found, min(asked)))
+        old = bool(pinned and pinned.major == 1)
+        image, release = releases.image("tensorflow1" if old else "tensorflow")
+        return Base(
+            "docker", image, f"`{min(asked)}`: {'the last release with TensorFlow 1' if old else ANY}", release.python
+        )
+    _tell_gpu_libraries(found, releases)
     return _python(found)
 
 
-def _for_processors(found: Requirements, name: str) -> bool:
+def _is_without_gpus(found: Requirements, name: str) -> bool:
     """Whether it is the build without GPUs that is asked for."""
     builds = [str(each.requirement.specifier) for each in found.wanted if each.name == name and each.requirement]
     return any("+cpu" in build for build in builds) or any(
@@ -143,41 +170,26 @@ def _for_processors(found: Requirements, name: str) -> bool:
     )
 
 
-def _nvidia(found: Requirements, releases: Sequence[Release], name: str) -> Base:
-    wanted = next((each for each in found.wanted if each.name == name), None)
+def _pytorch(found: Requirements, releases: Releases, name: str) -> Base:
     specifier = _specifier(found, "torch")
-    known = [release for release in releases if release.pytorch]
-    fitting = [r for r in known if _meets(r.pytorch, specifier)]
+    known = [release for release in releases.all if release.pytorch]
+    fitting = [r for r in known if _meets(r.pytorch, specifier)] if str(specifier) else []
     pinned = _pinned(specifier)
-    if fitting and str(specifier):
-        release, why = (
-            fitting[-1],
-            f"`{wanted.requirement if wanted else name}`: the newest release with PyTorch {fitting[-1].pytorch}",
-        )
-    elif pinned and known:
-        release = next((r for r in known if Version(r.pytorch) >= pinned), known[-1])
-        why = f"`torch{specifier}`: no release has it; {release.name} has PyTorch {release.pytorch}, the next one"
+    if fitting:
+        chosen, why = fitting[-1].name, f"`torch{specifier}`: the newest release with PyTorch {fitting[-1].pytorch}"
+    elif pinned:
+        following = next((r for r in known if Version(r.pytorch) >= pinned), known[-1])
+        chosen = following.name
+        which = "next" if following != known[-1] else "newest"
+        why = f"`torch{specifier}`: no release has it; {chosen} has PyTorch {following.pytorch}, the {which} one"
     else:
-        release = next((r for r in releases if r.name == ANY_GPU), Release(ANY_GPU))
-        why = f"`{name}`, without a version: the newest release for GPUs from V100 to H200"
-    if release.name < HOPPER:
-        found.note(
-            wanted.place if wanted else Place("", 1, 1),
-            f"{release.name}, the release with that version, knows no GPU newer than A100: for H100 and H200 "
-            f"take `--base nvcr.io/nvidia/pytorch:{ANY_GPU}-py3` or one from {HOPPER} on",
-        )
-    return Base("docker", f"nvcr.io/nvidia/pytorch:{release.name}-py3", why, release.python)
-
-
-def _tensorflow(found: Requirements, releases: Sequence[Release], name: str) -> Base:
-    pinned = _pinned(_specifier(found, name))
-    if pinned and pinned.major == 1:
-        return Base(
-            "docker", "nvcr.io/nvidia/tensorflow:23.03-tf1-py3", f"`{name}` 1: the last release that has it", "3.8"
-        )
-    python = next((r.python for r in releases if r.name == ANY_GPU), "")
-    reason = f"`{name}`: the newest release for GPUs from V100 to H200"
-    return Base("docker", f"nvcr.io/nvidia/tensorflow:{ANY_GPU}-tf2-py3", reason, python)
+        chosen, why = "", f"`{name}`, without a version: {ANY}"
+    image, release = releases.image("pytorch", chosen)
+    if release.cuda and Version(release.cuda) < HOPPER:
+        place = next((each.place for each in found.wanted if each.name == "torch"), Place("", 1, 1))
+        text = f"{image} has CUDA {release.cuda}, which knows no GPU newer than A100: for H100 and H200 take another"
+        found.note(place, f"{text}, such as `--base {releases.image('pytorch')[0]}`")
+    return Base("docker", image, why, release.python)
 
 
 def _specifier(found: Requirements, name: str) -> SpecifierSet:
@@ -220,13 +232,13 @@ def _python(found: Requirements) -> Base:
     return Base("docker", image, f"{why}; it is for Python {version}" if found.python else why, version)
 
 
-def _tell_gpu_libraries(found: Requirements) -> None:
+def _tell_gpu_libraries(found: Requirements, releases: Releases) -> None:
     each = next((each for each in found.wanted if _GPU_LIBRARY.fullmatch(each.name)), None)
     if each and each.requirement:
         found.note(
             each.place,
             f"`{each.requirement}` needs libraries of CUDA, which an image of Python alone lacks: take "
-            f"`--base nvcr.io/nvidia/pytorch:{ANY_GPU}-py3`, or an image nvidia/cuda with Python",
+            f"`--base {releases.image('pytorch')[0]}`, or an image nvidia/cuda with Python",
         )
 
 

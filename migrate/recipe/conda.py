@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from packaging.version import Version
+
 from migrate.model import SifmigrateError
+from migrate.recipe.bases import HOPPER
 from migrate.recipe.encoding import decoded, encoding_of
 from migrate.recipe.environment import Conda
 from migrate.recipe.requirements import FOR_MACOS, FOR_WINDOWS, Place, Requirements, shown, take_line
@@ -15,7 +18,6 @@ from migrate.tables.document import Node, parsed
 
 KNOWN = frozenset(("name", "channels", "dependencies", "prefix", "variables", "platforms", "category"))
 NEWEST_CUDA = "12.4"  # what the solver is to find where a framework is asked for without its CUDA
-HOPPER = (11, 8)  # the oldest CUDA that knows H100 and H200
 _SPEC = re.compile(r"(?:([\w./:-]+)::)?([A-Za-z0-9_.-]+)\s*(.*)", re.DOTALL)
 _BUILD = re.compile(r"([^=\s]+)==?([^=\s]+)=([^=\s]+)")
 _LISTED = re.compile(r"([A-Za-z0-9_.-]+)=([^=\s]+)=([^=\s]+)")
@@ -228,9 +230,9 @@ class _Reader:
         self.packages.append(text)
 
     def _cuda(self, place: Place, text: str, version: str) -> None:
-        numbers = tuple(int(part) for part in version.split("."))
-        self.cuda = max(self.cuda, version, key=lambda v: [int(part) for part in v.split(".")] if v else [])
-        if numbers < HOPPER[: len(numbers)]:
+        if not self.cuda or Version(version) > Version(self.cuda):
+            self.cuda = version
+        if Version(version) < (HOPPER if "." in version else Version(str(HOPPER.major))):
             self.found.note(
                 place,
                 f"`{text}`: no CUDA before 11.8 knows the GPUs H100 and H200: programs end with `no kernel image is "
