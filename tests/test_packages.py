@@ -235,6 +235,8 @@ def test_files_named_by_other_files_are_followed_with_their_own_places() -> None
         ("torch\n", "nvcr.io/nvidia/pytorch:24.10-py3"),
         ("torch==2.4.1\n", "nvcr.io/nvidia/pytorch:24.05-py3"),
         ("torch>=1.9,<2\n", "nvcr.io/nvidia/pytorch:23.01-py3"),
+        ("torch>=2.0\n", "nvcr.io/nvidia/pytorch:24.10-py3"),
+        ("torch==2.6.0\n", "nvcr.io/nvidia/pytorch:24.12-py3"),
         ("torch==1.11.*\n", "nvcr.io/nvidia/pytorch:22.01-py3"),
         ("torch==99.1\n", "nvcr.io/nvidia/pytorch:26.03-py3"),
         ("torch==1.9.0+cu111\n", "nvcr.io/nvidia/pytorch:21.12-py3"),

@@ -22,26 +22,17 @@ ANY = "the newest release for GPUs from V100 to H200"
 NEED_PYTORCH = frozenset(
     (
         *(
-            "torch",
-            "torchvision",
-            "torchaudio",
-            "torchtext",
-            "torchdata",
-            "torchmetrics",
-            "pytorch-lightning",
-            "lightning",
-        ),
-        *(
-            "deepspeed",
             "accelerate",
-            "timm",
-            "torch-geometric",
-            "xformers",
-            "flash-attn",
-            "bitsandbytes",
-            "fairscale",
             "apex",
+            "bitsandbytes",
+            "deepspeed",
+            "fairscale",
+            "flash-attn",
+            "lightning",
+            "pytorch-lightning",
         ),
+        *("timm", "torch", "torch-geometric", "torchaudio", "torchdata", "torchmetrics", "torchtext", "torchvision"),
+        "xformers",
     )
 )
 NEED_TENSORFLOW = frozenset(("tensorflow", "tensorflow-gpu", "tf-nightly", "tensorflow-probability", "tf-keras"))
@@ -49,14 +40,8 @@ NEED_TENSORFLOW = frozenset(("tensorflow", "tensorflow-gpu", "tf-nightly", "tens
 BRINGS: dict[str, frozenset[str]] = {
     "nvcr.io/nvidia/pytorch": frozenset(
         (
-            "torch",
-            "torchvision",
-            "torch-tensorrt",
-            "apex",
-            "transformer-engine",
-            "flash-attn",
+            *("apex", "flash-attn", "pytorch-triton", "torch", "torch-tensorrt", "torchvision", "transformer-engine"),
             "triton",
-            "pytorch-triton",
         )
     ),
     "nvcr.io/nvidia/tensorflow": frozenset(("tensorflow", "tensorflow-gpu", "horovod")),
@@ -176,7 +161,9 @@ def _pytorch(found: Requirements, releases: Releases, name: str) -> Base:
     fitting = [r for r in known if _meets(r.pytorch, specifier)] if str(specifier) else []
     pinned = _pinned(specifier)
     if fitting:
-        chosen, why = fitting[-1].name, f"`torch{specifier}`: the newest release with PyTorch {fitting[-1].pytorch}"
+        # the nearest to one that all GPUs run
+        near = next((r for r in reversed(fitting) if Version(r.name) <= Version(releases.widest)), fitting[0])
+        chosen, why = near.name, f"`torch{specifier}`: {near.name} has PyTorch {near.pytorch}"
     elif pinned:
         following = next((r for r in known if Version(r.pytorch) >= pinned), known[-1])
         chosen = following.name
