@@ -1,4 +1,4 @@
-"""The tables of the pages about old schedulers, written from rules/schedulers/*.yaml.
+"""The tables of the pages about old schedulers and software, written from rules/schedulers/*.yaml and other tables.
 
 A table stands between `<!-- table: DIALECT PART -->` and `<!-- end of table -->`; `python tests/tables.py` writes them
 anew after a change of the rules, and a test says when that was forgotten.
@@ -7,19 +7,29 @@ anew after a change of the rules, and a test says when that was forgotten.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from migrate.model import Partition
+from migrate.tables import profiles
+from migrate.tables.library import shipped
 from migrate.tables.load import load, rules_folder
+from migrate.topics.environments.images import window
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = tuple(DOCS / f"migrate-{name}.md" for name in ("grid-engine-and-pbs", "lsf"))
+PAGES = tuple(DOCS / f"{name}.md" for name in ("migrate-grid-engine-and-pbs", "migrate-lsf", "modules-and-images"))
 TABLE = re.compile(r"<!-- table: (?P<dialect>\w+) (?P<part>\w+) -->\n(?P<text>.*?)<!-- end of table -->", re.DOTALL)
 _HEADS = {
     "options": "| option | under Slurm | remark |\n|---|---|---|\n",
     "resources": "| request | under Slurm | remark |\n|---|---|---|\n",
     "variables": "| variable | under Slurm | remark |\n|---|---|---|\n",
+    "modules": "| module | gave | image | seen at | programs | source |\n|---|---|---|---|---|---|\n",
+    "releases": "| release | CUDA | cuDNN | NCCL | Python | PyTorch | driver | processors | GPUs | source |\n|"
+    + "---|" * 10
+    + "\n",
+    "images": "| image | has | CUDA | processors | installed into it | source |\n|---|---|---|---|---|---|\n",
 }
 # What an option becomes that says something of the job as a whole.
 _NEEDS = {
@@ -58,7 +68,10 @@ _UNITS = {
 
 
 def table(dialect: str, part: str) -> str:
-    """One table of the page; rows that say the same are one."""
+    """One table of the page; of a scheduler rows that say the same are one."""
+    if dialect in {"modules", "images"}:
+        rows_of = load(rules_folder() / f"{dialect}.yaml", dialect)[part]
+        return _HEADS[part] + "".join(f"| {' | '.join(map(_cell, _SOFTWARE[part](row)))} |\n" for row in rows_of)
     data = load(rules_folder() / "schedulers" / f"{dialect}.yaml", "scheduler")
     told = _variable if part == "variables" else _option
     rows: dict[tuple[str, str], list[str]] = {}
@@ -108,6 +121,56 @@ def _new_variable(row: dict[str, Any]) -> str:
     unset = f"; `{row['default']}` where it is not set" if "default" in row else ""
     unset = f"; `{row['outside_array']}` in a job that is no array" if "outside_array" in row else unset
     return f"`{row['to']}`{array}{unset}"
+
+
+def _module(row: dict[str, Any]) -> list[str]:
+    seen = [f"{site}: {', '.join(there['seen'])}" for site, there in row.get("sites", {}).items() if "seen" in there]
+    image = "none: it needs a licence" if row.get("licensed") else row.get("image", "")
+    return [
+        _names(row["names"]),
+        ", ".join(row["gives"]),
+        image,
+        "; ".join(seen),
+        _names(row.get("programs", ())),
+        row["source"],
+    ]
+
+
+def _release(row: dict[str, Any]) -> list[str]:
+    known = [str(row.get(key, "")) for key in ("cuda", "cudnn", "nccl", "python", "pytorch", "driver")]
+    return [row["name"], *known, _processors(row), ", ".join(_gpus(row)), row["source"]]
+
+
+def _image(row: dict[str, Any]) -> list[str]:
+    has = f"{row['gives']} {'of that version' if 'parts' in row else row['version']}".removesuffix(" 0")
+    return [
+        f"`{row['image']}`",
+        has,
+        row.get("cuda", ""),
+        _processors(row),
+        _names(row.get("packages", ())),
+        row["source"],
+    ]
+
+
+_SOFTWARE = {"modules": _module, "releases": _release, "images": _image}
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _processors(row: dict[str, Any]) -> str:
+    return "x86_64, aarch64" if row.get("arm") else "x86_64"
+
+
+def _gpus(row: dict[str, Any]) -> Iterator[str]:
+    """Which of some well-known GPUs run a release."""
+    for kind in ("v100", "a100", "h100", "b200"):
+        partition = Partition("a", gpu_type=kind)
+        target = replace(profiles.target("slinky"), partitions={"a": partition}, default_partition="a")
+        if window(target, shipped()).has_release(row):
+            yield kind.upper()
 
 
 def _cell(text: str) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tables import table
 from test_pack_tables import pack, refusal
+from test_recipe import sifmigrate
 
 from migrate.model import Target
 from migrate.rulebook import open_rulebook
@@ -324,6 +326,9 @@ def test_a_target_that_says_nothing_of_its_gpus_or_names_unknown_ones_is_told() 
         assert release_of(found) is not None
         assert any("gpu_type" in each or "oak9000" in each for each in found.caveats)
         assert "runs on" not in found.reason
+    row = release_of(proposed("", "torchrun"))
+    assert row is not None
+    assert row["name"] == WINDOWS["v100"][1][1]
 
 
 def test_nodes_of_arm_get_images_of_arm_whatever_their_gpus() -> None:
@@ -497,6 +502,27 @@ def test_what_an_image_is_not_known_to_hold_is_told() -> None:
     assert not any("python/3.8" in each or "cuda/11.8" in each for each in found.caveats)
 
 
+@pytest.mark.parametrize(
+    ("modules", "programs", "told"),
+    [
+        ("python/3.9 mpi4py/3.1", "python", "mpi4py/3.1"),
+        ("python/3.9", "jupyter", "jupyter"),
+        ("gcc/9 ffmpeg/4", "./a", "ffmpeg/4"),
+    ],
+)
+def test_packages_and_programs_beyond_an_images_own_are_told(modules: str, programs: str, told: str) -> None:
+    assert any(told in each for each in proposed(modules, programs).caveats)
+
+
+def test_nothing_is_told_of_programs_that_an_image_has() -> None:
+    assert proposed("", "git wget").caveats == proposed("R/4.1.2", "Rscript").caveats == ()
+
+
+def test_a_recipe_is_made_on_a_release_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch==2.4.0\n")
+    assert "From: nvcr.io/nvidia/pytorch:24.05-py3" in sifmigrate(tmp_path, "recipe", "requirements.txt")[1]
+
+
 # --------------------------------------------------------------------------------------------- all of them
 
 
@@ -612,3 +638,10 @@ def test_a_pack_says_otherwise_what_a_known_module_stood_for(tmp_path: Path) -> 
 )
 def test_rows_of_a_pack_that_do_not_fit_are_refused(tmp_path: Path, file: str, text: str, says: str) -> None:
     assert says in refusal(pack(tmp_path, **{file: text}))
+
+
+@pytest.mark.parametrize(("name", "part"), [("modules", "modules"), ("images", "releases"), ("images", "images")])
+def test_each_row_is_on_the_page_for_users(name: str, part: str) -> None:
+    said = table(name, part)
+    assert len(said.splitlines()) == len(shipped().table(name)[part]) + 2
+    assert {line.count(" | ") for line in said.splitlines()[2:]} == {said.splitlines()[0].count(" | ")}

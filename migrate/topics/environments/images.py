@@ -69,6 +69,12 @@ def window(target: Target, library: Library) -> Window:
         others.append(known.popitem()[0])
 
 
+def last_of_all(library: Library) -> Version:
+    """The last release that GPUs still run which later ones gave up."""
+    rows = library.table("gpus")["generations"]
+    return min((numbers(row["last_release"]) for row in rows if "last_release" in row), default=())
+
+
 def _window(known: Mapping[str, Row], target: Target, named: Sequence[str]) -> Window:
     def bounds(key: str, of: Callable[[list[Version]], Version]) -> Version:
         said = [numbers(row[key]) for row in known.values() if key in row]

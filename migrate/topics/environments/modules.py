@@ -21,6 +21,7 @@ class Meaning:
     version: str = ""  # of what the image is chosen by; empty where no version is named
     versions: Mapping[str, str] = field(default_factory=dict)  # of what came with it: cuda, cudnn, nccl, mpi
     licensed: bool = False
+    own_version: bool = False  # it says nothing of the version of `image`, which may lack it
     pattern: str = ""  # what takes this module whatever its version
     of_major: str = ""  # what takes it in any version with the same first number
 
@@ -44,13 +45,14 @@ class Meanings:
         """What a program needs."""
         row = self._programs.get(name.rpartition("/")[2].lower(), {})
         image, gives = row.get("image", ""), frozenset(row.get("gives", ()))
-        return Meaning(name, gives, image, licensed=row.get("licensed", False))
+        own_version = row.get("own_version", False)
+        return Meaning(name, gives, image, licensed=row.get("licensed", False), own_version=own_version)
 
 
 def _named(names: list[str]) -> re.Pattern[str]:
     """A pattern for these names behind any folder, and before a version or what they were built with."""
     each = "|".join(map(_name, sorted(names, key=len, reverse=True)))
-    return re.compile(rf"(?:.*/)?(?:{each})(?P<rest>(?:/|[-_.]?v?\d|[-_](?:{_BUILT})).*)?")
+    return re.compile(rf"(?:.*/)?(?:{each})(?P<rest>{_REST})?")
 
 
 def _name(name: str) -> str:
@@ -59,6 +61,7 @@ def _name(name: str) -> str:
 
 
 _BUILT = "x86|py|gcc|gnu|intel|cuda|ompi|openmpi|mpi"
+_REST = rf"/.*|[-_.]v?\d.*|v?\d[\d.]*(?:[-_/].*)?|[-_](?:{_BUILT}).*"
 
 
 def _meaning(text: str, rest: int, row: Mapping[str, Any], site: str) -> Meaning:
@@ -80,6 +83,7 @@ def _meaning(text: str, rest: int, row: Mapping[str, Any], site: str) -> Meaning
         counted,
         with_it,
         row.get("licensed", False),
+        row.get("own_version", False),
         *_patterns(text, at, version),
     )
 

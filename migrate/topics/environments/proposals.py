@@ -149,7 +149,7 @@ class _Case:
         """The pattern that tells this software and no more than it must."""
         modules, kinds = self.modules, [k for k in _MATCHED if k in self.activated]
         cuda = [m for m in modules if "cuda" in m.gives] or [m for m in modules if m.gives & {"cudnn", "nccl"}]
-        own = [m for m in modules if m.image == family]
+        own = [m for m in modules if family and m.image == family]
         if family in {"cuda", "nvhpc"} and modules:  # no such image holds Python
             others = [m for m in modules if m.gives & {"mpi", "compiler"} and m not in cuda[:1]]
             words: dict[str, object] = {"modules": [(cuda or own)[0].of_major, *(m.pattern for m in others[:1])]}
@@ -174,7 +174,7 @@ class _Case:
     def lacking(self, holds: Iterable[str], *families: str) -> list[str]:
         """What images with this are not known to hold, as something to check."""
         known = {"container", *holds}
-        found = [m for m in self.meanings if m.image not in families or m.gives == {"library"}]
+        found = [m for m in self.meanings if m.image not in families or m.own_version]
         lacked = [m.text for m in found if not (m.gives and m.gives <= known)]
         return [f"Check that the image has what {_listed(lacked)} gave."] if lacked else []
 
@@ -262,11 +262,12 @@ def _far(case: _Case, row: Row, wanted: images.Version, framework: str) -> tuple
     """
     of_framework = images.distance(wanted, numbers(row.get(framework, "")))
     of_cuda = images.distance(_minor(case.version("cuda")[0]), numbers(row["cuda"]))
+    risky = not case.window.types and numbers(row["name"]) > images.last_of_all(case.library)
     year, month = numbers(row["name"])
     age = 12 * year + month
     if max(of_framework, of_cuda) > _SAME_MAJOR:
         return of_framework, of_cuda, age
-    return of_framework, of_cuda, _other_python(case, row), -age
+    return of_framework, of_cuda, _other_python(case, row), risky, -age
 
 
 def _by_cuda(case: _Case, has: str, name: str, row: Row) -> tuple[str, list[str]]:
@@ -275,7 +276,8 @@ def _by_cuda(case: _Case, has: str, name: str, row: Row) -> tuple[str, list[str]
     wanted, first = _minor(cuda), case.window.first_cuda
     if not cuda:
         python = case.named("python")[0] if _other_python(case, row) == 0 else ""
-        newest = f", the newest known with Python {python}" if python else ", the newest known"
+        newest = ", the newest known" if case.window.types else ", the newest that GPUs from V100 to H200 run"
+        newest += f" with Python {python}" if python else ""
         return f"no module says which CUDA: {has}{case.runs()}{newest}", []
     if images.distance(wanted, numbers(row["cuda"])) == (0, 0):
         return f"{module}: {has}{case.runs()}", []
@@ -331,7 +333,6 @@ def _image(case: _Case, family: str) -> Proposal:
 
 def _conda(case: _Case, family: str) -> Proposal:
     """An image to be made of a conda environment."""
-    base = images.image_of(family, "", case.window, case.library)
     name = case.activated.get("conda", "")
     word = re.sub(r"[^\w.-]+", "-", name.rstrip("/").rpartition("/")[2]).strip("-") or "base"
     image = case.file(f"conda-{word}")
@@ -340,8 +341,7 @@ def _conda(case: _Case, family: str) -> Proposal:
         f"sifmigrate recipe environment.yml --output conda-{word}.def",
         *_build(case, image, f"conda-{word}.def"),
     )
-    on = f" on {base['image']}" if base else ""
-    why = f"conda environment {word}: `sifmigrate recipe` makes its image of environment.yml{on}"
+    why = f"conda environment {word}: `sifmigrate recipe` makes its image of environment.yml"
     holds = next(f["holds"] for f in case.families if f["name"] == family)
     match = {"conda": word} if name else case.match(family)
     return Proposal(match, image, False, (), setup, why, (_NOT_THERE, *case.lacking(holds, family)))
