@@ -77,6 +77,24 @@ def _leftovers(c: Context) -> str | None:
     return "; ".join(line.decode("utf-8", "replace").strip() for line in lines) or None
 
 
+@fact(
+    "unread_directives",
+    "The first line to a scheduler whose directives are not read here; none without, or where others are read.",
+    about="job",
+)
+def _unread_directives(c: Context) -> str | None:
+    found = None if c.job.dialects else _UNREAD.search(c.job.text.data)
+    return found[0].decode("utf-8", "replace").strip() if found else None
+
+
+# PJM of Fujitsu, Cobalt, Moab, OAR, Flux, ybatch; LoadLeveler.
+_UNREAD = re.compile(
+    rb"^#(?:(?:PJM|COBALT|MSUB|MOAB|OAR|YBATCH|[ \t]*(?:flux|FLUX):)[ \t]+-"
+    rb"|[ \t]*@[ \t]*(?:queue|(?:job_type|job_name|class|wall_clock_limit|output|error|node)[ \t]*=))[^\n]*",
+    re.MULTILINE,
+)
+
+
 @fact("header", "`yes` for a job script, into whose header options can be added; none for other scripts.", about="job")
 def _header(c: Context) -> str | None:
     return "yes" if c.job.insert_at is not None else None
