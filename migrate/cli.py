@@ -499,7 +499,7 @@ def decide(  # noqa: PLR0913 - one parameter an option
     if wrong := batch.complain(outcome, say):
         return wrong
     path, data = target_data(name)
-    desk = Desk(outcome.plan, outcome.results, data)
+    desk = Desk(outcome.plan, outcome.results, data, outcome.beside)
     if list_only:
         sys.stdout.write(deciding.listed(desk, output_format, style))
         return OK

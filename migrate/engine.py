@@ -85,11 +85,12 @@ def run(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: s
     raised on the way is a fault of this one script as well: a run goes on with the others.
     """
     try:
-        return _run(source, plan, around, refuse)
+        result = _run(source, plan, around, refuse)
+        return result if around is NOTHING else replace(result, around=around)
     except SifmigrateError:
         raise
     except Exception as error:  # noqa: BLE001 - a bug, of whichever kind
-        return _untouched(source, plan, _bug(error))
+        return replace(_untouched(source, plan, _bug(error)), around=around)
 
 
 def _run(source: Source, plan: Plan, around: Surroundings, refuse: str) -> Result:

@@ -1159,7 +1159,6 @@ class Called:
     how: Literal["run", "source", "submit"]
     lines: tuple[int, ...]  # of the caller
     readiness: Readiness
-    waits: tuple[str, ...] = ()  # for each thing in the chain that waits for a person its decision, or nothing
     of_run: bool = True  # else it lies beside the run: it was read, and is not rewritten
 
 
@@ -1178,7 +1177,9 @@ class Result:
     readiness: Readiness
     fault: str = ""  # a promise that the output would have broken; then `output` is the input
     submission: Submission | None = None  # of a job script
+    around: Surroundings = field(default_factory=Surroundings, compare=False)  # what other scripts of the run say of it
     calls: tuple[Called, ...] = ()  # it is as ready as the worst of them
+    alone: Readiness | None = None  # how ready it would be without them, where it has some
     parts: Mapping[object, Any] = field(default_factory=dict, compare=False)  # of reports, worked out already
 
     @property
@@ -1227,6 +1228,7 @@ class Report:
     output_files: Mapping[str, str] = field(default_factory=dict)  # all that runs wrote there -> its SHA-256
     goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped, by what they are
     unread: tuple[Unread, ...] = ()  # files that matter to jobs and were not looked at
+    beside: tuple[Result, ...] = ()  # scripts that those of the run call and that are no part of it
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,7 @@ class Share:
     fits: Mapping[str, tuple[str, ...]]  # of decisions, the answers that suit it
     images: Mapping[str, str]  # as the script names them, each with the command that fetches it
     wait: Wait
+    calls: tuple[str, ...] = ()  # the scripts that it calls, for whose decisions it waits as well
 
 
 def _submitted(result: Result) -> str:
@@ -366,7 +367,9 @@ def summarize(report: Report) -> Summary:
     A script is released by a set of decisions when everything in it that waits for a person (a finding, an item
     that its table leaves to a person, a gap, a fault) carries one of them; edits to look at do not wait.
     """
-    shares = [part(SHARE, result, partial(share, result, report.target)) for result in report.results]
+    every = (*report.results, *report.beside)
+    known = with_calls({r.source.path: part(SHARE, r, partial(share, r, report.target)) for r in every})
+    shares = [known[result.source.path] for result in report.results]
     waiting = [{c for c in each.causes if c} for each in shares]
     released = [ids for each, ids in zip(shares, waiting, strict=True) if each.causes and all(each.causes)]
     open_ones = decisions(shares, report.target, {r.site.id: r.site for r in report.results})
@@ -396,12 +399,37 @@ def share(result: Result, target: Target) -> Share:
     words = _mask(result).words if images else str
     return Share(
         fates=tuple([e.fate for e in result.entries]),
-        causes=(*_causes(result, decided, entries), *(cause for call in result.calls for cause in call.waits)),
+        causes=tuple(_causes(result, decided, entries)),
         asking=tuple({(name, o.finding.rule) for name, o in decided if name}),
         fits={n: tuple(a for a in each[0] if all(a in other for other in each)) for n, each in fits.items()},
         images={words(i.value or i.name): words(_pull(i, target)) for i in images},
         wait=_wait(result, decided, entries),
+        calls=tuple(call.path for call in result.calls),
     )
+
+
+def with_calls(shares: Mapping[str, Share]) -> dict[str, Share]:
+    """The shares of scripts by path, of which each waits for what those wait that it calls as well."""
+    return {path: _with_calls(path, shares) if each.calls else each for path, each in shares.items()}
+
+
+def _with_calls(path: str, shares: Mapping[str, Share]) -> Share:
+    chain: dict[str, Share] = {}
+    waiting = [path]
+    while waiting:
+        each = waiting.pop()
+        if each not in chain and each in shares:
+            chain[each] = shares[each]
+            waiting += shares[each].calls
+    own, waits = shares[path], [each.wait for each in chain.values()]
+    called = dict.fromkeys(cause for each in chain.values() if each is not own for cause in each.causes)
+    wait = replace(
+        own.wait,
+        ids=frozenset().union(*(w.ids for w in waits)),
+        blocking=frozenset().union(*(w.blocking for w in waits)),
+        stuck=any(w.stuck for w in waits),
+    )
+    return replace(own, causes=(*own.causes, *called), wait=wait)
 
 
 def _wait(result: Result, decided: Sequence[tuple[str, Outcome]], entries: Mapping[int, Entry]) -> Wait:
@@ -412,7 +440,7 @@ def _wait(result: Result, decided: Sequence[tuple[str, Outcome]], entries: Mappi
         path,
         frozenset(name for name, o in decided if name and waits(o, entries.get(id(o.finding.item)))),
         frozenset(filter(None, blocking)),
-        stuck=not all(blocking) or (result.readiness == "blocked" and not blocking),
+        stuck=not all(blocking) or ((result.alone or result.readiness) == "blocked" and not blocking),
         owner=owner(result.source.path),
         pattern=pattern(result.source.data),
         site=result.site.id,

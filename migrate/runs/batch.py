@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
-from migrate.engine import NOTHING, Plan, run
+from migrate.engine import Plan, run
 from migrate.files import discover, journal, reading, write
 from migrate.files.atomic import sweep, write_atomic
 from migrate.files.cache import save_answers, use_cache
@@ -84,6 +84,7 @@ class Outcome:
     goes_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # files that are not shipped
     unread: tuple[Unread, ...] = ()  # files that matter to jobs and were not looked at
     chains: Chains = field(default_factory=Chains)  # which of the scripts call which
+    beside: tuple[Result, ...] = ()  # scripts that those of the run call, and that are no part of it
 
     def report(self) -> Report:
         rules = {r.id: r.text for r in self.plan.rulebook.rules}
@@ -96,6 +97,7 @@ class Outcome:
             self.output_files,
             self.goes_by,
             self.unread,
+            self.beside,
         )
 
 
@@ -143,15 +145,17 @@ def migrate(
         else:
             results.append(answer)
             taken.append(script)
+    beside = tuple(run(source, plan, chains.around[source.path]) for source in chains.guests)
     return Outcome(
         plan,
         tuple(taken),
-        chained(results, chains, plan),
+        chained(results, beside, chains),
         tuple(faults),
         left_out=_left_out(exclusion),
         goes_by=_goes_by(settings),
         unread=unread.besides(found),
         chains=chains,
+        beside=beside,
     )
 
 
@@ -225,9 +229,9 @@ def verified(outcome: Outcome) -> Outcome:
         found = complaints(Source(result.source.path, result.output), result.job, result.source)
         found_in[result.source.path] = found
         broken = next((c.message for c in found if c.judge == "bash"), "")
-        around = outcome.chains.around.get(result.source.path, NOTHING)
-        results.append(run(result.source, outcome.plan, around, refuse=f"bash -n: {broken}") if broken else result)
-    return replace(outcome, results=chained(results, outcome.chains, outcome.plan), complaints=found_in)
+        refuse = f"bash -n: {broken}"
+        results.append(run(result.source, outcome.plan, result.around, refuse=refuse) if broken else result)
+    return replace(outcome, results=chained(results, outcome.beside, outcome.chains), complaints=found_in)
 
 
 def judge_scripts(outcome: Outcome) -> Outcome:

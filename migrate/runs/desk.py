@@ -13,7 +13,7 @@ from migrate.engine import Plan, run
 from migrate.frozen import dataclass
 from migrate.model import Result
 from migrate.reports.format import part
-from migrate.reports.summary import SHARE, Decision, Share, decisions, share
+from migrate.reports.summary import SHARE, Decision, Share, decisions, share, with_calls
 from migrate.runs.setup import going_to
 from migrate.tables.insertion import with_additions
 from migrate.tables.profiles import target_of
@@ -41,6 +41,7 @@ class Trial:
 
     data: Mapping[str, Any]  # of the target's file, with the answer
     plan: Plan
+    alone: Mapping[str, Share]  # of each script that it concerns, without those that it calls
     shares: Mapping[str, Share]
     frees: int
     opens: tuple[str, ...]
@@ -49,19 +50,25 @@ class Trial:
 class Desk:
     """The scripts that wait under a target, as answers are given one after the other."""
 
-    def __init__(self, plan: Plan, results: Iterable[Result], data: Mapping[str, Any]) -> None:
+    def __init__(
+        self, plan: Plan, results: Iterable[Result], data: Mapping[str, Any], beside: Iterable[Result] = ()
+    ) -> None:
         self.plan = plan
         self.data = data
         self._dropped: frozenset[str] = frozenset()
         self.settled: list[str] = []  # the decisions to which answers were taken
         self._results = {r.source.path: r for r in results}
         self._sites = {r.site.id: r.site for r in self._results.values()}
-        self._shares = {p: part(SHARE, r, lambda r=r: share(r, plan.target)) for p, r in self._results.items()}  # type: ignore[misc]
+        self._beside = {r.source.path: r for r in beside}  # scripts that are called, and do not count
+        every = {**self._results, **self._beside}
+        self._alone = {p: part(SHARE, r, lambda r=r: share(r, plan.target)) for p, r in every.items()}  # type: ignore[misc]
+        self._shares = self._joined(self._alone)
 
     def copy(self) -> Desk:
         """Another desk with the same scripts, on which answers may be tried."""
         found = Desk(self.plan, (), self.data)
-        found._results, found._sites, found._shares = self._results, self._sites, dict(self._shares)
+        found._results, found._sites, found._beside = self._results, self._sites, self._beside
+        found._alone, found._shares = dict(self._alone), dict(self._shares)
         found._dropped = self._dropped
         return found
 
@@ -120,7 +127,7 @@ class Desk:
         trial = self.proposed(decision)
         if trial is None:
             return Offer(decision, frees, self.blocked - frees, self._waiting_without(decision.id))
-        shares = {**self._shares, **trial.shares}
+        shares = trial.shares
         waiting = sum(bool(s.wait.ids) for s in shares.values())
         return Offer(decision, trial.frees, sum(s.wait.blocked for s in shares.values()), waiting, trial.opens)
 
@@ -137,12 +144,12 @@ class Desk:
     def trial(self, added: Mapping[str, Any], ids: Iterable[str]) -> Trial:
         """What an answer to these decisions would make of the scripts that wait for one of them."""
         wanted = frozenset(ids)
-        return self._tried(added, [p for p, s in self._shares.items() if s.wait.ids & wanted])
+        return self._tried(added, [p for p, s in self._alone.items() if s.wait.ids & wanted])
 
     def take(self, added: Mapping[str, Any], ids: Sequence[str]) -> Trial:
         """An answer taken, which counts from now: what it makes of the scripts that wait for a decision of its kind."""
         kinds = {kind_of(each) for each in ids}
-        concerned = [p for p, s in self._shares.items() if any(kind_of(each) in kinds for each in s.wait.ids)]
+        concerned = [p for p, s in self._alone.items() if any(kind_of(each) in kinds for each in s.wait.ids)]
         trial = self._tried(added, concerned)
         self.keep(trial)
         self.settled += ids
@@ -150,34 +157,42 @@ class Desk:
 
     def keep(self, trial: Trial) -> None:
         """Let what was tried count from now on."""
-        self._shares.update(trial.shares)
+        self._alone.update(trial.alone)
+        self._shares = dict(trial.shares)
         self.data, self.plan = trial.data, trial.plan
 
     def drop(self, name: str) -> None:
         """Count a decision as answered in a way that opens nothing."""
         self._dropped |= {name}
-        for path, each in self._shares.items():
+        for path, each in self._alone.items():
             if name in each.wait.ids or name in each.wait.blocking:
-                self._shares[path] = _without(each, self._dropped)
+                self._alone[path] = _without(each, self._dropped)
+        self._shares = self._joined(self._alone)
 
     def _tried(self, added: Mapping[str, Any], paths: Sequence[str]) -> Trial:
         data = with_additions(self.data, added)
         plan = going_to(self.plan, target_of(data))
-        shares = {p: self._anew(p, plan) for p in paths}
-        before = [self._shares[p].wait for p in paths]
-        after = [s.wait for s in shares.values()]
+        alone = {p: self._anew(p, plan) for p in paths}
+        shares = self._joined({**self._alone, **alone})
         known = {d for s in self._shares.values() for d in s.wait.ids}
         return Trial(
             data,
             plan,
+            alone,
             shares,
-            sum(b.blocked for b in before) - sum(a.blocked for a in after),
-            tuple(sorted({d for a in after for d in a.ids} - known)),
+            self.blocked - sum(s.wait.blocked for s in shares.values()),
+            tuple(sorted({d for s in shares.values() for d in s.wait.ids} - known)),
         )
+
+    def _joined(self, alone: Mapping[str, Share]) -> dict[str, Share]:
+        """What each script waits for with those that it calls."""
+        known = with_calls(alone)
+        return {path: known[path] for path in self._results}
 
     def _anew(self, path: str, plan: Plan) -> Share:
         """What a script waits for when it is migrated by a plan, besides what was dropped."""
-        found = share(run(self._results[path].source, plan), plan.target)
+        old = self._results.get(path) or self._beside[path]
+        found = replace(share(run(old.source, plan, old.around), plan.target), calls=self._alone[path].calls)
         return _without(found, self._dropped) if self._dropped else found
 
 
