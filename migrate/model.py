@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, Literal, NamedTuple, Protocol
 
 from migrate.frozen import dataclass
@@ -47,6 +48,7 @@ Place = Literal[
     "named",  # the name of a scheduler's variable, not expanded there
     "own",  # a scheduler's name for a variable that no scheduler sets here
     "body",  # a path or name anywhere in the text of the script
+    "used",  # a path in words that say what it is used for; where it is a site's, its mention is the item
     "translated",  # the same inside a command that is translated as a whole
     "idiom",  # several words that are decided as one
     "definition",  # the header of a definition file
@@ -57,6 +59,7 @@ _NO_SPAN = (0, 0)
 new_tuple = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
 _PYXIS = frozenset({"--container-image", "--container-name"})
 _NEWLINE = re.compile(rb"\n")
+_FOLDER = re.compile(r"(?!\.+\Z)[\w.+@~-]+")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
 SLURM = "slurm"  # the dialect of the target
 FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
@@ -71,6 +74,11 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+def lies_in(path: str, folder: str) -> bool:
+    """Whether a path is this folder, or in it."""
+    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
 
 
 # ------------------------------------------------------------------------------------------------ reading
@@ -780,6 +788,42 @@ class Idiom:
         return self.compiled(self.text)  # most scripts hold no idiom
 
 
+@dataclass(frozen=True, slots=True)
+class PathUse:
+    """What the paths in an option or in the words of a program are to a job that cannot start without them."""
+
+    use: str  # image, bind, folder, program, input, output
+    operands: str = ""  # of a program: first, every, script
+    listed: bool = False  # SOURCE[:PLACE[:OPTIONS]], several of them behind commas
+
+
+@dataclass(frozen=True)
+class PathTable:
+    """Which absolute paths a job cannot start without, and which of them every node has."""
+
+    always: tuple[str, ...]
+    software: tuple[str, ...]
+    shared_roots: tuple[str, ...]
+    commands: Mapping[str, PathUse]
+    options: Mapping[tuple[str, str], PathUse]  # by kind and name
+
+    def prefix(self, path: str, use: str) -> str:
+        """The folder to ask for where a job uses a path: the shortest that is mounted as a whole; empty for none.
+
+        A folder that every node has is not asked for, nor is one whose name only the job knows.
+        """
+        parts = [part for part in path.split("/") if part]
+        known = list(takewhile(_FOLDER.fullmatch, parts[:2]))
+        if not known or any(lies_in(path, folder) for folder in self.always):
+            return ""
+        if use == "program" and any(lies_in(path, folder) for folder in self.software):
+            return ""
+        first = f"/{known[0]}"
+        if first not in self.shared_roots:
+            return first
+        return "" if len(parts) == 1 else "/".join(["", *known])
+
+
 @dataclass(frozen=True)
 class WorkflowFile:
     """A kind of file that submits or describes jobs and that no reader here reads, found by its name."""
@@ -831,6 +875,7 @@ class Tables:
     module_init: re.Pattern[str]  # files that define the `module` command
     speakers: frozenset[str]  # programs whose words name other programs and start none
     path_prefixes: tuple[str, ...]
+    paths: PathTable
     idioms: tuple[Idiom, ...]
     workflows: Workflows
 
@@ -972,11 +1017,6 @@ class ResourceType:
     note: str = ""
 
 
-def lies_in(path: str, folder: str) -> bool:
-    """Whether a path is this folder, or in it."""
-    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
-
-
 @dataclass(frozen=True)
 class Target:
     """Where scripts go."""
@@ -1020,6 +1060,11 @@ class Target:
         """The mount in which a path lies: of several inside each other the innermost; None outside of all."""
         found = [mount for mount in self.mounts if lies_in(path, mount)]
         return max(found, key=lambda mount: len(mount.rstrip("/")), default=None)
+
+    def has(self, path: str) -> bool:
+        """Whether the nodes have this path: it lies in a folder that the file names, or leads to one."""
+        named = (*self.mounts, self.local_scratch, self.image_folder, *self.answers.get("path", {}).values())
+        return any(lies_in(path, folder) or lies_in(folder, path) for folder in named if folder)
 
     def on(self, partition: str) -> Target:
         """The target as a job of this partition finds it: with the partition's own runtime."""

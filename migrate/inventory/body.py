@@ -21,6 +21,7 @@ from migrate.commands import (
 from migrate.inventory.collector import Collector
 from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
+from migrate.inventory.needs import take_redirections, take_started, take_words_of
 from migrate.inventory.options import take_assignment
 from migrate.model import Assignment, CommandTable, Gap, Invocation, Text, Word
 from migrate.ranges import Ranges
@@ -56,6 +57,7 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     for document in layout.heredocs:
         if not c.is_taken(document.text) and _is_script(document.text.data):
             c.script(document.text, frozen=_is_damaged(c, layout, document.text))
+    take_redirections(c, layout)
     take_hidden_commands(c, assignments)
     take_mentions(c, layout, {a.name for a in assignments})
 
@@ -82,6 +84,10 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
     program = word.text.rsplit("/", 1)[-1]
     if unknown:
         c.commands.append(_unread(layout, node, program, word, None))
+        take_started(c, c.commands[-1])
+        if program in c.tables.paths.commands:
+            ranges = ranges or layout.pieces(node)[0]
+            take_words_of(c, program, layout.words(node, ranges))
         warn_of_unread(c, word.text, node.start_byte, node.end_byte)
         return
     table = c.commands_known.get(program)
@@ -104,6 +110,7 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
     with c.freezing(wanted=not command.certain):
         for reading in readings:
             take_invocation(c, reading)
+            take_started(c, reading)
 
 
 _TOO_LONG = f"more than {STARTED} commands start each other here; those behind them are not read"

@@ -21,6 +21,17 @@ INTERPRETERS = frozenset({"bash", "sh", "ksh", "zsh", "dash", "csh", "tcsh", "pe
 SHELLS = frozenset({"bash", "sh", "ksh", "dash", "ash", "zsh", ""})
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Text that may be an absolute path, and what a job uses that for: see PathUse."""
+
+    use: str
+    text: str
+    span: Span
+    program: str
+    listed: bool = False  # it is a list of binds
+
+
 class TooMuchError(Exception):
     """A file holds more than is read of one: what of, and how many."""
 
@@ -67,6 +78,7 @@ class Collector:
     functions: set[str] = field(default_factory=set)
     hidden: list[Invocation] = field(default_factory=list)  # commands in variables that no line was seen to run
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
+    needs: list[Need] = field(default_factory=list)
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
     _taken: set[int] = field(default_factory=set)  # where those begin
     _inside: tuple[int, Ranges] = (0, Ranges(()))
@@ -126,6 +138,11 @@ class Collector:
             return known.text if known is not None and known.constant else match[0]
 
         return re.sub(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", value, text)
+
+    def need(self, use: str, word: Word, program: str = "") -> None:
+        """Note what the job uses a word for, where that may be an absolute path on the node."""
+        if word.text[:1] in {"/", "$"} and not self.contained:
+            self.needs.append(Need(use, word.text, word.span, program))
 
     def is_taken(self, text: Text) -> bool:
         return text.at(0) in self._taken

@@ -76,7 +76,7 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
                 fate="kept",
                 reason="the line that stands for this option names the folder by its place on the target"
                 if translated
-                else "the target mounts this path, or it is not one of the old site's",
+                else "the target has this folder, or the job starts without it",
             )
         )
 

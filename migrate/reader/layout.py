@@ -25,6 +25,7 @@ _QUERY = """
 (variable_assignment) @assignment
 (comment) @comment
 (heredoc_redirect) @heredoc
+(file_redirect) @redirect
 [(command_substitution) (process_substitution) (arithmetic_expansion) (expansion) (simple_expansion)
  (ansi_c_string) (translated_string) (array)] @hole
 (raw_string) @raw
@@ -68,6 +69,8 @@ _BLANK = re.compile(rb"[ \t]*")
 _REST = re.compile(rb"[ \t\r]*(;?)[ \t\r]*(#?)")
 _BETWEEN = re.compile(rb"(?:[ \t]|\\\r?\n)*")  # the words of a command
 _NAMED = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
+_WORD_END = re.compile(rb"[^ \t\n;&|<>()]*")
+_MAY_BE_PATH = re.compile(rb"[\"']?[/$](?!dev/)")
 _BLANKS = frozenset({b"", b" ", b"\t", b"\n", b"\r", b";"})
 _START, _END = attrgetter("start_byte"), attrgetter("end_byte")
 NOWHERE = Statement(Span(0, 0), Span(0, 0), b"", None, 0)  # of a command that nobody takes out
@@ -434,6 +437,26 @@ class Layout:
         start, end = ranges[0]
         plain = read_plain_word(self.data, self.text, start, end)
         return plain or read_word(self.data, self.text, start, end, self.holes_in(start, end))
+
+    def words(self, node: Node, ranges: list[Range]) -> tuple[Word, ...]:
+        """The words of a command in which nothing is edited."""
+        return tuple(read_words(self.data, self.text, ranges, self.holes_in(node.start_byte, self.command_end(node))))
+
+    def redirections(self) -> Iterator[tuple[Word, bool]]:
+        """The files that redirections name, each with whether it is read."""
+        for node in self._nodes("redirect"):
+            target = node.child_by_field_name("destination")
+            if target is None or self.in_twins(node.start_byte):
+                continue
+            start, end = target.byte_range
+            stop = _WORD_END.match(self.data, end, node.end_byte)
+            assert stop is not None
+            # `<name>$X</name>` in a string whose quotes were lost is no redirection
+            tagged = self.data[stop.end() : stop.end() + 1] == b">"
+            if _MAY_BE_PATH.match(self.data, start) and not tagged and not self.is_damaged(start, end):
+                sign = self.data[node.start_byte : start]
+                word = read_word(self.data, self.text, start, stop.end(), self.holes_in(start, stop.end()))
+                yield word, b">" not in sign
 
     def unread_command(self, node: Node, word: Word) -> ShellCommand:
         """The command with nothing but its first word."""

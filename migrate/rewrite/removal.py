@@ -60,11 +60,22 @@ def settle(source: Source, outcomes: Sequence[Outcome]) -> list[Outcome]:
         stay = {at: settled[n].finding.rule for n, places in enumerate(around) if len(places) > 1 for at in places}
         if not stay.keys() - {None}:
             rules = {at: settled[erasures[at].owner].finding.rule for (at,) in around if at is not None}
-            return [o if at is None else _along(o, rules[at]) for o, (at,) in zip(settled, around, strict=True)]
+            return [
+                o if at is None or _is_written_again(o, settled) else _along(o, rules[at])
+                for o, (at,) in zip(settled, around, strict=True)
+            ]
         for at, rule in stay.items():
             for number in () if at is None else erasures[at].owners:
                 settled[number] = replace(settled[number], applied=False, lost=f"rule {rule} changes words in it")
     return settled
+
+
+def _is_written_again(outcome: Outcome, outcomes: Sequence[Outcome]) -> bool:
+    """Whether a finding is about a path that stands in shell text which takes the place of the header's lines."""
+    item = outcome.finding.item
+    if item is None or item.kind != "path" or not item.value:
+        return False
+    return any(o.applied and o.finding.fix and item.value in o.finding.fix.begins for o in outcomes)
 
 
 def _around(outcome: Outcome, number: int, erasures: Sequence[_Erasure], starts: Sequence[int]) -> set[int | None]:

@@ -49,12 +49,13 @@ def plan_for(choice: Choice) -> Plan:
     """A plan for what was chosen; raises SifmigrateError where a name or a file is wrong."""
     named = _named(choice, "site", profiles.site) if choice.site else None
     sites = dict(shipped_sites())
+    target = _named(choice, "target", profiles.target)
     prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
-    rulebook = open_rulebook(sorted(prefixes), choice.rules)
+    rulebook = open_rulebook(sorted(prefixes.union(target.answers.get("path", ()))), choice.rules)
     chosen, notes = _chosen(rulebook, choice)
     return Plan(
         rulebook=chosen,
-        target=_with_builtins(_named(choice, "target", profiles.target), rulebook),
+        target=_with_builtins(target, rulebook),
         sites=sites,
         site=named,
         known_rules=tuple(r.id for r in rulebook.rules),

@@ -35,6 +35,7 @@ TABLES: Mapping[str, Table] = {
     "images": Table("images"),
     "modules": Table("modules"),
     "packages": Table("packages"),
+    "paths": Table("paths"),
     "schedulers": Table("scheduler", folder=True, about="name"),
     "secrets": Table("secrets"),
     "servers": Table("servers"),

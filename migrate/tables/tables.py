@@ -13,6 +13,8 @@ from migrate.model import (
     Idiom,
     OptionRow,
     ParameterFile,
+    PathTable,
+    PathUse,
     SchedulerTable,
     Setting,
     Tables,
@@ -54,6 +56,7 @@ def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tabl
         speakers=frozenset(listed["speakers"]),
         **{name: re.compile(listed[name]) for name in _PATTERNS},
         path_prefixes=tuple(sorted(set(path_prefixes))),
+        paths=_paths(library.table("paths")),
         idioms=tuple(map(_idiom, library.table("idioms")["idioms"])),
         workflows=library.value(_workflows),
     )
@@ -102,6 +105,18 @@ def _idiom(row: Mapping[str, Any]) -> Idiom:
     return Idiom(
         row["name"], row["word"].encode(), pattern.encode(), row["reason"], row.get("fate", "review"), compiled
     )
+
+
+def _paths(data: Mapping[str, Any]) -> PathTable:
+    options = {
+        (kind, name): PathUse(row["use"], listed=row.get("list", False))
+        for row in data["options"]
+        for name in row["names"]
+        for kind in row["kinds"]
+    }
+    commands = {n: PathUse(r["use"], r["operands"]) for r in data["commands"] for n in r["names"]}
+    folders = {key: tuple(data[key]) for key in ("always", "software", "shared_roots")}
+    return PathTable(commands=commands, options=options, **folders)
 
 
 def _by_name(files: Iterable[ParameterFile]) -> dict[str, tuple[ParameterFile, ...]]:

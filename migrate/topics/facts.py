@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from migrate.model import lies_in
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
 from migrate.schedulers import DIALECTS
@@ -50,13 +51,13 @@ def _shared_folder(c: Context) -> str | None:
 
 @fact(
     "unmounted",
-    "The item's path prefix, where neither a mount nor an answer of the target covers it; none where one does.",
+    "The item's path prefix, where neither a mount nor an answer of the target covers the path; none where one does.",
     about=("path",),
 )
 def _unmounted(c: Context) -> str | None:
-    prefix = _name(c) or ""
-    known = [*c.target.mounts, *c.target.answers.get("path", {})]
-    return None if any(prefix == m or prefix.startswith(f"{m}/") for m in known) else prefix
+    prefix, path = _name(c) or "", _value(c) or ""
+    answered = any(lies_in(path, old) for old in c.target.answers.get("path", {}))
+    return None if answered or c.target.has(path) else prefix
 
 
 @fact("in_new_place", "`yes` where the path is one to which an earlier run moved it; none elsewhere.", about=("path",))
