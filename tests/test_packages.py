@@ -175,6 +175,10 @@ CHANGED = [
     pytest.param("pywin32==306", [], "a package of Windows", False, id="windows"),
     pytest.param(r"a @ file:///C:/w/a.whl", [], "a file of Windows", True, id="windows-path"),
     pytest.param(r"C:\w\a.whl", [], "a file of Windows", True, id="windows-path-alone"),
+    pytest.param(
+        "idna @ file:///C:/ci_310/idna_1650000000000/work", ["idna"], "has the versions", True, id="conda-windows"
+    ),
+    pytest.param("mpi4py==3.1.5", ["mpi4py==3.1.5"], "needs MPI in the image", True, id="mpi"),
     pytest.param("numpy=1.19", [], "`name==version` for pip", True, id="conda-spelling"),
     pytest.param("numpy (1.19.2)", [], "`pip freeze`", True, id="pip-list"),
     pytest.param("numpy 1.19.2", [], "`pip freeze`", True, id="pip-list-columns"),
@@ -229,6 +233,12 @@ def test_files_named_by_other_files_are_followed_with_their_own_places() -> None
         ("numpy\n", "python:3.11-slim"),
         ("# by pip-compile with Python 3.8\nnumpy\n", "python:3.8-slim"),
         ("#    uv pip compile --python-version 3.12 requirements.in\nnumpy\n", "python:3.12-slim"),
+        ("numpy==1.16.4\n", "python:3.7-slim"),
+        ("numpy==1.19.5\n", "python:3.8-slim"),
+        ("numpy==1.23.1\n", "python:3.10-slim"),
+        ("numpy==1.26.4\n", "python:3.11-slim"),
+        ("numpy<1.20\n", "python:3.11-slim"),
+        ("# by pip-compile with python 3.9\nnumpy==1.19.5\n", "python:3.9-slim"),
         ("-e .\n", "python:3.11"),
         ("git+https://h/a.git\n", "python:3.11"),
         ("w/a-1-py3-none-any.whl\n", "python:3.11-slim"),
@@ -385,6 +395,23 @@ def test_an_entry_that_conda_would_not_take_is_left_out_and_told(entry: str, tol
     recipe = made(f"channels: [c]\ndependencies:\n{entry}\n- numpy\n", "environment.yml")
     assert "  - numpy" in written(recipe, "environment.yml")
     assert f":{told}" in notes(recipe)
+
+
+def test_variables_that_no_shell_could_export_are_left_out() -> None:
+    text = "dependencies: [a]\nchannels: [b]\nvariables:\n  GOOD: 'x y'\n  a-b: 1\n  PATH: /x\n  L: [1]\n  E:\n"
+    recipe = made(text, "environment.yml")
+    assert re.findall(r"export (?!PYTHON|CONDA)(.*)", recipe.text.partition("%environment")[2]) == [
+        'PATH=/opt/env/bin:"${PATH}"',
+        "GOOD='x y'",
+        "E=''",
+    ]
+    assert [note.line for note in recipe.notes] == [5, 6, 7]
+
+
+@pytest.mark.parametrize("text", ["channels: c\ndependencies: [a]\n", "channels: [c]\ndependencies:\n- a\n- pip:\n"])
+def test_what_conda_takes_in_another_form_is_taken(text: str) -> None:
+    assert {"  - a", "  - c"} <= set(written(made(text, "environment.yml"), "environment.yml"))
+    assert notes(made(text, "environment.yml")) == ""
 
 
 def test_an_explicit_list_stays_as_it_is() -> None:

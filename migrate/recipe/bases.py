@@ -15,6 +15,8 @@ from migrate.tables.library import Library
 
 PYTHON = "3.11"  # where no line says which: the newest for which packages of the last years have wheels
 OLDEST_KEPT = Version("3.9")  # Docker's images of older ones are made no more
+# up to which NumPy which Python is the newest one; most lists have it, and others are as old
+NUMPY = [(Version(f"1.{n}"), python) for n, python in ((17, "3.7"), (19, "3.8"), (21, "3.9"), (23, "3.10"))]
 CONDA = "mambaorg/micromamba:1.5.8"
 HOPPER = Version("11.8")  # the oldest CUDA that knows H100 and H200
 ANY = "the newest release for GPUs from V100 to H200"
@@ -201,22 +203,33 @@ def _meets(version: str, specifier: SpecifierSet) -> bool:
 
 
 def _python(found: Requirements) -> Base:
-    version = found.python or PYTHON
-    why = "a line needs git or a compiler" if found.builds else "no line needs a GPU, git or a compiler"
-    image = f"python:{version}" if found.builds else f"python:{version}-slim"
+    numpy = next((each for each in found.wanted if each.name == "numpy" and each.requirement), None)
+    version, why = found.python or PYTHON, f"`--base python:3.N{'' if found.builds else '-slim'}` takes another"
     if not found.python:
+        newest = _newest_for(_pinned(_specifier(found, "numpy")))
+        for_numpy = f", the newest with a wheel of `{numpy.requirement}`" if numpy and newest else ""
+        version = newest or PYTHON
         found.note(
             Place("", 1, 1),
-            f"no line says for which Python: {version} is taken; `python3 --version` in the old environment tells it, "
-            f"and `--base python:3.N{'' if found.builds else '-slim'}` takes another",
+            f"no line says for which Python: {version} is taken{for_numpy}; `python3 --version` in the old environment "
+            f"tells it, and {why}",
         )
-    elif Version(version) < OLDEST_KEPT:
+    image = f"python:{version}" if found.builds else f"python:{version}-slim"
+    if Version(version) < OLDEST_KEPT:
         found.note(
             Place("", 1, 1),
             f"Docker's image {image} is made no more: where it cannot be pulled, take `--base python:{PYTHON}-slim` "
             "and newer packages",
         )
-    return Base("docker", image, f"{why}; it is for Python {version}" if found.python else why, version)
+    needs = "a line needs git or a compiler" if found.builds else "no line needs a GPU, git or a compiler"
+    return Base("docker", image, f"{needs}; it is for Python {version}" if found.python else needs, version)
+
+
+def _newest_for(numpy: Version | None) -> str:
+    """The newest Python for which each release of a NumPy has a wheel, where that is not the usual one."""
+    if not numpy or numpy.major != 1:
+        return ""
+    return next((python for last, python in NUMPY if numpy <= last), "")
 
 
 def _tell_gpu_libraries(found: Requirements, releases: Releases) -> None:
@@ -229,8 +242,20 @@ def _tell_gpu_libraries(found: Requirements, releases: Releases) -> None:
         )
 
 
+def _tell_mpi(found: Requirements, base: Base) -> None:
+    each = next((each for each in found.wanted if each.name in {"mpi4py", "horovod"}), None)
+    if each and base.image.startswith("python:"):
+        found.note(
+            each.place,
+            f"`{each.requirement}` needs MPI in the image, of the same version as mpirun on the nodes: add `apt-get "
+            "update && apt-get install --yes gcc libopenmpi-dev openmpi-bin` to %post before pip, or name an image "
+            "with MPI by --base",
+        )
+
+
 def leave_to_image(found: Requirements, base: Base) -> None:
     """Leave out what the image has of its own, which pip would replace; each is told."""
+    _tell_mpi(found, base)
     own = [each for each in found.wanted if base.has(each.name)]
     found.wanted = [each for each in found.wanted if not base.has(each.name)]
     found.constraints = [each for each in found.constraints if not base.has(each.name)]

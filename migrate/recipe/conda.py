@@ -140,12 +140,25 @@ class _Reader:
         self._tell_prefix(keys)
         for each in _items(keys, "dependencies", found):
             self._dependency(each)
-        variables = keys.get("variables")
-        values = variables[1].value if variables else {}
-        if not isinstance(values, dict):
-            found.note(_place(keys["variables"][1]), "`variables:` is no mapping of names to values, and is left out")
-            values = {}
-        return self.made(self._channels(keys), {name: _text(value) for name, (_, value) in values.items()})
+        return self.made(self._channels(keys), dict(self._variables(keys)))
+
+    def _variables(self, keys: Mapping[str, tuple[Node, Node]]) -> Iterator[tuple[str, str]]:
+        if "variables" not in keys or keys["variables"][1].value is None:
+            return
+        _, variables = keys["variables"]
+        if not isinstance(variables.value, dict):
+            text = "`variables:` is no mapping of names to values, and is left out"
+            self.found.note(_place(variables), text)
+            return
+        for name, (at, value) in variables.value.items():
+            if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+                self.found.note(_place(at), f"`{shown(name)}` is no name of a variable, and is left out")
+            elif name == "PATH":
+                self.found.note(_place(at), "`PATH` would hide the programs of the environment, and is left out")
+            elif isinstance(value.value, (dict, list)):
+                self.found.note(_place(value), f"the value of `{name}` is no text, and is left out")
+            else:
+                yield name, "" if value.value is None else str(value.value)
 
     def _tell_name(self, keys: Mapping[str, tuple[Node, Node]]) -> None:
         if "name" not in keys:
@@ -190,6 +203,8 @@ class _Reader:
         if isinstance(each.value, dict) and set(each.value) == {"pip"}:
             self.pip = True
             lines = each.value["pip"][1]
+            if lines.value is None:
+                return
             if not isinstance(lines.value, list):
                 self.found.note(
                     _place(lines), "`pip:` is no list, and is left out: write `- pip:` with a line for each package"
@@ -283,12 +298,10 @@ def _items(keys: Mapping[str, tuple[Node, Node]], key: str, found: Requirements)
     _, node = keys[key]
     if isinstance(node.value, list):
         yield from node.value
+    elif isinstance(node.value, str) and key == "channels":
+        yield node
     elif node.value is not None:
         found.note(_place(node), f"`{key}:` is no list, and is left out: write a line `- …` for each")
-
-
-def _text(node: Node) -> str:
-    return "" if node.value is None else str(node.value)
 
 
 def _scalar(text: str) -> str:

@@ -40,7 +40,8 @@ def environment(found: Requirements, base: Base, conda: Conda | None, file: str)
         stage.post += _pip(found, base, f"{PREFIX}/bin/python" if conda else "python3")
     # a container sees the home, and what lies in ~/.local there would win over the image's packages
     stage.environment["PYTHONNOUSERSITE"] = ("1",)
-    return definition([stage], found.notes, file, folder="the folder of that file", comments=comments)
+    folder = "the folder of that file" if conda else "the folder where `pip install` was run"
+    return definition([stage], found.notes, file, folder=folder, comments=comments)
 
 
 def _conda(conda: Conda) -> list[str]:
@@ -62,7 +63,7 @@ def _conda(conda: Conda) -> list[str]:
         f"    micromamba {create} --yes",
         "    micromamba clean --all --yes",
         "else",
-        "    conda=$(command -v mamba || command -v conda)",
+        '    conda=$(command -v mamba || command -v conda) || { echo "the base image has no conda" >&2; exit 1; }',
         f'    "$conda" {kind}{create}{" --yes" if conda.explicit else ""}',
         '    "$conda" clean --all --yes',
         "fi",

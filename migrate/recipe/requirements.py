@@ -46,7 +46,7 @@ _CREDENTIALS = re.compile(
 )
 # folders in which Anaconda and conda-forge built a package: `pip freeze` tells of them in place of the version
 _CONDA_BUILD = re.compile(
-    r"/(croot|conda-bld|feedstock_root|opt/concourse|tmp/build|tmp/abs_\w+)/|[/_]\d{13}\d*/work|/ci(_[\w.]+)?/"
+    r"/(croot|conda-bld|bld|feedstock_root|opt/concourse|tmp/build|tmp/abs_\w+)/|[/_]\d{13}\d*/work|/ci(_[\w.]+)?/"
 )
 # `pip-compile with Python 3.10`, `--python-version 3.10` of uv
 _COMPILED = re.compile(r"#.*(?:[Pp]ython|--python-version[ =])\s?(3\.\d+)")
@@ -294,9 +294,7 @@ def _index(found: Requirements, name: str, value: str, place: Place) -> None:
 def _requirement(found: Requirements, line: str, place: Place, *, constraints: bool) -> None:
     text, behind = _halves(line)
     kept = _behind(found, behind, place)
-    if _WINDOWS.search(text.partition("@")[2].strip() or text) and _WINDOWS.match(
-        (text.partition("@")[2] or text).strip()
-    ):
+    if _WINDOWS.match((text.partition(" @ ")[2] or text).strip()) and not _CONDA_BUILD.search(text):
         found.note(
             place, f"`{shown(text)}` is a file of Windows, and is left out: copy it beside this file and name it here"
         )
