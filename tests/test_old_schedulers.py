@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
@@ -26,6 +27,8 @@ from test_properties import Bench, accepted_by_bash, edits_of, fingerprint
 from migrate.engine import Plan
 from migrate.model import FATES, Entry, Result
 from migrate.tables import profiles
+from migrate.tables.library import shipped
+from migrate.tables.tables import builtins
 
 _LIVE = re.compile(rb"(?<!\\\n)^#(?:PBS|BSUB)\b[ \t]*-", re.MULTILINE)
 _OPTIONS = re.compile(r"--[\w-]+(?:=(?:\"(?:[^\"\\]|\\.)*\"|\S+))?")
@@ -347,3 +350,14 @@ def test_a_shell_line_under_a_directive_that_goes_on_ends_the_header(benches: Ma
     header, _, below = benches["any"](script).output.partition(b"cat >")
     assert header.count(b"#SBATCH --error") == below.count(b"#SBATCH --error") == below.count(b"--job-name=fit") == 1
     assert b"--job-name" not in header
+
+
+@pytest.mark.parametrize(
+    "start", ["#$ -l rt_F=2\nqrsh -inherit $h", "#$ -l rt_F=2\nssh $h", "#BSUB -n 8\nblaunch $h", "#PBS -N a\nssh $h"]
+)
+@pytest.mark.parametrize("builtin", sorted(shipped().value(builtins)))
+def test_srun_is_given_no_word_that_only_shells_know(benches: Mapping[str, Bench], start: str, builtin: str) -> None:
+    for words in (f"{builtin} a", f'{builtin} "a b"', f"{builtin} a b"):
+        output = benches["any"](f"#!/bin/bash\n{start} {words}\n".encode()).output.decode()
+        started = re.search(r"^srun.*--nodelist=\$h (\S+)", output, re.MULTILINE)
+        assert started is None or started[1] == "bash" or shutil.which(started[1]) is not None

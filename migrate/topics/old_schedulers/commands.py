@@ -11,6 +11,7 @@ from migrate.rulebook.context import Context, once
 from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, is_foreign
 from migrate.tables.converters import register
+from migrate.tables.tables import builtins
 from migrate.topics.old_schedulers.directives import translate_command
 from migrate.topics.old_schedulers.facts import between_of, live_dialect
 
@@ -137,10 +138,10 @@ def _obstacle_to_step(c: Context, reading: Invocation) -> str:
     if not any(o.name == "-inherit" for o in reading.options) or _host_and_command(reading) is None:
         return "it opens a session: `srun --pty bash`, with what the options asked for"
     opened = (t.message for o, t in _change_by_option(c) if t.verdict == "open" and o.name != "-inherit")
-    return next(opened, "")
+    return next(opened, "") or _of_the_shell(c, reading)
 
 
-def _obstacle_to_remote_shell(_: Context, reading: Invocation) -> str:
+def _obstacle_to_remote_shell(c: Context, reading: Invocation) -> str:
     """`ssh HOST COMMAND` does the same, where the host is one that the script has from the job's list."""
     found = _host_and_command(reading)
     if found is None:
@@ -148,13 +149,30 @@ def _obstacle_to_remote_shell(_: Context, reading: Invocation) -> str:
     if found[0].constant or "@" in found[0].text:
         return "its host is not one of the job's nodes, as far as this program can tell"
     unknown = next((o.spelled for o in reading.options if o.row is None), "")
-    return f"{unknown} is not known here" if unknown else ""
+    return f"{unknown} is not known here" if unknown else _of_the_shell(c, reading)
 
 
 def _host_and_command(reading: Invocation) -> tuple[Word, Word] | None:
     """The host on which a command is started, and the first word of the command; None where a session is."""
     words = (*reading.operands, *(inner.program_word for inner in reading.payload))
     return (words[0], words[1]) if len(words) > 1 else None
+
+
+def _of_the_shell(c: Context, reading: Invocation) -> str:
+    """Why srun cannot start the command: its first word is known to shells alone; empty where srun can."""
+    found = _host_and_command(reading)
+    if found is None or found[1].text not in c.library.value(builtins) - _FILES or _evaluated(reading, found[1]):
+        return ""
+    return f"`{found[1].text}` is of the shell, and srun starts programs only: write `bash -c '...'` with the command"
+
+
+_FILES = frozenset({"[", "echo", "false", "kill", "printf", "pwd", "test", "true"})  # builtins, and programs
+
+
+def _evaluated(reading: Invocation, command: Word) -> bool:
+    """Whether the command is `eval` with one word, which `bash -c` reads as eval does."""
+    behind = [w for w in reading.command.words if w.span.start > command.span.start]
+    return command.text == "eval" and command.editable and len(behind) == 1
 
 
 _OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
@@ -247,6 +265,8 @@ def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
     if _form(reading) in _STARTERS and (found := _host_and_command(reading)):
         host, command = found
         edits = (Edit(host.span.start, b"", b"--nodelist="),)
+        if _evaluated(reading, command):
+            return (*edits, Edit(command.span.start, c.source.data[slice(*command.span)], b"bash -c"))
         # they give its words to a shell, srun does not
         return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
     if reading.table is not None and reading.table.operands_to and reading.operands:
