@@ -612,7 +612,10 @@ def _pairs(arguments: list[str]) -> dict[str, str]:
 @guarded
 def explain(
     query: Annotated[
-        list[str], typer.Argument(metavar='RULE|"MESSAGE"', help="A rule, or what you saw; - reads standard input.")
+        list[str],
+        typer.Argument(
+            metavar='RULE|DECISION|"MESSAGE"', help="A rule, a decision, or what you saw; - reads standard input."
+        ),
     ],
     *,
     target: TargetName = None,

@@ -20,7 +20,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate.decisions.kinds import addition, kind_of
@@ -200,6 +200,7 @@ def waiting(sets: Iterable[frozenset[str]]) -> list[Wait]:
     return [Wait(f"{n}.sh", ids, ids) for n, ids in enumerate(sets)]
 
 
+@settings(deadline=None)
 @given(SETS)
 def test_each_step_frees_the_scripts_that_wait_for_nothing_else_then(sets: list[frozenset[str]]) -> None:
     answered: set[str] = set()
@@ -210,6 +211,7 @@ def test_each_step_frees_the_scripts_that_wait_for_nothing_else_then(sets: list[
     assert answered == set().union(*sets)
 
 
+@settings(deadline=None)
 @given(SETS)
 def test_no_first_set_of_decisions_frees_more_for_each_answer(sets: list[frozenset[str]]) -> None:
     steps = in_order(waiting(sets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,9 +14,11 @@ import pytest
 from ruamel.yaml import YAML
 from troubleshooting import PAGE, missing_topics, page
 
+from migrate.decisions.kinds import KINDS, is_decision
 from migrate.model import RuleText, SifmigrateError
 from migrate.reports.pages import filled, what_to_do
 from migrate.rulebook import Rule, open_rulebook
+from migrate.runs.lookup import explain as look_up
 from migrate.runs.lookup import show_rule
 from migrate.runs.symptoms import matches, nearest_texts, symptoms
 from migrate.tables import profiles
@@ -225,6 +228,23 @@ def test_placeholders_of_symptoms_are_those_that_are_known(text: str) -> None:
     named = filled(text, profiles.target("slinky"))
     assert not {w for w in ("TARGET", "COMMAND", "PARTITIONS", "MOUNTS") if w in named.split()}
     assert "{" not in named.replace("${", "")
+
+
+@pytest.mark.parametrize(
+    "message", ["path: too long", "image:", "accounts", "fabrics", "partition: ", "environment: x"]
+)
+def test_a_line_that_only_begins_like_a_decision_is_none(message: str) -> None:
+    assert not is_decision(message)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_decision_and_its_kind_are_explained(kind: str) -> None:
+    for asked in (kind, f"{kind}:/a b"):
+        text, complaint = look_up(asked, target=None, folders=[], say=print)
+        assert (complaint, text.partition("\n")[0].startswith(f"{asked}: ")) == ("", True)
+        assert "{" not in re.sub(r"`[^`]*`|\{kind: rdma[^}]*\}", "", " ".join(text.split()))
+        told = json.loads(look_up(asked, target=None, folders=[], say=print, form="json")[0])
+        assert [(m["id"], m["kind"]) for m in told["matches"]] == [(asked, "decision")]
 
 
 def test_json_has_everything_that_fits() -> None:

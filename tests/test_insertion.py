@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate.model import SifmigrateError
 from migrate.tables.document import parsed, plain
-from migrate.tables.insertion import inserted, with_additions
+from migrate.tables.insertion import inserted, joined, with_additions
 
 FILE = Path("mine.yaml")
 COMMENT = "2026-11-30: 3 scripts waited"
@@ -198,6 +198,7 @@ MAPPINGS = st.recursive(
 FILES = st.dictionaries(WORDS, MAPPINGS, min_size=1, max_size=3)
 
 
+@settings(deadline=None)
 @given(old=FILES, new=FILES, flow=st.booleans())
 def test_whatever_is_added_is_there_and_the_rest_stays(old: dict[str, Any], new: dict[str, Any], flow: bool) -> None:  # noqa: FBT001
     text = written(old, flow=flow)
@@ -205,6 +206,33 @@ def test_whatever_is_added_is_there_and_the_rest_stays(old: dict[str, Any], new:
     assert plain(parsed(FILE, after)) == with_additions(old, new)
     if not at_odds(old, new):
         assert is_part(text.splitlines(), after.decode().splitlines()) or flow or "{}" in text or "[]" in text
+
+
+PIECES = st.lists(st.dictionaries(st.sampled_from("ab"), st.dictionaries(WORDS, WORDS, min_size=1, max_size=2)))
+
+
+@settings(deadline=None)
+@given(PIECES)
+def test_pieces_that_are_joined_say_what_they_say_one_after_the_other(pieces: list[dict[str, Any]]) -> None:
+    """Keys of a piece that another one has as well are left out: to answer twice is not meant."""
+    seen: set[tuple[str, str]] = set()
+    once: list[dict[str, Any]] = []
+    for piece in pieces:
+        new = {key: {k: v for k, v in inner.items() if (key, k) not in seen} for key, inner in piece.items()}
+        seen |= {(key, k) for key, inner in new.items() for k in inner}
+        once.append({key: inner for key, inner in new.items() if inner})
+    text = joined((piece, f"remark {n}") for n, piece in enumerate(once))
+    expected: dict[str, Any] = {}
+    for piece in once:
+        expected = with_additions(expected, piece)
+    assert (plain(parsed(FILE, text.encode())) or {}) == expected
+    remarks = [line.strip() for line in text.splitlines() if line.lstrip().startswith("# remark ")]
+    assert set(remarks) == {f"# remark {n}" for n, piece in enumerate(once) if piece}
+
+
+def test_a_list_of_which_pieces_give_items_is_one() -> None:
+    pieces = [({"mounts": ["/home", "/a"]}, "1"), ({"mounts": ["/b"]}, "2")]
+    assert joined(pieces) == "# 1\nmounts:\n  - /home\n  - /a\n  # 2\n  - /b\n"
 
 
 def written(data: dict[str, Any], *, flow: bool) -> str:

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 from rich.console import Console
 from rich.text import Text as RichText
+from ruamel.yaml import YAML
 
 from migrate.engine import run
 from migrate.model import Fault, Gap, Report, RuleText, Source, Span
@@ -84,8 +85,8 @@ Decisions, and the scripts that wait for them
 How to answer, in the target's file
   the file: `sifmigrate target init mine.yaml --extends slinky` writes one that
   is yours; then `--target mine.yaml`
-  environment: an image in which the script runs its programs; or
-  `host_programs` has them where the nodes do
+  environment: run these programs in an image, or list them under
+  `host_programs` if every node has them
 
 job.sh: blocked
   from taiwania2 (line 3: --partition=gp1d)
@@ -126,7 +127,7 @@ MARKDOWN = """\
 How to answer, in the target's file:
 
 - the file: `sifmigrate target init mine.yaml --extends slinky` writes one that is yours; then `--target mine.yaml`
-- environment: an image in which the script runs its programs; or `host_programs` has them where the nodes do
+- environment: run these programs in an image, or list them under `host_programs` if every node has them
 
 ## Scripts
 
@@ -500,7 +501,9 @@ def test_text_stays_within_its_width() -> None:
 def test_hostile_words_are_no_markup_in_markdown() -> None:
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(FORMATS["markdown"](hostile()))
     inline = [t for token in tokens for t in (token, *(token.children or ()))]
-    assert not [t for t in inline if t.type in {"html_block", "html_inline", "image", "fence", "code_block"}]
+    assert not [t for t in inline if t.type in {"html_block", "html_inline", "image", "code_block"}]
+    [proposed] = [t for t in inline if t.type == "fence"]  # which shows every text as it is
+    assert YAML(typ="safe").load(proposed.content) == {"answers": {"partition": {EVIL: "slinky"}}}
     links = [str(t.attrs["href"]) for t in inline if t.type == "link_open"]
     assert all(link.startswith(("#", "https://")) for link in links)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import Any
 
 from migrate.frozen import dataclass
-from migrate.model import Site, Target
-from migrate.tables.insertion import block
+from migrate.model import RuleText, Site, Target
+from migrate.tables.insertion import joined
+from migrate.tables.profiles import ADDED
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Kind:
     """A kind of decision; `{name}` and `{target}` in its texts are the decision's."""
 
     question: str
+    why: str  # it is asked
     how: str  # it is answered in a target's file, for reports
     takes: str  # which answers, for whoever is asked
     write: Callable[[str, Any, Mapping[str, Any]], Mapping[str, Any] | None]  # name, answer, data: what is added
@@ -59,15 +61,35 @@ def addition(decision: str, answer: Any, data: Mapping[str, Any]) -> Mapping[str
     return KINDS.get(kind_of(decision), _OTHER).write(name_of(decision), answer, data)
 
 
-def pasted(decision: str, answer: Any, data: Mapping[str, Any]) -> str:
-    """An answer as YAML for the target's file; empty where it is none for this kind."""
-    found = addition(decision, answer, data)
-    return block(found) if found else ""
+def pasted(decision: str, answer: Any, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an answer is in a target's file that has none of its keys yet; empty where it is none for this kind."""
+    return whole(addition(decision, answer, data) or {}, {}, data)
+
+
+def whole(added: Mapping[str, Any], own: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file that has the keys `own` must have added, where with what it extends it says `data`.
+
+    A list of this file takes the place of one that it extends, which therefore stands in it as well.
+    """
+    return {
+        key: [*(data.get(key) or ()), *value] if isinstance(value, list) and key not in {*own, *ADDED} else value
+        for key, value in added.items()
+    }
 
 
 def written(target: Target) -> Mapping[str, Any]:
     """As much of the data of a target's file as an answer's form goes by."""
-    return {"mounts": {mount: {} for mount in target.mounts}} if target.read_only else {}
+    return {"mounts": {mount: {} for mount in target.mounts} if target.read_only else list(target.mounts)}
+
+
+def together(answers: Iterable[tuple[str, Any, str]], data: Mapping[str, Any]) -> str:
+    """Answers as one piece of a target's file, each decision with what is answered and a comment."""
+    pieces, own = [], set[str]()
+    for decision, answer, comment in answers:
+        added = whole(addition(decision, answer, data) or {}, dict.fromkeys(own), data)
+        pieces.append((added, comment))
+        own |= added.keys()
+    return joined(pieces)
 
 
 # ------------------------------------------------------------------------------------------------ how it is written
@@ -175,13 +197,17 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 KINDS: Mapping[str, Kind] = {
     "environment": Kind(
         question="What holds the software of jobs that run {name}?",
-        how="an image in which the script runs its programs; or `host_programs` has them where the nodes do",
+        why="The job starts programs outside any container, and the software that they need (modules, conda, a venv) "
+        "is the old cluster's.",
+        how="run these programs in an image, or list them under `host_programs` if every node has them",
         takes="`provided`, where the nodes have it",
         write=_environment,
         propose=_nothing,
     ),
     "image": Kind(
         question="Which image stands for {name}?",
+        why="The image is in no place that the target can reach: a registry or folder of the old site, "
+        "a Docker engine.",
         how="`answers: {image: {OLD: NEW}}`",
         takes="an address (docker://NAME:TAG), or the path of an image file",
         write=_renamed("image", re.compile(r"\S+")),
@@ -189,6 +215,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "partition": Kind(
         question="Which partition of {target} takes the jobs of {name}?",
+        why="sbatch refuses a partition that does not exist. Which one stands for it is policy, "
+        "so it is never guessed.",
         how="`answers: {partition: {OLD: NEW}}`, or a partition that `replaces` it",
         takes="a partition of {target}",
         write=_renamed("partition", re.compile(r"\S+")),
@@ -196,6 +224,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "account": Kind(
         question="Which account of {target} stands for {name}?",
+        why="The target checks accounts, and refuses a job whose account it does not have.",
         how="`answers: {account: {OLD: NEW}}`",
         takes="an account",
         write=_renamed("account", _ACCOUNT),
@@ -203,14 +232,16 @@ KINDS: Mapping[str, Kind] = {
     ),
     "path": Kind(
         question="Where on the nodes of {target} is what the old ones had in {name}?",
-        how="`mounts` has it where the nodes do; else `answers: {path: {OLD: NEW}}`",
+        why="The folder was on the old cluster's nodes; it is not listed under the target's `mounts`.",
+        how="list it under `mounts` if every node has it at the same path; else `answers: {path: {OLD: NEW}}`",
         takes="`mounted` (at the same path), or the path where it is now",
         write=_path,
         propose=_always("mounted", "mounted at the same path, every script stays as it is"),
     ),
     "module": Kind(
         question="Have the nodes of {target} the module {name}?",
-        how="`provides` has it where the nodes do; else an image that holds the software",
+        why="The script loads it, and it is not listed under the target's `provides`.",
+        how="list it under `provides` if every node has it; else run the programs in an image that holds the software",
         takes="`provided`",
         write=_module,
         propose=_nothing,
@@ -218,9 +249,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "fabric": Kind(
         question="What is the network of {target}'s pods?",
-        how="What is the pods' network? `fabric: none` where they have eth0 alone, else its kind and names: "
+        why="Scripts tie communication libraries to the old nodes' network cards and interfaces; "
+        "which of that holds on the target depends on its network.",
+        how="`fabric: none` if the pods have eth0 alone; else the network's kind and names: "
         "`fabric: {kind: rdma, interfaces: [eth0], devices: [mlx5_0]}`",
-        takes="`none` (eth0 and TCP only), or {{kind: rdma, interfaces: [eth0], devices: [mlx5_0]}}",
+        takes="`none` (eth0 and TCP only), or {kind: rdma, interfaces: [eth0], devices: [mlx5_0]}",
         write=_fabric,
         propose=_always(
             "none", "what pods have by default: right where `ls /sys/class/net` in one shows eth0 and lo alone"
@@ -229,6 +262,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "mpi": Kind(
         question="How does srun of {target} start MPI programs (MpiDefault)?",
+        why="Open MPI's launcher would need ssh between nodes; srun starts the program instead, if it is known how.",
         how="`mpi: pmix`, as slurm.conf has it in MpiDefault",
         takes="pmix, pmi2 or none",
         write=_mpi,
@@ -237,6 +271,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "workdir": Kind(
         question="In which folder do programs of {name} start (its WORKDIR)?",
+        why="Docker starts programs in the image's WORKDIR, Apptainer in the current folder.",
         how="`images: {workdirs: {IMAGE: DIR}}`",
         takes="a folder of the image",
         write=_workdir,
@@ -249,6 +284,7 @@ KINDS: Mapping[str, Kind] = {
 # What a private rule asks.
 _OTHER = Kind(
     question="What is to be done about {name}?",
+    why="A private rule asks it.",
     how="as its rule says",
     takes="what its rule says",
     write=lambda *_: None,
@@ -273,5 +309,25 @@ def takes(decision: str, target: Target) -> str:
     return f"{words}: {', '.join(target.partitions)}" if kind_of(decision) == "partition" else words
 
 
+def explained(decision: str) -> RuleText:
+    """What a decision is about and how it is answered, for whoever looks it up."""
+    kind = KINDS[kind_of(decision)]
+    title, takes_ = (_filled(text, decision, "the target") for text in (kind.question, kind.takes))
+    advice = (
+        f"Answers: {takes_}. In the target's file: {kind.how}. `sifmigrate decide PATHS --target FILE` shows {_SHOWS}."
+    )
+    return RuleText(decision, title, kind.why, advice, (), ())
+
+
+_SHOWS = "who waits for it, proposes an answer where one is known, and writes it"
+
+
+def is_decision(text: str) -> bool:
+    """Whether a text is the id of a decision, or a kind of them."""
+    kind, colon, name = text.partition(":")
+    return kind in KINDS and bool(name[:1].strip() if colon else True)
+
+
 def _filled(text: str, decision: str, target: str) -> str:
-    return text.format(name=name_of(decision) or decision, target=target)
+    """The text about a decision: of a kind as a whole, it is one of some NAME."""
+    return text.replace("{target}", target).replace("{name}", name_of(decision) or "NAME")

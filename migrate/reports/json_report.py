@@ -23,6 +23,7 @@ from migrate.reports.summary import (
     gap_lines,
     summarize,
 )
+from migrate.tables.insertion import block
 
 SCHEMA_VERSION = 1
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
@@ -184,7 +185,7 @@ def _asked(decision: Decision, target: str) -> dict[str, Any]:
         "patterns": decision.patterns,
         "alone": decision.alone,
         "proposal": {"answer": said.answer, "reason": said.reason} if said else None,
-        "answer": decision.answer,
+        "answer": block(decision.added) if decision.added else "",
     }
 
 

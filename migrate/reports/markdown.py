@@ -27,6 +27,7 @@ from migrate.reports.summary import (
     held_words,
     kept_words,
     needed,
+    proposed_answers,
     summarize,
     where,
 )
@@ -58,7 +59,7 @@ def render(report: Report, style: Style = PLAIN) -> str:
     summary = summarize(report)
     scripts: list[_Page] = [FORMAT.part(result, report, style) for result in report.results]
     lines = [f"# Migration to {prose(report.target.title)}", "", prose(headline(summary)), ""]
-    lines += [*_decisions(summary), *_overview(scripts), *_images(summary)]
+    lines += [*_decisions(summary, report.target), *_overview(scripts), *_images(summary)]
     for page, result in zip(scripts, report.results, strict=True):
         lines += [*page.begin, *_written(result, report), *page.end]
     lines += [*_unread(summary), *_faults(summary), *_rules(report)]
@@ -103,7 +104,7 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> li
     return [f"## {title}", "", *(f"| {' | '.join(row)} |" for row in cells), ""]
 
 
-def _decisions(summary: Summary) -> list[str]:
+def _decisions(summary: Summary, target: Target) -> list[str]:
     rows = [
         (code(d.id, cell=True), str(d.scripts), str(d.releases), ", ".join(map(_rule_link, d.rules)))
         for d in summary.decisions
@@ -112,7 +113,16 @@ def _decisions(summary: Summary) -> list[str]:
     how = [f"- {prose(f'{kind}: {words}')}" for kind, words in answers(summary).items()]
     table = _table("Decisions", ("Decision", "Scripts that wait for it", "for nothing else", "Why"), rows)
     table += ["By what the scripts ask for:", "", *fits, ""] if fits else []
+    proposed = proposed_answers(summary, target)
+    table += ["Proposed, for the target's file:", "", *_block(proposed, "yaml"), ""] if proposed else []
     return [*table, "How to answer, in the target's file:", "", *how, ""] if how else table
+
+
+def _block(text: str, language: str) -> list[str]:
+    """Text to be copied, as a block of code."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}{language}", *(shown(line) for line in text.splitlines()), fence]
 
 
 def _overview(scripts: Sequence[_Page]) -> list[str]:

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from migrate import __version__
+from migrate.decisions.kinds import is_decision
 from migrate.model import RuleText, Target
 from migrate.rulebook.questions import PLACEHOLDER
 from migrate.rulebook.rule import Rule
@@ -148,7 +149,7 @@ def as_json(
     rows = [
         {
             "id": m.about.id,
-            "kind": "rule" if m.about.id in rules else "symptom",
+            "kind": "rule" if m.about.id in rules else "decision" if is_decision(m.about.id) else "symptom",
             "title": m.about.title,
             "symptom": m.text,
             "exact": m.exact,

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from migrate.decisions.kinds import KINDS, Asked, Proposal, kind_of, name_of, pasted, proposal, written
+from migrate.decisions.kinds import KINDS, Asked, Proposal, kind_of, name_of, pasted, proposal, together, written
 from migrate.decisions.order import Wait, in_order
 from migrate.decisions.owner import owner
 from migrate.decisions.pattern import pattern
@@ -33,6 +33,7 @@ from migrate.model import (
 from migrate.reports.format import part
 from migrate.reports.secrets import Mask, mask_of, masked
 from migrate.rewrite.ledger import blocks
+from migrate.tables.insertion import one_line
 from migrate.tables.profiles import profiles
 from migrate.terminal import shown
 from migrate.values import image_path
@@ -128,7 +129,7 @@ class Decision:
     patterns: int = 0  # equal scripts counted once
     alone: int = 0  # scripts that nothing else blocks
     proposal: Proposal | None = None
-    answer: str = ""  # the proposal as YAML for the target's file
+    added: Mapping[str, Any] = field(default_factory=dict)  # to the target's file by the proposed answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,7 +505,7 @@ def decisions(shares: Sequence[Share], target: Target, sites: Mapping[str, Site]
             len({w.pattern for w in group}),
             sum(w.blocking == {name} and not w.stuck for w in group),
             said,
-            pasted(name, said.answer, written(target)) if said else "",
+            pasted(name, said.answer, written(target)) if said else {},
         )
     return found
 
@@ -562,6 +563,23 @@ def answers(summary: Summary) -> dict[str, str]:
     found = {kind: KINDS[kind].how for kind in kinds if kind in KINDS}
     shipped = summary.target in profiles("targets")
     return {"the file": _FILE.format(target=summary.target)} | found if found and shipped else found
+
+
+def proposal_words(each: Decision) -> str:
+    """The proposed answer in one line of YAML, and why it is that one; empty where there is none."""
+    return f"`{one_line(each.added)[1:-1]}`, {each.proposal.reason}" if each.proposal and each.added else ""
+
+
+def proposed_answers(summary: Summary, target: Target) -> str:
+    """All proposed answers as one piece of a target's file, each below its reason."""
+    return together(
+        (
+            (each.id, each.proposal.answer, f"{each.id}, {counted(each.scripts, 'script')}: {each.proposal.reason}")
+            for each in summary.decisions
+            if each.proposal is not None
+        ),
+        written(target),
+    )
 
 
 def fit_words(each: Decision) -> str:

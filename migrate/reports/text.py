@@ -31,6 +31,7 @@ from migrate.reports.summary import (
     held_words,
     kept_words,
     needed,
+    proposal_words,
     summarize,
     where,
 )
@@ -53,6 +54,7 @@ class Line:
     indent: int
     words: str
     style: str = ""
+    as_is: bool = False  # to be copied: never wrapped, nor its blanks changed
 
 
 def render(report: Report, style: Style = PLAIN) -> str:
@@ -84,6 +86,8 @@ def _decisions(summary: Summary) -> Iterator[Line]:
         yield Line(2, f"{each.id}: {counted(each.scripts, 'script')}{alone}")
         if fits := fit_words(each):
             yield Line(4, f"by what they ask for: {fits}")
+        if proposed := proposal_words(each):
+            yield Line(4, f"proposed: {proposed}")
     more = len(summary.decisions) - _MOST_DECISIONS
     if more > 0:
         yield Line(2, f"and {more} more")
@@ -190,6 +194,9 @@ def painted(lines: Iterable[Line], style: Style) -> str:
 
 def _pieces(line: Line, style: Style) -> Iterator[str]:
     words, width = shown(line.words), max(style.width - line.indent, 1)
+    if line.as_is:
+        yield f"{' ' * line.indent}{words}\n"
+        return
     if style.color:
         yield _colored(words, width, line, style)
     else:

@@ -12,7 +12,7 @@ from typing import Any
 
 from migrate import __version__
 from migrate.decisions.answers import Answer, read_answer
-from migrate.decisions.kinds import addition, pasted, question, takes
+from migrate.decisions.kinds import addition, pasted, question, takes, whole
 from migrate.files.atomic import write_atomic
 from migrate.files.write import unwritten
 from migrate.frozen import dataclass
@@ -21,9 +21,9 @@ from migrate.reports.format import Style
 from migrate.reports.summary import Decision, counted, fit_words
 from migrate.reports.text import Line, painted
 from migrate.runs.desk import Desk, Offer, Trial, offers
-from migrate.tables.insertion import inserted, one_line, with_additions
+from migrate.tables.insertion import block, inserted, one_line, with_additions
 from migrate.tables.load import fault, load, read
-from migrate.tables.profiles import ADDED, contradictions, profiles, target_of
+from migrate.tables.profiles import contradictions, profiles, target_of
 
 _MOST_SCRIPTS = 3  # of those that wait, in one screen
 _MOST_OWNERS = 4
@@ -46,15 +46,8 @@ class Book:
 
         Raises SifmigrateError where it cannot be written, and then the file is as it was.
         """
-        own = load(self.path, "target")
-        # a list of this file takes the place of one that it extends
-        whole = {
-            key: [*data[key], *value]
-            if isinstance(value, list) and key not in own and key not in ADDED and data.get(key)
-            else value
-            for key, value in added.items()
-        }
-        new = inserted(self.path, read(self.path), whole, comment)
+        added = whole(added, load(self.path, "target"), data)
+        new = inserted(self.path, read(self.path), added, comment)
         real = Path(os.path.realpath(self.path))
         try:
             write_atomic(real, new, stat.S_IMODE(real.stat().st_mode))
@@ -180,8 +173,8 @@ def _as_text(desk: Desk, found: Sequence[Offer], style: Style) -> str:
     for number, offer in enumerate(found, 1):
         lines += [Line(0, ""), Line(0, f"{number}. {offer.decision.id}", "bold"), *_about(offer, desk.plan.target)]
         if offer.decision.proposal is not None:
-            text = pasted(offer.decision.id, offer.decision.proposal.answer, desk.data)
-            lines += [Line(2, "In the target's file:"), *(Line(4, line) for line in text.splitlines())]
+            text = block(pasted(offer.decision.id, offer.decision.proposal.answer, desk.data))
+            lines += [Line(2, "In the target's file:"), *(Line(4, line, as_is=True) for line in text.splitlines())]
     return painted(lines, style)
 
 
@@ -212,7 +205,7 @@ def _offer_as_json(desk: Desk, offer: Offer) -> dict[str, Any]:
         "fits": dict(decision.fits),
         "unfit": decision.unfit,
         "proposal": {"answer": said.answer, "reason": said.reason} if said else None,
-        "answer": pasted(decision.id, said.answer, desk.data) if said else "",
+        "answer": block(pasted(decision.id, said.answer, desk.data)) if said else "",
         "frees": offer.frees,
         "blocked_after": offer.blocked,
         "waiting_after": offer.waiting,

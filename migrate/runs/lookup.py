@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from migrate.decisions.kinds import explained, is_decision
 from migrate.model import SifmigrateError
 from migrate.reports import pages, vocabulary
 from migrate.reports.summary import counted
@@ -69,7 +70,7 @@ def explain(
     form: str = "text",
     width: int = 80,
 ) -> tuple[str, str]:
-    """What explains a rule's id or a message that a user saw, and a line to complain with where nothing does."""
+    """What explains a rule, a decision or a message that a user saw, and a line to complain with where nothing does."""
     if form not in pages.EXPLANATIONS:
         raise SifmigrateError(f"--output-format {form}: explain knows {', '.join(pages.EXPLANATIONS)}")
     there = profiles.target(target) if target else None
@@ -81,6 +82,8 @@ def explain(
         return pages.page(rules[query], width, there), ""
     known = [*table, *(r.text for r in rules.values())]
     found = [symptoms.Match(t, "", True, 0) for t in known if t.id == query]
+    if not found and is_decision(query):
+        found = [symptoms.Match(explained(query), "", True, 0)]
     if not found:
         # first what belongs to no single rule, then what waits for a person: the rest is done by a migration
         here = [r for r in rules.values() if there is None or r.goes_to(there)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from textwrap import dedent
@@ -58,6 +58,39 @@ def block(value: Mapping[str, Any] | Sequence[Any]) -> str:
     if isinstance(value, dict):
         return _dumped(_styled(value))
     return "".join(_dumped([_item(each, inside=False)]) for each in value)
+
+
+def joined(pieces: Iterable[tuple[Mapping[str, Any], str]]) -> str:
+    """Several additions as one piece of YAML in lines, the comment of each above what it adds."""
+    root: dict[str, Any] = {}
+    lines: list[str] = []
+    for added, comment in pieces:
+        _grow(root, added, comment)
+    _print(root, 0, lines)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _grow(node: dict[str, Any], value: Any, comment: str) -> None:
+    """Add a value to a tree of lines: each with its comment and the lines below it."""
+    if isinstance(value, list):
+        for each in value:
+            first, *rest = _dumped([_item(each, inside=False)]).splitlines()
+            node[first] = (comment, {line[_STEP:]: ("", {}) for line in rest})
+            comment = ""
+        return
+    for key, each in value.items():
+        head = one_line(key)
+        if isinstance(each, (dict, list)) and each:
+            above = "" if f"{head}:" in node else comment
+            _grow(node.setdefault(f"{head}:", (above, {}))[1], each, comment if not above else "")
+        else:
+            node[f"{head}: {one_line(each)}"] = (comment, {})
+
+
+def _print(node: Mapping[str, Any], column: int, lines: list[str]) -> None:
+    for head, (comment, inner) in node.items():
+        lines += [f"{' ' * column}{line}" for line in (*_comments(comment), head)]
+        _print(inner, column + _STEP, lines)
 
 
 def one_line(value: Any) -> str:
