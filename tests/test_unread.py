@@ -26,6 +26,7 @@ from migrate.runs.batch import Settings, migrate
 from migrate.runs.setup import Choice, make_plan
 from migrate.schedulers import DIALECTS
 from migrate.tables.load import rules_folder
+from tests.conftest import Migrate
 
 SCHEMA = json.loads((rules_folder() / "schemas/report.schema.json").read_bytes())
 PLAN = make_plan("slinky")
@@ -524,3 +525,41 @@ def test_what_several_processes_find_is_what_one_finds() -> None:
     one, two = (migrate(["."], each, stdin=bytes) for each in settings)
     assert one.unread == two.unread
     assert [each.path for each in one.unread] == ["Snakefile", "submit.py"]
+
+
+# ------------------------------------------------------------------------------------------------ on a command line
+
+
+@pytest.mark.parametrize("option", ["--cluster", "--cluster-sync", "--cluster-generic-submit-cmd"])
+@pytest.mark.parametrize("form", ['{} "{}"', "{}='{}'", "-j 4 {} '{}' --latency-wait 60 all"])
+def test_the_command_by_which_snakemake_submits_is_migrated(option: str, form: str, migrate_text: Migrate) -> None:
+    old, new = (form.format(option, f"sbatch -p {name} -t 60 -c {{threads}}") for name in ("gp1d", "slinky"))
+    result = migrate_text(f"#!/bin/bash\nsnakemake {old}\n")
+    assert result.output.decode() == f"#!/bin/bash\nsnakemake {new}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "snakemake --default-resources slurm_partition=gp1d mem_mb=100",
+        "snakemake --set-resources a:slurm_partition='gp1d'",
+        "nextflow run main.nf -process.queue gp1d",
+        "nextflow -process.executor=pbspro run main.nf",
+        "nextflow run a -process.clusterOptions '-A me -q rt_HF'",
+        "snakemake --drmaa ' -q gp1d' all",
+    ],
+)
+def test_options_for_the_jobs_of_a_workflow_wait_for_a_person(words: str, migrate_text: Migrate) -> None:
+    result = migrate_text(f"#!/bin/bash\n{words}\n")
+    assert not result.changed
+    assert [e.text for e in result.entries if e.fate == "review"] != []
+    assert result.readiness != "unchanged"
+
+
+@pytest.mark.parametrize(
+    "words", ["snakemake -j 8 --use-conda -np --configfile a.yml all", "nextflow run a.nf -resume"]
+)
+def test_other_options_of_a_workflow_stay_without_a_word(words: str, migrate_text: Migrate) -> None:
+    result = migrate_text(f"#!/bin/bash\n{words}\n")
+    assert not result.changed
+    assert [e for e in result.entries if e.fate != "kept"] == []
