@@ -128,7 +128,7 @@ CHANGED = [
     pytest.param("../lib", ["/.recipe/1/lib"], "is copied into the image", False, id="neighbour"),
     pytest.param("w/a-1-py3-none-any.whl", ["/.recipe/1/a-1-py3-none-any.whl"], "copied", False, id="wheel"),
     pytest.param(
-        "a @ file:///home/u/a-1.tar.gz", ["a @ file:///.recipe/1/a-1.tar.gz"], "is copied", False, id="named-file"
+        "a @ file:///home/u/a-1.tar.gz", ["a @ file:///.recipe/1/a-1.tar.gz"], "must have it", True, id="named-file"
     ),
     pytest.param(
         "attrs @ file:///croot/attrs_1668696182826/work", ["attrs"], "has the versions", True, id="conda-build"
@@ -186,6 +186,10 @@ CHANGED = [
     pytest.param("numpy==1.x!", [], "no requirement that pip reads", True, id="version"),
     pytest.param("--install-option=x", [], "pip has no such option for a file", True, id="option"),
     pytest.param("--index-url", [], "a value is missing behind it", True, id="no-value"),
+    pytest.param("numpy -f https://h/w", ["numpy"], "in a line of its own", True, id="option-of-a-line"),
+    pytest.param("a @ ./a", ["a @ file:///.recipe/1/a"], "is copied", False, id="named-path"),
+    pytest.param("git+file:///home/u/r", ["git+file:///home/u/r"], "of the old system", True, id="local-repository"),
+    pytest.param("./dist/*.whl", [], "cannot be written in %files", True, id="pattern"),
     pytest.param("numpy --fast", ["numpy"], "pip has no such option behind a requirement", True, id="option-behind"),
     pytest.param(
         "numpy==1.21.4+computecanada", ["numpy==1.21.4+computecanada"], "a build of one site", True, id="local"
@@ -233,6 +237,8 @@ def test_files_named_by_other_files_are_followed_with_their_own_places() -> None
         ("numpy\n", "python:3.11-slim"),
         ("# by pip-compile with Python 3.8\nnumpy\n", "python:3.8-slim"),
         ("#    uv pip compile --python-version 3.12 requirements.in\nnumpy\n", "python:3.12-slim"),
+        ("https://h/torch-2.4.0%2Bcu121-cp310-cp310-linux_x86_64.whl\n", "nvcr.io/nvidia/pytorch:24.05-py3"),
+        ("https://h/a-1.0-cp39-cp39-linux_x86_64.whl\n", "python:3.9-slim"),
         ("numpy==1.16.4\n", "python:3.7-slim"),
         ("numpy==1.19.5\n", "python:3.8-slim"),
         ("numpy==1.23.1\n", "python:3.10-slim"),
@@ -550,6 +556,7 @@ def test_files_that_name_each_other_without_end_are_refused() -> None:
     ("text", "told"),
     [
         ("torch==1.9.0+cu111\n", ["1: `torch==1.9.0+cu111`: PyPI does not have that build"]),
+        ("https://h/torch-1.9.0%2Bcu111-cp38-cp38-linux_x86_64.whl\n", []),
         ("torch==1.9.0+cu111\n-f https://download.pytorch.org/whl/torch_stable.html\n", []),
         ("--extra-index-url https://download.pytorch.org/whl/cu111\ntorch==1.9.0+cu111\n", []),
     ],

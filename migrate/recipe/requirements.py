@@ -10,7 +10,7 @@ from dataclasses import field
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from migrate.frozen import dataclass
 from migrate.model import SifmigrateError
@@ -92,6 +92,7 @@ class Wanted:
     text: str
     place: Place
     requirement: Requirement | None = None  # None: an option, or something without a name
+    located: bool = False  # it is a URL or a path, not a name that an index knows
 
     @property
     def name(self) -> str:
@@ -121,8 +122,10 @@ class Requirements:
     def copied(self, place: Place, source: str) -> str | None:
         """Have %files lay a file or folder in the image while it is built; None where it cannot be written there."""
         clean = posixpath.normpath(source)
-        if unwritable(clean):
-            self.note(place, f"`{source}` cannot be written in %files, and is left out: rename it")
+        if unwritable(clean) or re.search(r"[*?\[]", clean):
+            self.note(
+                place, f"`{source}` cannot be written in %files, and is left out: rename it, or name another path"
+            )
             return None
         earlier = next((f.place for f in self.files if f.source == clean), None)
         if earlier:
@@ -325,6 +328,10 @@ def _behind(found: Requirements, text: str, place: Place) -> Sequence[str]:
     for option in re.split(r"\s+(?=--?[A-Za-z])", text) if text else []:
         if re.split(r"[=\s]", option)[0] in BEHIND:
             kept.append(option)
+        elif _split(option)[0] in VALUED | PLAIN:
+            found.note(
+                place, f"`{shown(option)}`: pip passes over it behind a requirement: write it in a line of its own"
+            )
         else:
             found.note(place, f"`{shown(option)}`: pip has no such option behind a requirement; it is left out")
     return kept
@@ -351,9 +358,20 @@ def _unnamed(found: Requirements, text: str, kept: Sequence[str], place: Place, 
             return
         found.builds = found.builds or not path.endswith(".whl")
         url = f"{at}{extras}"
-        found.note(place, f"`{shown(path)}` is copied into the image while it is built, and installed", look=False)
-    written = Wanted(" ".join([f"{url.strip()}{ending}", *kept]), place)
+        _tell_copied(found, path, place)
+    written = Wanted(" ".join([f"{url.strip()}{ending}", *kept]), place, _of_wheel(found, url.strip()), located=True)
     (found.constraints if constraints else found.wanted).append(written)
+
+
+def _of_wheel(found: Requirements, url: str) -> Requirement | None:
+    """The requirement that a wheel's name stands for; it says for which Python it was built as well."""
+    try:
+        name, version, _, tags = parse_wheel_filename(unquote(posixpath.basename(urlsplit(url).path)))
+    except (InvalidWheelFilename, ValueError):
+        return None
+    built = next((m for tag in sorted(map(str, tags)) if (m := re.match(r"cp3(\d+)-cp", tag))), None)
+    found.python = found.python or (f"3.{built[1]}" if built else "")
+    return Requirement(f"{name}=={version}")
 
 
 def _named_url(
@@ -367,20 +385,24 @@ def _named_url(
     if url.startswith("file:") and _CONDA_BUILD.search(url):
         found.unversioned.add(place)
         text = f"{name}{ending}"
-    elif url.startswith("file:"):
+    elif url.startswith("file:") or not _URL.match(url):
         at = found.copied(place, _path(url))
         if not at:
             return
         text = f"{name} @ file://{at}{ending}"
-        found.note(
-            place, f"`{shown(_path(url))}` is copied into the image while it is built, and installed", look=False
-        )
+        _tell_copied(found, _path(url), place)
     else:
         if _VERSIONED.match(url):
             _tell_versioned(found, url, place)
         text = f"{name} @ {url}{ending}"
     written = Wanted(" ".join([text, *kept]), place, requirement)
     (found.constraints if constraints else found.wanted).append(written)
+
+
+def _tell_copied(found: Requirements, path: str, place: Place) -> None:
+    text = f"`{shown(path)}` is copied into the image while it is built, and installed"
+    there = ": the machine that builds must have it, or name a copy beside this file"
+    found.note(place, text + there * path.startswith("/"), look=path.startswith("/"))
 
 
 def _local(value: str) -> tuple[str, str]:
@@ -399,7 +421,11 @@ def _path(value: str) -> str:
 
 def _tell_versioned(found: Requirements, url: str, place: Place) -> None:
     found.builds = True
-    if re.match(r"\w+\+(ssh:|[\w.-]+@)|ssh:", url):
+    if re.match(r"\w+\+file:", url):
+        found.note(
+            place, f"`{shown(url)}` is a repository of the old system: copy it beside this file and write `./FOLDER`"
+        )
+    elif re.match(r"\w+\+(ssh:|[\w.-]+@)|ssh:", url):
         found.note(
             place,
             f"`{shown(url)}` asks for an SSH key, which the build of an image does not have: clone it beside this file "
@@ -445,7 +471,7 @@ def tell_versions(found: Requirements) -> None:
     options = [each.text for each in found.wanted if not each.requirement]
     builds: dict[str, list[Wanted]] = {}
     for each in found.wanted:
-        specifiers = each.requirement.specifier if each.requirement else ()
+        specifiers = each.requirement.specifier if each.requirement and not each.located else ()
         label = next((m[1] for s in specifiers if (m := _LOCAL.search(s.version))), "")
         if label and not any(label in text or "torch_stable" in text for text in options):
             builds.setdefault(label, []).append(each)
@@ -475,6 +501,8 @@ def _tell_invalid(found: Requirements, text: str, error: InvalidRequirement, pla
         advice = "; it is written as by `pip list`: take the lines of `pip freeze`"
     elif re.match(r"\S+\s*(<|>|=|!|~)", text) is None and " " in text:
         advice = "; one line has one package"
+    else:
+        advice = "; it is written `name`, `name==1.0` or `name>=1,<2`"
     found.note(
         Place(place.file, place.line, max(column, 1)),
         f"`{shown(text)}` is no requirement that pip reads ({reason[:120]}), and is left out{advice}",

@@ -70,12 +70,13 @@ def project(folder: Path, name: str) -> None:
     """A folder that pip installs without fetching what builds it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.py").write_text("version = 'source'\n")
+    metadata = f"Metadata-Version: 2.1\\nName: {name}\\nVersion: 2\\n"
     (folder / "backend.py").write_text(
         "import zipfile\n\n\n"
         "def build_wheel(folder, settings=None, metadata=None):\n"
         f"    with zipfile.ZipFile(f'{{folder}}/{name}-2-py3-none-any.whl', 'w') as archive:\n"
         f"        archive.write('{name}.py')\n"
-        f"        archive.writestr('{name}-2.dist-info/METADATA', 'Name: {name}\\nVersion: 2\\n')\n"
+        f"        archive.writestr('{name}-2.dist-info/METADATA', '{metadata}')\n"
         f"        archive.writestr('{name}-2.dist-info/WHEEL', 'Wheel-Version: 1.0\\nTag: py3-none-any\\n')\n"
         f"        archive.writestr('{name}-2.dist-info/RECORD', '')\n"
         f"    return '{name}-2-py3-none-any.whl'\n"
