@@ -281,7 +281,13 @@ def rewrite(  # noqa: PLR0913 - one parameter an option
         reports = reports.in_brief()
     looks = [*reports.looks(), *(batch.LOOKS_BESIDE if mode == "--out" else ())]
     outcome = batch.migrate(
-        paths or ["."], settings, stdin=_stdin, exclude=exclude, only_scripts=only_scripts, looks=looks
+        paths or ["."],
+        settings,
+        stdin=_stdin,
+        exclude=exclude,
+        only_scripts=only_scripts,
+        looks=looks,
+        stays=in_place or check,
     )
     if not quiet:
         _tell_sources(outcome, {"config": config_file, "target": target, "site": site, "rules": rules})

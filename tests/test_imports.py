@@ -32,6 +32,7 @@ LAYERS = [
 # What a topic may know of others.
 TOPICS = {
     "old_schedulers": set(),
+    "chains": set(),
     "facts": {"old_schedulers", "requests"},
     "requests": {"old_schedulers"},
     "containers": {"old_schedulers"},

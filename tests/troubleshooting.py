@@ -42,7 +42,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "GPUs": ("gpus",),
     "Network": ("fabric",),
     "Starting processes": ("launchers",),
-    "Files and folders": ("storage",),
+    "Files and folders": ("storage", "chains"),
 }
 
 

@@ -31,6 +31,7 @@ TOPICS = (
     "fabric",
     "feasibility",
     "launchers",
+    "chains",
 )
 
 

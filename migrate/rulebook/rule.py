@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Example:
     target: str
     changes: Mapping[str, Any]
     site_changes: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)  # scripts of one run, of which the first is this one
+    beside: Mapping[str, str] = field(default_factory=dict)  # scripts beside them, of no run
 
 
 @dataclass(frozen=True)
@@ -464,4 +466,6 @@ def _example(raw: Mapping[str, Any]) -> Example:
         raw.get("target", "slinky"),
         raw.get("set", {}),
         raw.get("site_set", {}),
+        raw.get("files", {}),
+        raw.get("beside", {}),
     )

@@ -101,7 +101,7 @@ class Outcome:
         )
 
 
-def migrate(
+def migrate(  # noqa: PLR0913 - what a run goes by, and what is wanted of it
     paths: Sequence[str],
     settings: Settings,
     *,
@@ -109,10 +109,12 @@ def migrate(
     exclude: Path | None = None,
     only_scripts: bool = False,
     looks: Sequence[Look] = (),
+    stays: bool = False,
 ) -> Outcome:
     """Every script below `paths` through the engine; files that cannot be read are faults, the rest goes on.
 
-    Where several processes share them, each also works out what reports that look so will say of its scripts.
+    `stays`: what is migrated will stand in the place of what is there. Where several processes share the scripts, each
+    also works out what reports that look so will say of its scripts.
     """
     plan = settings.plan()
     if "-" in paths:
@@ -130,7 +132,7 @@ def migrate(
     results: list[Result] = []
     taken: list[reading.Found] = []
     processes = settings.jobs or len(os.sched_getaffinity(0))
-    chains = chains_of(found, plan)
+    chains = chains_of(found, plan, stays=stays)
     tasks = [(each, chains.around.get(each.path)) for each in found]
     if processes > 1 and len(found) >= _MANY:
         global _work  # noqa: PLW0603 - a process that is a copy of this one has the plan, and need not make its own

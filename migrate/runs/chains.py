@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from fnmatch import fnmatchcase
@@ -61,14 +62,18 @@ class Chains:
     guests: tuple[Source, ...] = ()  # scripts beside the run that are called, and no part of it
 
 
-def chains_of(found: Sequence[reading.Found], plan: Plan) -> Chains:
-    """The chains of these scripts, and of what lies beside them and is called."""
-    tree = _Tree(found)
+def chains_of(found: Sequence[reading.Found], plan: Plan, files: Files | None = None, *, stays: bool = False) -> Chains:
+    """The chains of these scripts, and of what lies beside them and is called.
+
+    `files` is where they are, for examples that are in no file; `stays`: what is migrated stays in its place.
+    """
+    files = files or Files()
+    tree = _Tree(found, files, stays=stays)
     nodes: dict[str, _Script] = {}
     for each in found:
-        data = _bytes(each)
-        if data and tree.may_call(each.path, data):
-            nodes[each.path] = _Script(each.path, Source(each.path, data))
+        source = files.read(each)
+        if source is not None and tree.may_call(each.path, source.data):
+            nodes[each.path] = _Script(each.path, source)
     if not nodes:
         return Chains()
     graph = _Graph(tree, plan, nodes)
@@ -76,23 +81,71 @@ def chains_of(found: Sequence[reading.Found], plan: Plan) -> Chains:
     return graph.chains()
 
 
-def _bytes(found: reading.Found) -> bytes:
-    """What a file holds; nothing where it cannot be read, which is told when its turn comes."""
-    if found.seen is not None and len(found.seen[0]) == found.seen[1].st_size:
-        return found.seen[0]
-    source = reading.read(found)
-    return b"" if isinstance(source, Fault) else source.data
-
-
 # ------------------------------------------------------------------------------------------------ files
+
+
+class Files:
+    """The files of this machine, as far as chains ask for them."""
+
+    def here(self) -> str:
+        """The current folder."""
+        return os.getcwd()  # noqa: PTH109 - paths are texts here
+
+    def read(self, found: reading.Found) -> Source | None:
+        """A script, as far as what was seen of it when it was found is all of it; None where it cannot be read."""
+        if found.seen is not None and len(found.seen[0]) == found.seen[1].st_size:
+            return Source(found.path, *found.seen[:1], stat.S_IMODE(found.seen[1].st_mode))
+        source = reading.read(found)
+        return None if isinstance(source, Fault) else source
+
+    def named(self, folder: str) -> list[str]:
+        """The names of the files in a folder."""
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entry.name for entry in entries if entry.is_file())
+        except OSError:
+            return []
+
+    def has(self, place: str) -> bool:
+        """Whether there is a file at a place."""
+        return os.path.isfile(place)  # noqa: PTH113
+
+    def real(self, place: str) -> str:
+        """A place without symbolic links."""
+        return os.path.realpath(place)
+
+
+class Texts(Files):
+    """Files that are only texts, by name: those of an example."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def here(self) -> str:
+        return "/"
+
+    def read(self, found: reading.Found) -> Source | None:
+        text = self._texts.get(os.path.normpath(found.path).lstrip("/"))
+        return None if text is None else Source(found.path, text.encode())
+
+    def named(self, folder: str) -> list[str]:
+        return [name for name in self._texts if os.path.dirname(f"/{name}") == folder]  # noqa: PTH120
+
+    def has(self, place: str) -> bool:
+        return place.lstrip("/") in self._texts
+
+    def real(self, place: str) -> str:
+        return place
 
 
 class _Tree:
     """The files of a run and of the folders in which they lie."""
 
-    def __init__(self, found: Sequence[reading.Found]) -> None:
-        here = os.getcwd()  # noqa: PTH109 - paths are texts here
+    def __init__(self, found: Sequence[reading.Found], files: Files, *, stays: bool) -> None:
+        here = files.here()
         self.here = here
+        self.files = files
+        self._stays = stays
         self.found = {each.path: each for each in found}
         self._places = {os.path.normpath(os.path.join(here, each.path)): each.path for each in found}  # noqa: PTH118
         self._roots = {self._root(each) for each in found}
@@ -113,8 +166,7 @@ class _Tree:
 
     @cached_property
     def _real(self) -> Mapping[str, str]:
-        real = reading.RealPaths()
-        return {real.of(place): path for place, path in self._places.items()}
+        return {self.files.real(place): path for place, path in self._places.items()}
 
     def place(self, path: str) -> str:
         """The absolute path of a file that the run names so."""
@@ -126,7 +178,10 @@ class _Tree:
         place = self.place(path)
         own, folder = os.fsencode(os.path.basename(place)), os.path.dirname(place)  # noqa: PTH119, PTH120
         words = set(_TOKEN.findall(body))
-        named = words & (self._plain | self._beside(folder))
+        named = words & self._plain
+        beside = words & self._beside(folder)
+        if any(self.guest(_join(folder, os.fsdecode(name)), sourced=True) for name in beside):
+            return True
         if named - {own} or (own in named and (len(self._names[os.path.basename(place)]) > 1 or _calls(body, own))):  # noqa: PTH119
             return True
         if _SELF.search(body) is not None or any(name in body for name in self._odd):
@@ -140,16 +195,10 @@ class _Tree:
         return self._listed[folder]
 
     def _list(self, folder: str) -> Iterator[bytes]:
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if not _NAME.fullmatch(entry.name) or os.path.join(folder, entry.name) in self._places:  # noqa: PTH118
-                        continue
-                    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
-                    if suffix not in _NO_SCRIPTS and entry.is_file() and self.guest(entry.path, sourced=False):
-                        yield os.fsencode(entry.name)
-        except OSError:
-            return
+        for name in self.files.named(folder):
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+            if _NAME.fullmatch(name) and suffix not in _NO_SCRIPTS and _join(folder, name) not in self._places:
+                yield os.fsencode(name)
 
     def _fits(self, pattern: bytes) -> bool:
         """Whether a pattern with `*` fits the name of a file of the run."""
@@ -163,8 +212,8 @@ class _Tree:
         if not any(_is_below(place, root) for root in self._roots):
             return None
         name = os.path.relpath(place, self.here) if _is_below(place, self.here) else place
-        source = reading.read(reading.Found(name, None, named=False))
-        if isinstance(source, Fault):
+        source = self.files.read(reading.Found(name, None, named=False))
+        if source is None:
             return None
         shell = is_shell(source.data) or name.endswith((".sh", ".bash"))
         return source if shell or (sourced and not source.data.startswith(b"#!")) else None
@@ -180,7 +229,8 @@ class _Tree:
             there = [found for candidate in group if (found := self._there(candidate))]
             meant = dict.fromkeys(there)
             if len(meant) == 1:
-                return _Meant(next(iter(meant)))
+                absolute = call.path.startswith(("/", "~")) and not self._stays
+                return _Meant(next(iter(meant)), elsewhere=absolute)
             if meant:
                 return _Meant((), tuple(dict.fromkeys(f for found in meant for f in found)))
         return self._by_end(call)
@@ -222,13 +272,12 @@ class _Tree:
             )
         if candidate in self._places:
             return (candidate,)
-        if not os.path.lexists(candidate):
+        if not self.files.has(candidate):
             return ()
-        known = self._real.get(os.path.realpath(candidate))
+        known = self._real.get(self.files.real(candidate))
         if known is not None:
             return (self.place(known),)
-        inside = os.path.isfile(candidate) and any(_is_below(candidate, root) for root in self._roots)  # noqa: PTH113
-        return (candidate,) if inside else ()
+        return (candidate,) if any(_is_below(candidate, root) for root in self._roots) else ()
 
     def _by_end(self, call: Call) -> _Meant:
         """What a path from elsewhere may mean: the one file of the run of which folder and name are the same."""
@@ -397,8 +446,8 @@ class _Graph:
         if name in self._nodes:
             return name
         if self._tree.is_of_run(place):
-            source = reading.read(self._tree.found[name])
-            if isinstance(source, Fault):
+            source = self._tree.files.read(self._tree.found[name])
+            if source is None:
                 return ""
             self._nodes[name] = _Script(name, source)
             return name

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import migrate.topics  # noqa: F401 - which declare the facts that rules ask
-from migrate.engine import Plan, run
+from migrate.engine import NOTHING, Plan, run
+from migrate.files.reading import Found
 from migrate.frozen import dataclass
 from migrate.model import Result, SifmigrateError, Site, Source, Target
 from migrate.rulebook import Rule, Rulebook, former, open_rulebook
 from migrate.rulebook.rule import Example
+from migrate.runs.chains import Texts, chains_of
 from migrate.tables import profiles
 from migrate.tables.load import nearest
 from migrate.tables.tables import builtins
@@ -118,4 +120,11 @@ def run_example(rulebook: Rulebook, rule: Rule, example: Example, script: str) -
     target: Target = profiles.target(example.target, example.changes)
     site = replace(profiles.site(example.site), **example.site_changes)
     plan = Plan(replace(rulebook, rules=(rule,)), target, shipped_sites(), site)
-    return run(Source(example.name, script.encode()), plan)
+    if not example.files and not example.beside:
+        return run(Source(example.name, script.encode()), plan)
+    files = {**(example.files or {"job.sh": ""})}
+    path = next(iter(files))
+    files[path] = script
+    found = [Found(name, Path(), named=False) for name in files]
+    around = chains_of(found, plan, Texts({**files, **example.beside})).around.get(path, NOTHING)
+    return run(Source(path, script.encode()), plan, around)

@@ -1,0 +1,1 @@
+"""Chains: what is to be said of scripts that call each other."""
