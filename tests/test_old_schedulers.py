@@ -361,3 +361,27 @@ def test_srun_is_given_no_word_that_only_shells_know(benches: Mapping[str, Bench
         output = benches["any"](f"#!/bin/bash\n{start} {words}\n".encode()).output.decode()
         started = re.search(r"^srun.*--nodelist=\$h (\S+)", output, re.MULTILINE)
         assert started is None or started[1] == "bash" or shutil.which(started[1]) is not None
+
+
+@pytest.mark.parametrize("prefix", ["#$ -o", "#$ -e", "#PBS -o", "#PBS -e", "#BSUB -o"])
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("run.log", False),
+        ("out/run.log", False),
+        ("out", False),
+        ("out/", False),
+        ("out/run", True),
+        ("/w/a.b/c", True),
+    ],
+)
+def test_an_output_that_may_be_a_folder_is_to_be_looked_at(
+    benches: Mapping[str, Bench], prefix: str, path: str, *, told: bool
+) -> None:
+    result = benches["any"](f"#!/bin/bash\n{prefix} {path}\nhostname\n".encode())
+    assert told == any("is a folder, Slurm cannot write into it" in o.finding.message for o in result.outcomes)
+
+
+@pytest.mark.parametrize("line", ["trap - EXIT", "trap '' INT TERM", 'trap "trap - EXIT; echo end" INT', "env - ls"])
+def test_the_default_action_of_a_trap_is_no_program(benches: Mapping[str, Bench], line: str) -> None:
+    assert benches["any"](f"#!/bin/bash\n#SBATCH -t 5\n{line}\n".encode()).readiness != "blocked"

@@ -254,6 +254,8 @@ class _Reader:
             words = words[len(taken) :]
         for name in layout:
             if name == "payload":
+                if words and words[0].text in {"", "-"}:  # `trap - EXIT`, `trap "" INT`: no program
+                    return (*taken, *words), (), ()
                 inner = self.invocation(words)
                 return tuple(taken), (inner,) if inner else (), ()
             if name == "arguments":

@@ -267,6 +267,9 @@ def path(a: Conversion, kind: str) -> Change:
     elif text.rsplit("/", 1)[-1].lower() in _FOLDERS:
         text += f"/{usual_name(a.dialect, kind, array=a.array)}"
         notes.append("taken for a folder by its name")
+    elif "/" in text and not re.search(r"[.%$]", text.rsplit("/", 1)[-1]):
+        usual = usual_name(a.dialect, kind, array=a.array)
+        notes.append(f"if {text} is a folder, Slurm cannot write into it: then write {text}/{usual}")
     if a.folder and not text.startswith("/"):
         text = f"{a.folder}/{text}"
     elif a.at_home and not text.startswith("/"):
