@@ -20,7 +20,7 @@ from migrate.recipe.stage import STAGING, File
 from migrate.recipe.transfers import unwritable
 
 MOST_FILES = 50  # that name each other by -r and -c
-MOST_LINES = 20_000
+MOST_LINES = 10_000
 SHORT = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-f": "--find-links", "-i": "--index-url"}
 # pip's `req_file.py`: options that may stand in a line of their own, and those behind a requirement
 VALUED = frozenset(
@@ -109,6 +109,7 @@ class Requirements:
     wanted: list[Wanted] = field(default_factory=list)
     constraints: list[Wanted] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)  # of the files in the image while it is built
     python: str = ""  # MAJOR.MINOR, where a line says with which it was made
     unversioned: set[Place] = field(default_factory=set)
     builds: bool = False  # a line needs git, or is built from its source
@@ -127,13 +128,13 @@ class Requirements:
                 place, f"`{source}` cannot be written in %files, and is left out: rename it, or name another path"
             )
             return None
-        earlier = next((f.place for f in self.files if f.source == clean), None)
-        if earlier:
-            return _inside(earlier, clean)
+        if clean in self.places:
+            return _inside(self.places[clean], clean)
         self.numbers += 1
         at = f"{STAGING}/{self.numbers}/"
         at += "all" if clean in {".", "..", "/"} or clean.endswith("/..") else ""
         self.files.append(File(place.line, clean, at, ""))
+        self.places[clean] = at
         return _inside(at, clean)
 
     def names(self) -> set[str]:
@@ -468,14 +469,16 @@ def tell_versions(found: Requirements) -> None:
         reason = "conda's build folder stands in place of the version, so that pip takes the newest"
         text = f"{reason}; `pip list --format=freeze` in the old environment has the versions"
         found.note(lost[0].place, f"{several([each.name for each in lost])}: {text}")
-    options = [each.text for each in found.wanted if not each.requirement]
+    options = "\n".join(each.text for each in found.wanted if not each.requirement)
     builds: dict[str, list[Wanted]] = {}
     for each in found.wanted:
         specifiers = each.requirement.specifier if each.requirement and not each.located else ()
         label = next((m[1] for s in specifiers if (m := _LOCAL.search(s.version))), "")
-        if label and not any(label in text or "torch_stable" in text for text in options):
+        if label:
             builds.setdefault(label, []).append(each)
     for label, lines in builds.items():
+        if label in options or "torch_stable" in options:
+            continue
         if re.fullmatch(r"cu\d+|cpu|rocm[\d.]+|xpu", label):
             index = f"PyTorch's is `--extra-index-url https://download.pytorch.org/whl/{label}`"
             text = f"PyPI does not have that build: a line must name its index, or pip ends here; {index}"
