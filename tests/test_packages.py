@@ -106,6 +106,31 @@ def test_pip_reads_what_is_written_as_it_reads_the_list(
     assert as_pip_reads(folder / "after.txt") == as_pip_reads(folder / "before.txt")
 
 
+def test_each_option_of_a_line_counts() -> None:
+    line = "--index-url=https://a.example/s --extra-index-url https://b.example/s --find-links ./w --no-index --pre"
+    assert written(made(f"{line}\na\n")) == [
+        "--index-url https://a.example/s",
+        "--extra-index-url https://b.example/s",
+        "--find-links /.recipe/1/w",
+        "--no-index",
+        "--pre",
+        "a",
+    ]
+
+
+def test_lines_without_a_hash_beside_lines_with_one_are_told() -> None:
+    hashed = "a==1 --hash=sha256:aa\n"
+    assert ":2:1: `b==1` and 1 more: no hash" in notes(made(f"{hashed}b==1\n-e .\n"))
+    assert "no hash" not in notes(made(hashed + "--pre\n")) + notes(made("b\n"))
+
+
+@pytest.mark.parametrize(
+    "line", ["-i http://[x", "file://[x/a.whl", "a @ http://[x", "http://[x/b.whl", "-f file://[x", "-e file:"]
+)
+def test_what_is_no_url_ends_nothing(line: str) -> None:
+    assert "numpy" in written(made(f"{line}\nnumpy\n"))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_a_list_in_any_encoding_is_the_same_list(encoding: str) -> None:
     assert written(made("numpy==1.26.4\r\nscipy\r\n".encode(encoding))) == ["numpy==1.26.4", "scipy"]
