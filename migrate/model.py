@@ -727,6 +727,7 @@ class CommandTable:
     family: str = ""  # of a container tool other than Apptainer: docker, enroot, …
     form: str = ""  # of another scheduler's command, how it is converted: see topics/old_schedulers/commands.py
     starts: str = ""  # of a launcher: mpi, site-mpi, horovod, deepspeed, torch
+    software: str = ""  # what it sets up by sub-commands that say so (`as: activate`): conda, spack
 
 
 @dataclass(frozen=True, slots=True)
@@ -740,6 +741,15 @@ class Verb:
     reason: str = ""
     to: str = ""  # what stands for it on the target: a sub-command of the container runtime
     form: str = ""  # how its operands are converted; see containers/
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareFile:
+    """A file that sets up software when it is sourced: a venv's `activate`, conda's `conda.sh`, `setvars.sh`."""
+
+    file: re.Pattern[str]  # of the path's end
+    software: str  # conda, venv, spack, …
+    verb: str  # activate, or init for what only makes the tool known
 
 
 @dataclass(frozen=True, slots=True)
@@ -872,6 +882,7 @@ class Tables:
     parameter_files: Mapping[str, tuple[ParameterFile, ...]]  # by name; of one name the longest path first
     runtime_modules: re.Pattern[str]  # modules of the container runtime
     startup_files: re.Pattern[str]  # a person's own shell files
+    software_files: tuple[SoftwareFile, ...]  # files that set up software when they are sourced
     module_init: re.Pattern[str]  # files that define the `module` command
     speakers: frozenset[str]  # programs whose words name other programs and start none
     path_prefixes: tuple[str, ...]
@@ -1017,6 +1028,22 @@ class ResourceType:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EnvironmentAnswer:
+    """What stands on the target for the software in which programs ran: an image, the nodes' own, other lines."""
+
+    name: str
+    modules: tuple[str, ...] = ()  # patterns, each of which one of the loaded modules meets
+    activated: Mapping[str, str] = field(default_factory=dict)  # conda, venv, …: a pattern of the environment's name
+    programs: tuple[str, ...] = ()  # patterns, one of which the program meets
+    any: bool = False  # whatever is loaded
+    partitions: tuple[str, ...] = ()  # of the target, in which it counts; all where none is named
+    image: str = ""  # in which the programs run
+    provided: bool = False  # the nodes have it
+    lines: tuple[str, ...] | None = None  # of shell, in place of the module lines
+    setup: tuple[str, ...] = ()  # to be run once by whoever owns the script
+
+
 @dataclass(frozen=True)
 class Target:
     """Where scripts go."""
@@ -1055,6 +1082,7 @@ class Target:
     mail: bool | None = None  # whether Slurm can send mail
     architecture: str | None = None  # of the nodes: x86_64, aarch64
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    environments: tuple[EnvironmentAnswer, ...] = ()  # the first that fits counts
 
     def mount_of(self, path: str) -> str | None:
         """The mount in which a path lies: of several inside each other the innermost; None outside of all."""
@@ -1129,6 +1157,7 @@ class Change:
     decision: str = ""  # the question on which an open one waits
     blocks: bool = False  # the job cannot run until a person has decided
     suggestion: str = ""  # what a person could write
+    also: tuple[Item, ...] = ()  # of a job as a whole: the items for which it speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -1148,6 +1177,12 @@ class Finding:
     blocks: bool = False
     decision: str = ""
     fits: tuple[str, ...] | None = None  # answers to the decision that the script's needs allow; None: not known
+    also: tuple[Item, ...] = ()  # other items for which it speaks
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All items of which it speaks."""
+        return self.also if self.item is None else (self.item, *self.also)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from migrate.tables.library import shipped
 
 RULES = open_rulebook([]).rules
 TABLE = symptoms(shipped())
-KNOWN = [*TABLE, *(r.text for r in sorted(RULES, key=lambda r: r.safety != "manual"))]
+KNOWN = [*TABLE, *(r.text for r in sorted(RULES, key=lambda r: not r.is_manual))]
 
 # What a user saw, and the rule or symptom that must come first.
 SEEN: Sequence[tuple[str, str]] = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, SupportsIndex
@@ -36,11 +35,6 @@ def work(source: Source, plan: Plan) -> None:
 
 
 def steps(source: Source, plan: Plan) -> Counter[Place]:
-    """How often each line of the program was run for a script."""
-    return steps_of(lambda: work(source, plan))
-
-
-def steps_of(action: Callable[[], object]) -> Counter[Place]:
     """How often each line of the program was run."""
     counts: Counter[Place] = Counter()
 
@@ -55,7 +49,7 @@ def steps_of(action: Callable[[], object]) -> Counter[Place]:
     before = sys.gettrace()
     sys.settrace(call)
     try:
-        action()
+        work(source, plan)
     finally:
         sys.settrace(before)
     return counts

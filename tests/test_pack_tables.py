@@ -256,8 +256,8 @@ def test_a_secret_of_a_pack_is_in_no_report(tmp_path: Path) -> None:
 def test_programs_that_a_pack_calls_builtins_need_no_module(tmp_path: Path) -> None:
     script = "#SBATCH -p gp1d\nmodule load x\noaktest 1\n"
     folder = pack(tmp_path, commands__oak="builtins: [oaktest]\n")
-    assert "module-undecided" in {o.finding.rule for o in migrated(script).outcomes}
-    assert "module-undecided" not in {o.finding.rule for o in migrated(script, folder).outcomes}
+    assert "undecided-environment" in {o.finding.rule for o in migrated(script).outcomes}
+    assert "undecided-environment" not in {o.finding.rule for o in migrated(script, folder).outcomes}
 
 
 # ------------------------------------------------------------------------------------------- packs among each other

@@ -35,7 +35,7 @@ SCHEMA = json.loads((RULES / "schemas/report.schema.json").read_bytes())
 PLAN = make_plan("slinky")
 
 # The goldens hold a few rules only, so that a new rule does not change them.
-FEW = {"rewrite-partition", "add-old-time-limit", "drop-module-housekeeping", "note-account", "module-undecided"}
+FEW = {"rewrite-partition", "add-old-time-limit", "drop-module-housekeeping", "note-account", "undecided-environment"}
 FEW_RULES = replace(PLAN.rulebook, rules=tuple(r for r in PLAN.rulebook.rules if r.id in FEW))
 
 TWCC = b"""\
@@ -63,7 +63,9 @@ def few() -> Report:
     report = report_of(Source("job.sh", TWCC), plan=replace(PLAN, rulebook=FEW_RULES), job_sh="out/job.sh")
     told = [
         RuleText("note-account", "A title", "Why `a|b`.", "", (), ()),
-        RuleText("module-undecided", "Drop <it>", "Why.", "Ask {value}.", ("not | found",), ("https://a.b/c", "x y")),
+        RuleText(
+            "undecided-environment", "Drop <it>", "Why.", "Ask {value}.", ("not | found",), ("https://a.b/c", "x y")
+        ),
         RuleText("silent", "It did not speak", "", "", (), ()),
     ]
     return replace(report, rules={rule.id: rule for rule in told})
@@ -85,8 +87,9 @@ Decisions, and the scripts that wait for them
 How to answer, in the target's file
   the file: `sifmigrate target init mine.yaml --extends slinky` writes one that
   is yours; then `--target mine.yaml`
-  environment: run these programs in an image, or list them under
-  `host_programs` if every node has them
+  environment: `environments: [{match: {modules: [NAME]}, image:
+  docker://NAME:TAG}]`, or `provided: true` in place of `image` where the nodes
+  have it
 
 job.sh: blocked
   from taiwania2 (line 3: --partition=gp1d)
@@ -100,10 +103,11 @@ job.sh: blocked
   For you to decide
     line 5: module purge
     line 6: gcc
-      `solver` may need this, and slinky has no module system
-      What to do: Decide what stands for the job's environment: an image in
-      which it runs, or programs that the target's nodes provide
-      (`host_programs` in the target's file).
+      `solver` runs with gcc: nothing says what stands for that on slinky
+      What to do: Say once in the target's file what stands for it, under
+      `environments`: an `image` in which such programs run (`singularity exec
+      IMAGE …`), `provided: true` where the nodes have it, or `lines` in place
+      of the module lines.
       You would see: not | found
       The script is blocked until this is decided.
   Good to know
@@ -122,12 +126,12 @@ MARKDOWN = """\
 
 | Decision | Scripts that wait for it | for nothing else | Why |
 | --- | --- | --- | --- |
-| `environment:gcc` | 1 | 1 | [module-undecided](#module-undecided) |
+| `environment:gcc` | 1 | 1 | [undecided-environment](#undecided-environment) |
 
 How to answer, in the target's file:
 
 - the file: `sifmigrate target init mine.yaml --extends slinky` writes one that is yours; then `--target mine.yaml`
-- environment: run these programs in an image, or list them under `host_programs` if every node has them
+- environment: `environments: [{match: {modules: [NAME]}, image: docker://NAME:TAG}]`, or `provided: true` in place of `image` where the nodes have it
 
 ## Scripts
 
@@ -154,8 +158,8 @@ Written to `out/job.sh`.
 ### For you to decide
 
 - line 5: `module purge`; line 6: `gcc`
-  - `solver` may need this, and slinky has no module system ([module-undecided](#module-undecided))
-  - What to do: Decide what stands for the job's environment: an image in which it runs, or programs that the target's nodes provide (`host_programs` in the target's file).
+  - `solver` runs with gcc: nothing says what stands for that on slinky ([undecided-environment](#undecided-environment))
+  - What to do: Say once in the target's file what stands for it, under `environments`: an `image` in which such programs run (`singularity exec IMAGE …`), `provided: true` where the nodes have it, or `lines` in place of the module lines.
   - You would see: `not | found`
   - **The script is blocked until this is decided.**
 
@@ -175,7 +179,7 @@ Written to `out/job.sh`.
 
 Why `a|b`.
 
-### module-undecided
+### undecided-environment
 
 **Drop \\<it\\>**
 
@@ -251,6 +255,7 @@ def test_a_line_that_is_a_comment_until_somebody_decides_waits_for_it() -> None:
 
 def test_each_kind_of_decision_is_told_how_to_answer() -> None:
     asked = re.findall(r'^decision: "?(\w+)', "\n".join(p.read_text() for p in RULES.rglob("*.yaml")), re.MULTILINE)
+    asked += ["environment"]  # by a translator
     page = (RULES.parent / "docs" / "describe-your-cluster.md").read_text()
     assert set(asked) == {"account", "path", "image", "environment", "module", "partition", "fabric"}
     for kind in set(asked):
@@ -329,7 +334,7 @@ def test_markdown_tells_general_advice_with_the_targets_own_names() -> None:
     rule = next(r.text for r in PLAN.rulebook.rules if r.id == "undecided-environment")
     page = FORMATS["markdown"](replace(of(b"#!/bin/bash\n#SBATCH -p gtest\npython train.py\n"), rules={rule.id: rule}))
     rules = page[page.index("## What the rules mean") :]
-    assert "Run the program in an image (`singularity exec IMAGE …`)" in rules
+    assert "an `image` in which such programs run (`singularity exec IMAGE …`)" in rules
 
 
 def test_markdown_names_the_rule_of_a_place_without_more_words() -> None:

@@ -199,7 +199,8 @@ KINDS: Mapping[str, Kind] = {
         question="What holds the software of jobs that run {name}?",
         why="The job starts programs outside any container, and the software that they need (modules, conda, a venv) "
         "is the old cluster's.",
-        how="run these programs in an image, or list them under `host_programs` if every node has them",
+        how="`environments: [{match: {modules: [NAME]}, image: docker://NAME:TAG}]`, or `provided: true` in place of "
+        "`image` where the nodes have it",
         takes="`provided`, where the nodes have it",
         write=_environment,
         propose=_nothing,

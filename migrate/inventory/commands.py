@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from migrate.commands import interpret, part_of
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, parts, take_assigned_word, take_option
-from migrate.model import SLURM, Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb
+from migrate.model import SLURM, Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb, Word
 from migrate.reader.layout import NOWHERE
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
@@ -81,11 +81,8 @@ def _take_alias(c: Collector, inner: Invocation) -> None:
 def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained: bool) -> None:
     table = inner.table
     assert table is not None
-    if table.kind == "module":
-        _take_module(c, inner, outermost=outermost and not contained)
-        return
-    if table.kind == "source":
-        _take_sourced(c, inner, outermost=outermost)
+    if table.kind in _LOADERS:
+        _LOADERS[table.kind](c, inner, outermost=outermost, contained=contained)
         return
     kind = _OPTION_KINDS.get(table.kind)
     c.moves = c.moves or bool(table.family)
@@ -113,10 +110,17 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
             look_into(c, option, inner.program, "command", contained=contained)
     for word in inner.operands if table.assignments else ():
         take_assigned_word(c, word, inner.program)
-    if table.joins and inner.payload and " " in inner.payload[0].program_word.text:
+    if table.joins and inner.payload and _is_shell_text(c, inner.payload[0].program_word.text):
         c.script_in(inner.payload[0].program_word, contained=contained)
     if table.kind in {"shell", "scheduler", "container"}:
         _feed(c, inner, contained=contained or table.kind == "container")
+
+
+def _is_shell_text(c: Collector, text: str) -> bool:
+    """Whether a word is shell text, and not what a tool prints to set itself up (`$(conda shell.bash hook)`)."""
+    first = text.removeprefix("$(").split(maxsplit=1)[:1] if text.startswith("$(") else []
+    table = c.commands_known.get(first[0].rsplit("/", 1)[-1]) if first else None
+    return " " in text and not (table is not None and table.software)
 
 
 def _take_program(c: Collector, inner: Invocation, kind: Kind) -> None:
@@ -244,7 +248,11 @@ def _take_sudo(c: Collector, inner: Invocation) -> None:
 _PLAIN_SUDO = re.compile(rb"sudo(?:[ \t]+(?:-[EnHP]+|--preserve-env|--non-interactive|--set-home))*(?:[ \t]|\\\r?\n)+")
 
 
-def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:
+def _take_module(c: Collector, inner: Invocation, *, outermost: bool, contained: bool) -> None:
+    if inner.table is not None and inner.table.software:
+        if not contained:
+            _take_software(c, inner, outermost=outermost)
+        return
     command = inner.command
     verb = inner.verb or ("list" if inner.program == "ml" else "")
     words = [w for w in inner.operands if not (w.text.startswith("-") and w.text != "-")]
@@ -253,7 +261,7 @@ def _take_module(c: Collector, inner: Invocation, *, outermost: bool) -> None:
     ends = sorted(w.span.end for w in command.words)
     names = [w for w in words if w.text] or [inner.program_word]
     holder = command.statement.holder(len(names))
-    editable = outermost and all(w.span in written for w in inner.operands)
+    editable = outermost and not contained and all(w.span in written for w in inner.operands)
     for word in names:
         bare = word is inner.program_word
         number = bisect_right(ends, word.span.start)
@@ -285,8 +293,43 @@ def _module_name(c: Collector, text: str) -> str:
     return decoded(text.split("/", maxsplit=1)[0])
 
 
-def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
-    """`source FILE`: a file that sets up `module` counts as a module line."""
+def _take_software(c: Collector, inner: Invocation, *, outermost: bool) -> None:
+    """`conda activate NAME`, `spack load NAME`: by the row of the sub-command, where it sets up software."""
+    verb = inner.sub_command
+    if verb is None or not verb.form or inner.table is None:
+        return
+    named = [o.value for o in inner.options if o.name in {"--name", "--prefix"} and o.value is not None]
+    names = [w for w in inner.operands if not w.text.startswith("-")] if not inner.payload else []
+    word = next(iter([*named, *names]), None) if verb.form == "activate" else None
+    _add_software(c, inner, inner.table.software, verb.form, word, whole=outermost and not inner.payload)
+
+
+def _add_software(c: Collector, inner: Invocation, software: str, verb: str, word: Word | None, *, whole: bool) -> None:
+    """An item for a command that sets up software for those below it; `word` names the environment."""
+    around = (r.command for r in reversed(c.commands) if r.program == "eval" and r.command is not inner.command)
+    at = inner.command.span.start
+    # `eval "$(conda shell.bash hook)"` is one line
+    command = next((e for e in around if verb == "init" and e.span.start < at < e.span.end), inner.command)
+    c.add(
+        Item(
+            "module",
+            software,
+            command.span,
+            value=None if word is None else decoded(c.expanded(word.text)),
+            value_span=None if word is None else word.extent,
+            place="command",
+            program=inner.program,
+            verb=verb,
+            constant=word is None or word.constant,
+            editable=whole and inner.program_word.editable,
+            holder=command.statement.holder(1),
+            reason="it stays: the software is set up as before",
+        )
+    )
+
+
+def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool, contained: bool) -> None:
+    """`source FILE`: a file that sets up `module` counts as a module line, one that sets up software as its line."""
     if not inner.operands:
         return
     word, command = inner.operands[0], inner.command
@@ -306,6 +349,12 @@ def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
             )
         )
     if not c.tables.module_init.search(word.text):
+        file = c.expanded(word.text)
+        found = next((row for row in c.tables.software_files if row.file.search(file)), None)
+        if found is not None and not contained:
+            # `source activate NAME` names an environment, `source DIR/bin/activate` is in its folder
+            named = inner.operands[1] if len(inner.operands) > 1 and found.software == "conda" else word
+            _add_software(c, inner, found.software, found.verb, named, whole=outermost)
         return
     c.add(
         Item(
@@ -324,6 +373,9 @@ def _take_sourced(c: Collector, inner: Invocation, *, outermost: bool) -> None:
             reason="no rule decides this line",
         )
     )
+
+
+_LOADERS = {"module": _take_module, "source": _take_sourced}
 
 
 def _feed(c: Collector, inner: Invocation, *, contained: bool) -> None:

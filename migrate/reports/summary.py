@@ -203,7 +203,7 @@ class _Remark:
 def account(result: Result, report: Report) -> Account:
     """The remarks on one script, in the order of its lines, one point a rule and section."""
     remarks = list(_remarks(result))
-    spoken = {id(o.finding.item) for o in result.outcomes}
+    spoken = {id(i) for o in result.outcomes for i in o.finding.items}
     mask = _mask(result)
     kept = [_unruled(e, mask) for e in result.entries if e.fate == "kept" and id(e.item) not in spoken]
     by_section = _grouped((r.section, r) for r in remarks)
@@ -230,8 +230,9 @@ def _remarks(result: Result) -> Iterator[_Remark]:
     for outcome in result.outcomes:
         section = _section(outcome, named := entries.get(id(outcome.finding.item)))
         if section is not None and not _adds(outcome):
-            yield _remark(result, outcome, named, section)
-    spoken = {id(o.finding.item) for o in result.outcomes}
+            also: list[Entry | None] = [entries[id(item)] for item in outcome.finding.also]
+            yield from (_remark(result, outcome, each, section) for each in also or [named])
+    spoken = {id(i) for o in result.outcomes for i in o.finding.items}
     for entry in entries.values():
         if id(entry.item) not in spoken and entry.fate != "kept":
             yield _unruled(entry, mask)
@@ -460,7 +461,7 @@ def entries_by_item(result: Result) -> dict[int, Entry]:
 
 def _causes(result: Result, decided: Sequence[tuple[str, Outcome]], entries: Mapping[int, Entry]) -> list[str]:
     """For each thing in a script that waits for a person the decision that it waits for, or nothing."""
-    spoken = {id(o.finding.item) for o in result.outcomes}
+    spoken = {id(i) for o in result.outcomes for i in o.finding.items}
     tables = [e for e in result.entries if e.fate == "review" and id(e.item) not in spoken]
     others = len(tables) + len(result.gaps) + bool(result.fault)
     return [name for name, o in decided if waits(o, entries.get(id(o.finding.item)))] + [""] * others

@@ -205,7 +205,7 @@ def _pieces(line: Line, style: Style) -> Iterator[str]:
 
 def wrapped(words: str, width: int) -> list[str]:
     """The words in lines of this many columns, as rich has them, which takes a tenth of a start to load."""
-    if _NARROW.fullmatch(words) and all(len(word) <= width for word in words.split()):
+    if _NARROW.fullmatch(words) and not words.startswith(" ") and all(len(word) <= width for word in words.split()):
         return wrap(words, width, break_long_words=False, break_on_hyphens=False) or [""]
     from rich.text import Text  # noqa: PLC0415 - as in `_console`
 

@@ -15,6 +15,7 @@ from migrate.model import (
     Gap,
     Item,
     Job,
+    Kind,
     Outcome,
     Owned,
     Readiness,
@@ -36,8 +37,8 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
     about: dict[int, list[int]] = defaultdict(list)
     together: set[int] = set()
     for number, outcome in enumerate(outcomes):
-        if outcome.finding.item is not None and outcome.finding.fate != "added":
-            about[id(outcome.finding.item)].append(number)
+        for item in outcome.finding.items if outcome.finding.fate != "added" else ():
+            about[id(item)].append(number)
     for number, outcome in enumerate(outcomes):  # what one fix takes out together
         for item in outcome.finding.fix.removes if outcome.finding.fix and outcome.applied else ():
             if id(item) not in about:
@@ -147,7 +148,7 @@ def _added(source: Source, outcomes: Sequence[Outcome], owned: Sequence[Owned]) 
             Entry(
                 id=f"a{len(entries) + 1}",
                 item=None,
-                kind=finding.item.kind if finding.item else "directive",
+                kind=finding.item.kind if finding.item else _kind(o),
                 text=(text := o.edit.after.decode().strip()),
                 line=line,
                 column=1,
@@ -161,6 +162,11 @@ def _added(source: Source, outcomes: Sequence[Outcome], owned: Sequence[Owned]) 
             )
         )
     return entries
+
+
+def _kind(added: Owned) -> Kind:
+    """What was added to a script as a whole: words in a command, which start a container, or a line of its header."""
+    return "directive" if added.edit.after.endswith(b"\n") else "container-command"
 
 
 def assert_closed(job: Job, entries: Sequence[Entry], owned: Sequence[Owned]) -> None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from migrate.frozen import dataclass
 from migrate.inventory.options import inert_line
@@ -33,9 +33,18 @@ from migrate.rulebook.context import TABLES, Context, look_up
 from migrate.rulebook.facts import Question, fact_named, question
 from migrate.rulebook.questions import PLACEHOLDER, Texts, fact_tests, fill, named, names_in, question_for
 from migrate.rulebook.relations import RELATIONS, of_script, relations
-from migrate.rulebook.translators import OF_CHANGE, TRANSLATORS, Translator, fix_of, smallest
+from migrate.rulebook.translators import (
+    JOB_TRANSLATORS,
+    OF_CHANGE,
+    TRANSLATORS,
+    JobTranslator,
+    Translator,
+    fix_of,
+    smallest,
+)
 from migrate.tables.load import load, nearest, place
 
+_T = TypeVar("_T")
 _UNSTATED: tuple[object, ...] = (None, "", (), {})
 
 
@@ -77,6 +86,7 @@ class Rule:
     blocks: bool
     decision: str
     translator: Translator | None  # which says what becomes of its items
+    job_translator: JobTranslator | None  # the same of a rule about the job as a whole
     fits: Question | None  # the answers that a job's own needs allow
     match: Mapping[str, Any]  # as it is written
     kind: str | None
@@ -120,8 +130,13 @@ class Rule:
     def findings(self, context: Context) -> Iterator[Finding]:
         """What the rule says of a job: once for each item that it matches, or once for the job."""
         if self.kind is None:
-            if _hold(self.facts, context):
+            if not _hold(self.facts, context):
+                return
+            if self.job_translator is None:
                 yield self._finding(context)
+            else:
+                changes = (each for each in self.job_translator(context) if each.verdict in self.advice)
+                yield from (self._finding(replace(context, change=each)) for each in changes)
             return
         for item in context.job.by_kind.get(self.kind, ()):
             if (self.names and item.name not in self.names) or not self._matches(context, item):
@@ -168,13 +183,14 @@ class Rule:
             fate=fix.fate if fix else fate,
             message=fill(self.message, context, self.found),
             advice=fill(self.advice[change.verdict if change else ""], context, self.found),
-            offset=item.span.start if item else context.job.text.at(0),
+            offset=item.span.start if item else _first_of(change, context.job),
             item=item,
             scope=context.scope,
             fix=fix,
             blocks=blocks,
             decision=decision,
             fits=self._fits(context) if change is None or change.blocks else None,
+            also=() if change is None else change.also,
         )
 
     def _fits(self, context: Context) -> tuple[str, ...] | None:
@@ -199,6 +215,11 @@ class Rule:
             return _become(context, item, text)
         new = _looked_up(text, context, item) if action == "map" else fill(text, context)
         return _in_place(context, item, action, new)
+
+
+def _first_of(change: Change | None, job: Job) -> int:
+    """Where a finding about a whole job stands: at the first of the items for which it speaks."""
+    return min((i.span.start for i in change.also), default=job.text.at(0)) if change else job.text.at(0)
 
 
 def _safety(best: Safety, change: Change, fix: Fix | None) -> Safety:
@@ -339,7 +360,8 @@ def read_rule(path: Path) -> Rule:
         fate=data.get("fate", "review"),
         blocks=data.get("blocks", False),
         decision=texts.of(["decision"], data.get("decision", "")),
-        translator=_translator(path, data["translator"]) if "translator" in data else None,
+        translator=_named(path, data, TRANSLATORS) if "item" in match else None,
+        job_translator=None if "item" in match else _named(path, data, JOB_TRANSLATORS),
         fits=question_for(path, ["fits"], data["fits"], match.get("item")) if "fits" in data else None,
         match=match,
         kind=match.get("item"),
@@ -363,12 +385,12 @@ def read_rule(path: Path) -> Rule:
 _TEXTS = ("dialect", "family", "role", "verb", "fate", "program", "place")
 
 
-def _translator(path: Path, name: str) -> Translator:
-    if name not in TRANSLATORS:
-        raise SifmigrateError(
-            f"{place(path, ['translator'])}: no translator `{name}`{nearest(name, list(TRANSLATORS))}"
-        )
-    return TRANSLATORS[name]
+def _named(path: Path, data: Mapping[str, Any], known: Mapping[str, _T]) -> _T | None:
+    """The translator that the rule names; None where it names none."""
+    name = data.get("translator")
+    if name is not None and name not in known:
+        raise SifmigrateError(f"{place(path, ['translator'])}: no translator `{name}`{nearest(name, list(known))}")
+    return known[name] if name is not None else None
 
 
 def _advices(path: Path, data: Mapping[str, Any], texts: Texts) -> Mapping[str, str]:
@@ -390,8 +412,6 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
         for key in ("fix", "fate", "blocks", "decision"):
             if key in data:
                 raise SifmigrateError(f"{place(path, [key])}: `{key}` is what the translator says: remove it")
-        if "item" not in data["match"]:
-            raise SifmigrateError(f"{place(path, ['match'])}: a translator speaks of items, but `item` is missing")
         return
     if "safety" not in data:
         raise SifmigrateError(f"{place(path, [])}: `safety` is missing: safe, review or manual")

@@ -5,7 +5,7 @@ Topics register theirs by name; a rule that names one speaks for its changes. Th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from migrate.model import Change, Edit, Fate, Fix, Item, Key, Span
@@ -13,7 +13,9 @@ from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import Question
 
 Translator = Callable[[Context], "Change | None"]
+JobTranslator = Callable[[Context], Iterable[Change]]
 TRANSLATORS: dict[str, Translator] = {}
+JOB_TRANSLATORS: dict[str, JobTranslator] = {}
 # What the texts of a rule with a translator may name beside facts.
 OF_CHANGE: Mapping[str, Question] = {
     "change": lambda c: c.change.message if c.change else None,
@@ -31,10 +33,21 @@ def translator(name: str) -> Callable[[Translator], Translator]:
     return register
 
 
+def job_translator(name: str) -> Callable[[JobTranslator], JobTranslator]:
+    """Registers a function that says what becomes of a job as a whole, a change for each thing that it has to say."""
+
+    def register(work: JobTranslator) -> JobTranslator:
+        JOB_TRANSLATORS[name] = work
+        return work
+
+    return register
+
+
 def fix_of(c: Context, change: Change) -> Fix | None:
     """The fix that makes the change; None where a person must write it."""
     item, fate, begins = c.item, change.fate or _fate(change), "\n".join(change.begins)
-    assert item is not None
+    if item is None:
+        return Fix(edits=change.edits, begins=begins, fate=fate) if change.edits or begins else None
     if change.lines:
         return Fix(becomes=change.lines, begins=begins, fate=fate)
     if change.removes:

@@ -19,7 +19,15 @@ _Keys = tuple["str | int", ...]
 _Row = Mapping[str, Any]
 
 
-_NAMING = ("names", "name", "id", "path", "prefix", "types")  # keys of a row of which one holds its name or names
+_NAMING = (
+    "names",
+    "name",
+    "id",
+    "path",
+    "prefix",
+    "types",
+    "file",
+)  # keys of a row of which one holds its name or names
 _NO_ROWS = frozenset({"source"})
 # Texts of rows that are written into scripts, by their key, or by that of the mapping in which they stand.
 _WRITTEN = frozenset({"to", "in_array", "default", "sets", "path_patterns", "input_variables", "variables", "values"})

@@ -8,7 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from migrate.model import SLURM, Evidence, Partition, Pattern, ResourceType, SifmigrateError, Site, Target
+from migrate.model import (
+    SLURM,
+    EnvironmentAnswer,
+    Evidence,
+    Partition,
+    Pattern,
+    ResourceType,
+    SifmigrateError,
+    Site,
+    Target,
+)
 from migrate.schedulers import DIALECTS
 from migrate.tables.library import shipped
 from migrate.tables.load import load, nearest, place, rules_folder, yaml_files
@@ -143,6 +153,25 @@ def target_of(data: Mapping[str, Any]) -> Target:
         mail=data.get("mail"),
         architecture=data.get("architecture"),
         answers=data.get("answers", {}),
+        environments=tuple(_environment(n, row) for n, row in enumerate(data.get("environments") or (), 1)),
+    )
+
+
+def _environment(number: int, data: Mapping[str, Any]) -> EnvironmentAnswer:
+    match = data["match"]
+    wanted = {} if match == "any" else {k: (v if isinstance(v, list) else [v]) for k, v in match.items()}
+    modules, programs = wanted.pop("modules", []), wanted.pop("programs", [])
+    return EnvironmentAnswer(
+        name=data.get("name", f"environments[{number}]"),
+        modules=tuple(modules),
+        activated={kind: str(names[0]) for kind, names in wanted.items()},
+        programs=tuple(programs),
+        any=match == "any",
+        partitions=tuple(data.get("partitions", ())),
+        image=data.get("image", ""),
+        provided=data.get("provided", False),
+        lines=_texts(data.get("lines")),
+        setup=tuple(data.get("setup", ())),
     )
 
 
@@ -350,6 +379,7 @@ def _impossible(partition: Partition) -> Iterator[tuple[str, str]]:
 def _at_odds(found: Target) -> Iterator[tuple[list[str | int], str]]:
     """Keys of a target of which one makes nonsense of another; each with the one to mend."""
     yield from _impossible_fabric(found)
+    yield from _impossible_environments(found)
     if found.qos is not None and found.accounting == "none":
         yield ["qos"], "Slurm looks at a job's QOS only where `accounting` is slurmdbd"
     if found.provides and found.modules == "none":
@@ -364,6 +394,33 @@ def _at_odds(found: Target) -> Iterator[tuple[list[str | int], str]]:
         closed = found.mount_of(folder or "")
         if closed is not None and closed in found.read_only:
             yield ["mounts", closed], f"`{key}` ({folder}) is there, where jobs must be able to write: mode rw"
+
+
+def _impossible_environments(found: Target) -> Iterator[tuple[list[str | int], str]]:
+    """Answers about software that say too little or too much, that cannot be, or that never count."""
+    earlier: dict[object, str] = {}
+    for number, answer in enumerate(found.environments):
+        where: list[str | int] = ["environments", number]
+        says = [key for key in ("image", "provided", "lines") if getattr(answer, key) not in {"", False, None}]
+        if len(says) != 1:
+            what = f"says {' and '.join(f'`{s}`' for s in says)}" if says else "says nothing"
+            yield where, f"`{answer.name}` {what}: give one of `image`, `provided: true`, `lines`"
+        if answer.provided and answer.modules and found.modules == "none":
+            what = "keeps `module load` lines, and `modules` is none"
+            yield [*where, "provided"], f"`{answer.name}` {what}: say `modules: lmod`, or give `lines` or an `image`"
+        if answer.image.startswith("/") and found.mounts and found.mount_of(answer.image) is None:
+            yield [*where, "image"], f"{answer.image} lies under no mount of the target: a file under one of `mounts`"
+        unknown = next((p for p in answer.partitions if p not in found.partitions), None)
+        if unknown is not None:
+            yield [*where, "partitions"], f"no partition `{unknown}`{nearest(unknown, list(found.partitions))}"
+        key = (answer.modules, tuple(sorted(answer.activated.items())), answer.programs)
+        first = next((earlier[k] for k in (_ANY, (key, answer.partitions), (key, ())) if k in earlier), None)
+        if first is not None:
+            yield where, f"`{answer.name}` never counts: `{first}` before it takes all that it fits; remove one"
+        earlier.setdefault(_ANY if answer.any and not answer.partitions else (key, answer.partitions), answer.name)
+
+
+_ANY = object()
 
 
 def _impossible_fabric(found: Target) -> Iterator[tuple[list[str | int], str]]:

@@ -17,6 +17,7 @@ from migrate.model import (
     PathUse,
     SchedulerTable,
     Setting,
+    SoftwareFile,
     Tables,
     VariableRow,
     Verb,
@@ -55,6 +56,9 @@ def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tabl
         parameter_files=_by_name(ParameterFile(**row) for row in settings["files"]),
         speakers=frozenset(listed["speakers"]),
         **{name: re.compile(listed[name]) for name in _PATTERNS},
+        software_files=tuple(
+            SoftwareFile(re.compile(row["file"]), row["software"], row["verb"]) for row in listed["software_files"]
+        ),
         path_prefixes=tuple(sorted(set(path_prefixes))),
         paths=_paths(library.table("paths")),
         idioms=tuple(map(_idiom, library.table("idioms")["idioms"])),
@@ -230,4 +234,5 @@ def _command(entry: Mapping[str, Any], schedulers: Mapping[str, SchedulerTable])
         family=entry.get("family", ""),
         form=entry.get("as", ""),
         starts=entry.get("starts", ""),
+        software=entry.get("software", ""),
     )

@@ -1,74 +1,15 @@
-"""Facts about the software in which a job's programs run: what it runs on the node itself, what its modules serve."""
+"""Facts about the software of a job's programs: what serves it on the target, and what becomes of its lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
-from migrate.model import Invocation, Job, Target
-from migrate.ranges import Ranges
+from migrate.model import Change, Edit, Job
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
-from migrate.topics.containers.header import is_of_header
-from migrate.topics.launchers.facts import becomes_srun
-
-
-@once
-def _host_payloads(c: Context) -> list[str]:
-    return host_payloads(c.job, c.target, becomes_srun(c))
-
-
-def host_payloads(job: Job, target: Target, replaced: frozenset[int] = frozenset()) -> list[str]:
-    """Programs that a job runs on the node itself, of which the target does not say that it has them.
-
-    Those at the places that are `replaced` will not run there.
-    """
-    parts = [part for part in job.parts() if not part.contained]
-    programs = dict.fromkeys(program for part in parts for program in _leaves(part, replaced))
-    return [program for program in programs if program not in target.host_programs]
-
-
-def _leaves(job: Job, replaced: frozenset[int]) -> Iterator[str]:
-    own = job.functions | _RESERVED
-    idioms = Ranges(i.span for i in job.items if i.place == "idiom")  # what stands in one is decided with it
-    for reading in job.commands:
-        for inner in reading.chain():
-            if inner.program_word.span.start in replaced:
-                continue
-            if inner.table is None:
-                if inner.program not in own and not idioms.hold(inner.program_word.span.start):
-                    yield inner.program if inner.program_word.constant else inner.program_word.text
-                continue
-            kind = inner.table.kind
-            if inner.contains or _speaks_shell(inner):
-                break
-            if kind == "launcher" or (kind == "prefix" and inner.program == "ssh"):  # whatever they start
-                yield inner.program
-            if kind == "shell" and (script := _script(inner)):
-                yield script
-            if kind == "source" and inner.operands and not _is_settled(job, inner):
-                yield f"source {inner.operands[0].text}"
-
-
-# a variable's value may be shell text (`CMD="if …"; bash -c "$CMD"`), which begins with none of its programs
-_RESERVED = frozenset(
-    "if then elif else fi for while until do done case esac select function { } ( ) [[ ]] !".split()  # noqa: SIM905
-)
-
-
-def _speaks_shell(inner: Invocation) -> bool:
-    """Whether what follows is shell text (`trap 'rm x' EXIT`), which was read as a script of its own."""
-    return bool(inner.table and inner.table.joins and inner.payload and " " in inner.payload[0].program_word.text)
-
-
-def _is_settled(job: Job, inner: Invocation) -> bool:
-    """Whether a sourced file is one that module rules decide, or a person's own start-up file."""
-    return ("init", inner.command.span) in job.by_verb or ("startup", inner.operands[0].span) in job.by_verb
-
-
-def _script(inner: Invocation) -> str:
-    if any(o.name == "-c" for o in inner.options) or not inner.operands:
-        return ""
-    return f"{inner.program} {inner.operands[0].text}"
+from migrate.rulebook.translators import translator
+from migrate.topics.environments.environment import words
+from migrate.topics.environments.payloads import for_callers, is_provided, served, unanswered
 
 
 def runs_container(job: Job) -> bool:
@@ -76,42 +17,115 @@ def runs_container(job: Job) -> bool:
     return any(i.contains for i in job.invocations())
 
 
-@fact("payloads", "Where the job's programs run: container, host (some outside of a container) or none.", about="job")
-def _payloads(c: Context) -> str:
-    if any(is_of_header(i) for i in c.job.by_kind.get("directive", ())):
-        return "container"  # the job as a whole
-    if _host_payloads(c):
-        return "host"
-    return "container" if runs_container(c.job) else "none"
-
-
 @fact(
     "modules",
-    "What becomes of module lines: removable where no program needs them, else undecided; none without one.",
+    "What becomes of module lines: removable where no program needs them, loadable where the target has modules; "
+    "undecided; in_image, provided or lines by the target's file; unused where no program starts; none without a line.",
     about="job",
 )
-def _modules(c: Context) -> str | None:
+@once
+def modules_of(c: Context) -> str | None:
+    """What becomes of the job's module lines."""
     if c.job.names.get("module", frozenset()) <= {"container-runtime"}:
         return None
-    return "removable" if _payloads(c) != "host" else "undecided"
+    every = [each for each in served(c) if each.by != "target"]
+    if any(not each.by for each in every) or unanswered(c):
+        return "undecided"
+    answers = [each.answer for each in every if each.answer is not None]
+    answers += [answer for _, answer in for_callers(c) if answer is not None]
+    starts_nothing = not every and not c.around.serves and c.job.insert_at is None and not runs_container(c.job)
+    found = {
+        "provided": any(answer.provided for answer in answers),
+        "lines": any(answer.lines is not None for answer in answers),
+        "in_image": bool(answers),
+        "unused": starts_nothing,
+    }
+    return next((state for state, holds in found.items() if holds), _UNNEEDED[c.target.modules == "none"])
+
+
+_UNNEEDED = ("loadable", "removable")
 
 
 @fact(
-    "host_programs",
-    "The programs that run outside of a container and that `host_programs` does not list; none without one.",
+    "asks_for_software",
+    "`yes` for a job script, and for any script that loads modules, that starts programs; none for others.",
     about="job",
 )
-def _host_programs(c: Context) -> str | None:
-    programs = _host_payloads(c)
-    shown = ", ".join(f"`{p}`" for p in programs[:6])
-    return (shown + (f" and {len(programs) - 6} more" if len(programs) > 6 else "")) or None  # noqa: PLR2004
+def _asks_for_software(c: Context) -> str | None:
+    job_script = c.job.insert_at is not None or "module" in c.job.by_kind or c.around.in_job
+    waits = any(each.by in {"", "answer"} for each in served(c)) or unanswered(c)
+    return "yes" if job_script and waits else None
+
+
+@fact("unneeded", "Why no program of the job needs what it loads.", about="job")
+def _unneeded(c: Context) -> str | None:
+    answers = [*(each.answer for each in served(c)), *(answer for _, answer in for_callers(c))]
+    images = list(dict.fromkeys(answer.image for answer in answers if answer and answer.image))
+    if images:
+        return f"the programs that used it run in {', '.join(images)}"
+    if runs_container(c.job):
+        return "every program that could need it runs in a container"
+    return "no program of this script needs it"
 
 
 @fact(
-    "environment",
-    "The job's modules in the order of loading, or else the programs that need an environment; none without either.",
-    about="job",
+    "provided_module",
+    "Whether the target provides a module, in this version or in all: yes or no; for the runtime's yes or none.",
+    about=("module",),
 )
-def _environment(c: Context) -> str | None:
-    names = [i.value for i in c.job.all_items() if i.kind == "module" and i.verb == "load" and i.value]
-    return " ".join(dict.fromkeys(names or _host_payloads(c))) or None
+def _provided_module(c: Context) -> str | None:
+    if c.item is None:
+        return None
+    if is_provided(c.target, c.item.value or ""):
+        return "yes"
+    return None if c.item.name == "container-runtime" else "no"
+
+
+@fact("own_software", "The conda environment or venv in which programs run without an answer; none else.", about="job")
+def _own_software(c: Context) -> str | None:
+    own = dict.fromkeys(s for each in served(c) if each.by == "own" for s in each.payload.loaded)
+    return words(own) or None
+
+
+@fact(
+    "unset_variable",
+    "`yes` for a variable of the script that a module set whose line goes; none where the script sets it.",
+    about=("environment",),
+)
+def _unset_variable(c: Context) -> str | None:
+    name = (c.item.value or "").lstrip("${").rstrip("}") if c.item else ""
+    gone = modules_of(c) in {"in_image", "removable", "lines"}
+    loads = any(i.verb == "load" and i.name != "container-runtime" for i in c.job.by_kind.get("module", ()))
+    own = re.search(rb"(?<![A-Za-z0-9_])" + name.encode() + rb"=", c.job.text.data)
+    return "yes" if gone and loads and not own else None
+
+
+@fact(
+    "idle_activation",
+    "`yes` for a line that activates software of which no program outside a container is left; none for others.",
+    about=("module",),
+)
+def _idle_activation(c: Context) -> str | None:
+    item, state = c.item, modules_of(c)
+    if item is None or item.name == "venv":  # its folder may be that of the image's Python
+        return None
+    with_module = any("conda" in (i.value or "").lower() for i in c.job.by_kind["module"] if i.verb == "load")
+    return "yes" if state == "in_image" or (state == "removable" and item.name == "conda" and with_module) else None
+
+
+@translator("module lines")
+def module_lines(c: Context) -> Change | None:
+    """The lines that the target's file gives in place of module lines: the first becomes them, the others go."""
+    item = c.item
+    answer = next((each.answer for each in served(c) if each.answer and each.answer.lines is not None), None)
+    if item is None or answer is None or item.name == "container-runtime" or modules_of(c) != "lines":
+        return None
+    first = next(i for i in c.job.by_kind["module"] if i.name != "container-runtime" and i.verb != "activate")
+    holder = item.holder
+    if not answer.lines or holder is None or item is not first:
+        return Change("gone", f"`{answer.name}` gives other lines for what the job loads", removes=True)
+    text = "; ".join(answer.lines)
+    members = [i for i in c.job.by_kind["module"] if i.holder == holder]
+    edit = Edit(holder.span.start, c.source.data[holder.span.start : holder.span.end], text.encode())
+    takes = tuple((i.span, i.kind, i.name) for i in members if i is not item)
+    return Change("done", f"`{answer.name}`: {text}", edits=(edit,), takes=takes)

@@ -1,0 +1,242 @@
+"""The answer of a target's file for software: programs in an image, and what is still to be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from migrate.model import Change, Edit, EnvironmentAnswer, Item, Verdict
+from migrate.quoting import is_plain
+from migrate.rulebook.context import Context, once
+from migrate.rulebook.translators import job_translator
+from migrate.topics.containers.to_pyxis import enroot_reference, step_in
+from migrate.topics.environments.environment import MODULE, Software, family, label, words
+from migrate.topics.environments.payloads import Payload, Served, is_module, loaded, served, unanswered
+from migrate.topics.launchers.call_chain import starters
+from migrate.topics.requests import gpus
+from migrate.values import image_path
+
+PREPEND = "APPTAINERENV_PREPEND_PATH"
+
+
+@job_translator("environments")
+def environments(c: Context) -> Iterable[Change]:
+    """For each environment of the job: the image in which its programs run, or the question that waits."""
+    for group in _by_answer(c).values():
+        assert group[0].answer is not None
+        yield _in_image(c, group[0].answer, group)
+    for (software, _), group in _open(c).items():
+        yield _undecided(c, software, group)
+    for software in unanswered(c):
+        if (software, "") not in _open(c):
+            yield _for_callers(c, software)
+
+
+@once
+def _by_answer(c: Context) -> dict[str, list[Served]]:
+    """What runs in an image that the target's file names, by its answer; software of which a part waits, waits."""
+    waiting = {each.payload.loaded for each in served(c) if not each.by and each.payload.loaded}
+    found: dict[str, list[Served]] = {}
+    for each in served(c):
+        if each.answer is not None and each.answer.image and each.payload.loaded not in waiting:
+            found.setdefault(each.answer.name, []).append(each)
+    return found
+
+
+@once
+def _open(c: Context) -> dict[tuple[tuple[Software, ...], str], list[Served]]:
+    """What is not decided: by the software that is loaded, or, where nothing is, by what the programs belong to."""
+    found: dict[tuple[tuple[Software, ...], str], list[Served]] = {}
+    for each in served(c):
+        if not each.by:
+            software = each.payload.loaded
+            found.setdefault((software, "" if software else family(each.payload.shown)), []).append(each)
+    return found
+
+
+def _undecided(c: Context, software: tuple[Software, ...], group: list[Served]) -> Change:
+    shown = _listed(each.payload.shown for each in group)
+    name = label(loaded(c).all if loaded(c).arms else software, (each.payload.shown for each in group))
+    if software:
+        message = f"{shown} with {words(software)}: nothing says what stands for that on {c.target.id}"
+    else:
+        message = f"{shown} on the node itself: nothing says that the nodes of {c.target.id} have it"
+    why = next((each.why for each in group if each.why), "")
+    return Change(
+        "open",
+        f"{message}; {why}" if why else message,
+        decision=f"environment:{name}",
+        blocks=True,
+        also=tuple(_lines(c)) if software else (),
+    )
+
+
+def _for_callers(c: Context, software: tuple[Software, ...]) -> Change:
+    others = ", ".join(dict.fromkeys(each.script for each in c.around.serves))
+    message = f"{others}: programs run with {words(software)}, which this script loads"
+    return Change(
+        "open",
+        f"{message}: nothing says what stands for that on {c.target.id}",
+        decision=f"environment:{label(software)}",
+        blocks=True,
+        also=tuple(_lines(c)),
+    )
+
+
+def _lines(c: Context) -> Iterator[Item]:
+    """The lines that load software."""
+    return (i for i in c.job.by_kind.get("module", ()) if i.name != "container-runtime")
+
+
+def _listed(programs: Iterable[str]) -> str:
+    """The programs with their verb: `python`, `torchrun` run."""
+    names = list(dict.fromkeys(f"`{p}`" for p in programs))
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""  # noqa: PLR2004
+    return f"{', '.join(names[:6])}{more} {'runs' if len(names) == 1 else 'run'}"
+
+
+# ----------------------------------------------------------------------------------------------------- in an image
+
+
+def _in_image(c: Context, answer: EnvironmentAnswer, group: list[Served]) -> Change:
+    """The words that start each of the programs in the image; or why one of them cannot be."""
+    edits, obstacle = dict[Edit, None](), ""
+    for each in group:
+        found = _starts(c, each.payload, answer)
+        if isinstance(found, str):
+            obstacle = obstacle or f"{each.payload.shown}: {found}"
+        else:
+            edits[found] = None
+    activations = _venvs(c, group)
+    for item in activations:
+        if isinstance(line := _behind(c, item), str):
+            obstacle = obstacle or line
+        else:
+            edits[line] = None
+    shown = _listed(each.payload.shown for each in group)
+    if obstacle:
+        message = f"{shown} in {answer.image} (`{answer.name}`), but not by itself: {obstacle}"
+        software = group[0].payload.loaded
+        name = label(software, (each.payload.shown for each in group))
+        return Change("open", message, decision=f"environment:{name}", blocks=True, also=tuple(_lines(c)))
+    notes = list(_notes(c, answer, group, activations))
+    verdict: Verdict = "look" if activations or any(_by_mpi(c, each.payload) for each in group) else "done"
+    message = "; ".join([f"{shown} in {answer.image} (`{answer.name}`)", *notes])
+    return Change(verdict, message, edits=tuple(sorted(edits, key=lambda e: e.start)), fate="added")
+
+
+def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | str:
+    """The words before a program; where there can be none the reason."""
+    word = payload.inner.program_word
+    word = word.origin or word
+    if not word.editable or _is_in_changed_text(payload):
+        return "its words are not certain; write the image before it"
+    if payload.inner.kind == "launcher" and payload.inner.starts in {"mpi", "site-mpi"}:
+        return "a launcher that starts processes on nodes stays outside of images, and the nodes do not have it"
+    runner = payload.outer[-1] if payload.outer and payload.outer[-1].kind == "module" else None
+    start = runner.program_word.span.start if runner is not None else word.span.start
+    if c.target.runtime == "pyxis":
+        return _step(c, payload, answer, start)
+    image = answer.image
+    reference = image_path(image.removeprefix("docker://"), c.target.image_folder) if _is_kept(c, image) else image
+    text = " ".join([c.target.command, "exec", *_options(c), reference, ""])
+    if not is_plain(text.replace(" ", "")):
+        return f"{reference} would need quotes; write the image before it"
+    return Edit(start, c.source.data[start : word.span.start], text.encode())
+
+
+def _is_in_changed_text(payload: Payload) -> bool:
+    """Whether a shell sees other bytes there than stand in the file."""
+    offsets = payload.part.text.offsets
+    return not isinstance(offsets, int) and payload.inner.program_word.span.start not in offsets
+
+
+def _is_kept(c: Context, image: str) -> bool:
+    """Whether the target keeps the image of a registry as a file."""
+    return bool(c.target.image_folder) and image.startswith("docker://")
+
+
+def _options(c: Context) -> list[str]:
+    binds = _binds(c)
+    return [*(["--nv"] if gpus(c) else []), *([f"--bind {','.join(binds)}"] if binds else [])]
+
+
+def _binds(c: Context) -> list[str]:
+    """The target's mounts but that of the home folders: Apptainer shows home, the current folder and /tmp alone."""
+    home = c.target.home or ""
+    return [mount for mount in c.target.mounts if not home.startswith(f"{mount.rstrip('/')}/")]
+
+
+def _step(c: Context, payload: Payload, answer: EnvironmentAnswer, start: int) -> Edit | str:
+    """The options of pyxis behind the srun that starts a program, or a step of its own before it."""
+    reference = enroot_reference(answer.image)
+    if not reference:
+        return f"enroot reads nothing like {answer.image}: a registry's docker://IMAGE, or a file .sqsh"
+    mounts = ",".join(f"{mount}:{mount}" for mount in _binds(c))
+    options = [f"--container-image={reference}", "--container-mount-home", '--container-workdir="$PWD"']
+    options += [f"--container-mounts={mounts}"] if mounts else []
+    outer = starters(c.job, payload.inner.program_word.span.start)
+    if any(each.kind == "launcher" for each in outer):
+        return "mpirun starts it: write `srun --mpi=…`, which starts the processes itself"
+    steps = [each for each in outer if each.program == "srun"]
+    if payload.part is not c.job:
+        return "it stands in a script inside this one: write the options of pyxis behind srun"
+    if steps:
+        end = steps[-1].program_word.span.end
+        return Edit(end, b"", " ".join(["", *options]).encode())
+    step = step_in(c.job, payload.part, native=True)
+    if not step:
+        return "srun starts a step in a job, and here is none"
+    words = [step, *(["--input=none"] if _in_loop(payload) else []), *options, ""]
+    word = payload.inner.program_word.origin or payload.inner.program_word
+    return Edit(start, c.source.data[start : word.span.start], " ".join(words).encode())
+
+
+def _in_loop(payload: Payload) -> bool:
+    """Whether srun would read what a loop around it reads."""
+    return payload.inner.command.statement.block is not None
+
+
+def _by_mpi(c: Context, payload: Payload) -> bool:
+    """Whether a launcher of MPI on the node starts the program."""
+    return any(each.starts == "mpi" for each in starters(c.job, payload.inner.program_word.span.start))
+
+
+def _venvs(c: Context, group: list[Served]) -> list[Item]:
+    """The lines that activate the venv in which programs run."""
+    if not any(s.kind == "venv" for each in group for s in each.payload.loaded):
+        return []
+    return [i for i in _lines(c) if i.name == "venv" and i.verb == "activate"]
+
+
+def _behind(c: Context, item: Item) -> Edit | str:
+    """What makes a venv's programs those of the container too: Apptainer gives it the image's PATH."""
+    if not item.editable or item.holder is None or item not in c.job.items or not c.job.text.exact:
+        return "the venv is activated where nothing can be added; activate it inside the container"
+    if c.target.runtime == "pyxis":
+        return "the venv has to be activated inside the container: `bash -c '. DIR/bin/activate && exec PROGRAM'`"
+    return Edit(item.holder.span.end, b"", f' && export {PREPEND}="$VIRTUAL_ENV/bin"'.encode())
+
+
+def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: list[Item]) -> Iterator[str]:
+    software = dict.fromkeys(s for each in group for s in each.payload.loaded)
+    others = [s.words for s in software if s.kind == MODULE and not _is_named(answer, s)]
+    if others and not answer.any and answer.modules:
+        yield f"the answer does not name {', '.join(others)}"
+    if venvs:
+        folder = (venvs[0].value or "").removesuffix("/bin/activate")
+        yield f"make the venv again with the image's python, once: `{rebuild(c, answer, folder)}`"
+    if answer.setup:
+        yield f"once before: {', '.join(f'`{line}`' for line in answer.setup)}"
+    if any(_by_mpi(c, each.payload) for each in group):
+        yield "mpirun stays on the node: the image needs the same MPI, of the same version"
+
+
+def _is_named(answer: EnvironmentAnswer, software: Software) -> bool:
+    return any(is_module(wanted, software) for wanted in answer.modules)
+
+
+def rebuild(c: Context, answer: EnvironmentAnswer, folder: str) -> str:
+    """The line that makes a venv again with an image's python, packages of the image included."""
+    start = " ".join([c.target.command, "exec", *_options(c), answer.image])
+    made = f"{start} python3 -m venv --clear --system-site-packages {folder}"
+    return f"{made} && {start} {folder}/bin/python -m pip install -r requirements.txt"
