@@ -35,6 +35,7 @@ from migrate.rewrite.ledger import assert_closed, judge, write_ledger
 from migrate.rewrite.removal import settle
 from migrate.rulebook import Rulebook
 from migrate.rulebook.context import Context
+from migrate.rulebook.handed import requests
 from migrate.rulebook.index import Index
 from migrate.submission import submission
 from migrate.tables.profiles import GENERIC
@@ -198,19 +199,26 @@ def _gaps(job: Job) -> tuple[Gap, ...]:
 
 
 def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, around: Surroundings) -> list[Finding]:
-    schedulers = plan.rulebook.tables.schedulers
-    tables = plan.tables_for(site)
-    contexts = [
-        Context(
-            part, site, plan.target, source, schedulers, tables, n, library=plan.rulebook.library, around=around
-        ).in_partition()
-        for n, part in enumerate(scopes)
-    ]
+    contexts = _contexts(source, scopes, site, plan, around)
     concerned = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         concerned.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in concerned for finding in rule.findings(contexts[scope])]
     return obey(source, found, plan.known_rules, (r.id for r in plan.rulebook.rules), plan.renamed)
+
+
+def _contexts(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, around: Surroundings) -> list[Context]:
+    schedulers, library = plan.rulebook.tables.schedulers, plan.rulebook.library
+    tables = plan.tables_for(site)
+    return [
+        Context(part, site, plan.target, source, schedulers, tables, n, library=library, around=around).in_partition()
+        for n, part in enumerate(scopes)
+    ]
+
+
+def handed_on(source: Source, job: Job, site: Site, plan: Plan, around: Surroundings) -> Mapping[str, str]:
+    """What a job hands on of its requests to the scripts that it runs and sources."""
+    return requests(_contexts(source, [job], site, plan, around)[0])
 
 
 def _is_half(outcome: Outcome) -> bool:

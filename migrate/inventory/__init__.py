@@ -44,7 +44,9 @@ def take(source: Source, tables: Tables, around: Surroundings | None = None) -> 
         given, brought = around.inherits, [set_ for each in around.brings.values() for set_ in each.constants.items()]
         outer: Variables = {name: ((constant_elsewhere(value),),) for name, value in given.constants.items()}
         speaks = given.dialect if given.dialect in tables.dialect_commands else ""
-        return _read_job(tables, text, outer, 0, contained=given.contained, around=speaks, brought=brought)
+        return _read_job(
+            tables, text, outer, 0, contained=given.contained, around=speaks, brought=brought, called=bool(speaks)
+        )
     except TooMuchError as error:
         return _unread(text, f"nothing in it is read or edited: {error}")
 
@@ -106,6 +108,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     definition: bool = False,
     allowance: Allowance | None = None,
     brought: Sequence[tuple[str, str]] = (),
+    called: bool = False,
 ) -> Job:
     allowance = allowance or Allowance()
     known = [(own, tables.schedulers[name].directive_options) for name, own in DIALECTS.items()]
@@ -130,6 +133,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         dialects=dialects or ((speaks,) if speaks and not DIALECTS[SLURM].is_spoken(text.data) else ()),
         definition=definition,
         brought=brought,
+        called=called,
     )
     if shell in SHELLS:
         dead = next((d.span.start for d in directives if not d.live), text.at(0))
@@ -143,6 +147,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     take_needs(collector)
     below = _below_header(text, live) if live else None
     first = first_command(text, below or 0)
+    begins = below is not None or called  # what a job that calls it would set, it sets itself
     return Job(
         text=text,
         shell=shell,
@@ -152,7 +157,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         gaps=tuple(sorted(collector.gaps, key=lambda g: g.span)),
         jobs=tuple(collector.jobs),
         insert_at=None if below is None else _line_start(text, below),
-        begin_at=None if below is None or shell not in SHELLS else _line_start(text, first),
+        begin_at=_line_start(text, first) if begins and shell in SHELLS else None,
         dialects=dialects,
         functions=frozenset(collector.functions),
         hidden=tuple(collector.hidden),

@@ -86,6 +86,7 @@ class Collector:
     moves: bool = False  # a command of a container tool other than Apptainer was seen
     dialect: str = ""  # whose qsub and qstat its commands are
     dialects: tuple[str, ...] = ()  # whose variables it may use
+    called: bool = False  # a job of another scheduler runs or sources it
     definition: bool = False  # it is a section of an image's definition file
 
     @cached_property

@@ -149,7 +149,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
         begin = match.start() if whole else start
         place: Place = "expansion" if whole else "token" if expands or counted else "named"
-        set_anew = bool(row.define) and dialect in c.dialects and bool(c.headers)  # at the start of the job
+        set_anew = bool(row.define) and dialect in c.dialects and bool(c.headers or c.called)  # at the start of the job
         settled = own or idle or set_anew or (place == "named" and row.fate == "kept" and not single)
         named_reason = f"only named, not expanded here; under Slurm it is {row.to}" if row.to else row.reason
         quoted = "stands in single quotes, where this program does not look; " if single else ""

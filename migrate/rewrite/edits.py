@@ -197,9 +197,7 @@ def _additions(source: Source, job: Job, finding: Finding, number: int, begun: s
     if fix.top and (start, "") not in begun:  # two rules may both want bash
         begun.add((start, ""))
         yield Owned(_first_line(source, job.text, fix.top), number, rank=0)
-    if job.insert_at is None:
-        return
-    if fix.adds:
+    if fix.adds and job.insert_at is not None:
         yield Owned(_insertion(source, job.insert_at, [f"{PREFIX}{fix.adds}"], job.text), number)
     if fix.begins and job.begin_at is not None and (job.begin_at, fix.begins) not in begun:
         begun.add((job.begin_at, fix.begins))

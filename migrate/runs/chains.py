@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from migrate.commands import UNKNOWN
-from migrate.engine import Plan, site_of
+from migrate.engine import Plan, handed_on, site_of
 from migrate.files import reading
 from migrate.files.discover import is_shell
 from migrate.frozen import dataclass
@@ -354,6 +354,7 @@ class _Script:
         self.of_run = of_run
         self.job: Job | None = None
         self.site = ""
+        self.requests: Mapping[str, str] = {}  # what it hands on of them
         self.around = Surroundings()
         self.calls: list[tuple[Call, tuple[str, ...]]] = []  # with the scripts that it means
         self.unclear: dict[str, tuple[str, ...]] = {}
@@ -372,6 +373,11 @@ class _Script:
         if _ALL_EXPORTED.search(data):
             return frozenset(self.job.constants if self.job else ())
         return frozenset(n.decode() for m in _EXPORTED.finditer(data) for n in _EXPORTED_NAME.findall(m[1]))
+
+    @property
+    def asks_scheduler(self) -> bool:
+        """Whether it reads what a scheduler says of the job."""
+        return self.job is not None and bool(self.job.by_kind.get("scheduler-variable"))
 
     @property
     def own_constants(self) -> Mapping[str, str]:
@@ -429,7 +435,9 @@ class _Graph:
         node.around = around
         alone = around.inherits == Inherited() and not around.brings
         node.job = take(node.source, self._plan.rulebook.tables, None if alone else around)
-        node.site = site_of(node.source, node.job, self._plan, around)[0].id
+        site = site_of(node.source, node.job, self._plan, around)[0]
+        node.site = site.id
+        node.requests = {}
         node.calls, node.unclear, node.elsewhere = [], {}, set()
         for call in (call for part in node.job.walk() for call in part.calls):
             meant = self._tree.resolve(node.path, call)
@@ -439,6 +447,8 @@ class _Graph:
                 node.elsewhere |= {call.path} if meant.elsewhere else set()
             elif meant.unclear:
                 node.unclear[call.path] = tuple(map(self._tree.name, meant.unclear))
+        if any(call.how in _SHELLS for call, _ in node.calls):
+            node.requests = handed_on(node.source, node.job, site, self._plan, around)
 
     def _node(self, place: str, call: Call) -> str:
         """The name of a called script, which is read from now on too; empty where it is none."""
@@ -525,12 +535,16 @@ class _Graph:
             differs.append("container")
         constants, unlike = _same([self._given(e.call, caller) for e, caller in shells])
         differs += [f"${name}" for name in sorted(unlike) if node.names(name)]
+        # what the options of a submit line request is said of no script yet
+        requests, others = _same([caller.requests for _, caller in shells])
+        differs += ["requests"] if others and node.asks_scheduler else []
         given = Inherited(
             dialect=dialect,
             site=site,
             constants={name: value for name, value in constants.items() if node.names(name)},
             software=software[0] if software and "software" not in differs else (),
             contained=bool(inside) and all(inside),
+            requests=requests,
         )
         return given, tuple(differs)
 

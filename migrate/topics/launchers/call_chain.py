@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from migrate.model import Invocation, Job, Span
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
+from migrate.rulebook.handed import handed_on
 from migrate.topics.old_schedulers.facts import translation
 from migrate.values import whole_number
 
@@ -63,12 +64,18 @@ def node_count(c: Context) -> int | None:
     if found is not None:
         return found.nodes
     if c.job.insert_at is None:
-        return None
+        return whole_number(c.around.inherits.requests.get("nodes", "")) or None
     nodes, tasks = c.job.item("--nodes"), c.job.item("--ntasks")
     if nodes is not None:
         first = re.match(r"(\d+)(?:\Z|-)", nodes.value or "")
         return whole_number(first[1]) if first else None
     return 1 if tasks is None or tasks.value == "1" else None
+
+
+@handed_on("nodes")
+def _nodes(c: Context) -> str | None:
+    count = node_count(c)
+    return None if count is None else str(count)
 
 
 @fact("nodes", "On how many nodes the job runs: one, several or unknown.", about="job")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from migrate.frozen import dataclass
 from migrate.inventory import interpreter_of
 from migrate.inventory.options import inert_line
 from migrate.model import SLURM, Change
 from migrate.rulebook.context import Context, once, replaced
 from migrate.rulebook.facts import fact
+from migrate.rulebook.handed import handed_on
 from migrate.rulebook.translators import translator
 from migrate.schedulers import DIALECTS, is_obeyed
 from migrate.topics.old_schedulers.directives import INTERPRETERS, Between, Translation, translate
@@ -36,6 +38,45 @@ def between_of(c: Context, dialect: str) -> Between:
     """From which scheduler and site to which target the options of a job go."""
     queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
     return Between(DIALECTS[dialect], c.schedulers[dialect], c.site, c.target, queues)
+
+
+@handed_on("slots")
+def _slots(c: Context) -> str | None:
+    found = translation(c)
+    return found.slots if found else None
+
+
+@handed_on("array")
+def _array(c: Context) -> str | None:
+    found = translation(c)
+    return "yes" if found and found.array else None
+
+
+@handed_on("resource_type")
+def _resource_type(c: Context) -> str | None:
+    found = translation(c)
+    return found.resource_type or None if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What variables of another scheduler say of a job: shell text for its slots, whether it is an array, its share."""
+
+    slots: str
+    array: bool
+    resource_type: str
+
+
+@once
+def request(c: Context) -> Request | None:
+    """What the job requests of another scheduler, or the jobs that call this script; None where none says it."""
+    found = translation(c)
+    if found is not None:
+        return Request(found.slots, found.array, found.resource_type)
+    given = c.around.inherits.requests
+    if c.job.dialects or not c.around.inherits.dialect or "slots" not in given:
+        return None
+    return Request(given["slots"], given.get("array") == "yes", given.get("resource_type", ""))
 
 
 @once

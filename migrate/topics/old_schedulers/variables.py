@@ -10,17 +10,23 @@ from migrate.rulebook.context import Context, once, says
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, is_foreign
-from migrate.topics.old_schedulers.facts import live_dialect, translation
+from migrate.topics.old_schedulers.facts import live_dialect, request
 
 
 def _variable_row(c: Context) -> VariableRow | None:
     item = c.item
     if item is None or item.kind != "scheduler-variable" or not item.dialect or item.place in {"own", "named"}:
         return None
-    spoke_to = (live_dialect(c),) if c.job.dialects else _switched_off(c)
+    spoke_to = (live_dialect(c),) if c.job.dialects else _inherited(c) or _switched_off(c)
     if spoke_to and item.dialect not in spoke_to:
         return None
     return c.schedulers[item.dialect].variables.get(item.name)
+
+
+def _inherited(c: Context) -> tuple[str, ...]:
+    """The scheduler of the jobs that call the script, whose variables it has."""
+    dialect = c.around.inherits.dialect if c.job.insert_at is None else ""
+    return (dialect,) if dialect else ()
 
 
 @once
@@ -35,7 +41,7 @@ def _new_variable(c: Context) -> str | None:
     row, item = _variable_row(c), c.item
     if row is None or item is None or row.define:
         return None
-    found = translation(c)
+    found = request(c)
     if row.need == "slots":
         return _slots(found.slots if found else "${SLURM_NTASKS:-1}", whole=item.place != "token")
     name = row.in_array if row.in_array and found and found.array else row.to
@@ -69,7 +75,7 @@ def _value_set(c: Context) -> str | None:
         return None
     if row.define:
         return row.define.replace("{local_scratch}", c.target.local_scratch)
-    found = translation(c)
+    found = request(c)
     if row.need == "resource_type":
         return f"export {item.name}={found.resource_type}" if found and found.resource_type else None
     if row.need == "slots":
@@ -83,7 +89,7 @@ def _value_set(c: Context) -> str | None:
 def definition(c: Context) -> Change | None:
     """The line of shell that sets a variable of the old scheduler, where the script has a place for one."""
     row, item = _variable_row(c), c.item
-    if row is None or item is None or c.job.insert_at is None or _only_names_hosts(c):
+    if row is None or item is None or c.job.begin_at is None or _only_names_hosts(c):
         return None
     line = _definition(c)
     if line is None:
@@ -138,7 +144,7 @@ _HOST_FILE = re.compile(rf'"?\$\{{?(?:(?:{_HOST_FILES})\}}?|TMPDIR\}}?/machines)
 
 def _counted(c: Context) -> bool:
     """Whether the number of slots is what the script asks for, and not the size of a node."""
-    found = translation(c)
+    found = request(c)
     return found is not None and "SLURM_CPUS_ON_NODE" not in found.slots
 
 
