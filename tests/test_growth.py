@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, SupportsIndex
@@ -35,6 +36,11 @@ def work(source: Source, plan: Plan) -> None:
 
 
 def steps(source: Source, plan: Plan) -> Counter[Place]:
+    """How often each line of the program was run for a script."""
+    return steps_of(lambda: work(source, plan))
+
+
+def steps_of(action: Callable[[], object]) -> Counter[Place]:
     """How often each line of the program was run."""
     counts: Counter[Place] = Counter()
 
@@ -49,7 +55,7 @@ def steps(source: Source, plan: Plan) -> Counter[Place]:
     before = sys.gettrace()
     sys.settrace(call)
     try:
-        work(source, plan)
+        action()
     finally:
         sys.settrace(before)
     return counts

@@ -6,6 +6,7 @@ import codecs
 import re
 import shlex
 import subprocess
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pip._internal.network.session import PipSession
 from pip._internal.req import parse_requirements
+from test_growth import Place, grows_too_fast, steps_of
 from test_recipe import SECTIONS, sections, sifmigrate
 
 from migrate.model import SifmigrateError
@@ -102,6 +104,31 @@ def test_pip_reads_what_is_written_as_it_reads_the_list(
     (folder / "before.txt").write_bytes(text.encode(encoding))
     (folder / "after.txt").write_text("\n".join(written(made(text.encode(encoding)))))
     assert as_pip_reads(folder / "after.txt") == as_pip_reads(folder / "before.txt")
+
+
+def test_each_option_of_a_line_counts() -> None:
+    line = "--index-url=https://a.example/s --extra-index-url https://b.example/s --find-links ./w --no-index --pre"
+    assert written(made(f"{line}\na\n")) == [
+        "--index-url https://a.example/s",
+        "--extra-index-url https://b.example/s",
+        "--find-links /.recipe/1/w",
+        "--no-index",
+        "--pre",
+        "a",
+    ]
+
+
+def test_lines_without_a_hash_beside_lines_with_one_are_told() -> None:
+    hashed = "a==1 --hash=sha256:aa\n"
+    assert ":2:1: `b==1` and 1 more: no hash" in notes(made(f"{hashed}b==1\n-e .\n"))
+    assert "no hash" not in notes(made(hashed + "--pre\n")) + notes(made("b\n"))
+
+
+@pytest.mark.parametrize(
+    "line", ["-i http://[x", "file://[x/a.whl", "a @ http://[x", "http://[x/b.whl", "-f file://[x", "-e file:"]
+)
+def test_what_is_no_url_ends_nothing(line: str) -> None:
+    assert "numpy" in written(made(f"{line}\nnumpy\n"))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -545,6 +572,37 @@ def test_a_list_that_no_section_could_hold_is_written_in_parts() -> None:
     assert written(recipe) == lines
     assert all(len(text) < 65_536 for _, text in sections(recipe.text))
     assert notes(recipe) == ""
+
+
+MANY = {
+    "packages": ("requirements.txt", "", "p{n}==1.0 ; python_version > '3'\n"),
+    "hashes": ("requirements.txt", "", "p{n}==1 \\\n  --hash=sha256:{n}\n"),
+    "hashes of one": ("requirements.txt", "p==1", " \\\n  --hash=sha256:{n}"),
+    "folders": ("requirements.txt", "", "-e ./p{n}\n"),
+    "frameworks": ("requirements.txt", "", "torch==2.{n}\nnvidia-cublas-cu{n}\n"),
+    "builds": ("requirements.txt", "--no-index\n", "p==1+a{n}\n"),
+    "indexes": ("requirements.txt", "p==1+a\n", "--extra-index-url https://h/{n}\n"),
+    "lost versions": ("requirements.txt", "", "p{n} @ file:///croot/p_1668696182826/work\n"),
+    "faults": ("requirements.txt", "a\n", "p{n} =1\n"),
+    "conda": ("environment.yml", "channels: [c]\ndependencies:\n", "- p{n}=1=py38_0\n"),
+    "pip of conda": ("environment.yml", "dependencies:\n- pip:\n", "  - p{n}==1\n"),
+    "urls": ("spec.txt", "@EXPLICIT\n", "https://h/t/abcdefgh/osx-64/p{n}\n"),
+    "project": ("pyproject.toml", "[project]\ndependencies = [\n", '"p{n}",\n'),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_no_line_of_the_program_runs_more_often_than_a_list_is_long(kind: str) -> None:
+    name, head, line = MANY[kind]
+    ending = "]\n" if name == "pyproject.toml" else "\n"
+
+    def steps(number: int) -> Counter[Place]:
+        text = head + "".join(line.format(n=n) for n in range(number)) + ending
+        return steps_of(lambda: made(text, name))
+
+    one, two, four = (steps(number) for number in (40, 80, 160))
+    slow = [place for place, count in four.items() if grows_too_fast(one[place], two[place], count, few=400)]
+    assert slow == []
 
 
 def test_files_that_name_each_other_without_end_are_refused() -> None:

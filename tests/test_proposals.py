@@ -252,6 +252,13 @@ def test_a_module_is_known_by_its_name_whatever_stands_around_it() -> None:
                     assert known.module(around.format(name)).gives >= set(row["gives"]), around.format(name)
 
 
+@pytest.mark.parametrize("text", ["9" * 20_000, "1." * 20_000, "/" * 5_000, "cuda-" * 5_000, "é\\n*[]()"])
+def test_a_version_is_no_longer_than_versions_are(text: str) -> None:
+    found = shipped().value(Meanings).module(f"cuda/{text}")
+    assert len(found.version) < 60
+    assert len(found.of_major) <= len(text) + 20
+
+
 # ------------------------------------------------------------------------------------------------- CUDA and GPUs
 
 
@@ -545,6 +552,10 @@ def test_whatever_is_proposed_can_be_pasted() -> None:
             assert found.reason
             assert found.image is None or image.fullmatch(found.image)
             assert not (found.image and found.provided)
+            answer = found.answer or {"match": found.match}
+            assert answer["match"] == found.match
+            assert len({"image", "provided", "lines"} & answer.keys()) == (found.answer is not None)
+            assert (found.answer is None) == (not (found.image or found.provided or found.lines))
             assert set(found.match) <= {
                 "modules",
                 "programs",

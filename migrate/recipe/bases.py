@@ -265,7 +265,7 @@ def leave_to_image(found: Requirements, base: Base) -> None:
         text = f"{names}: left out, since the image has its own CUDA"
         found.note(wheels[0].place, text, look=False)
     for each in own:
-        if each in wheels or not each.requirement:
+        if _CUDA_WHEEL.fullmatch(each.name) or not each.requirement:
             continue
         pinned = bool(each.requirement.specifier or each.requirement.url)
         check = f"; check your programs with the version in {base.image}, or take another image with --base"

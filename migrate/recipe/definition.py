@@ -127,12 +127,15 @@ def _stage(stage: Stage, notes: list[Note], *, named: bool) -> str:
 
 def _parts(title: str, lines: Sequence[str]) -> list[str]:
     """The text of a section; %post in as many parts as it needs, which Apptainer puts together again."""
-    parts: list[str] = []
+    parts: list[list[str]] = []
+    size = 0
     for text in map(_indented, lines):
-        if not parts or (title == "%post" and len((parts[-1] + text).encode()) > LONGEST_SECTION - len(title) - 2):
-            parts.append("")
-        parts[-1] += text
-    return parts
+        size += len(text.encode())
+        if not parts or (title == "%post" and size > LONGEST_SECTION - len(title) - 2):
+            parts.append([])
+            size = len(text.encode())
+        parts[-1].append(text)
+    return ["".join(part) for part in parts]
 
 
 def _indented(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -20,7 +20,8 @@ from migrate.recipe.stage import STAGING, File
 from migrate.recipe.transfers import unwritable
 
 MOST_FILES = 50  # that name each other by -r and -c
-MOST_LINES = 20_000
+MOST_LINES = 10_000
+MOST_DOTS = 20  # in the name of a wheel, which stands for each mixture of its tags
 SHORT = {"-r": "--requirement", "-c": "--constraint", "-e": "--editable", "-f": "--find-links", "-i": "--index-url"}
 # pip's `req_file.py`: options that may stand in a line of their own, and those behind a requirement
 VALUED = frozenset(
@@ -51,6 +52,7 @@ _CONDA_BUILD = re.compile(
 # `pip-compile with Python 3.10`, `--python-version 3.10` of uv
 _COMPILED = re.compile(r"#.*(?:[Pp]ython|--python-version[ =])\s?(3\.\d+)")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")  # as pip knows them
+_ANOTHER = re.compile(r"\s+(?=--?[A-Za-z])")  # where the next option of a line begins
 _LOCAL = re.compile(r"\+([A-Za-z0-9.]+)$")
 _CONDA_LINE = re.compile(r"[A-Za-z0-9_.-]+=[^=\s]+(=[^=\s]+)?$")
 # Debian's and Ubuntu's own packages: on PyPI they are not, or others of that name are
@@ -109,6 +111,7 @@ class Requirements:
     wanted: list[Wanted] = field(default_factory=list)
     constraints: list[Wanted] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)  # of the files in the image while it is built
     python: str = ""  # MAJOR.MINOR, where a line says with which it was made
     unversioned: set[Place] = field(default_factory=set)
     builds: bool = False  # a line needs git, or is built from its source
@@ -127,13 +130,13 @@ class Requirements:
                 place, f"`{source}` cannot be written in %files, and is left out: rename it, or name another path"
             )
             return None
-        earlier = next((f.place for f in self.files if f.source == clean), None)
-        if earlier:
-            return _inside(earlier, clean)
+        if clean in self.places:
+            return _inside(self.places[clean], clean)
         self.numbers += 1
         at = f"{STAGING}/{self.numbers}/"
         at += "all" if clean in {".", "..", "/"} or clean.endswith("/..") else ""
         self.files.append(File(place.line, clean, at, ""))
+        self.places[clean] = at
         return _inside(at, clean)
 
     def names(self) -> set[str]:
@@ -174,7 +177,8 @@ def take_line(found: Requirements, line: str, place: Place, *, constraints: bool
     if "\N{REPLACEMENT CHARACTER}" in line:
         found.note(place, "this line is not UTF-8 text, and is left out: save the file as UTF-8")
     elif line.startswith("-"):
-        _option(found, line, place, constraints=constraints)
+        for option in _ANOTHER.split(line):
+            _option(found, option, place, constraints=constraints)
     else:
         _requirement(found, line, place, constraints=constraints)
 
@@ -234,7 +238,7 @@ def _split(line: str) -> tuple[str, str]:
     if first[:2] in SHORT and not first.startswith("--"):
         return SHORT[first[:2]], (first[2:].removeprefix("=") + rest).strip()
     name, equals, value = first.partition("=")
-    return name, value if equals else rest
+    return name, f"{value} {rest}".strip() if equals else rest
 
 
 def _follow(found: Requirements, value: str, place: Place, *, constraints: bool) -> None:
@@ -263,7 +267,7 @@ def _editable(found: Requirements, value: str, place: Place) -> None:
     at = found.copied(place, path)
     if at:
         found.builds = True
-        found.wanted.append(Wanted(f"{at}{extras}", place))
+        found.wanted.append(Wanted(f"{at}{extras}", place, located=True))
         found.note(
             place,
             f"`-e {value}`: the image gets a copy of that folder, all of it, as it is when the image is built; for "
@@ -280,7 +284,7 @@ def _index(found: Requirements, name: str, value: str, place: Place) -> None:
             found.note(place, f"`{name} {value}` is copied into the image while it is built", look=False)
         return
     found.wanted.append(Wanted(f"{name} {value}", place))
-    host = urlsplit(value).hostname or value
+    host = re.sub(r"^[^/]*//([^/@]*@)?([^/:?#]*).*", r"\2", value)
     if _CREDENTIALS.search(value):
         found.note(
             place,
@@ -325,7 +329,7 @@ def _halves(line: str) -> tuple[str, str]:
 
 def _behind(found: Requirements, text: str, place: Place) -> Sequence[str]:
     kept: list[str] = []
-    for option in re.split(r"\s+(?=--?[A-Za-z])", text) if text else []:
+    for option in _ANOTHER.split(text) if text else []:
         if re.split(r"[=\s]", option)[0] in BEHIND:
             kept.append(option)
         elif _split(option)[0] in VALUED | PLAIN:
@@ -365,9 +369,12 @@ def _unnamed(found: Requirements, text: str, kept: Sequence[str], place: Place, 
 
 def _of_wheel(found: Requirements, url: str) -> Requirement | None:
     """The requirement that a wheel's name stands for; it says for which Python it was built as well."""
+    file = unquote(posixpath.basename(re.sub(r"[#?].*", "", url)))
+    if file.count(".") > MOST_DOTS:
+        return None
     try:
-        name, version, _, tags = parse_wheel_filename(unquote(posixpath.basename(urlsplit(url).path)))
-    except (InvalidWheelFilename, ValueError):
+        name, version, _, tags = parse_wheel_filename(file)
+    except InvalidWheelFilename:
         return None
     built = next((m for tag in sorted(map(str, tags)) if (m := re.match(r"cp3(\d+)-cp", tag))), None)
     found.python = found.python or (f"3.{built[1]}" if built else "")
@@ -415,8 +422,7 @@ def _local(value: str) -> tuple[str, str]:
 def _path(value: str) -> str:
     if not value.startswith("file:"):
         return value
-    split = urlsplit(value)
-    return unquote(split.path) or "."
+    return unquote(re.sub(r"^file:(//[^/]*)?|[#?].*", "", value)) or "."
 
 
 def _tell_versioned(found: Requirements, url: str, place: Place) -> None:
@@ -468,14 +474,20 @@ def tell_versions(found: Requirements) -> None:
         reason = "conda's build folder stands in place of the version, so that pip takes the newest"
         text = f"{reason}; `pip list --format=freeze` in the old environment has the versions"
         found.note(lost[0].place, f"{several([each.name for each in lost])}: {text}")
-    options = [each.text for each in found.wanted if not each.requirement]
+    bare = [each for each in found.wanted if (each.requirement or each.located) and "--hash" not in each.text]
+    if bare and any("--hash" in each.text for each in found.wanted):
+        text = "no hash, while other lines have one: pip refuses the list; leave out all of them, or none"
+        found.note(bare[0].place, f"{several([each.text for each in bare])}: {text}")
+    options = "\n".join(each.text for each in found.wanted if not each.requirement)
     builds: dict[str, list[Wanted]] = {}
     for each in found.wanted:
         specifiers = each.requirement.specifier if each.requirement and not each.located else ()
         label = next((m[1] for s in specifiers if (m := _LOCAL.search(s.version))), "")
-        if label and not any(label in text or "torch_stable" in text for text in options):
+        if label:
             builds.setdefault(label, []).append(each)
     for label, lines in builds.items():
+        if label in options or "torch_stable" in options:
+            continue
         if re.fullmatch(r"cu\d+|cpu|rocm[\d.]+|xpu", label):
             index = f"PyTorch's is `--extra-index-url https://download.pytorch.org/whl/{label}`"
             text = f"PyPI does not have that build: a line must name its index, or pip ends here; {index}"

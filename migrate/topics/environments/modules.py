@@ -89,7 +89,7 @@ def _meaning(text: str, rest: int, row: Mapping[str, Any], site: str) -> Meaning
 
 
 _CUDA = re.compile(r"(?i)cuda[-_/]?v?(\d{1,2}\.\d+)")
-_NUMBERS = re.compile(r"\d+(?:\.\d+)+"), re.compile(r"\d+")
+_NUMBERS = re.compile(r"\d{1,9}(?:\.\d{1,9}){1,4}"), re.compile(r"\d{1,9}")  # bounded: time is linear
 
 
 def _version(text: str, rest: int) -> tuple[int, str]:

@@ -40,6 +40,17 @@ class Proposal:
     reason: str
     caveats: tuple[str, ...]
 
+    @property
+    def answer(self) -> dict[str, object] | None:
+        """The entry of `environments` in a target's file; None where nothing is proposed."""
+        if self.image is not None:
+            name = re.sub(r"[^\w.+-]+", "-", self.image.rpartition("/")[2]).removesuffix(".sif")
+            setup = {"setup": list(self.setup)} if self.setup else {}
+            return {"name": name, "match": dict(self.match), "image": self.image, **setup}
+        if self.provided:
+            return {"match": dict(self.match), "provided": True}
+        return {"match": dict(self.match), "lines": list(self.lines)} if self.lines else None
+
 
 def propose(
     software: Software,
