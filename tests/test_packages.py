@@ -124,6 +124,26 @@ def test_lines_without_a_hash_beside_lines_with_one_are_told() -> None:
     assert "no hash" not in notes(made(hashed + "--pre\n")) + notes(made("b\n"))
 
 
+def test_a_wheel_of_many_tags_is_not_worked_out() -> None:
+    tags = "-".join([".".join(f"{kind}{n}" for n in range(400)) for kind in ("py", "abi", "linux")])
+    assert base(made(f"https://h/torch-2.4-{tags}.whl\n")) == "python:3.11-slim"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", "torch==2.{}\na\n"),
+        ("requirements.txt", "https://h/torch-{}-cp39-cp39-linux_x86_64.whl\n"),
+        ("requirements.txt", "numpy==1.{}\na\n"),
+        ("requirements.txt", "# by pip-compile with Python 3.{}\na\n"),
+        ("environment.yml", "channels: [c]\ndependencies:\n- cudatoolkit=11.{}\n"),
+        ("pyproject.toml", '[project]\nrequires-python = ">=3.{}"\ndependencies = ["a"]\n'),
+    ],
+)
+def test_numbers_of_any_length_are_read(name: str, text: str) -> None:
+    assert made(text.format("9" * 5_000), name).text
+
+
 @pytest.mark.parametrize(
     "line", ["-i http://[x", "file://[x/a.whl", "a @ http://[x", "http://[x/b.whl", "-f file://[x", "-e file:"]
 )
@@ -540,6 +560,10 @@ WORDS = st.sampled_from(
             "\r",
         ),
         *(
+            "http://[x",
+            "-i ",
+            "file:",
+            "9" * 5_000,
             "file:///croot/a",
             " @ ",
             "\t",

@@ -240,7 +240,7 @@ class _Reader:
             self.builds.append((place, text))
             text = f"{built[1]}={built[2]}" if self.system else text
         self.names.add(name)
-        if _CUDA.fullmatch(name) and (version := re.search(r"\d+\.\d+|\d+", match[3])):
+        if _CUDA.fullmatch(name) and (version := re.search(r"\d{1,4}(\.\d{1,4})?", match[3])):
             self._cuda(place, text, version[0])
         self.packages.append(text)
 

@@ -66,6 +66,8 @@ def _python(found: Requirements, wanted: Any) -> None:
         specifier = SpecifierSet(wanted)
     except InvalidSpecifier:
         return
+    if re.search(r"\d{19}", wanted):
+        return
     fitting = [version for version in _PYTHONS if f"{version}.20" in specifier or f"{version}.0" in specifier]
     usual = [version for version in fitting if _PYTHONS.index(version) <= _PYTHONS.index("3.11")]
     found.python = usual[-1] if usual else fitting[0] if fitting else ""

@@ -50,8 +50,9 @@ _CONDA_BUILD = re.compile(
     r"/(croot|conda-bld|bld|feedstock_root|opt/concourse|tmp/build|tmp/abs_\w+)/|[/_]\d{13}\d*/work|/ci(_[\w.]+)?/"
 )
 # `pip-compile with Python 3.10`, `--python-version 3.10` of uv
-_COMPILED = re.compile(r"#.*(?:[Pp]ython|--python-version[ =])\s?(3\.\d+)")
+_COMPILED = re.compile(r"#.*(?:[Pp]ython|--python-version[ =])\s?(3\.\d{1,2})(?!\d)")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")  # as pip knows them
+_LONG_NUMBER = re.compile(r"\d{19}")
 _ANOTHER = re.compile(r"\s+(?=--?[A-Za-z])")  # where the next option of a line begins
 _LOCAL = re.compile(r"\+([A-Za-z0-9.]+)$")
 _CONDA_LINE = re.compile(r"[A-Za-z0-9_.-]+=[^=\s]+(=[^=\s]+)?$")
@@ -314,7 +315,9 @@ def _requirement(found: Requirements, line: str, place: Place, *, constraints: b
     except InvalidRequirement as error:
         _tell_invalid(found, text, error, place)
         return
-    if requirement.url:
+    if _LONG_NUMBER.search(str(requirement.specifier)):
+        found.note(place, f"`{shown(text)}`: no version has a number of so many digits; the line is left out")
+    elif requirement.url:
         _named_url(found, requirement, kept, place, constraints=constraints)
     elif not _is_foreign(found, requirement, place):
         written = Wanted(" ".join([text, *kept]), place, requirement)
@@ -374,9 +377,9 @@ def _of_wheel(found: Requirements, url: str) -> Requirement | None:
         return None
     try:
         name, version, _, tags = parse_wheel_filename(file)
-    except InvalidWheelFilename:
+    except (InvalidWheelFilename, ValueError):  # the latter of a number of thousands of digits
         return None
-    built = next((m for tag in sorted(map(str, tags)) if (m := re.match(r"cp3(\d+)-cp", tag))), None)
+    built = next((m for tag in sorted(map(str, tags)) if (m := re.match(r"cp3(\d{1,2})-cp", tag))), None)
     found.python = found.python or (f"3.{built[1]}" if built else "")
     return Requirement(f"{name}=={version}")
 
