@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any, Literal, NamedTuple, Protocol
 
+from migrate.answers import Answers, PathAnswers, lies_in
 from migrate.frozen import dataclass
 from migrate.ranges import FirstOf, Ranges
 
@@ -74,11 +75,6 @@ class Span(NamedTuple):
 
     start: int
     end: int
-
-
-def lies_in(path: str, folder: str) -> bool:
-    """Whether a path is this folder, or in it."""
-    return f"{path.rstrip('/')}/".startswith(f"{folder.rstrip('/')}/")
 
 
 # ------------------------------------------------------------------------------------------------ reading
@@ -885,7 +881,8 @@ class Tables:
     software_files: tuple[SoftwareFile, ...]  # files that set up software when they are sourced
     module_init: re.Pattern[str]  # files that define the `module` command
     speakers: frozenset[str]  # programs whose words name other programs and start none
-    path_prefixes: tuple[str, ...]
+    path_prefixes: tuple[str, ...]  # of sites
+    answered_paths: tuple[str, ...]  # for which the target names other folders
     paths: PathTable
     idioms: tuple[Idiom, ...]
     workflows: Workflows
@@ -1091,8 +1088,22 @@ class Target:
 
     def has(self, path: str) -> bool:
         """Whether the nodes have this path: it lies in a folder that the file names, or leads to one."""
-        named = (*self.mounts, self.local_scratch, self.image_folder, *self.answers.get("path", {}).values())
-        return any(lies_in(path, folder) or lies_in(folder, path) for folder in named if folder)
+        named = (*self.mounts, self.local_scratch, self.image_folder)
+        there = any(lies_in(path, folder) or lies_in(folder, path) for folder in named if folder)
+        return there or self.path_answers.is_new(path)
+
+    @cached_property
+    def path_answers(self) -> PathAnswers:
+        """Where the folders of the old cluster are now."""
+        return PathAnswers(self.answers.get("path", {}))
+
+    @cached_property
+    def _answers(self) -> Mapping[str, Answers]:
+        return {kind: Answers(written) for kind, written in self.answers.items()} | {"path": self.path_answers}
+
+    def answers_to(self, kind: str) -> Answers:
+        """What the file names for names of this kind: partition, account, image, path."""
+        return self._answers.get(kind) or Answers({})
 
     def on(self, partition: str) -> Target:
         """The target as a job of this partition finds it: with the partition's own runtime."""

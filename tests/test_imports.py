@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "migrate"
 
 # Lower layers first; a module may import its own layer and those before it. Of two names the longer one counts.
 LAYERS = [
-    ["frozen", "ranges", "model", "terminal", "__init__", "files"],
+    ["frozen", "ranges", "answers", "model", "terminal", "__init__", "files"],
     ["values", "quoting", "reader"],
     ["commands", "schedulers", "tables"],
     ["recipe"],

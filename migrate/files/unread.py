@@ -138,7 +138,8 @@ class Reader:
         replaced = {
             old: new.name for new in target.partitions.values() for names in new.replaces.values() for old in names
         }
-        replaced |= target.answers.get("partition", {})
+        answers = target.answers_to("partition")
+        replaced |= {old: answers[old] for old in (*olds, *answers) if old in answers}
         found = {name: self._open_partition(name, site) for name, site in olds.items()}
         found |= {old: f"{old} maps to {new} on {target.id}" for old, new in replaced.items() if old != new}
         return found | dict.fromkeys(target.partitions, "")
@@ -223,7 +224,7 @@ class _Reading:
         return f"{target.id} runs containers with {target.command}" if table.family else ""
 
     def _of_image(self, name: str) -> str:
-        new = self._reader.target.answers.get("image", {}).get(name)
+        new = self._reader.target.answers_to("image").get(name)
         held = (site.images.get(name.rpartition("/")[0], {}) for site in self._reader.sites.values())
         old = next((images[last] for images in held if (last := name.rpartition("/")[2]) in images), None)
         return f"maps to {new}" if new else f"was made from {old}" if old else ""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from migrate.answers import folders
 from migrate.inventory.collector import Collector, decoded
 from migrate.inventory.options import take_setting
 from migrate.model import SLURM, Gap, Item, Place
@@ -58,7 +59,7 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
             name = match[1].decode("latin-1")
             take_setting(c, name, None, c.text.span(match.start(1), match.end(1)), "", "assignment")
     headers = Ranges(c.headers)
-    for match in _paths(c.tables.path_prefixes).finditer(data):
+    for match in _paths(c.tables.path_prefixes, c.tables.answered_paths).finditer(data):
         span = c.text.span(match.start(), match.end())
         directive = headers.hold(span.start)
         translated = directive and SLURM not in c.dialects
@@ -176,9 +177,15 @@ def _any_name(names: tuple[str, ...]) -> re.Pattern[bytes]:
 
 
 @cache
-def _paths(prefixes: tuple[str, ...]) -> re.Pattern[bytes]:
-    """A path of these prefixes, all of which begin with a slash (site.schema.json)."""
-    known = b"|".join(re.escape(p[1:].encode()) for p in sorted(prefixes, key=len, reverse=True))
+def _paths(prefixes: tuple[str, ...], answered: tuple[str, ...]) -> re.Pattern[bytes]:
+    """A path of these prefixes of sites, or else of those that have answers, in which `*` is one folder.
+
+    All of them begin with a slash (site.schema.json, target.schema.json).
+    """
+    known = b"|".join(
+        folders(each[1:], "[A-Za-z0-9_.${}+@%-]", "(?:").encode()
+        for each in (*sorted(prefixes, key=len, reverse=True), *sorted(answered, key=len, reverse=True))
+    )
     return re.compile(
         rb"(/(?:(?<=[ \t\"'=]-[A-Za-z]/)|(?<![A-Za-z0-9_./}-]/))(?:"
         + known

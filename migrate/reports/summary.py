@@ -527,7 +527,7 @@ def _pull(item: Item, target: Target) -> str:
     """The command that fetches an image of a registry into a file; empty for what is none."""
     name = item.value or ""
     reference = name.removeprefix("docker://")
-    known = not target.answers.get("image", {}).get(name) and not set(reference) & set("$`{ *")
+    known = not target.answers_to("image").get(name) and not set(reference) & set("$`{ *")
     if not known or target.runtime != "apptainer" or (name == reference and not item.family):
         return ""
     return f"{target.command} pull {image_path(reference, target.image_folder)} docker://{reference}"

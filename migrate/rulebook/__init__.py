@@ -101,7 +101,9 @@ def _yaml_at(path: Path) -> list[Path]:
     return [path] if path.is_file() else list(yaml_files(path)) if path.is_dir() else []
 
 
-def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) -> Rulebook:
+def open_rulebook(
+    path_prefixes: Sequence[str], folders: Sequence[Path] = (), answered_paths: Iterable[str] = ()
+) -> Rulebook:
     """The rulebook with these further rule folders; raises SifmigrateError where any file of it is wrong."""
     rules: dict[str, Rule] = {}
     # where no order is written, only rows of reports follow from ids: `a-b` before `a`, details before the whole
@@ -115,7 +117,7 @@ def open_rulebook(path_prefixes: Sequence[str], folders: Sequence[Path] = ()) ->
         rules[rule.id] = rule
     _check_former(rules.values())
     library = _library(folders)
-    known = tables(path_prefixes, library)
+    known = tables(path_prefixes, library, answered_paths)
     for rule in rules.values():
         if not rule.path.is_relative_to(rules_folder()):  # of those that come with the program a test says it
             check_names(rule.path, rule.match, known)

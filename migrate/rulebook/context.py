@@ -9,6 +9,7 @@ from functools import wraps
 from itertools import chain
 from typing import Any, TypeVar
 
+from migrate.answers import Renamed
 from migrate.frozen import dataclass
 from migrate.model import Change, Item, Job, SchedulerTable, Site, Source, Surroundings, Target
 from migrate.tables.library import Library, shipped
@@ -131,21 +132,17 @@ def replaced(context: Context) -> Mapping[str, str]:
 
 def _replaced(site: Site, target: Target) -> Mapping[str, str]:
     found = {old: p.name for p in target.partitions.values() for old in p.replaces.get(site.id, ())}
-    return _renamed(found | dict(target.answers.get("partition", {})))
-
-
-def _renamed(answers: Mapping[str, str]) -> Mapping[str, str]:
-    """The answers that change something."""
-    return {old: new for old, new in answers.items() if old != new}
+    own = {name: name for name in target.partitions}  # which no pattern means
+    return Renamed(own | found | dict(target.answers_to("partition").written))
 
 
 _TABLES: dict[str, Callable[[Site, Target], Mapping[str, str]]] = {
     "site.partitions": lambda site, _: dict.fromkeys(site.partitions, ""),
     "target.partitions": lambda _, target: dict.fromkeys(target.partitions, ""),
     "partitions.replaced": _replaced,
-    "answers.account": lambda _, target: _renamed(target.answers.get("account", {})),
-    "target.accounts": lambda _, target: dict.fromkeys(target.answers.get("account", {}).values(), ""),
-    "answers.path": lambda _, target: _renamed(target.answers.get("path", {})),
+    "answers.account": lambda _, target: Renamed(target.answers_to("account").written),
+    "target.accounts": lambda _, target: dict.fromkeys(target.answers_to("account").values(), ""),
+    "answers.path": lambda _, target: target.path_answers,
     "site.paths": lambda site, _: site.paths,
     "target.mounts": lambda _, target: dict.fromkeys(target.mounts, ""),
     "target.provides": lambda _, target: dict.fromkeys(target.provides, ""),

@@ -53,7 +53,7 @@ def plan_for(choice: Choice) -> Plan:
     sites = dict(shipped_sites())
     target = _named(choice, "target", profiles.target)
     prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
-    rulebook = open_rulebook(sorted(prefixes.union(target.answers.get("path", ()))), choice.rules)
+    rulebook = open_rulebook(sorted(prefixes), choice.rules, target.path_answers)
     chosen, notes = _chosen(rulebook, choice)
     return Plan(
         rulebook=chosen,
@@ -62,7 +62,7 @@ def plan_for(choice: Choice) -> Plan:
         site=named,
         known_rules=tuple(r.id for r in rulebook.rules),
         renamed=rulebook.renamed,
-        notes=notes,
+        notes=(*notes, *(f"{target.id}: {line}" for line in profiles.shadowed(target))),
         safe_only=choice.safe_only,
         annotate=choice.annotate,
         rehearse=choice.rehearse,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from migrate.answers import overlapping
 from migrate.model import (
     SLURM,
     EnvironmentAnswer,
@@ -329,23 +330,30 @@ def contradictions(path: Path, found: Target) -> Iterator[str]:
         for partition in found.partitions.values():
             if partition.name != new and any(old in names for names in partition.replaces.values()):
                 yield f"{where}: `{old}` goes to `{new}` here, and partition `{partition.name}` replaces it: keep one"
+    yield from _impossible_paths(path, found)
+    yield from _answered_twice(path, found)
+
+
+def _impossible_paths(path: Path, found: Target) -> Iterator[str]:
+    """Answers for folders that need none, or that name more folders than the old ones have."""
     for old, new in found.answers.get("path", {}).items():
         if old in found.mounts and new != old:
             where = place(path, ["answers", "path", old])
             yield f"{where}: `{old}` is mounted, so scripts may keep it; remove it from `mounts` or from the answers"
-    yield from _answered_twice(path, found)
+        if new.count("*") > old.count("*"):
+            where = place(path, ["answers", "path", old])
+            yield f"{where}: each `*` of `{new}` is a folder that a `*` of `{old}` stands for: that has fewer"
 
 
 def _answered_twice(path: Path, found: Target) -> Iterator[str]:
     """Answers that have answers: what one run writes the next would write anew."""
     for kind in ("account", "path"):
-        answers = found.answers.get(kind, {})
-        for old, new in answers.items():
-            for other, newest in answers.items():
-                again = new == other or (kind == "path" and new.startswith(f"{other}/"))
-                if again and other not in {old, newest}:
-                    where, next_ = place(path, ["answers", kind, old]), f"and `{other}` goes to `{newest}`"
-                    yield f"{where}: `{old}` goes to `{new}`, {next_}: a second run would change it again"
+        answers = found.answers_to(kind)
+        for old, new in answers.written.items():
+            once = answers.new(old.replace("*", "x0"))  # one of the names that it may be
+            if answers.new(once) != once and (other := answers.key(once)):
+                where, next_ = place(path, ["answers", kind, old]), f"and `{other}` goes to `{answers.written[other]}`"
+                yield f"{where}: `{old}` goes to `{new}`, {next_}: a second run would change it again"
 
 
 def _replaced_twice(path: Path, found: Target) -> Iterator[str]:
@@ -474,8 +482,16 @@ def missing(found: Target, sites: Mapping[str, Site]) -> Iterator[str]:
     for key, unseen in _UNSEEN.items():
         if getattr(found, key) is None:
             yield f"no `{key}`: {unseen}"
+    yield from shadowed(found)
     if not found.mounts:
-        yield "no `mounts`: every path of the old site waits for an answer"
+        yield "no `mounts`: every path that a job needs, or that was the old site's, waits for an answer"
+
+
+def shadowed(found: Target) -> Iterator[str]:
+    """Patterns among a target's answers that fit the same names and answer differently."""
+    for kind in found.answers:
+        for first, other in overlapping(found.answers_to(kind)):
+            yield f"`answers: {{{kind}: …}}`: for a name that fits both, `{first}` counts and `{other}` does not"
 
 
 def _replaced(partition: Partition, sites: Mapping[str, Site]) -> Iterator[str]:

@@ -31,7 +31,7 @@ from migrate.tables.patterns import PackText, of_bytes, of_value
 _PATTERNS = ("module_init", "runtime_modules", "startup_files")
 
 
-def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tables:
+def tables(path_prefixes: Iterable[str], library: Library | None = None, answered_paths: Iterable[str] = ()) -> Tables:
     """What reading needs of the tables (the shipped ones unless others are given), and the site paths to look for."""
     library = library or shipped_library()
     schedulers = {s.name: s for s in map(_scheduler, library.files("schedulers"))}
@@ -60,6 +60,7 @@ def tables(path_prefixes: Iterable[str], library: Library | None = None) -> Tabl
             SoftwareFile(re.compile(row["file"]), row["software"], row["verb"]) for row in listed["software_files"]
         ),
         path_prefixes=tuple(sorted(set(path_prefixes))),
+        answered_paths=tuple(sorted(answered_paths)),
         paths=_paths(library.table("paths")),
         idioms=tuple(map(_idiom, library.table("idioms")["idioms"])),
         workflows=library.value(_workflows),

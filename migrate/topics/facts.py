@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from migrate.model import lies_in
 from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
 from migrate.schedulers import DIALECTS
-from migrate.topics.old_schedulers.converters import is_in_new_place
 from migrate.values import memory
 
 
@@ -56,13 +54,23 @@ def _shared_folder(c: Context) -> str | None:
 )
 def _unmounted(c: Context) -> str | None:
     prefix, path = _name(c) or "", _value(c) or ""
-    answered = any(lies_in(path, old) for old in c.target.answers.get("path", {}))
-    return None if answered or c.target.has(path) else prefix
+    return None if c.target.path_answers.match(path) or c.target.has(path) else prefix
 
 
-@fact("in_new_place", "`yes` where the path is one to which an earlier run moved it; none elsewhere.", about=("path",))
-def _in_new_place(c: Context) -> str | None:
-    return "yes" if is_in_new_place(_value(c) or "", _name(c) or "", c.target) else None
+@fact(
+    "moved_folder",
+    "The part of the path for which an answer names another; none where it stays, or where an earlier run moved it.",
+    about=("path",),
+)
+def _moved_folder(c: Context) -> str | None:
+    found = c.target.path_answers.moved(_value(c) or "")
+    return found[0] if found else None
+
+
+@fact("new_path", "The path with what an answer names for that part; none where it stays.", about=("path",))
+def _new_path(c: Context) -> str | None:
+    path = _value(c) or ""
+    return new if (new := c.target.path_answers.new(path)) != path else None
 
 
 @fact(

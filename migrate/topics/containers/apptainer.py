@@ -132,7 +132,7 @@ def _answer(c: Context) -> str | None:
     item = c.item
     if item is None or item.kind != "image":
         return None
-    answer = c.target.answers.get("image", {}).get(item.value or "")
+    answer = c.target.answers_to("image").get(item.value or "")
     if answer is None or item.place != "definition":
         return answer
     agent = next((a for a, prefix in PREFIXES.items() if prefix and answer.startswith(prefix)), "localimage")

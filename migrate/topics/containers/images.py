@@ -34,7 +34,7 @@ class Images:
 
     def answer(self, reference: str) -> str:
         """What a person said stands for the image; empty where nobody said."""
-        answers = self.target.answers.get("image", {})
+        answers = self.target.answers_to("image")
         return answers.get(reference) or answers.get(_full(reference)) or ""
 
     def workdir(self, reference: str) -> str:

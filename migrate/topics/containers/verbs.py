@@ -227,7 +227,7 @@ def _image(m: Moving, image: Word) -> None:
     elif constant and m.target.image_folder:
         _name_image(m, image, own, image_path(reference, m.target.image_folder))
     else:
-        if not constant and m.target.answers.get("image"):
+        if not constant and m.target.answers_to("image"):
             m.looks.append(f"which image {reference} is, is not known here, so no answer for an image reaches it")
         edit = Edit(own.span.start, b"", b"docker://")
         message = f"{reference} = docker://{reference}"

@@ -61,22 +61,7 @@ def is_template(text: str) -> bool:
 
 def with_new_paths(text: str, target: Target) -> str:
     """Text with the folders of the old cluster by the names that they have on the target."""
-    moved = target.answers.get("path", {})
-    known = "|".join(re.escape(old) for old in sorted(moved, key=len, reverse=True))
-    if not known:
-        return text
-
-    def new(match: re.Match[str]) -> str:
-        old = match[0]
-        return old if is_in_new_place(text[match.start() :], old, target) else moved[old]
-
-    return re.sub(rf"(?<![\w./}}-])(?:{known})(?![\w.-])", new, text)
-
-
-def is_in_new_place(path: str, old: str, target: Target) -> bool:
-    """Whether a path is below where `old` went, which is itself below `old`: then an earlier run has moved it."""
-    new = target.answers.get("path", {}).get(old, "")
-    return new.startswith(f"{old}/") and re.match(rf"{re.escape(new)}(?![\w.-])", path) is not None
+    return target.path_answers.moved_in(text)
 
 
 def option(name: str, value: str, *, command: bool = False) -> str:
@@ -187,7 +172,7 @@ def _queue(a: Conversion) -> Change:
 
 
 def _account(a: Conversion) -> Change:
-    new = a.target.answers.get("account", {}).get(a.value, a.value)
+    new = a.target.answers_to("account").get(a.value, a.value)
     line = option(a.row.to, new)
     unchecked = "; the target keeps no accounts and does not look at it" if a.target.accounting == "none" else ""
     return done(f"{a.spelled} = {line}{unchecked}", line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from migrate.answers import Renamed
 from migrate.frozen import dataclass
 from migrate.inventory import interpreter_of
 from migrate.inventory.options import inert_line
@@ -36,7 +37,8 @@ def live_dialect(c: Context) -> str | None:
 
 def between_of(c: Context, dialect: str) -> Between:
     """From which scheduler and site to which target the options of a job go."""
-    queues = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
+    there = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
+    queues = Renamed({name: name for name in c.target.partitions} | there)
     return Between(DIALECTS[dialect], c.schedulers[dialect], c.site, c.target, queues)
 
 
@@ -226,7 +228,7 @@ _BASHISM = re.compile(
 )
 def _image_of_job(c: Context) -> str | None:
     found = translation(c)
-    return c.target.answers.get("image", {}).get(found.image) if found and found.image else None
+    return c.target.answers_to("image").get(found.image) if found and found.image else None
 
 
 @fact("old_image", "The image in which Grid Engine ran the whole job; none without one.", about="job")
