@@ -76,6 +76,18 @@ def test_a_sum_in_a_sum_starts_no_program(slinky: Plan, value: bytes, programs: 
     assert told.removeprefix("environment:").split() == programs
 
 
+@pytest.mark.parametrize("number", ["$n", "${n}", '"$n"', "${a[1]}", "$(date +%j)", "`date +%j`"])
+@pytest.mark.parametrize(
+    "line",
+    ["k=$((@))", "k=$(( 2 + @ ))", "((k = @ + 1))", "[[ @ -gt 3 ]]", "for ((i=@; i<3; i++)); do :; done", "echo @"],
+)
+def test_a_number_in_another_base_than_ten_is_understood(slinky: Plan, line: str, number: str) -> None:
+    script = "#!/bin/bash\n#PBS -N a\n" + line.replace("@", f"10#{number}") + "\nhostname $PBS_JOBID\n"
+    result = run(Source("x", script.encode()), slinky)
+    assert result.gaps == ()
+    assert b"hostname $SLURM_JOB_ID" in result.output
+
+
 def test_no_bytes_make_the_reader_fail(slinky: Plan) -> None:
     for data in (
         b"",

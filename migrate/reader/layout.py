@@ -34,6 +34,7 @@ _QUERY = """
 """
 _CONTINUES_NOTHING = re.compile(rb"(?<!\\)\n(?:[ \t]*\\\n)+")
 _TRAILING = re.compile(rb"\\(?=(?:\n\s*)?\Z)")
+_BASE = re.compile(rb"(?<![\w$}])(\d{1,2})#(?=[$`\"'])")  # `$((10#$n))`, which tree-sitter reads with a number alone
 _COMPOUND = rb"(?:if|for|while|until|case|select|time|coproc|function|\[\[|!|\{)(?=[ \t\n])|\("
 _PREFIXED = re.compile(rb"(?:!|\btime|\bcoproc)[ \t]")
 _PREFIX = re.compile(
@@ -99,7 +100,7 @@ class Layout:
         self.above = above  # one command must stay above this place
         self.data = text.data
         self.twins, self.tangled = _find_twins(self.data)
-        script = _backslashes_hidden(_joined(text, headers))[: self.tangled]
+        script = _BASE.sub(rb"\1+", _backslashes_hidden(_joined(text, headers))[: self.tangled])
         self._parse(script)
         for _ in range(_PREFIXES):
             if not (prefixes := list(self._prefixes(script))):
