@@ -11,6 +11,7 @@ from migrate.rulebook.translators import job_translator
 from migrate.topics.containers.to_pyxis import enroot_reference, step_in
 from migrate.topics.environments.environment import MODULE, Software, family, label, words
 from migrate.topics.environments.payloads import Payload, Served, is_module, loaded, served, unanswered
+from migrate.topics.environments.venv import rebuild
 from migrate.topics.launchers.call_chain import starters
 from migrate.topics.requests import gpus
 from migrate.values import image_path
@@ -224,7 +225,8 @@ def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: li
         yield f"the answer does not name {', '.join(others)}"
     if venvs:
         folder = (venvs[0].value or "").removesuffix("/bin/activate")
-        yield f"make the venv again with the image's python, once: `{rebuild(c, answer, folder)}`"
+        start = " ".join([c.target.command, "exec", *_options(c), answer.image])
+        yield f"make the venv again with the image's python, once: `{rebuild(start, folder)}`"
     if answer.setup:
         yield f"once before: {', '.join(f'`{line}`' for line in answer.setup)}"
     if any(_by_mpi(c, each.payload) for each in group):
@@ -233,10 +235,3 @@ def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: li
 
 def _is_named(answer: EnvironmentAnswer, software: Software) -> bool:
     return any(is_module(wanted, software) for wanted in answer.modules)
-
-
-def rebuild(c: Context, answer: EnvironmentAnswer, folder: str) -> str:
-    """The line that makes a venv again with an image's python, packages of the image included."""
-    start = " ".join([c.target.command, "exec", *_options(c), answer.image])
-    made = f"{start} python3 -m venv --clear --system-site-packages {folder}"
-    return f"{made} && {start} {folder}/bin/python -m pip install -r requirements.txt"
