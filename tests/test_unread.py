@@ -85,6 +85,7 @@ def said(text: str, name: str) -> dict[str, str]:
 ORDINARY = {
     "Makefile": "all: a.o\n\tgcc -o a a.o\n# sbatch job.sh\nimage:\n\tdocker build -t a .\n\tdocker push a\n",
     "train.py": '"""Start it by `sbatch job.sh`."""\n\npartition = 3\nqueue = Queue()\nprint("sbatch failed.")\n',
+    "error.py": 'raise Error("qsub failed")\n',
     "loader.py": "import torch\n\nexecutor = ThreadPoolExecutor()\nqueue = [1]\nrun(['bread', 'srunner'])\n",
     "plot.R": "library(ggplot2)\npartition <- split(x)\n",
     "tool.pl": "#!/usr/bin/perl\nmy $#$x = 1;\nprint 'qsub';\n",
@@ -163,6 +164,11 @@ QUOTED = [
     "cmd = '{} %s' % script",
     'cmd = f"{} {{script}}"',
     'shutil.which("{}")',
+    'os.system("{} job")',
+    "subprocess.call('{} job', shell=True)",
+    "Popen(['/opt/bin/{}', name])",
+    'system("{} job");',
+    'x = os.popen(f"{} job").read()',
     'snakemake --cluster "{} -p gp1d"',
 ]
 LINES = [
@@ -250,7 +256,12 @@ def test_names_of_libraries_that_submit_are_told() -> None:
 
 @pytest.mark.parametrize("name", ["functions", "gen.cpp", "Gen.java", "a.f90", "unknown.xyz"])
 def test_a_directive_that_a_file_of_another_kind_writes_is_told(name: str) -> None:
-    for text in ('x\nprint("#SBATCH --time=1")\n', 'x\n  out << "#PBS -q " << q;\n', "echo '#BSUB -n 4' > a\n"):
+    for text in (
+        'x\nprint("#SBATCH --time=1")\n',
+        'x\n  out << "#PBS -q " << q;\n',
+        "echo '#BSUB -n 4' > a\n",
+        "x = '#SBATCH ' + y\n",
+    ):
         assert "directive" in said(text, name)
     assert said('x\nprint("#SBATCH")\n', name) == {}
 
@@ -327,6 +338,13 @@ def test_text_in_utf_16_is_named_where_it_is_a_script_or_matters() -> None:
         "a.sh": [],
         "e.py": ["command"],
     }
+
+
+def test_of_a_line_without_end_only_the_beginning_is_told() -> None:
+    (mention,) = held("run('sbatch a.sh')" + " x" * 200_000, "a.py")
+    assert mention.text.startswith("run('sbatch a.sh')")
+    assert len(mention.text) < 1000
+    assert held("x" * 200_000 + "run('sbatch a.sh')", "b.py") == []
 
 
 def test_lines_are_counted_as_editors_count_them() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import PurePath
 
@@ -20,16 +20,22 @@ _LONGEST = 240  # characters of a line that are told
 # What makes a file one that matters; the rest is told beside it.
 _MATTERS = frozenset({"directive", "command", "container", "options", "scheduler", "partition", "account", "image"})
 # A directive wherever it stands in a line, with an option or what is to become one.
-_DIRECTIVE = (
-    rf"(?<![#\w$])(?:{'|'.join(dict.fromkeys(d.mark.decode() for d in DIALECTS.values()))})[ \t]*(?:-\S|[{{<%$@])"
-)
+_MARKS = "|".join(dict.fromkeys(d.mark.decode() for d in DIALECTS.values()))
+_DIRECTIVE = rf"(?<![#\w$])(?:{_MARKS})(?:[ \t]*(?:-\S|[{{<%$@])|[ \t]+[\"'])"
+_PREFIXES = tuple(d.prefix.removeprefix("#") if d.prefix[1:].isalpha() else d.prefix for d in DIALECTS.values())
 _WRITES = re.compile(_DIRECTIVE.encode())
 _COMMENT = re.compile(r"[ \t]*(?:#|//|;|--[ \t]|/?\*)")
 _BEFORE = r"(?:[\"'(|;&!:=\[]|\$\(|--[\w-]+[ =]|\b(?:do|then|else|exec|time|nohup)[ \t])[ \t]*"
+# What starts a program by its name or a line of shell, whatever stands behind it.
+_CALL = (
+    r"\b(?:system2?|call|run|p?open3?|popen[23]?|check_output|check_call|get(?:status)?output|exec\w*|spawn\w*"
+    r"|sh|shell|qx)"
+)
 _AT_START = r"^[ \t]*[@-]*|"
 _PATH = r"(?:[\w.~$\{}/-]*/)?"
 _AFTER = r"(?=[ \t]+(?:--?\w|[$%{<@\"'\\]|[^\s\"']*[./]\w)|\\?[\"'][ \t]*(?:[,\]+).]|$)|[ \t]*(?:\\|&&?)?$)"
 _BETWEEN = r"[\"',\[\]\s]+"
+_OF_IMAGES = ("docker://", "oras://", "library://", "shub://", ".sif", ".simg", ".sqsh")
 _IMAGE = re.compile(r"(?:docker|oras|library|shub)://[^\s\"'`,;)\]}>]+|[^\s\"'`=(,;:]+\.(?:sif|simg|sqsh)(?![\w.])")
 _MODULE = re.compile(r"(?:^|[\"'`;&|\s])(?:module[ \t]+(?:load|add|swap|switch|use|purge)|ml[ \t]+[\w-]+/)\b")
 _VALUE = r"(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;#)}\]]+)"
@@ -38,6 +44,11 @@ _QUEUE = re.compile(
     r"(?<![\w-])(?:--partition|--queue|-p|-q|-l)(?:[ \t=]*|\\?[\"'][ \t]*,[ \t]*)\\?[\"']?"
     r"(?P<value>\w[\w.@+-]*(?:,[\w.@+-]+)*)"
 )
+_UNKNOWN = (
+    "text with directives",
+    "it does not begin like a job script; name it on the command line to have it migrated",
+)
+_WIDE = "text in UTF-16", "save it as UTF-8, and run again: `iconv -f UTF-16 -t UTF-8`"
 _NO_VALUES = frozenset({"", "null", "none", "true", "false", "~", "|", ">", "{", "[", "|-", ">-"})
 
 
@@ -61,7 +72,7 @@ class Reader:
             return Unread(path, "empty file", "a script was lost, or the file can go", ()) if told else None
         if info.st_size > LARGEST or (b"\0" in head and not in_utf16(head)):
             return None
-        if self.tables.workflows.file(name) is None and not in_utf16(head) and not _WRITES.search(head):
+        if self.tables.workflows.file(name) is None and not in_utf16(head) and not _writes(head):
             return None
         try:
             data = head if len(head) == info.st_size else load(path, LARGEST)[0]
@@ -76,26 +87,18 @@ class Reader:
         """
         wide = in_utf16(data)
         row = self.tables.workflows.file(PurePath(path).name)
+        kind, advice = _UNKNOWN if row is None else (row.kind, row.advice)
         if wide:
-            kind, advice = "text in UTF-16", "save it as UTF-8, and run again: `iconv -f UTF-16 -t UTF-8`"
-            data = wide.encode()
-        elif row is None:
-            kind, advice = (
-                "text with directives",
-                "it does not begin like a job script; name it on the command line to have it migrated",
-            )
-        else:
-            kind, advice = row.kind, row.advice
-        if b"\0" in data or not (wide or (_WRITES if row is None else self._hints(row)).search(data)):
-            return None
-        mask = self.masks(data)
-        lines = data.decode("utf-8", "replace").split("\n")
+            (kind, advice), data = _WIDE, wide.encode()
         reading = self._reading(row)
-        holds = [mention for number, line in enumerate(lines, 1) for mention in reading.mentions(number, line, mask)]
+        if b"\0" in data or not (wide or (_writes(data) if row is None else reading.may_matter(data))):
+            return None
+        holds = list(reading.mentions(data))
         script = wide and PurePath(path).suffix.lower() in suffixes() - {""}
         if not script and not any(each.what in _MATTERS for each in holds):
             return None
-        return Unread(path, kind, advice, tuple(holds[:_MOST]))
+        mask = self.masks(data)
+        return Unread(path, kind, advice, tuple(replace(m, text=_clipped(mask(m.text))) for m in holds[:_MOST]))
 
     def besides(self, taken: Iterable[Found]) -> tuple[Unread, ...]:
         """The files that were noted, each once, without those that are taken under another name."""
@@ -112,9 +115,6 @@ class Reader:
         if id(row) not in self._readings:
             self._readings[id(row)] = _Reading(self, row)
         return self._readings[id(row)]
-
-    def _hints(self, row: WorkflowFile) -> re.Pattern[bytes]:
-        return self._reading(row).hints
 
     @cached_property
     def engines(self) -> Mapping[str, CommandTable]:
@@ -163,7 +163,8 @@ class _Reading:
         before = rf"(?:{start}{back}{_BEFORE}){_PATH}"
         submit, engines = _any(flows.submit), _any(reader.engines)
         self._directive = re.compile(_DIRECTIVE)
-        self._command = re.compile(rf"{before}(?P<name>{submit})(?![\w.-]){_AFTER}")
+        called = rf"(?i:{_CALL})[ \t]*[({{ ][ \t]*\[?[fr]?[\"']{_PATH}(?P<called>{submit})(?![\w.-])"
+        self._command = re.compile(rf"{called}|{before}(?P<name>{submit})(?![\w.-]){_AFTER}")
         verbs = rf"(?:{_BETWEEN}(?:{_any(flows.verbs)})(?![\w-])|[ \t]+--image\b|[ \t]+-[\w-])"
         self._engine = re.compile(rf"{before}(?P<name>{engines})(?![\w.-])(?={verbs})")
         quote = r"[\"'{$]"
@@ -174,27 +175,36 @@ class _Reading:
         self._words = re.compile(rf"(?<!\w)(?:{_any(row.words)})(?!\w)") if row and row.words else None
         roots = [p for p in reader.tables.path_prefixes if p not in reader.target.mounts]
         self._path = re.compile(rf"(?<![\w.$}}~-])(?:{_any(roots)})(?![\w-])")
-        words = [*flows.submit, *reader.engines, *(row.words if row else ()), *self._keys]
-        words += [d.prefix for d in DIALECTS.values()]
-        words += ["docker://", "oras://", "library://", "shub://", ".sif", ".simg", ".sqsh"]
-        self.hints = re.compile(_any(words).encode(), re.IGNORECASE)
-        self._hint = re.compile(_any([*words, "module", *roots]), re.IGNORECASE)
+        hints = [*flows.submit, *reader.engines, *(row.words if row else ()), *(row.keys if row else ())]
+        self._hints = _small([*hints, *_PREFIXES, *_OF_IMAGES])
+        self._names = _small(filter(None, reader.partitions))
+        self._common = _small(flows.keys)
+        self._beside = _small(["module", "ml ", *roots])
 
-    def mentions(self, number: int, line: str, mask: Callable[[str], str]) -> Iterator[Mention]:
-        """What a line names, the same once."""
-        if not self._hint.search(line):
-            return
-        for what, needs in dict.fromkeys(self._found(line)):
-            yield Mention(number, what, _clipped(mask(line.strip())), needs)
+    def may_matter(self, data: bytes) -> bool:
+        """Whether a text holds any word that could make it matter: most do not, and a search for each is cheap."""
+        lower = data.lower()
+        return _holds(lower, self._hints) or (_holds(lower, self._common) and _holds(lower, self._names))
+
+    def mentions(self, data: bytes) -> Iterator[Mention]:
+        """What the lines of a text name, the same once a line."""
+        lower, number, counted = data.lower(), 1, 0
+        words = (*self._hints, *self._names, *self._beside)
+        for begin in sorted({lower.rfind(b"\n", 0, at) + 1 for word in words for at in _places(lower, word)}):
+            number += data.count(b"\n", counted, begin)
+            counted = begin
+            end = data.find(b"\n", begin)
+            end = min(end if end >= 0 else len(data), begin + 4 * _LONGEST)
+            text = data[begin:end].decode("utf-8", "replace")
+            yield from (Mention(number, what, text.strip(), needs) for what, needs in dict.fromkeys(self._found(text)))
 
     def _found(self, line: str) -> Iterator[tuple[str, str]]:
-        line = line[: 4 * _LONGEST]
         if self._directive.search(line):
             yield "directive", self._of_options(line)
         elif _COMMENT.match(line):
             return
         for match in self._command.finditer(line):
-            yield "command", self._of_command(match["name"], line)
+            yield "command", self._of_command(match["called"] or match["name"], line)
         for match in self._engine.finditer(line):
             yield "container", self._of_engine(match["name"])
         yield from self._of_keys(line)
@@ -258,6 +268,29 @@ def in_utf16(data: bytes) -> str:
         return ""
     text = data[: len(data) & ~1].decode(order, "replace").removeprefix("\ufeff")
     return "" if "\0" in text else text
+
+
+def _small(words: Iterable[str]) -> tuple[bytes, ...]:
+    """Words in small letters, each once."""
+    return tuple(dict.fromkeys(word.lower().encode() for word in words))
+
+
+def _holds(text: bytes, words: Iterable[bytes]) -> bool:
+    return any(word in text for word in words)
+
+
+def _places(text: bytes, word: bytes) -> Iterator[int]:
+    """Where a word stands, once a line."""
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        end = text.find(b"\n", at)
+        at = text.find(word, end) if end >= 0 else -1
+
+
+def _writes(data: bytes) -> bool:
+    """Whether a directive stands anywhere in a text."""
+    return any(prefix.encode() in data for prefix in _PREFIXES) and _WRITES.search(data) is not None
 
 
 def _any(words: Iterable[str]) -> str:
