@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,11 +18,12 @@ from migrate.model import Target
 from migrate.rulebook import open_rulebook
 from migrate.tables import profiles
 from migrate.tables.library import shipped
-from migrate.topics.environments import images
+from migrate.topics.environments import environment, images, payloads
 from migrate.topics.environments.images import numbers
 from migrate.topics.environments.modules import Meanings
 from migrate.topics.environments.proposals import Proposal, Software, propose
 from migrate.topics.environments.requirements import frameworks
+from migrate.topics.environments.venv import rebuild
 
 PYTHON = ("python",)
 GPUS = ("v100", "a100", "h100", "h200", "gb200")
@@ -494,7 +496,7 @@ def test_a_conda_environment_is_built_by_its_name() -> None:
 def test_a_venv_is_made_anew_with_the_images_python() -> None:
     found = proposed("", "python torchrun", "h100", activated=(("venv", "$HOME/v"),))
     assert found.match == {"venv": "*"}
-    assert found.setup[0] == f"singularity exec {found.image} python3 -m venv --clear --system-site-packages $HOME/v"
+    assert found.setup[-1] == rebuild(f"singularity exec --bind /work {found.image}", "$HOME/v")
 
 
 def test_modules_that_the_target_provides_are_provided() -> None:
@@ -542,37 +544,45 @@ def _cases() -> Iterator[tuple[Software, tuple[str, ...]]]:
         for kind in kinds:
             yield Software((), ((kind, "a/b c"),), PYTHON), gpus
             yield Software(("cuda/11.8", "x"), ((kind, ""),), ()), gpus
+        for one, two in zip(EACH, [*EACH[7:], *EACH[:7]], strict=True):
+            yield Software((one[1], two[1]), (), ("python3", "torchrun", "a.out")), gpus
 
 
-def test_whatever_is_proposed_can_be_pasted() -> None:
-    image = re.compile(r"[\w./][\w./:@%+=~#-]*")
-    for runtime in ("apptainer", "pyxis"):
+def pasted(answer: dict[str, Any], on: Target, folder: Path) -> Target:
+    """The shipped target with this entry among its `environments`, as its file is read."""
+    file = folder / "oak.yaml"
+    file.write_text(json.dumps({"id": "oak", "extends": "slinky", "modules": on.modules, "environments": [answer]}))
+    return profiles.target(str(file))
+
+
+@pytest.mark.parametrize("runtime", ["apptainer", "pyxis"])
+def test_whatever_is_proposed_can_be_pasted_and_answers_the_software_that_it_is_for(
+    runtime: str, tmp_path: Path
+) -> None:
+    read: dict[str, Any] = {}
+    for modules in ("none", "lmod"):
         for software, gpus in _cases():
-            found = propose(software, target(*gpus, runtime=runtime))
+            on = target(*gpus, runtime=runtime, modules=modules)
+            found = propose(software, on)
             assert found.reason
-            assert found.image is None or image.fullmatch(found.image)
-            assert not (found.image and found.provided)
-            answer = found.answer or {"match": found.match}
-            assert answer["match"] == found.match
-            assert len({"image", "provided", "lines"} & answer.keys()) == (found.answer is not None)
-            assert (found.answer is None) == (not (found.image or found.provided or found.lines))
-            assert set(found.match) <= {
-                "modules",
-                "programs",
-                "conda",
-                "venv",
-                "spack",
-                "oneapi",
-                "devtoolset",
-                "script",
-            }
             assert found.match
-            for value in found.match.values():
-                assert value
-                assert isinstance(value, (str, list))
+            assert (found.answer is None) == (not (found.image or found.provided or found.lines))
             for text in (found.reason, *found.caveats, *found.setup):
                 assert text == text.strip()
-                assert "\n" not in text.replace("'%s\\n'", "")
+            answer = found.answer or {"match": found.match, "image": "a.sif"}
+            key = json.dumps(answer)
+            if key not in read:
+                (read[key],) = pasted(answer, on, tmp_path).environments
+            held = [environment.module(text) for text in software.modules if "container" not in kinds_of(text)]
+            held += [environment.activated(kind, name) for kind, name in software.activated]
+            each = [*software.programs] or ["a.out"]
+            names = [frozenset({environment.program(p), p.rpartition("/")[2], environment.family(p)}) for p in each]
+            if held or software.programs:
+                assert any(payloads.fits(read[key], tuple(held), some) for some in names), (software, answer)
+
+
+def kinds_of(text: str) -> frozenset[str]:
+    return shipped().value(Meanings).module(text).gives
 
 
 def test_each_image_of_the_table_is_proposed_for_some_software() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from migrate.frozen import dataclass
 from migrate.tables.library import Library
+from migrate.topics.environments.environment import module
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,7 @@ def _patterns(text: str, at: int, version: str) -> tuple[str, str]:
     if not version:
         return text, text
     before, (major, dot, _) = text[:at], version.partition(".")
-    parts = text.split("/")
-    name = "/".join([parts[0], *(p for p in parts[1:] if not _VERSION.fullmatch(p))])
-    return name if "/" in before else f"{before}*", f"{before}{major}{dot}*"
-
-
-_VERSION = re.compile(r"\w?\d.*|.*\d\.\d.*")
+    name = module(text).name
+    if len(name) > len(before):  # it holds the version: matlab/R2021a, nvhpc-24.11_hpcx-2.20
+        name = f"{before.rpartition('/')[0] or before}*"
+    return name, f"{before}{major}{dot}*"

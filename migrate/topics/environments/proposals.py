@@ -14,6 +14,7 @@ from migrate.topics.environments import images
 from migrate.topics.environments.images import Row, numbers
 from migrate.topics.environments.modules import Meaning, Meanings
 from migrate.topics.environments.requirements import Requirement, frameworks
+from migrate.topics.environments.venv import freeze, rebuild
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Proposal:
     def answer(self) -> dict[str, object] | None:
         """The entry of `environments` in a target's file; None where nothing is proposed."""
         if self.image is not None:
-            name = re.sub(r"[^\w.+-]+", "-", self.image.rpartition("/")[2]).removesuffix(".sif")
+            name = re.sub(r"[^\w.+-]+", "-", self.image.rpartition("/")[2]).removesuffix(".sif").removesuffix(".sqsh")
             setup = {"setup": list(self.setup)} if self.setup else {}
             return {"name": name, "match": dict(self.match), "image": self.image, **setup}
         if self.provided:
@@ -196,15 +197,14 @@ class _Case:
         suffix = "sqsh" if self.target.runtime == "pyxis" else "sif"
         return f"{self.target.image_folder or shared.rstrip('/') + '/images'}/{name}.{suffix}"
 
-    def venvs(self, image: str, option: str) -> tuple[str, ...]:
+    def venvs(self, image: str) -> tuple[str, ...]:
         """Lines that make a venv anew with the Python of an image."""
         if "venv" not in self.activated or self.target.runtime != "apptainer":
             return ()
-        run, folder = f"{self.target.command} exec {image}", self.activated["venv"] or "VENV"
-        return (
-            f"{run} python3 -m venv --clear {option}{folder}",
-            f"{run} {folder}/bin/python -m pip install -r requirements.txt",
-        )
+        binds = ",".join(m for m in self.target.mounts if not m.startswith("/home"))
+        start = f"{self.target.command} exec {f'--bind {binds} ' if binds else ''}{image}"
+        folder = self.activated["venv"] or "VENV"
+        return freeze(start, folder), rebuild(start, folder)
 
 
 # ------------------------------------------------------------------------------------------------ no image
@@ -262,7 +262,7 @@ def _framework(case: _Case) -> Proposal:
         more += [f"No release is known to have {_listed([r.text for r in asked])}."] if asked else []
     more += ["Packages of the conda environment must be installed for it."] if "conda" in case.activated else []
     more += case.lacking(next(f["holds"] for f in case.families if f["name"] == family))
-    setup = case.venvs(image, "--system-site-packages ")
+    setup = case.venvs(image)
     return Proposal(case.match(family), image, False, (), setup, why, (*more, *_nodes_need(case, row), _PRE))
 
 
@@ -338,14 +338,14 @@ def _image(case: _Case, family: str) -> Proposal:
         more = [] if images.distance(_minor(wanted), numbers(row["version"])) == (0, 0) else [_NEAR]
     holds = next(f["holds"] for f in case.families if f["name"] == family)
     more += [_BUILD_AGAIN] if "compiler" in holds and family != "tools" else []
-    setup = case.venvs(image, "") if family == "python" else ()
+    setup = case.venvs(image) if family == "python" else ()
     return Proposal(case.match(family), image, False, (), setup, why, (*more, *case.lacking(holds, family)))
 
 
 def _conda(case: _Case, family: str) -> Proposal:
     """An image to be made of a conda environment."""
-    name = case.activated.get("conda", "")
-    word = re.sub(r"[^\w.-]+", "-", name.rstrip("/").rpartition("/")[2]).strip("-") or "base"
+    name = case.activated.get("conda", "").rstrip("/").rpartition("/")[2]
+    word = re.sub(r"[^\w.-]+", "-", name).strip("-") or "base"
     image = case.file(f"conda-{word}")
     setup = (
         f"conda env export --no-builds --name {word} > environment.yml",
@@ -354,7 +354,7 @@ def _conda(case: _Case, family: str) -> Proposal:
     )
     why = f"conda environment {word}: `sifmigrate recipe` makes its image of environment.yml"
     holds = next(f["holds"] for f in case.families if f["name"] == family)
-    match = {"conda": word} if name else case.match(family)
+    match: dict[str, object] = {"conda": name} if name else case.match(family)
     return Proposal(match, image, False, (), setup, why, (_NOT_THERE, *case.lacking(holds, family)))
 
 
@@ -370,7 +370,7 @@ def _built(case: _Case, family: str) -> Proposal:
     lines = ["Bootstrap: docker", f"From: {row['image']}", "%post"]
     lines += [f"    apt-get update && apt-get install -y {' '.join(packages)}"]
     setup = (f"printf '%s\\n' {shlex.join(lines)} > {definition}", *_build(case, image, definition))
-    setup += case.venvs(image, "--system-site-packages ")
+    setup += case.venvs(image)
     why = f"{module}: no public image has it alone; {row['image']} has {row['source'].partition(': ')[2]} as packages"
     more = [] if images.distance(_minor(wanted), numbers(row["version"])) == (0, 0) else [_NEAR]
     holds = [h for f in case.families if f["name"] in {family, *(o["name"] for o in others)} for h in f["holds"]]
