@@ -30,7 +30,7 @@ def call(folder: Path, *command: str, **variables: str) -> lab.Done:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,  # a limit for what hangs; other work on the machine may take most of its time
         stdin=subprocess.DEVNULL,
     )
 

@@ -21,7 +21,7 @@ ALSO = 'import brought; print("brought", brought.version)'
 def shell(folder: Path, script: str) -> lab.Done:
     """A script on the node, whose own Python is another than the image's."""
     return subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=180
+        ["bash", "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=600
     )
 
 

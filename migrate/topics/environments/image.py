@@ -227,6 +227,11 @@ def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: li
         folder = (venvs[0].value or "").removesuffix("/bin/activate")
         start = " ".join([c.target.command, "exec", *_options(c), answer.image])
         yield f"make the venv again with the image's python, once: `{rebuild(start, folder)}`"
+    if venvs and any(each.payload.shown.partition(" ")[0] == "torchrun" for each in group):
+        yield (
+            "`torchrun` of the image runs with the image's python, which does not see the venv: write "
+            "`python -m torch.distributed.run`, unless the venv has a PyTorch of its own"
+        )
     if answer.setup:
         yield f"once before: {', '.join(f'`{line}`' for line in answer.setup)}"
     if any(_by_mpi(c, each.payload) for each in group):
