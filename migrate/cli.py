@@ -512,7 +512,7 @@ def decide(  # noqa: PLR0913 - one parameter an option
     book = deciding.Book(path)
     if answers:
         deciding.taken(desk, book, given, say)
-        return POINTS if desk.open_ids else OK
+        return POINTS if desk.needed_ids else OK
     dialogue = deciding.Dialogue(desk, book, input, sys.stdout.write, style)
     try:
         return POINTS if dialogue.run() else OK

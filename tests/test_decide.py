@@ -348,6 +348,26 @@ def test_the_list_as_json_says_the_same(three: Cluster) -> None:
     assert told["decisions"][0]["answer"] == "answers:\n  partition:\n    long: big\n"
 
 
+def test_what_no_script_waits_for_comes_last_and_fails_nothing(cluster: Cluster) -> None:
+    cluster.script("jobs/a.sh", "-p gpu -A old -t 60", body="docker run nvcr.io/nvidia/pytorch:23.05-py3 python t.py")
+    cluster.script("jobs/b.sh", "-p gpu -A old -t 60 -N 2", body="mpirun -np 8 singularity exec /work/a.sif ./x")
+    cluster.script("jobs/c.sh", "-p gpu -A other -t 60")
+    words = ("decide", "jobs", "--target", "mine.yaml")
+    told = json.loads(cluster.run(*words, "--list", "--output-format", "json").stdout)
+    assert [d["id"] for d in told["decisions"]] == [
+        "account:other",
+        "mpi",
+        "workdir:nvcr.io/nvidia/pytorch:23.05-py3",
+    ]
+    assert (told["blocked"], told["waiting"]) == (1, 1)
+    shown = cluster.run(*words, "--list").stdout
+    assert "2 decisions more could be answered; no script waits for them." in shown.replace("\n", " ")
+    (cluster.folder / "a.yaml").write_text("account:other: other\nmpi: pmix\nworkdir:*: /workspace\n")
+    cluster.run(*words, "--answers", "a.yaml")
+    assert "mpi: pmix\n" in cluster.target.read_text()
+    assert cluster.run(*words, "--list").stdout.startswith("No decision is open")
+
+
 # ------------------------------------------------------------------------------------------------ answers from a file
 
 

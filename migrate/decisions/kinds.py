@@ -44,11 +44,17 @@ class Kind:
     write: Callable[[str, Any, Mapping[str, Any]], Mapping[str, Any] | None]  # name, answer, data: what is added
     propose: Callable[[Asked], Proposal | None]
     several: bool = True  # a pattern with `*` may stand for several names
+    needed: bool = True  # else scripts run without an answer, and do not wait for it
 
 
 def kind_of(decision: str) -> str:
     """The kind of a decision: what stands before the colon of its id."""
     return decision.partition(":")[0]
+
+
+def is_needed(decision: str) -> bool:
+    """Whether scripts wait for a decision; without others they run as well, only not as well as they could."""
+    return KINDS.get(kind_of(decision), _OTHER).needed
 
 
 def name_of(decision: str) -> str:
@@ -269,6 +275,7 @@ KINDS: Mapping[str, Kind] = {
         write=_mpi,
         propose=_always("pmix", "what Open MPI 4 and 5 speak; `srun --mpi=list` shows whether Slurm has it"),
         several=False,
+        needed=False,
     ),
     "workdir": Kind(
         question="In which folder do programs of {name} start (its WORKDIR)?",
@@ -278,6 +285,7 @@ KINDS: Mapping[str, Kind] = {
         write=_workdir,
         propose=_ngc_workdir,
         several=False,
+        needed=False,
     ),
 }
 

@@ -23,6 +23,7 @@ class Wait:
     owner: str = ""
     pattern: str = ""  # equal scripts have the same
     site: str = ""
+    asks: Ids = frozenset()  # decisions that would make it better, and without which it runs
 
     @property
     def blocked(self) -> bool:
@@ -45,8 +46,10 @@ def in_order(waits: Iterable[Wait]) -> list[Step]:
     waits = list(waits)
     steps = _greedy(Counter(w.blocking for w in waits if w.blocking and not w.stuck))
     known = {step.id for step in steps}
-    waiting = Counter(d for w in waits for d in w.ids | w.blocking if d not in known)
-    return [*steps, *(Step(d, 0) for d in sorted(waiting, key=lambda d: (-waiting[d], d)))]
+    for more in (Counter(d for w in waits for d in w.ids | w.blocking), Counter(d for w in waits for d in w.asks)):
+        steps += [Step(d, 0) for d in sorted(more, key=lambda d: (-more[d], d)) if d not in known]
+        known |= more.keys()
+    return steps
 
 
 def _greedy(sets: Counter[Ids]) -> list[Step]:

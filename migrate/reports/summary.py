@@ -8,7 +8,18 @@ from dataclasses import field, replace
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from migrate.decisions.kinds import KINDS, Asked, Proposal, kind_of, name_of, pasted, proposal, together, written
+from migrate.decisions.kinds import (
+    KINDS,
+    Asked,
+    Proposal,
+    is_needed,
+    kind_of,
+    name_of,
+    pasted,
+    proposal,
+    together,
+    written,
+)
 from migrate.decisions.order import Wait, in_order
 from migrate.decisions.owner import owner
 from migrate.decisions.pattern import pattern
@@ -446,6 +457,7 @@ def _wait(result: Result, decided: Sequence[tuple[str, Outcome]], entries: Mappi
         owner=owner(result.source.path),
         pattern=pattern(result.source.data),
         site=result.site.id,
+        asks=frozenset(name for name, _ in decided if name and not is_needed(name)),
     )
 
 
@@ -481,7 +493,9 @@ def decisions(shares: Sequence[Share], target: Target, sites: Mapping[str, Site]
     released = [ids for each, ids in zip(shares, waiting, strict=True) if each.causes and all(each.causes)]
     rules = _grouped(pair for each in shares for pair in each.asking)
     fits = _grouped(pair for each in shares for pair in each.fits.items())
-    waits_for = _grouped((d, each.wait) for each, ids in zip(shares, waiting, strict=True) for d in ids)
+    waits_for = _grouped(
+        (d, each.wait) for each, ids in zip(shares, waiting, strict=True) for d in sorted(ids | each.wait.asks)
+    )
     alone = Counter(next(iter(ids)) for ids in released if len(ids) == 1)
     found = {}
     for name, group in waits_for.items():

@@ -10,6 +10,7 @@ from itertools import chain
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from migrate.decisions.kinds import is_needed
 from migrate.frozen import dataclass
 from migrate.model import READINESS, Readiness, Report, Result
 from migrate.reports import markdown
@@ -83,6 +84,7 @@ def _decisions(summary: Summary) -> Iterator[Line]:
     for each in summary.decisions[:_MOST_DECISIONS]:
         verb = "waits" if each.releases == 1 else "wait"
         alone = f" ({each.releases} {verb} for nothing else)" if each.releases else ""
+        alone = alone if is_needed(each.id) else f" ({'runs' if each.scripts == 1 else 'run'} without an answer)"
         yield Line(2, f"{each.id}: {counted(each.scripts, 'script')}{alone}")
         if fits := fit_words(each):
             yield Line(4, f"by what they ask for: {fits}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from migrate import __version__
 from migrate.decisions.answers import Answer, read_answer
-from migrate.decisions.kinds import addition, pasted, question, takes, whole
+from migrate.decisions.kinds import addition, is_needed, pasted, question, takes, whole
 from migrate.files.atomic import write_atomic
 from migrate.files.write import unwritten
 from migrate.frozen import dataclass
@@ -97,15 +97,20 @@ def _spelled(answer: Any) -> str:
 # ------------------------------------------------------------------------------------------------ words
 
 
-def _head(desk: Desk, number: int) -> str:
+def _head(desk: Desk) -> str:
+    """How many scripts are blocked, how many wait for how many decisions, and what else could be answered."""
     kept = f"{desk.blocked} of {counted(desk.scripts, 'script')} {_are(desk.blocked)} blocked for {desk.plan.target.id}"
+    number, more = len(desk.needed_ids), len(desk.open_ids) - len(desk.needed_ids)
+    others = f" {counted(more, 'decision')} more could be answered; no script waits for {_them(more)}." if more else ""
     if not number:
-        return f"No decision is open; {kept}."
+        return f"No decision is waited for; {kept}.{others}" if more else f"No decision is open; {kept}."
     waiting = f"{desk.waiting} {'waits' if desk.waiting == 1 else 'wait'} for {counted(number, 'decision')}"
-    equal = (
-        f" ({counted(desk.patterns, 'pattern')}: equal scripts counted once)" if desk.patterns < desk.waiting else ""
-    )
-    return f"{kept}; {waiting}{equal}."
+    equal = f" Equal ones counted once they are {desk.patterns}." if desk.patterns < desk.waiting else ""
+    return f"{kept}; {waiting}.{equal}{others}"
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"
 
 
 def _are(number: int) -> str:
@@ -127,11 +132,15 @@ def _about(offer: Offer, target: Target) -> Iterator[Line]:
     else:
         yield Line(2, f"Proposed: {_spelled(decision.proposal.answer)}", "bold")
         yield Line(4, decision.proposal.reason)
-    yield Line(2, _effect(offer))
+    if is_needed(decision.id):
+        yield Line(2, _effect(offer))
 
 
 def _who(decision: Decision) -> str:
     number = len(decision.waiting)
+    if not is_needed(decision.id):
+        asks = f"{counted(number, 'script')} {'runs' if number == 1 else 'run'} without an answer"
+        return f"{asks}: {_owners(decision.owners)}." if decision.owners else f"{asks}."
     equal = f" ({counted(decision.patterns, 'pattern')})" if decision.patterns < number else ""
     words = f"{counted(number, 'script')}{equal} {'waits' if number == 1 else 'wait'}"
     owners = f": {_owners(decision.owners)}" if decision.owners else ""
@@ -169,7 +178,7 @@ def listed(desk: Desk, form: str, style: Style) -> str:
 
 
 def _as_text(desk: Desk, found: Sequence[Offer], style: Style) -> str:
-    lines = [Line(0, _head(desk, len(desk.open_ids)), "bold")]
+    lines = [Line(0, _head(desk), "bold")]
     for number, offer in enumerate(found, 1):
         lines += [Line(0, ""), Line(0, f"{number}. {offer.decision.id}", "bold"), *_about(offer, desk.plan.target)]
         if offer.decision.proposal is not None:
@@ -298,12 +307,12 @@ class Dialogue:
         self.answered = 0
 
     def run(self) -> int:
-        """Ask until nothing is open or the person stops; the number of decisions that stay open.
+        """Ask until nothing is open or the person stops; the number of decisions for which scripts still wait.
 
         Raises KeyboardInterrupt as it comes: what was answered before is written.
         """
         passed: frozenset[str] = frozenset()
-        self._show([Line(0, _head(self._desk, len(self._desk.open_ids)), "bold")])
+        self._show([Line(0, _head(self._desk), "bold")])
         if self._desk.open_ids:
             self._show(
                 [Line(0, f"Enter takes what is proposed, {_SKIP} skips, {_SHOW} lists the scripts, {_STOP} stops.")]
@@ -314,9 +323,8 @@ class Dialogue:
                 break
             if said == _SKIP:
                 passed |= {offer.decision.id}
-        left = len(self._desk.open_ids)
-        self._show([Line(0, ""), Line(0, _head(self._desk, left), "bold")])
-        return left
+        self._show([Line(0, ""), Line(0, _head(self._desk), "bold")])
+        return len(self._desk.needed_ids)
 
     def _answer(self, offer: Offer, passed: int) -> str:
         """What is done about one decision: it is skipped, asking stops, or it is answered."""

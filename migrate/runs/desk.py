@@ -97,6 +97,12 @@ class Desk:
         return len({(s.wait.pattern, s.wait.ids) for s in self._shares.values() if s.wait.ids})
 
     @property
+    def needed_ids(self) -> list[str]:
+        """The open decisions for which some script waits."""
+        waited = {d for s in self._shares.values() for d in s.wait.ids | s.wait.blocking}
+        return [name for name in self.open_ids if name in waited]
+
+    @property
     def open_ids(self) -> list[str]:
         """The decisions that are open, those first that free most scripts."""
         return [step.id for step in in_order(s.wait for s in self._shares.values())]
@@ -144,12 +150,14 @@ class Desk:
     def trial(self, added: Mapping[str, Any], ids: Iterable[str]) -> Trial:
         """What an answer to these decisions would make of the scripts that wait for one of them."""
         wanted = frozenset(ids)
-        return self._tried(added, [p for p, s in self._alone.items() if s.wait.ids & wanted])
+        return self._tried(added, [p for p, s in self._alone.items() if (s.wait.ids | s.wait.asks) & wanted])
 
     def take(self, added: Mapping[str, Any], ids: Sequence[str]) -> Trial:
         """An answer taken, which counts from now: what it makes of the scripts that wait for a decision of its kind."""
         kinds = {kind_of(each) for each in ids}
-        concerned = [p for p, s in self._alone.items() if any(kind_of(each) in kinds for each in s.wait.ids)]
+        concerned = [
+            p for p, s in self._alone.items() if any(kind_of(each) in kinds for each in s.wait.ids | s.wait.asks)
+        ]
         trial = self._tried(added, concerned)
         self.keep(trial)
         self.settled += ids
@@ -165,7 +173,7 @@ class Desk:
         """Count a decision as answered in a way that opens nothing."""
         self._dropped |= {name}
         for path, each in self._alone.items():
-            if name in each.wait.ids or name in each.wait.blocking:
+            if name in each.wait.ids | each.wait.blocking | each.wait.asks:
                 self._alone[path] = _without(each, self._dropped)
         self._shares = self._joined(self._alone)
 
@@ -201,7 +209,12 @@ def _without(each: Share, names: frozenset[str]) -> Share:
         each,
         causes=tuple(c for c in each.causes if c not in names),
         asking=tuple(pair for pair in each.asking if pair[0] not in names),
-        wait=replace(each.wait, ids=each.wait.ids - names, blocking=each.wait.blocking - names),
+        wait=replace(
+            each.wait,
+            ids=each.wait.ids - names,
+            blocking=each.wait.blocking - names,
+            asks=each.wait.asks - names,
+        ),
     )
 
 

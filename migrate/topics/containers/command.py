@@ -57,6 +57,7 @@ class Moving:
     starter: Invocation | None = None  # the command that starts the container which this one is about
     pulled: Invocation | None = None  # the command that fetches its image, which stays where this one does
     decision: str = ""
+    question: str = ""  # the decision that would spare a person to look
     instead: str = ""  # what a person would write for it, where that is no change of its words
 
     def once(self, work: Callable[[Moving], _T]) -> _T:
@@ -101,6 +102,7 @@ class Moving:
             "look" if looks else "done",
             f"{message}; {looks}" if looks else message,
             in_order(known.edits if known else (), edits),
+            decision=self.question,
         )
 
     def remove(self, message: str) -> None:

@@ -188,6 +188,8 @@ def _isolate(m: Moving, *, detached: bool, runs: bool) -> None:
 def _workdir(m: Moving, image: Word, *, detached: bool) -> None:
     """Docker starts in the image's WORKDIR, Apptainer in the script's folder (or, kept apart, at home)."""
     known = m.images.workdir(m.value(image))
+    if not known and not detached and not re.search(r"[$`]", m.value(image)):
+        m.question = f"workdir:{m.value(image)}"
     if known and not detached:
         m.lead.append(f"--cwd {known}")
     elif not detached and m.target.isolation != "plain":

@@ -296,6 +296,16 @@ def _why_kept(c: Context) -> str | None:
     return step.obstacle or None if step else None
 
 
+@fact(
+    "mpi_question",
+    "The decision about the target's MPI type, where the launcher stays as it is not stated; none elsewhere.",
+    about=("launcher-command",),
+)
+def _mpi_question(c: Context) -> str | None:
+    step = step_of(c)
+    return "mpi" if step and step.obstacle and c.target.mpi is None else None
+
+
 @fact("step", "`yes` where srun replaces the launcher of whose line the item is a word; none elsewhere.", about="item")
 def _step(c: Context) -> str | None:
     return "yes" if (s := step_of(c)) and not s.obstacle and step_words(c) is not None else None
