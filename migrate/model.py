@@ -1169,6 +1169,16 @@ class Change:
     blocks: bool = False  # the job cannot run until a person has decided
     suggestion: str = ""  # what a person could write
     also: tuple[Item, ...] = ()  # of a job as a whole: the items for which it speaks
+    proposed: Proposed | None = None  # as the answer to the decision
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What a topic proposes for one script as the answer to a decision; each as JSON, empty where there is nothing."""
+
+    answer: str
+    about: str  # what holds for any answer: what it must match
+    reason: str  # for the answer, or why there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -1189,6 +1199,7 @@ class Finding:
     decision: str = ""
     fits: tuple[str, ...] | None = None  # answers to the decision that the script's needs allow; None: not known
     also: tuple[Item, ...] = ()  # other items for which it speaks
+    proposed: Proposed | None = None
 
     @property
     def items(self) -> tuple[Item, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from migrate.frozen import dataclass
-from migrate.model import RuleText, Site, Target
+from migrate.model import Proposed, RuleText, Site, Target
 from migrate.tables.insertion import joined
 from migrate.tables.profiles import ADDED
 
@@ -23,11 +26,12 @@ class Asked:
     sites: tuple[Site, ...] = ()
     fits: Mapping[str, int] = field(default_factory=dict)  # answer: how many of the scripts it suits, best first
     unfit: int = 0
+    said: tuple[Proposed, ...] = ()  # what topics propose for the scripts
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An answer that could be given, and why."""
+    """An answer that could be given, and why; None as an answer where something is known that speaks against any."""
 
     answer: Any
     reason: str
@@ -98,6 +102,34 @@ def together(answers: Iterable[tuple[str, Any, str]], data: Mapping[str, Any]) -
     return joined(pieces)
 
 
+def touches(decision: str, added: Mapping[str, Any]) -> bool:
+    """Whether an addition to a target's file may answer a decision; where it does not, it surely is none for it."""
+    kind, name = kind_of(decision), name_of(decision)
+    if kind == "environment":
+        return any(_may_match(name, row["match"]) for row in added.get("environments") or ())
+    return any(fnmatchcase(name, old) for old in added.get("answers", {}).get(kind, {}))
+
+
+def _may_match(name: str, match: Any) -> bool:
+    """Whether software of this id may meet what an answer must match; versions are not known here."""
+    if match == "any":
+        return True
+    labels = name.split("+")
+    kinds = {label.partition(":")[0] for label in labels}
+    return all(kind in kinds for kind in match if kind in _TOOLS) and all(
+        any(_may_be(label, wanted) for label in labels) for wanted in match.get("modules", ())
+    )
+
+
+def _may_be(label: str, wanted: str) -> bool:
+    """Whether a module of this name, in some version, may be the one that is wanted."""
+    parts = wanted.split("/")
+    heads = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    if label == "python" and wanted.startswith("python"):
+        return True
+    return any(fnmatchcase(each, head) for each in (label, label.rsplit("/", 1)[-1]) for head in heads)
+
+
 # ------------------------------------------------------------------------------------------------ how it is written
 
 
@@ -134,8 +166,45 @@ def _module(name: str, answer: Any, _: Mapping[str, Any]) -> Mapping[str, Any] |
 
 
 def _environment(name: str, answer: Any, _: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Until the target's file has environments: the programs that the nodes have."""
-    return {"host_programs": name.split("+")} if answer == "provided" else None
+    said = _of_software(answer)
+    if said is None:
+        return None
+    head = {
+        "name": said.get("name") or _UNNAMED.sub("-", name).strip("-"),
+        "match": said.get("match") or _matching(name),
+    }
+    return {"environments": [{**head, **{key: each for key, each in said.items() if key not in head}}]}
+
+
+def _of_software(answer: Any) -> dict[str, Any] | None:
+    """An answer about software, with what it must match where it says so; None where it is none."""
+    if answer == "provided":
+        return {"provided": True}
+    if isinstance(answer, str):
+        return {"image": answer} if _IMAGE.fullmatch(answer) else None
+    says = isinstance(answer, dict) and [key for key in ("image", "provided", "lines") if key in answer]
+    return dict(answer) if says and len(says) == 1 else None
+
+
+def _matching(name: str) -> dict[str, Any]:
+    """What an environment of this id has, as far as the id tells."""
+    modules = [part for part in name.split("+") if part not in _TOOLS and not part.startswith("conda:")]
+    found: dict[str, Any] = {"modules": modules} if modules else {}
+    for part in name.split("+"):
+        kind, _, of = part.partition(":")
+        found |= {kind: of or "*"} if kind in _TOOLS else {}
+    return found
+
+
+def completed(decision: str, answer: Any, about: str) -> Any:
+    """An answer with what is known of the scripts that it is about (JSON), where it does not say that itself."""
+    said = _of_software(answer) if kind_of(decision) == "environment" and about else None
+    return answer if said is None else {**json.loads(about), **said}
+
+
+_UNNAMED = re.compile(r"[^A-Za-z0-9_.]+")
+_IMAGE = re.compile(r"[a-z-]+://\S+|/\S+|\S+\.(?:sif|simg|sqsh)")
+_TOOLS = frozenset({"conda", "venv", "spack", "oneapi", "devtoolset", "script"})
 
 
 def _is_path(answer: Any) -> bool:
@@ -194,6 +263,17 @@ def _ngc_workdir(asked: Asked) -> Proposal | None:
     return Proposal("/workspace", "where images of NGC start, as a rule; `docker inspect` shows it") if is_ngc else None
 
 
+def _of_most(asked: Asked) -> Proposal | None:
+    """What is proposed for most of the scripts."""
+    answers = Counter(said.answer for said in asked.said if said.answer)
+    if not answers:
+        return Proposal(None, asked.said[0].reason) if asked.said else None
+    [(best, number)] = answers.most_common(1)
+    reason = next(said.reason for said in asked.said if said.answer == best)
+    others = len(asked.said) - number
+    return Proposal(json.loads(best), f"{reason} {others} of {len(asked.said)} get another." if others else reason)
+
+
 def _nothing(_: Asked) -> Proposal | None:
     return None
 
@@ -202,14 +282,15 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 KINDS: Mapping[str, Kind] = {
     "environment": Kind(
-        question="What holds the software of jobs that run {name}?",
+        question="What stands on {target} for the software {name}?",
         why="The job starts programs outside any container, and the software that they need (modules, conda, a venv) "
         "is the old cluster's.",
         how="`environments: [{match: {modules: [NAME]}, image: docker://NAME:TAG}]`, or `provided: true` in place of "
         "`image` where the nodes have it",
-        takes="`provided`, where the nodes have it",
+        takes="an image (docker://NAME:TAG, or an image file), `provided`, or "
+        "{image: …, setup: […]}, {lines: […]}, {match: …, image: …}",
         write=_environment,
-        propose=_nothing,
+        propose=_of_most,
     ),
     "image": Kind(
         question="Which image stands for {name}?",

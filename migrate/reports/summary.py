@@ -34,6 +34,7 @@ from migrate.model import (
     Gap,
     Item,
     Outcome,
+    Proposed,
     Readiness,
     Report,
     Result,
@@ -141,6 +142,8 @@ class Decision:
     alone: int = 0  # scripts that nothing else blocks
     proposal: Proposal | None = None
     added: Mapping[str, Any] = field(default_factory=dict)  # to the target's file by the proposed answer
+    against: str = ""  # why nothing is proposed, where something is known
+    about: str = ""  # what holds for any answer: see Proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ class Share:
     fits: Mapping[str, tuple[str, ...]]  # of decisions, the answers that suit it
     images: Mapping[str, str]  # as the script names them, each with the command that fetches it
     wait: Wait
+    proposed: Mapping[str, tuple[Proposed, ...]] = field(default_factory=dict)  # by topics, for its decisions
     calls: tuple[str, ...] = ()  # the scripts that it calls, for whose decisions it waits as well
 
 
@@ -408,6 +412,7 @@ def share(result: Result, target: Target) -> Share:
     entries = entries_by_item(result)
     decided = [(decision(result, o, entries), o) for o in result.outcomes]
     fits = _grouped((name, o.finding.fits) for name, o in decided if o.finding.fits is not None)
+    said = _grouped((name, o.finding.proposed) for name, o in decided if o.finding.proposed is not None)
     images = [e.item for e in result.entries if e.item is not None and e.kind == "image"]
     words = _mask(result).words if images else str
     return Share(
@@ -417,6 +422,7 @@ def share(result: Result, target: Target) -> Share:
         fits={n: tuple(a for a in each[0] if all(a in other for other in each)) for n, each in fits.items()},
         images={words(i.value or i.name): words(_pull(i, target)) for i in images},
         wait=_wait(result, decided, entries),
+        proposed={n: tuple(each) for n, each in said.items()},
         calls=tuple(call.path for call in result.calls),
     )
 
@@ -506,8 +512,11 @@ def decisions(shares: Sequence[Share], target: Target, sites: Mapping[str, Site]
             tuple(sites[each] for each in dict.fromkeys(w.site for w in group)),
             _most_first(fits.get(name, ())),
             fits.get(name, []).count(()),
+            tuple(each for share in shares for each in share.proposed.get(name, ())),
         )
         said = proposal(name, asked)
+        against = said.reason if said and said.answer is None else ""
+        said = None if against else said
         found[name] = Decision(
             name,
             tuple(sorted(set(rules.get(name, ())))),
@@ -521,6 +530,8 @@ def decisions(shares: Sequence[Share], target: Target, sites: Mapping[str, Site]
             sum(w.blocking == {name} and not w.stuck for w in group),
             said,
             pasted(name, said.answer, written(target)) if said else {},
+            against,
+            next((each.about for each in asked.said), ""),
         )
     return found
 

@@ -191,6 +191,7 @@ class Rule:
             decision=decision,
             fits=self._fits(context) if change is None or change.blocks else None,
             also=() if change is None else change.also,
+            proposed=change.proposed if change else None,
         )
 
     def _fits(self, context: Context) -> tuple[str, ...] | None:

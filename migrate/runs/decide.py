@@ -12,7 +12,7 @@ from typing import Any
 
 from migrate import __version__
 from migrate.decisions.answers import Answer, read_answer
-from migrate.decisions.kinds import addition, is_needed, pasted, question, takes, whole
+from migrate.decisions.kinds import is_needed, pasted, question, takes, whole
 from migrate.files.atomic import write_atomic
 from migrate.files.write import unwritten
 from migrate.frozen import dataclass
@@ -79,15 +79,30 @@ def is_shipped(name: str) -> bool:
 def wrong(decision: str, answer: Any, desk: Desk, path: Path) -> str:
     """What is wrong with an answer; empty where it can be taken."""
     target = desk.plan.target
-    added = addition(decision, answer, desk.data)
+    added = desk.added(decision, answer)
     if added is None:
         return f"`{_spelled(answer)}` is no answer here; wanted: {takes(decision, target)}"
     data = with_additions(desk.data, added)
     if (found := fault(data, "target")) is not None:
         return found[1]
+    if doubt := _not_there(added, target):
+        return doubt
     before = set(contradictions(path, target_of(desk.data)))
     new = next((each for each in contradictions(path, target_of(data)) if each not in before), "")
     return new.partition(": ")[2]
+
+
+def _not_there(added: Mapping[str, Any], target: Target) -> str:
+    """Which image of an answer is a file that the nodes do not have; empty where all may be there."""
+    named = [*added.get("answers", {}).get("image", {}).values()]
+    named += [row["image"] for row in added.get("environments") or () if "image" in row]
+    for image in named:
+        folder, _, file = image.rpartition("/")
+        if image.startswith("/") and not target.has(image):
+            return f"{image}: no folder under `mounts` of {target.id} holds it"
+        if target.image_files is not None and folder == target.image_folder and file not in target.image_files:
+            return f"{image}: is not among the `files` that the target's file lists of {folder}: add it there first"
+    return ""
 
 
 def _spelled(answer: Any) -> str:
@@ -128,7 +143,7 @@ def _about(offer: Offer, target: Target) -> Iterator[Line]:
     if fits := fit_words(decision):
         yield Line(2, f"By what they request: {fits}.")
     if decision.proposal is None:
-        yield Line(2, "Nothing is proposed: nothing known here speaks for one answer.")
+        yield Line(2, f"Nothing is proposed: {decision.against or 'nothing known here speaks for one answer.'}")
     else:
         yield Line(2, f"Proposed: {_spelled(decision.proposal.answer)}", "bold")
         yield Line(4, decision.proposal.reason)
@@ -163,7 +178,13 @@ def _effect(offer: Offer) -> str:
     what = "The proposed answer" if sure else "An answer that opens no other question"
     left = f"{offer.blocked} {'stays' if offer.blocked == 1 else 'stay'} blocked"
     opens = f"; it opens {', '.join(offer.opens)}" if offer.opens else ""
-    return f"{what} frees {counted(offer.frees, 'script')}, {left}{opens}."
+    also = f" It also answers {_some(offer.also)}." if offer.also else ""
+    return f"{what} frees {counted(offer.frees, 'script')}, {left}{opens}.{also}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_OWNERS
+    return f"{', '.join(names[:_MOST_OWNERS])} and {more} more" if more > 0 else ", ".join(names)
 
 
 # ------------------------------------------------------------------------------------------------ listed
@@ -219,6 +240,7 @@ def _offer_as_json(desk: Desk, offer: Offer) -> dict[str, Any]:
         "blocked_after": offer.blocked,
         "waiting_after": offer.waiting,
         "opens": list(offer.opens),
+        "also": list(offer.also),
     }
 
 
@@ -276,7 +298,7 @@ def _refuse(answer: Answer, decision: str, desk: Desk, book: Book) -> None:
 def _settle(desk: Desk, book: Book, decision: str, answer: Any) -> Trial:
     """An answer written and taken; what it made of the scripts."""
     about = desk.decisions()[decision]
-    added = addition(decision, answer, desk.data)
+    added = desk.added(decision, answer)
     assert added is not None
     comment = f"{date.today().isoformat()}: {_waited(about)}"  # noqa: DTZ011 - a day where the person is
     book.write(added, desk.data, comment)
@@ -353,7 +375,11 @@ class Dialogue:
                 continue
             self.answered += 1
             self._show([Line(2, _told(decision.id, answer, trial, desk), "green")])
-            return "" if decision.id not in desk.open_ids else _SKIP
+            left = desk.waits_for(decision.id)
+            if left == len(decision.waiting):
+                self._show([Line(2, "The scripts still wait for it.", "yellow")])
+                return _SKIP
+            return ""
 
     def _show(self, lines: Iterable[Line]) -> None:
         self._tell(painted(lines, self._style))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from migrate.decisions.kinds import addition, kind_of
+from migrate.decisions.kinds import addition, completed, kind_of, touches
 from migrate.decisions.order import in_order
 from migrate.engine import Plan, run
 from migrate.frozen import dataclass
@@ -33,6 +33,7 @@ class Offer:
     blocked: int
     waiting: int  # scripts that wait for some decision then
     opens: tuple[str, ...] = ()  # decisions that only come up with the answer
+    also: tuple[str, ...] = ()  # others that it answers as well
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Trial:
     shares: Mapping[str, Share]
     frees: int
     opens: tuple[str, ...]
+    closes: tuple[str, ...]
 
 
 class Desk:
@@ -135,7 +137,9 @@ class Desk:
             return Offer(decision, frees, self.blocked - frees, self._waiting_without(decision.id))
         shares = trial.shares
         waiting = sum(bool(s.wait.ids) for s in shares.values())
-        return Offer(decision, trial.frees, sum(s.wait.blocked for s in shares.values()), waiting, trial.opens)
+        blocked = sum(s.wait.blocked for s in shares.values())
+        also = tuple(each for each in trial.closes if each != decision.id)
+        return Offer(decision, trial.frees, blocked, waiting, trial.opens, also)
 
     def _waiting_without(self, name: str) -> int:
         return sum(bool(s.wait.ids - {name}) for s in self._shares.values())
@@ -145,12 +149,22 @@ class Desk:
         if decision.proposal is None:
             return None
         added = addition(decision.id, decision.proposal.answer, self.data)
-        return None if added is None else self.trial(added, {decision.id})
+        return None if added is None else self.trial(added, decision.id)
 
-    def trial(self, added: Mapping[str, Any], ids: Iterable[str]) -> Trial:
-        """What an answer to these decisions would make of the scripts that wait for one of them."""
-        wanted = frozenset(ids)
+    def trial(self, added: Mapping[str, Any], decision: str) -> Trial:
+        """What an answer to a decision would make of the scripts that wait for it, or for another that it answers."""
+        open_ids = {d for s in self._alone.values() for d in s.wait.ids | s.wait.asks}
+        wanted = {d for d in open_ids if d == decision or touches(d, added)}
         return self._tried(added, [p for p, s in self._alone.items() if (s.wait.ids | s.wait.asks) & wanted])
+
+    def added(self, decision: str, answer: Any) -> Mapping[str, Any] | None:
+        """What the target's file must have added for an answer to an open decision; None where it is no answer."""
+        about = self.decisions()[decision].about
+        return addition(decision, completed(decision, answer, about), self.data)
+
+    def waits_for(self, decision: str) -> int:
+        """How many scripts wait for a decision."""
+        return sum(decision in s.wait.ids | s.wait.asks for s in self._shares.values())
 
     def take(self, added: Mapping[str, Any], ids: Sequence[str]) -> Trial:
         """An answer taken, which counts from now: what it makes of the scripts that wait for a decision of its kind."""
@@ -182,14 +196,15 @@ class Desk:
         plan = going_to(self.plan, target_of(data))
         alone = {p: self._anew(p, plan) for p in paths}
         shares = self._joined({**self._alone, **alone})
-        known = {d for s in self._shares.values() for d in s.wait.ids}
+        known, left = ({d for s in each.values() for d in s.wait.ids} for each in (self._shares, shares))
         return Trial(
             data,
             plan,
             alone,
             shares,
             self.blocked - sum(s.wait.blocked for s in shares.values()),
-            tuple(sorted({d for s in shares.values() for d in s.wait.ids} - known)),
+            tuple(sorted(left - known)),
+            tuple(sorted(known - left)),
         )
 
     def _joined(self, alone: Mapping[str, Share]) -> dict[str, Share]:
@@ -224,8 +239,10 @@ def offers(desk: Desk) -> list[Offer]:
     found: list[Offer] = []
     while (offer := desk.offer()) is not None:
         found.append(offer)
-        trial = desk.proposed(offer.decision)
+        name = offer.decision.id
+        before, trial = desk.waits_for(name), desk.proposed(offer.decision)
         if trial is not None:
             desk.keep(trial)
-        desk.drop(offer.decision.id)  # what the proposal does not settle is not asked twice
+        if trial is None or desk.waits_for(name) == before:
+            desk.drop(name)  # what nothing settles is not asked twice
     return found
