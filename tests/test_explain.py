@@ -242,7 +242,7 @@ def test_a_decision_and_its_kind_are_explained(kind: str) -> None:
     for asked in (kind, f"{kind}:/a b"):
         text, complaint = look_up(asked, target=None, folders=[], say=print)
         assert (complaint, text.partition("\n")[0].startswith(f"{asked}: ")) == ("", True)
-        assert "{" not in re.sub(r"`[^`]*`|\{kind: rdma[^}]*\}", "", " ".join(text.split()))
+        assert not re.search(r"\{\w+\}", text)
         told = json.loads(look_up(asked, target=None, folders=[], say=print, form="json")[0])
         assert [(m["id"], m["kind"]) for m in told["matches"]] == [(asked, "decision")]
 
