@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrate.decisions.kinds import addition, kind_of
+from migrate.decisions.kinds import kind_of
 from migrate.decisions.order import Wait, in_order
 from migrate.decisions.owner import owner
 from migrate.decisions.pattern import pattern
@@ -238,6 +238,10 @@ ASKS = {
     "size": ["--gres=gpu:1", "--gres=gpu:6", "--gres=gpu:9", "--gres=gpu:2 -t 36:00:00", "-t 30", "-t 9-0"],
     "body": [
         "srun hostname",
+        "module load cuda/11.8 python/3.9\nsrun python train.py",
+        "module load cuda/12.1 python/3.9\nsrun python train.py",
+        "module load cuda/11.8\npython train.py",
+        "source /old/conda/etc/profile.d/conda.sh\nconda activate llm\npython train.py",
         "singularity exec library://u/c/a:1 ./x",
         "singularity exec shub://u/b ./x",
         "export NCCL_IB_HCA=mlx5_0\nsrun hostname",
@@ -249,24 +253,24 @@ ASKS = {
 
 
 # What is answered where nothing is proposed; it opens nothing.
-ANSWERS = {"image": "docker://ubuntu:22.04"}
+ANSWERS = {"image": "docker://ubuntu:22.04", "partition": "gpu", "environment": "docker://ubuntu:22.04"}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_each_decision_frees_what_is_announced_at_its_turn(cluster: Cluster, seed: int) -> None:
     """The answers are written one by one, and each time every script is migrated anew."""
     chance = random.Random(seed)  # noqa: S311
-    for number in range(20):
-        words = {kind: chance.choice(asks) for kind, asks in ASKS.items()}
+    for number in range(22):
+        words = {kind: chance.choice(asks) for kind, asks in ASKS.items()} | {"body": ASKS["body"][number % 11]}
         header = [words["partition"], words["account"], words["size"]]
         cluster.script(f"jobs/{number}.sh", *header, "-p gp1d" if chance.random() < 0.2 else "-J x", body=words["body"])
     desk = cluster.desk()
     announced = offers(desk)
-    assert {"partition", "account", "image"} <= {kind_of(offer.decision.id) for offer in announced}
+    assert {"partition", "account", "image", "environment"} <= {kind_of(offer.decision.id) for offer in announced}
     sources, before = [r.source for r in desk.results], desk.blocked
     for offer in announced:
         said, decision = offer.decision.proposal, offer.decision.id
-        added = addition(decision, said.answer if said else ANSWERS[kind_of(decision)], desk.data)
+        added = desk.added(decision, said.answer if said else ANSWERS[kind_of(decision)])
         assert added is not None
         Book(cluster.target).write(added, desk.data, "why")
         data = target_data(str(cluster.target))[1]

@@ -83,6 +83,9 @@ releases 1 script.
 
 Decisions, and the scripts that wait for them
   environment:gcc: 1 script (1 waits for nothing else)
+    proposed: `environments: [{name: gcc-13, match: {modules: [gcc]}, image:
+    docker://gcc:13}]`, gcc: gcc:13 has GCC 13. Programs that were built on the
+    old system must be built again in the image.
 
 How to answer, in the target's file
   the file: `sifmigrate target init mine.yaml --extends slinky` writes one that
@@ -127,6 +130,16 @@ MARKDOWN = """\
 | Decision | Scripts that wait for it | for nothing else | Why |
 | --- | --- | --- | --- |
 | `environment:gcc` | 1 | 1 | [undecided-environment](#undecided-environment) |
+
+Proposed, for the target's file:
+
+```yaml
+# environment:gcc, 1 script: gcc: gcc:13 has GCC 13. Programs that were built on the old system must be built again in the image.
+environments:
+  - name: gcc-13
+    match: {modules: [gcc]}
+    image: docker://gcc:13
+```
 
 How to answer, in the target's file:
 

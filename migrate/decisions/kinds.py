@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import Any
 
 from migrate.frozen import dataclass
 from migrate.model import Proposed, RuleText, Site, Target
-from migrate.tables.insertion import joined
+from migrate.tables.insertion import joined, with_additions
 from migrate.tables.profiles import ADDED
 
 
@@ -96,9 +97,11 @@ def together(answers: Iterable[tuple[str, Any, str]], data: Mapping[str, Any]) -
     """Answers as one piece of a target's file, each decision with what is answered and a comment."""
     pieces, own = [], set[str]()
     for decision, answer, comment in answers:
-        added = whole(addition(decision, answer, data) or {}, dict.fromkeys(own), data)
+        raw = addition(decision, answer, data) or {}
+        added = whole(raw, dict.fromkeys(own), data)
         pieces.append((added, comment))
         own |= added.keys()
+        data = with_additions(data, raw)
     return joined(pieces)
 
 
@@ -165,15 +168,20 @@ def _module(name: str, answer: Any, _: Mapping[str, Any]) -> Mapping[str, Any] |
     return {"provides": [name]} if answer == "provided" else None
 
 
-def _environment(name: str, answer: Any, _: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _environment(name: str, answer: Any, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     said = _of_software(answer)
     if said is None:
         return None
-    head = {
-        "name": said.get("name") or _UNNAMED.sub("-", name).strip("-"),
-        "match": said.get("match") or _matching(name),
-    }
+    taken = {row.get("name") for row in data.get("environments") or ()}
+    head = {"name": said.get("name") or _title(name, said, taken), "match": said.get("match") or _matching(name)}
     return {"environments": [{**head, **{key: each for key, each in said.items() if key not in head}}]}
+
+
+def _title(name: str, said: Mapping[str, Any], taken: Collection[Any]) -> str:
+    """A name for an answer that no other has: that of its image, or of the software."""
+    image = str(said.get("image", "")).rpartition("/")[2].removesuffix(".sif")
+    title = _UNNAMED.sub("-", image or name).strip("-")
+    return next(each for n in count(1) if (each := title if n == 1 else f"{title}-{n}") not in taken)
 
 
 def _of_software(answer: Any) -> dict[str, Any] | None:
@@ -232,7 +240,8 @@ def _fitting(asked: Asked) -> Proposal | None:
         by = "" if asked.scripts == 1 else " by what they request"
         return Proposal(best, f"the smallest partition that takes {whom}{by}")
     if asked.unfit:
-        return None
+        whose = "the job requests" if asked.unfit == 1 else "the jobs request"
+        return Proposal(None, f"no partition of {asked.target.id} takes what {whose}.")
     if len(known) == 1:
         return Proposal(known[0], f"the only partition of {asked.target.id}")
     default = asked.target.default_partition

@@ -454,12 +454,13 @@ def _with_calls(path: str, shares: Mapping[str, Share]) -> Share:
 def _wait(result: Result, decided: Sequence[tuple[str, Outcome]], entries: Mapping[int, Entry]) -> Wait:
     """What keeps a script; one that waits for nothing is like every other."""
     blocking = [name for name, o in decided if blocks(o)]
+    unfit = any(o.finding.fits == () for _, o in decided if blocks(o))  # whatever is answered
     path = _mask(result)(result.source.path)
     return Wait(
         path,
         frozenset(name for name, o in decided if name and waits(o, entries.get(id(o.finding.item)))),
         frozenset(filter(None, blocking)),
-        stuck=not all(blocking) or ((result.alone or result.readiness) == "blocked" and not blocking),
+        stuck=not all(blocking) or unfit or ((result.alone or result.readiness) == "blocked" and not blocking),
         owner=owner(result.source.path),
         pattern=pattern(result.source.data),
         site=result.site.id,

@@ -120,8 +120,8 @@ def _head(desk: Desk) -> str:
     if not number:
         return f"No decision is waited for; {kept}.{others}" if more else f"No decision is open; {kept}."
     waiting = f"{desk.waiting} {'waits' if desk.waiting == 1 else 'wait'} for {counted(number, 'decision')}"
-    equal = f" Equal ones counted once they are {desk.patterns}." if desk.patterns < desk.waiting else ""
-    return f"{kept}; {waiting}.{equal}{others}"
+    equal = f" ({desk.patterns} counting equal ones once)" if desk.patterns < desk.waiting else ""
+    return f"{kept}; {waiting}{equal}.{others}"
 
 
 def _them(number: int) -> str:

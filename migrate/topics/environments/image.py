@@ -11,6 +11,7 @@ from migrate.rulebook.translators import job_translator
 from migrate.topics.containers.to_pyxis import enroot_reference, step_in
 from migrate.topics.environments.environment import MODULE, Software, family, label, words
 from migrate.topics.environments.payloads import Payload, Served, is_module, loaded, served, unanswered
+from migrate.topics.environments.questions import proposed
 from migrate.topics.environments.venv import rebuild
 from migrate.topics.launchers.call_chain import starters
 from migrate.topics.requests import gpus
@@ -68,6 +69,7 @@ def _undecided(c: Context, software: tuple[Software, ...], group: list[Served]) 
         decision=f"environment:{name}",
         blocks=True,
         also=tuple(_lines(c)) if software else (),
+        proposed=proposed(c, software, (each.payload for each in group)),
     )
 
 
@@ -80,6 +82,7 @@ def _for_callers(c: Context, software: tuple[Software, ...]) -> Change:
         decision=f"environment:{label(software)}",
         blocks=True,
         also=tuple(_lines(c)),
+        proposed=proposed(c, software, ()),
     )
 
 
