@@ -340,6 +340,14 @@ class Invocation:
         return self.table.verbs.get(self.verb) if self.table is not None else None
 
     @property
+    def sets_up(self) -> str:
+        """What it does to the software for the commands below it: activate, deactivate, init; empty for others."""
+        if self.table is None or not self.table.software:
+            return ""
+        verb = self.sub_command or self.table.verbs.get(self.table.default_verb)
+        return verb.form if verb is not None else ""
+
+    @property
     def contains(self) -> bool:
         """Whether what it starts runs in a container: by a container tool, or by srun with the options of pyxis."""
         if self.kind == "container":

@@ -295,13 +295,13 @@ def _module_name(c: Collector, text: str) -> str:
 
 def _take_software(c: Collector, inner: Invocation, *, outermost: bool) -> None:
     """`conda activate NAME`, `spack load NAME`: by the row of the sub-command, where it sets up software."""
-    verb = inner.sub_command
-    if verb is None or not verb.form or inner.table is None:
+    verb = inner.sets_up
+    if not verb or inner.table is None:
         return
     named = [o.value for o in inner.options if o.name in {"--name", "--prefix"} and o.value is not None]
     names = [w for w in inner.operands if not w.text.startswith("-")] if not inner.payload else []
-    word = next(iter([*named, *names]), None) if verb.form == "activate" else None
-    _add_software(c, inner, inner.table.software, verb.form, word, whole=outermost and not inner.payload)
+    word = next(iter([*named, *names]), None) if verb == "activate" else None
+    _add_software(c, inner, inner.table.software, verb, word, whole=outermost and not inner.payload)
 
 
 def _add_software(c: Collector, inner: Invocation, software: str, verb: str, word: Word | None, *, whole: bool) -> None:

@@ -699,7 +699,7 @@ def _same(given: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], set[str]]
 
 
 def _programs(node: _Script) -> tuple[str, ...]:
-    """The programs that a script starts outside of a container, as far as no table knows what they do."""
+    """The programs that a script starts outside of a container: launchers, and those of which no table knows."""
     if node.job is None:
         return ()
     scripts = {call.program for call, _ in node.calls}
@@ -709,6 +709,6 @@ def _programs(node: _Script) -> tuple[str, ...]:
             for inner in reading_.chain():
                 if inner.contains:
                     break
-                if inner.table is None and inner.program_word.span.start not in scripts:
+                if inner.kind in {"", "launcher"} and inner.program_word.span.start not in scripts:
                     found[inner.program if inner.program_word.constant else inner.program_word.text] = None
     return tuple(name for name in found if name not in node.job.functions)

@@ -63,6 +63,8 @@ def _unneeded(c: Context) -> str | None:
     images = list(dict.fromkeys(answer.image for answer in answers if answer and answer.image))
     if images:
         return f"the programs that used it run in {', '.join(images)}"
+    if c.around.serves:
+        return "no program of this script needs it, nor one of the scripts that run with it"
     if runs_container(c.job):
         return "every program that could need it runs in a container"
     return "no program of this script needs it"

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from migrate.model import Change, Edit, EnvironmentAnswer, Item, Verdict
 from migrate.quoting import is_plain
 from migrate.rulebook.context import Context, once
+from migrate.rulebook.handed import handed_on
 from migrate.rulebook.translators import job_translator
 from migrate.topics.containers.to_pyxis import enroot_reference, step_in
 from migrate.topics.environments.environment import MODULE, Software, family, label, words
-from migrate.topics.environments.payloads import Payload, Served, is_module, loaded, served, unanswered
+from migrate.topics.environments.payloads import (
+    Payload,
+    Served,
+    for_callers,
+    is_module,
+    is_script,
+    loaded,
+    served,
+    unanswered,
+)
 from migrate.topics.environments.questions import proposed
 from migrate.topics.environments.venv import rebuild
 from migrate.topics.launchers.call_chain import starters
@@ -26,6 +37,8 @@ def environments(c: Context) -> Iterable[Change]:
     for group in _by_answer(c).values():
         assert group[0].answer is not None
         yield _in_image(c, group[0].answer, group)
+    if venvs := _venvs_for_others(c):
+        yield venvs
     for (software, _), group in _open(c).items():
         yield _undecided(c, software, group)
     for software in unanswered(c):
@@ -134,6 +147,8 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
     word = word.origin or word
     if not word.editable or _is_in_changed_text(payload):
         return "its words are not certain; write the image before it"
+    if is_script(payload):
+        return "what the script starts is not known: name it in the same run, so that its programs get the image"
     if payload.inner.kind == "launcher" and payload.inner.starts in {"mpi", "site-mpi"}:
         return "a launcher that starts processes on nodes stays outside of images, and the nodes do not have it"
     runner = payload.outer[-1] if payload.outer and payload.outer[-1].kind == "module" else None
@@ -161,7 +176,21 @@ def _is_kept(c: Context, image: str) -> bool:
 
 def _options(c: Context) -> list[str]:
     binds = _binds(c)
-    return [*(["--nv"] if gpus(c) else []), *([f"--bind {','.join(binds)}"] if binds else [])]
+    return [*(["--nv"] if _has_gpus(c) else []), *([f"--bind {','.join(binds)}"] if binds else [])]
+
+
+def _has_gpus(c: Context) -> bool:
+    """Whether the job has GPUs, as far as its requests, those of its callers and its modules say; else `--nv` warns."""
+    handed = c.around.inherits.requests.get("gpus") if c.job.insert_at is None else None
+    return bool(handed or gpus(c)) or any(_CUDA.search(s.name) for s in loaded(c).all if s.kind == MODULE)
+
+
+_CUDA = re.compile(r"cuda|cudnn|nccl|nvhpc|hpc_sdk|nvidia", re.IGNORECASE)
+
+
+@handed_on("gpus")
+def _gpus(c: Context) -> str | None:
+    return gpus(c)
 
 
 def _binds(c: Context) -> list[str]:
@@ -209,7 +238,20 @@ def _venvs(c: Context, group: list[Served]) -> list[Item]:
     """The lines that activate the venv in which programs run."""
     if not any(s.kind == "venv" for each in group for s in each.payload.loaded):
         return []
-    return [i for i in _lines(c) if i.name == "venv" and i.verb == "activate"]
+    return [i for i in _lines(c) if i.name == "venv"]
+
+
+def _venvs_for_others(c: Context) -> Change | None:
+    """The lines that activate a venv in which other scripts of the run start programs, in an image."""
+    own = any(group[0].answer for group in _by_answer(c).values() if _venvs(c, group))
+    answers = [answer for software, answer in for_callers(c) if any(s.kind == "venv" for s in software)]
+    done = PREPEND.encode() in c.job.text.data  # by an earlier run
+    if own or done or not answers or not all(answer and answer.image for answer in answers):
+        return None
+    lines = [_behind(c, i) for i in _lines(c) if i.name == "venv"]
+    edits = tuple(line for line in lines if isinstance(line, Edit))
+    message = "programs of other scripts run in this venv, and in an image: its folder comes before the image's there"
+    return Change("look", message, edits=edits, fate="added") if edits else None
 
 
 def _behind(c: Context, item: Item) -> Edit | str:
@@ -218,13 +260,14 @@ def _behind(c: Context, item: Item) -> Edit | str:
         return "the venv is activated where nothing can be added; activate it inside the container"
     if c.target.runtime == "pyxis":
         return "the venv has to be activated inside the container: `bash -c '. DIR/bin/activate && exec PROGRAM'`"
-    return Edit(item.holder.span.end, b"", f' && export {PREPEND}="$VIRTUAL_ENV/bin"'.encode())
+    line = f'export {PREPEND}="$VIRTUAL_ENV/bin"' if item.verb == "activate" else f"unset {PREPEND}"
+    return Edit(item.holder.span.end, b"", f" && {line}".encode())
 
 
 def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: list[Item]) -> Iterator[str]:
     software = dict.fromkeys(s for each in group for s in each.payload.loaded)
-    others = [s.words for s in software if s.kind == MODULE and not _is_named(answer, s)]
-    if others and not answer.any and answer.modules:
+    others = [s.words for s in software if not _is_named(answer, s)]
+    if others and not answer.any:
         yield f"the answer does not name {', '.join(others)}"
     if venvs:
         folder = (venvs[0].value or "").removesuffix("/bin/activate")
@@ -242,4 +285,6 @@ def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: li
 
 
 def _is_named(answer: EnvironmentAnswer, software: Software) -> bool:
+    if software.kind != MODULE:
+        return software.kind in {*answer.activated, "venv"}  # a venv goes into the image
     return any(is_module(wanted, software) for wanted in answer.modules)

@@ -28,6 +28,7 @@ By = Literal["target", "mount", "own", "script", "answer", ""]
 REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush"})  # to nodes on which nothing takes their calls
 _OWN = frozenset({"conda", "venv"})
 _FOLDER = re.compile(r"\$HOME|\$\{HOME\}|~|\.{1,2}|\$(?:PWD|SLURM_SUBMIT_DIR)|\$\{(?:PWD|SLURM_SUBMIT_DIR)\}")
+_SCRIPT = re.compile(r"/[^/]*\.(?:sh|bash|ksh|csh|zsh)\Z")
 # a variable's value may be shell text (`CMD="if …"; bash -c "$CMD"`), which begins with none of its programs
 _RESERVED = frozenset(
     "if then elif else fi for while until do done case esac select function { } ( ) [[ ]] !".split()  # noqa: SIM905
@@ -64,7 +65,7 @@ def loaded(c: Context) -> Environments:
 @once
 def payloads(c: Context) -> tuple[Payload, ...]:
     """The job's payloads in the order of the script, those included that need nothing."""
-    if any(is_of_header(i) for i in c.job.by_kind.get("directive", ())):
+    if c.around.inherits.contained or any(is_of_header(i) for i in c.job.by_kind.get("directive", ())):
         return ()  # the job runs in a container as a whole
     replaced, software = becomes_srun(c), loaded(c)
     parts = [part for part in c.job.parts() if not part.contained]
@@ -112,7 +113,7 @@ def _shown(job: Job, inner: Invocation, own: frozenset[str], idioms: Ranges) -> 
     if inner.contains or _speaks_shell(inner):
         return ""
     name = inner.program if inner.kind in {"launcher", "prefix"} and inner.program != "sudo" else ""
-    if inner.kind == "module" and inner.table.software and not (inner.sub_command and inner.sub_command.form):
+    if inner.kind == "module" and inner.table.software and not inner.sets_up:
         name = inner.program  # `conda install`: a program like others
     if inner.kind == "source" and inner.operands and not _is_settled(job, inner):
         name = f"source {inner.operands[0].text}"
@@ -153,11 +154,7 @@ def served(c: Context) -> tuple[Served, ...]:
 
 
 def _served(c: Context, payload: Payload, arms: tuple[tuple[Software, ...], ...]) -> Served:
-    if _is_script_of_run(c, payload) or payload.inner.kind == "source":  # what a file sets up is read with it, or told
-        return Served(payload, "script")
-    if _has(c.target, payload):
-        return Served(payload, "target")
-    if (by := _needs_nothing(c, payload)) and not arms:
+    if by := _by_itself(c, payload, branches=bool(arms)):
         return Served(payload, by)
     if payload.inner.program in REMOTE:
         return Served(payload, "", why="no sshd runs on the nodes: srun starts programs there")
@@ -167,6 +164,17 @@ def _served(c: Context, payload: Payload, arms: tuple[tuple[Software, ...], ...]
         return Served(payload, "answer", first)
     differ = "branches of the script load different software" if arms and any(answers) else ""
     return Served(payload, "", why=differ)
+
+
+def _by_itself(c: Context, payload: Payload, *, branches: bool) -> By:
+    """What serves a payload without an answer; nothing where it needs one."""
+    if _is_script_of_run(c, payload) or payload.inner.kind == "source":  # what a file sets up is read with it, or told
+        return "script"
+    if _is_outside(c.target, payload):
+        return "mount"  # the path itself waits for an answer
+    if _has(c.target, payload):
+        return "target"
+    return "" if branches else _needs_nothing(c, payload)
 
 
 def is_provided(target: Target, module: str) -> bool:
@@ -181,6 +189,19 @@ def _has(target: Target, payload: Payload) -> bool:
         return True
     own = {payload.shown} if payload.inner.kind == "shell" else {payload.shown, payload.inner.program}
     return bool(own & target.host_programs) and not (payload.loaded and family(payload.shown) == "python")
+
+
+def _is_outside(target: Target, payload: Payload) -> bool:
+    """Whether the program has a whole path that no mount covers: that path is what is asked for."""
+    path = payload.inner.program_word.text
+    return (
+        path.startswith("/") and target.mount_of(path) is None and path.rsplit("/", 1)[-1] not in target.host_programs
+    )
+
+
+def is_script(payload: Payload) -> bool:
+    """Whether it is a script of the shell, of which nothing says what it starts."""
+    return payload.inner.kind == "shell" or _SCRIPT.search(payload.inner.program_word.text) is not None
 
 
 def _is_script_of_run(c: Context, payload: Payload) -> bool:
