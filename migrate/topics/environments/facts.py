@@ -53,7 +53,7 @@ _UNNEEDED = ("loadable", "removable")
 )
 def _asks_for_software(c: Context) -> str | None:
     job_script = c.job.insert_at is not None or "module" in c.job.by_kind or c.around.in_job
-    waits = any(each.by in {"", "answer"} for each in served(c)) or unanswered(c)
+    waits = any(each.by in {"", "answer"} for each in served(c)) or for_callers(c)
     return "yes" if job_script and waits else None
 
 
