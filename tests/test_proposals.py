@@ -523,6 +523,13 @@ def test_packages_and_programs_beyond_an_images_own_are_told(modules: str, progr
     assert any(told in each for each in proposed(modules, programs).caveats)
 
 
+def test_utilities_are_one_image_to_be_built() -> None:
+    for programs in ("rsync", "rsync jq git", "numactl"):
+        found = proposed("", programs)
+        assert found.image == "/work/images/utilities.sif"
+        assert all(name in found.setup[0] for name in programs.split())
+
+
 def test_nothing_is_told_of_programs_that_an_image_has() -> None:
     assert proposed("", "git wget").caveats == proposed("R/4.1.2", "Rscript").caveats == ()
 
@@ -625,9 +632,11 @@ def test_a_pack_adds_modules_releases_and_images(tmp_path: Path) -> None:
     modules += "  - {names: [oakmpi], gives: [mpi], image: oakmpi, source: Oak}\n"
     rows = "families: [{name: oakmpi, title: Oak MPI, holds: [mpi]}]\n"
     rows += "images: [{name: oak, gives: oakmpi, version: '1.0', image: oak/mpi:1, source: Oak}]\n"
-    rows += "releases: [{name: '26.09', cuda: '13.2', pytorch: '2.13', arm: true, source: Oak}]\n"
+    rows += "releases: [{name: '26.09', cuda: '13.3', pytorch: '2.13', arm: true, source: Oak}]\n"
     library = open_rulebook([], (pack(tmp_path, modules=modules, images=rows),)).library
-    assert proposed("oaktorch", "python", "h100", library=library).image == "docker://nvcr.io/nvidia/pytorch:26.09-py3"
+    found = proposed("oaktorch cuda/13.3", "python", "h100", library=library)
+    assert found.image == "docker://nvcr.io/nvidia/pytorch:26.09-py3"
+    assert release_of(proposed("oaktorch", "python", "h100", library=library)) is not None
     assert proposed("oakmpi/1.0", "./a", library=library).image == "docker://oak/mpi:1"
     assert proposed("oakmpi/1.0", "./a").image is None
 

@@ -75,6 +75,12 @@ def last_of_all(library: Library) -> Version:
     return min((numbers(row["last_release"]) for row in rows if "last_release" in row), default=())
 
 
+def cuda_of_all(library: Library) -> str:
+    """The CUDA of that release."""
+    last = last_of_all(library)
+    return next((r["cuda"] for r in library.table("images")["releases"] if numbers(r["name"]) == last), "")
+
+
 def _window(known: Mapping[str, Row], target: Target, named: Sequence[str]) -> Window:
     def bounds(key: str, of: Callable[[list[Version]], Version]) -> Version:
         said = [numbers(row[key]) for row in known.values() if key in row]

@@ -163,7 +163,7 @@ class _Case:
         cuda = [m for m in modules if "cuda" in m.gives] or [m for m in modules if m.gives & {"cudnn", "nccl"}]
         own = [m for m in modules if family and m.image == family]
         if family in {"cuda", "nvhpc"} and modules:  # no such image holds Python
-            others = [m for m in modules if m.gives & {"mpi", "compiler"} and m not in cuda[:1]]
+            others = [m for kind in ("mpi", "compiler") for m in modules if kind in m.gives and m not in cuda[:1]]
             words: dict[str, object] = {"modules": [(cuda or own)[0].of_major, *(m.pattern for m in others[:1])]}
             return words | ({} if others or not self.software.programs else {"programs": self.names("")})
         if family in _FRAMEWORKS and cuda:
@@ -273,12 +273,14 @@ def _far(case: _Case, row: Row, wanted: images.Version, framework: str) -> tuple
     """
     of_framework = images.distance(wanted, numbers(row.get(framework, "")))
     of_cuda = images.distance(_minor(case.version("cuda")[0]), numbers(row["cuda"]))
-    risky = not case.window.types and numbers(row["name"]) > images.last_of_all(case.library)
+    # what most GPUs and drivers run, where nothing says which
+    risky = not case.version("cuda")[0] and numbers(row["name"]) > images.last_of_all(case.library)
+    python = 0 if case.version("cuda")[0] else _other_python(case, row)
     year, month = numbers(row["name"])
     age = 12 * year + month
     if max(of_framework, of_cuda) > _SAME_MAJOR:
         return of_framework, of_cuda, age
-    return of_framework, of_cuda, _other_python(case, row), risky, -age
+    return of_framework, of_cuda, python, risky, -age
 
 
 def _by_cuda(case: _Case, has: str, name: str, row: Row) -> tuple[str, list[str]]:
@@ -287,9 +289,12 @@ def _by_cuda(case: _Case, has: str, name: str, row: Row) -> tuple[str, list[str]
     wanted, first = _minor(cuda), case.window.first_cuda
     if not cuda:
         python = case.named("python")[0] if _other_python(case, row) == 0 else ""
-        newest = ", the newest known" if case.window.types else ", the newest that GPUs from V100 to H200 run"
-        newest += f" with Python {python}" if python else ""
-        return f"no module says which CUDA: {has}{case.runs()}{newest}", []
+        common = numbers(row.get("name", "")) <= images.last_of_all(case.library)
+        newest = "the newest that GPUs from V100 to H200 run" if common else "the newest known"
+        return (
+            f"no module says which CUDA: {has}{case.runs()}, {newest}{f' with Python {python}' if python else ''}",
+            [],
+        )
     if images.distance(wanted, numbers(row["cuda"])) == (0, 0):
         return f"{module}: {has}{case.runs()}", []
     if first > wanted and first[:1] > wanted[:1]:
@@ -323,7 +328,7 @@ def _image(case: _Case, family: str) -> Proposal:
     """A public image of a family, by the version that a module names."""
     wanted, module = case.named(family)
     by_cuda = family in {"cuda", "nvhpc"} and not (family == "nvhpc" and wanted)
-    cuda = case.version("cuda")[0]
+    cuda = case.version("cuda")[0] or images.cuda_of_all(case.library)
     wanted = wanted.removeprefix("1.") if family == "java" else wanted
     key, of = ("cuda", cuda) if by_cuda else ("version", wanted)
     row = images.image_of(family, of, case.window, case.library, key)
@@ -395,7 +400,7 @@ _ACTIVATED = {
     "oneapi": "oneapi",
     "devtoolset": "gcc",
 }
-_HOW = {"conda": _conda, "openmpi": _built, "mpich": _built, "library": _built}
+_HOW = {"conda": _conda, "openmpi": _built, "mpich": _built, "library": _built, "utilities": _built}
 _MATCHED = ("conda", "venv", "spack", "oneapi", "devtoolset", "script")  # what an answer can name
 _SAME_MAJOR = (3, 0)
 _PRE = "NVIDIA's images hold a pre-release of the framework: compare versions with the old environment."
