@@ -29,6 +29,8 @@ def calls_of(c: Collector) -> Iterator[Call]:
     for reading in c.commands:
         contained, outer = c.contained, None
         for inner in reading.chain():
+            if inner.program == "parallel" and inner.table is None:
+                yield from _by_parallel(c, inner, under, contained=contained)
             goes = inner.program == "cd" and not _is_printed(c, inner)
             named = None if goes else _named(c, inner, outer)
             if goes or named is not None:
@@ -39,12 +41,35 @@ def calls_of(c: Collector) -> Iterator[Call]:
                 under = _meant(_operand_of_cd(c, inner), texts, under)[0]
             elif named is not None:
                 how, word, text = named
-                for path in _meant(text, texts):
+                bare = inner.table is None and text.startswith("$") and "/" not in text
+                for path in _meant(text, texts, paths=bare):
                     if path and (place, path) not in known:
                         known.add((place, path))
                         dialect = (inner.table.dialect or SLURM) if inner.table and how == "submit" else ""
                         yield Call(how, word, path, place, under, dialect, contained)
             contained, outer = contained or inner.contains, inner
+
+
+def _by_parallel(c: Collector, inner: Invocation, under: str, *, contained: bool) -> Iterator[Call]:
+    """The scripts among the words of GNU parallel, which no table tells apart."""
+    if not c.text.exact:
+        return
+    base = c.text.at(0)
+    start, end = inner.program_word.span.start - base, inner.command.span.end - base
+    end = next((m.start() for m in _ARGUMENTS.finditer(c.text.data, start, end)), end)
+    texts = _Texts(c).at(start + base)
+    for match in _PROGRAM.finditer(c.text.data, start, end):
+        span = Span(base + match.start(1), base + match.end(1))
+        text = match[1].decode("latin-1")
+        for path in _meant(text, texts):
+            if path:
+                yield Call("run", Word(span, text, editable=False), path, span.start, under, contained=contained)
+
+
+_ARGUMENTS = re.compile(rb"[ \t]:::")
+_PROGRAM = re.compile(
+    rb"(?:(?<=[ \t\"'])|(?<=[ \t\"']bash )|(?<=[ \t\"']sh ))([\w.${}-]*/[\w./${}-]+|[\w-]+\.(?:ba)?sh)(?![\w/])"
+)
 
 
 def _is_printed(c: Collector, inner: Invocation) -> bool:
@@ -60,7 +85,11 @@ def _named(c: Collector, inner: Invocation, outer: Invocation | None) -> _Named 
     if inner.table is None:
         text = inner.program_word.text
         # launchers look for a program in the current folder too
-        here = "/" in text or (outer is not None and (outer.program == "srun" or outer.kind == "launcher"))
+        here = (
+            "/" in text
+            or text.startswith("$")
+            or (outer is not None and (outer.program == "srun" or outer.kind == "launcher"))
+        )
         return ("run", inner.program_word, text) if here else None
     if inner.kind == "source":
         return ("source", inner.operands[0], inner.operands[0].text) if inner.operands else None
@@ -173,13 +202,17 @@ def _loop_words(c: Collector, text: str) -> Iterator[str]:
 _NOWHERE = Span(0, 0)
 
 
-def _meant(text: str, texts: _Held, under: str = "") -> list[str]:
-    """The paths that a word may mean, as `Call.path` has them; `under` is the folder for relative ones."""
+def _meant(text: str, texts: _Held, under: str = "", *, paths: bool = False) -> list[str]:
+    """The paths that a word may mean, as `Call.path` has them; `under` is the folder for relative ones.
+
+    With `paths` only what has a slash counts: other programs are looked for elsewhere.
+    """
     known = {name: each[0] for name, each in texts.items() if len(each) == 1}
     open_ = sorted(_named_in(text, texts, _DEPTH)) if len(known) < len(texts) else []
     choices = islice(product(*(texts[name] for name in open_)), _CHOICES)
-    found = (_path(_expanded(text, known | dict(zip(open_, choice, strict=True)), _DEPTH), under) for choice in choices)
-    return list(dict.fromkeys(found)) or [""]
+    found = [_expanded(text, known | dict(zip(open_, choice, strict=True)), _DEPTH) for choice in choices]
+    meant = [_path(each, under) for each in found if "/" in each or each == _FILE or not paths]
+    return list(dict.fromkeys(meant)) or [""]
 
 
 def _named_in(text: str, texts: _Held, depth: int) -> set[str]:

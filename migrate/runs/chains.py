@@ -322,8 +322,11 @@ _NO_SCRIPTS = frozenset(suffix for line in _OTHERS for suffix in line.split())
 
 
 def _calls(body: bytes, name: bytes) -> bool:
-    """Whether a text names this file behind a word that is no part of a path or comment: its own, to submit itself."""
-    return re.search(rb"(?:sbatch|qsub|bsub|sh|source|\.)[ \t]+(?:\S+[ \t]+)*\S*" + re.escape(name), body) is not None
+    """Whether a text names this file, its own, by a path or behind a command that reads it."""
+    own = re.escape(name)
+    return (
+        re.search(rb"/" + own + rb"|(?:sbatch|qsub|bsub|srun|sh|source|\.)[ \t]+(?:\S+[ \t]+)*" + own, body) is not None
+    )
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -472,8 +475,8 @@ class _Graph:
     # -------------------------------------------------------------------------------------------- edges
 
     def _edges(self) -> Iterator[_Edge]:
-        for path, node in self._nodes.items():
-            for call, called in node.calls:
+        for path in sorted(self._nodes):  # whatever the order in which they were found
+            for call, called in self._nodes[path].calls:
                 yield from (_Edge(path, call, each) for each in called)
 
     def _into(self) -> Mapping[str, list[_Edge]]:
@@ -501,7 +504,7 @@ class _Graph:
     def _callers_first(self) -> Iterator[str]:
         """Every script, after those that call it as far as no loop forbids; those that are found meanwhile too."""
         done: set[str] = set()
-        while waiting := [path for path in self._nodes if path not in done]:
+        while waiting := [path for path in sorted(self._nodes) if path not in done]:
             called = {edge.called for edge in self._edges() if edge.caller not in done and edge.caller != edge.called}
             free = [path for path in waiting if path not in called] or waiting[:1]
             done.update(free)
