@@ -25,6 +25,7 @@ from migrate.topics.environments.payloads import (
 from migrate.topics.environments.questions import proposed
 from migrate.topics.environments.venv import rebuild
 from migrate.topics.launchers.call_chain import starters
+from migrate.topics.launchers.facts import by_ssh
 from migrate.topics.requests import gpus
 from migrate.values import image_path
 
@@ -149,8 +150,8 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
         return "its words are not certain; write the image before it"
     if is_script(payload):
         return "what the script starts is not known: name it in the same run, so that its programs get the image"
-    if payload.inner.kind == "launcher" and payload.inner.starts in {"mpi", "site-mpi"}:
-        return "a launcher that starts processes on nodes stays outside of images, and the nodes do not have it"
+    if obstacle := _of_nodes(c, payload):
+        return obstacle
     runner = payload.outer[-1] if payload.outer and payload.outer[-1].kind == "module" else None
     start = runner.program_word.span.start if runner is not None else word.span.start
     if c.target.runtime == "pyxis":
@@ -161,6 +162,15 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
     if not is_plain(text.replace(" ", "")):
         return f"{reference} would need quotes; write the image before it"
     return Edit(start, c.source.data[start : word.span.start], text.encode())
+
+
+def _of_nodes(c: Context, payload: Payload) -> str:
+    """Why a launcher does not go in: it starts processes on other nodes; empty for one that does."""
+    if payload.inner.kind == "launcher" and payload.inner.starts in {"mpi", "site-mpi"}:
+        return "a launcher that starts processes on nodes stays outside of images, and the nodes do not have it"
+    if by_ssh(c) & {each.program_word.span.start for each in (payload.inner, *payload.outer)}:
+        return "it starts processes on other nodes, which it cannot from an image: let srun start it on each node"
+    return ""
 
 
 def _is_in_changed_text(payload: Payload) -> bool:

@@ -62,6 +62,12 @@ def becomes_srun(c: Context) -> frozenset[int]:
     return frozenset(i.group for i in items if i.group is not None and starts(c.about(i)) == "srun")
 
 
+def by_ssh(c: Context) -> frozenset[int]:
+    """The places of the launchers' words that reach the job's other nodes by ssh."""
+    items = c.job.by_kind.get("launcher-command", ())
+    return frozenset(i.group for i in items if i.group is not None and starts(c.about(i)) == "ssh")
+
+
 def _one_node_launch(reading: Invocation) -> bool:
     """Whether it is told to stay on its node."""
     return any(
