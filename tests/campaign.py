@@ -22,7 +22,9 @@ mounts: [/home, /work]   # more are asked for
 """
 
 _TWCC = "#!/bin/bash\n#SBATCH --job-name={name}\n#SBATCH --partition={partition}\n#SBATCH --account={account}\n"
-_ABCI = "#!/bin/bash\n#$ -l rt_G.small=1\n#$ -l h_rt=4:00:00\n#$ -cwd\n#$ -g {account}\nsource /etc/profile.d/modules.sh\n"
+_ABCI = (
+    "#!/bin/bash\n#$ -l rt_G.small=1\n#$ -l h_rt=4:00:00\n#$ -cwd\n#$ -g {account}\nsource /etc/profile.d/modules.sh\n"
+)
 _PBS = "#!/bin/bash\n#PBS -q rt_HF\n#PBS -l select=1\n#PBS -l walltime=8:00:00\n#PBS -P {account}\ncd $PBS_O_WORKDIR\n"
 
 _Row = tuple[str, str, int, str]
@@ -98,8 +100,7 @@ TREE: tuple[_Row, ...] = (
         "fumi",
         "image/data_{n}.sh",
         4,
-        _TWCC.format(name="i", partition="gp1d", account="MST2")
-        + "#SBATCH --gres=gpu:1\nmodule load singularity\n"
+        _TWCC.format(name="i", partition="gp1d", account="MST2") + "#SBATCH --gres=gpu:1\nmodule load singularity\n"
         "singularity exec --nv --bind /data:/data /work/fumi/a.sif python t{n}.py\n",
     ),
     (

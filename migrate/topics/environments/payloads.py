@@ -154,7 +154,9 @@ def served(c: Context) -> tuple[Served, ...]:
 
 
 def _served(c: Context, payload: Payload, arms: tuple[tuple[Software, ...], ...]) -> Served:
-    if by := _by_itself(c, payload, branches=bool(arms)):
+    by = _by_itself(c, payload, branches=bool(arms))
+    named = answer_to(c, payload.loaded, names_of(payload.inner.program)) if by == "own" else None
+    if by and not (named and named.activated):  # who names such environments means those of the user's own too
         return Served(payload, by)
     if payload.inner.program in REMOTE:
         return Served(payload, "", why="no sshd runs on the nodes: srun starts programs there")
