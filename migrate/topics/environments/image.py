@@ -25,7 +25,6 @@ from migrate.topics.environments.payloads import (
 from migrate.topics.environments.questions import proposed
 from migrate.topics.environments.venv import rebuild
 from migrate.topics.launchers.call_chain import starters
-from migrate.topics.launchers.facts import starts
 from migrate.topics.launchers.facts import by_ssh
 from migrate.topics.requests import gpus
 from migrate.values import image_path
@@ -153,8 +152,6 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
         return "what the script starts is not known: name it in the same run, so that its programs get the image"
     if obstacle := _of_nodes(c, payload):
         return obstacle
-    if _reaches_other_nodes(c, payload):
-        return "it starts processes on other nodes by ssh, which works in no image: see `launcher-by-ssh`"
     runner = payload.outer[-1] if payload.outer and payload.outer[-1].kind == "module" else None
     start = runner.program_word.span.start if runner is not None else word.span.start
     if c.target.runtime == "pyxis":
@@ -174,13 +171,6 @@ def _of_nodes(c: Context, payload: Payload) -> str:
     if by_ssh(c) & {each.program_word.span.start for each in (payload.inner, *payload.outer)}:
         return "it starts processes on other nodes, which it cannot from an image: let srun start it on each node"
     return ""
-
-
-def _reaches_other_nodes(c: Context, payload: Payload) -> bool:
-    """Whether it is a launcher of a framework that starts processes on other nodes by itself."""
-    at = payload.inner.program_word.span.start
-    items = (i for i in c.job.by_kind.get("launcher-command", ()) if i.group == at)
-    return any(starts(c.about(item)) == "ssh" for item in items)
 
 
 def _is_in_changed_text(payload: Payload) -> bool:
