@@ -385,3 +385,23 @@ def test_an_output_that_may_be_a_folder_is_to_be_looked_at(
 @pytest.mark.parametrize("line", ["trap - EXIT", "trap '' INT TERM", 'trap "trap - EXIT; echo end" INT', "env - ls"])
 def test_the_default_action_of_a_trap_is_no_program(benches: Mapping[str, Bench], line: str) -> None:
     assert benches["any"](f"#!/bin/bash\n#SBATCH -t 5\n{line}\n".encode()).readiness != "blocked"
+
+
+@pytest.mark.parametrize(
+    ("lines", "blocked"),
+    [
+        ("#$ -l node_f=1", True),
+        ("#$ -l h_rt=1:00:00\n#$ -l f_node=2", True),
+        ("#$ -l gpu_1=1", True),
+        ("#$ -pe smp 4\n#$ -l k40_gpu=1", True),
+        ("#$ -pe smp 4\n#$ -l my_node=1", False),
+        ("#$ -l matlab=1", False),
+        ("#$ -l node_type=fast", False),
+        ("#$ -l rt_F=1", False),
+    ],
+)
+def test_a_job_whose_part_of_a_node_nothing_describes_is_blocked(
+    benches: Mapping[str, Bench], lines: str, *, blocked: bool
+) -> None:
+    result = benches["any"](f"#!/bin/bash\n{lines}\nhostname\n".encode())
+    assert blocked == (result.readiness == "blocked")

@@ -130,6 +130,7 @@ def translate(job: Job, between: Between) -> Translation:
     dialect = between.dialect
     items = [i for i in job.items if i.kind == "directive" and i.dialect == dialect.name and i.place == "header"]
     _, counting, rows, resources = _work_out(work, items, launch_of(job))
+    work.changes |= _unknown_shares(counting, rows, resources)
     array = _is_array(counting, rows)
     forms = {rows[id(i)].form for i in counting}
     folder = _folder_of_files(work, counting, rows)
@@ -186,6 +187,22 @@ def _work_out(
             moved = tuple(with_new_paths(line, work.between.target) for line in change.lines)
             work.changes[id(item)] = replace(change, lines=moved)
     return work.changes, counting, rows, resources
+
+
+def _unknown_shares(items: list[Item], rows: Mapping[int, OptionRow], resources: Resources) -> dict[int, Change]:
+    """Requests for a part of a node that no site describes (`-l node_f=1`), where all that is asked for is lost."""
+    shaped = any(rows[id(i)].need in _RESOURCES for i in items)
+    found = {}
+    for item in items:
+        parts = re.split(r"[_.]", item.name.partition(" ")[2])
+        lost = ("gpu" in parts and not resources.gpus) or (not shaped and not {"node", "cpu", "core"}.isdisjoint(parts))
+        if rows[id(item)] is _UNKNOWN and lost and re.fullmatch(r"[1-9]\d*", item.value or ""):
+            message = (
+                f"{spelled(item)}: a part of a node that no site file describes, so the job would get one "
+                "CPU and no GPU: describe it under `resource_types` of a site file (--site)"
+            )
+            found[id(item)] = Change("open", message, blocks=True)
+    return found
 
 
 def _is_array(items: list[Item], rows: Mapping[int, OptionRow]) -> bool:
