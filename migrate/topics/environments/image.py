@@ -137,7 +137,8 @@ def _in_image(c: Context, answer: EnvironmentAnswer, group: list[Served]) -> Cha
         name = label(software, (each.payload.shown for each in group))
         return Change("open", message, decision=f"environment:{name}", blocks=True, also=tuple(_lines(c)))
     notes = list(_notes(c, answer, group, activations))
-    verdict: Verdict = "look" if activations or any(_by_mpi(c, each.payload) for each in group) else "done"
+    unsure = activations or _lacks_gpus(c) or any(_by_mpi(c, each.payload) for each in group)
+    verdict: Verdict = "look" if unsure else "done"
     message = "; ".join([f"{shown} in {answer.image} (`{answer.name}`)", *notes])
     return Change(verdict, message, edits=tuple(sorted(edits, key=lambda e: e.start)), fate="added")
 
@@ -191,8 +192,17 @@ def _options(c: Context) -> list[str]:
 
 def _has_gpus(c: Context) -> bool:
     """Whether the job has GPUs, as far as its requests, those of its callers and its modules say; else `--nv` warns."""
+    return _requests_gpus(c) or any(_CUDA.search(s.name) for s in loaded(c).all if s.kind == MODULE)
+
+
+def _requests_gpus(c: Context) -> bool:
     handed = c.around.inherits.requests.get("gpus") if c.job.insert_at is None else None
-    return bool(handed or gpus(c)) or any(_CUDA.search(s.name) for s in loaded(c).all if s.kind == MODULE)
+    return bool(handed or gpus(c))
+
+
+def _lacks_gpus(c: Context) -> bool:
+    """Whether a job loads what is for GPUs and requests none."""
+    return c.job.insert_at is not None and _has_gpus(c) and not _requests_gpus(c)
 
 
 _CUDA = re.compile(r"cuda|cudnn|nccl|nvhpc|hpc_sdk|nvidia", re.IGNORECASE)
@@ -290,6 +300,8 @@ def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: li
         )
     if answer.setup:
         yield f"once before: {', '.join(f'`{line}`' for line in answer.setup)}"
+    if _lacks_gpus(c):
+        yield "no line of the job requests a GPU: it gets none unless the submit command does (--gpus-per-node)"
     if any(_by_mpi(c, each.payload) for each in group):
         yield "mpirun stays on the node: the image needs the same MPI, of the same version"
 
