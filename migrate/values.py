@@ -83,6 +83,12 @@ def moment(text: str) -> str | None:
     return when.isoformat()
 
 
+def with_tag(reference: str) -> str:
+    """The reference of an image with its tag, `latest` where none is written."""
+    last = reference.rsplit("/", 1)[-1]
+    return reference if ":" in last or "@" in last else f"{reference}:latest"
+
+
 def image_file(name: str) -> str:
     """The file that `apptainer pull` makes of an image by default: NAME_TAG.sif."""
     match = IMAGE_NAME.fullmatch(name)

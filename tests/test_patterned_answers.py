@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from migrate.answers import Answers, PathAnswers, overlapping
 from migrate.engine import run
-from migrate.model import Result, SifmigrateError, Source
+from migrate.model import Report, Result, SifmigrateError, Source
+from migrate.reports.summary import headline, summarize
 from migrate.runs.setup import make_plan
 from migrate.tables import profiles
 
@@ -170,3 +171,39 @@ def test_patterns_that_answer_differently_for_one_name_are_told(tmp_path: Path) 
     (told,) = make_plan(str(target)).notes
     assert "`a*` counts and `*b` does not" in told
     assert list(profiles.shadowed(profiles.target("slinky"))) == []
+
+
+def test_answers_that_fit_nothing_in_the_scripts_are_listed_and_kept(tmp_path: Path) -> None:
+    target = tmp_path / "t.yaml"
+    used = {
+        "partition": "{'gp*': slinky, rt_F: slinky}",
+        "account": "{MST*: lab}",
+        "path": "{/data: /work/data, '/groups/*/x': /work/x}",
+        "image": "{ubuntu:latest: /work/u.sif, 'lab/*': /work/lab.sif}",
+    }
+    unused = {
+        "partition": "{gp9: slinky}",
+        "account": "{TRI*: lab}",
+        "path": "{/dat: /work/dat, '/groups/*/y': /work/y}",
+        "image": "{'ubuntu:1*': /work/u18.sif}",
+    }
+    both = {kind: f"{used[kind][:-1]}, {unused[kind][1:]}" for kind in used}
+    lines = "\n".join(f"  {kind}: {said}" for kind, said in both.items())
+    text = f"id: t\nextends: slinky\naccounting: slurmdbd\nanswers:\n{lines}\n"
+    target.write_text(text)
+    scripts = ["#SBATCH -p gtest,gp1d\n#SBATCH -A MST1\ncd /data/x; docker run ubuntu ls", "#$ -l rt_F=1\n#$ -cwd\nls"]
+    scripts += ["singularity exec docker://lab/a:1 ls > /groups/a/x/out"]
+    plan = make_plan(str(target))
+    results = tuple(
+        run(Source(f"{n}.sh", f"#!/bin/bash\n{script}\n".encode()), plan) for n, script in enumerate(scripts)
+    )
+    summary = summarize(Report(plan.target, results, (), {}))
+    assert summary.unused == (
+        "partition gp9",
+        "account TRI*",
+        "path /dat",
+        "path /groups/*/y",
+        "image ubuntu:1*",
+    )
+    assert "5 answers for t fit none of the scripts: `partition gp9`, " in headline(summary)
+    assert target.read_text() == text

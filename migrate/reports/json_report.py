@@ -172,7 +172,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         ],
         "released": {"decisions": summary.deciding, "scripts": summary.released},
         "faults": [{"path": f.path, "message": f.message} for f in summary.faults],
-    }
+    } | ({"unused_answers": list(summary.unused)} if summary.unused else {})
 
 
 def _asked(decision: Decision, target: str) -> dict[str, Any]:

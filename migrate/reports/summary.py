@@ -48,7 +48,7 @@ from migrate.rewrite.ledger import blocks
 from migrate.tables.insertion import one_line
 from migrate.tables.profiles import profiles
 from migrate.terminal import shown
-from migrate.values import image_path
+from migrate.values import image_path, with_tag
 
 Section = Literal["changed", "removed", "added", "decide", "know", "gaps"]
 
@@ -169,6 +169,7 @@ class Summary:
     released: int
     faults: tuple[Fault, ...]
     unread: tuple[Unread, ...] = ()
+    unused: tuple[str, ...] = ()  # answers of the target that fit nothing in any script, each with its kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,7 @@ class Share:
     wait: Wait
     proposed: Mapping[str, tuple[Proposed, ...]] = field(default_factory=dict)  # by topics, for its decisions
     calls: tuple[str, ...] = ()  # the scripts that it calls, for whose decisions it waits as well
+    answered: frozenset[tuple[str, str]] = frozenset()  # answers of the target that something in it fits: kind and name
 
 
 def _submitted(result: Result) -> str:
@@ -401,7 +403,15 @@ def summarize(report: Report) -> Summary:
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
         unread=tuple(replace(each, path=masked(each.path)) for each in report.unread),
+        unused=_unused(shares, report.target),
     )
+
+
+def _unused(shares: Sequence[Share], target: Target) -> tuple[str, ...]:
+    """The answers of the target that nothing in any script fits, each with its kind."""
+    used = frozenset[tuple[str, str]]().union(*(each.answered for each in shares)) if shares else frozenset()
+    written = [(kind, old) for kind in target.answers for old in target.answers_to(kind).written]
+    return tuple(f"{kind} {masked(old)}" for kind, old in written if (kind, old) not in used)
 
 
 SHARE = "summary"  # the name of a script's part of it
@@ -424,6 +434,25 @@ def share(result: Result, target: Target) -> Share:
         wait=_wait(result, decided, entries),
         proposed={n: tuple(each) for n, each in said.items()},
         calls=tuple(call.path for call in result.calls),
+        answered=_answered(result, target),
+    )
+
+
+def _answered(result: Result, target: Target) -> frozenset[tuple[str, str]]:
+    """The answers that something in a script fits: a path, or a name that an option, a resource or an image has."""
+    if not any(target.answers.values()):
+        return frozenset()
+    items = [e.item for e in result.entries if e.item is not None]
+    paths = {i.value for i in items if i.kind == "path" and i.value}
+    names = {i.name.rpartition(" ")[2] for i in items if i.kind == "directive"}
+    names |= {part for i in items if i.value for part in (i.value, *i.value.split(","))}
+    references = {i.value.removeprefix("docker://") for i in items if i.kind == "image" and i.value}
+    images = references | set(map(with_tag, references))
+    return frozenset(
+        (kind, key)
+        for kind in target.answers
+        for name in (paths if kind == "path" else names | images if kind == "image" else names)
+        if (key := target.answers_to(kind).key(name))
     )
 
 
@@ -576,7 +605,17 @@ def headline(summary: Summary) -> str:
     if summary.unread:
         verb = "was" if len(summary.unread) == 1 else "were"
         sentences.append(f"{counted(len(summary.unread), 'file')} beside them {verb} not looked at.")
+    if summary.unused:
+        more = f" and {len(summary.unused) - _MOST_UNUSED} more" if len(summary.unused) > _MOST_UNUSED else ""
+        named = ", ".join(f"`{each}`" for each in summary.unused[:_MOST_UNUSED])
+        verb = "fits" if len(summary.unused) == 1 else "fit"
+        sentences.append(
+            f"{counted(len(summary.unused), 'answer')} for {summary.target} {verb} none of the scripts: {named}{more}."
+        )
     return " ".join(sentences)
+
+
+_MOST_UNUSED = 10
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from migrate.frozen import dataclass
 from migrate.model import Invocation, Target
-from migrate.values import IMAGE_NAME
+from migrate.values import IMAGE_NAME, with_tag
 
 _ID = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
 
@@ -27,20 +27,20 @@ class Images:
                 made |= {o.value.text for o in reading.options if o.name == "--tag" and o.value}
             elif reading.verb in {"tag", "commit"} and len(reading.operands) > 1:
                 made.add(reading.operands[1].text)
-        return cls(target, frozenset(map(_full, made)))
+        return cls(target, frozenset(map(with_tag, made)))
 
     def is_made_here(self, reference: str) -> bool:
-        return _full(reference) in self.made
+        return with_tag(reference) in self.made
 
     def answer(self, reference: str) -> str:
         """What a person said stands for the image; empty where nobody said."""
         answers = self.target.answers_to("image")
-        return answers.get(reference) or answers.get(_full(reference)) or ""
+        return answers.get(reference) or answers.get(with_tag(reference)) or ""
 
     def workdir(self, reference: str) -> str:
         """The image's WORKDIR, where the target's file tells it."""
         known = self.target.image_workdirs
-        return known.get(reference) or known.get(_full(reference)) or ""
+        return known.get(reference) or known.get(with_tag(reference)) or ""
 
 
 def why_not(reference: str) -> str:
@@ -51,9 +51,3 @@ def why_not(reference: str) -> str:
     if match is not None and match["tag"] and match["digest"]:
         return f"{reference} has a tag and a digest; Apptainer takes one of them"
     return "" if match else f"{reference} is no image reference"
-
-
-def _full(reference: str) -> str:
-    """The reference with its tag, `latest` where none is written."""
-    last = reference.rsplit("/", 1)[-1]
-    return reference if ":" in last or "@" in last else f"{reference}:latest"
