@@ -113,12 +113,12 @@ class PathAnswers(Answers):
         """Whether a path is where an answer leads, or leads there."""
         return any(p.match(path) for p in self._new) or any(lies_in(new, path) for new in self.written.values())
 
-    def moved_in(self, text: str) -> str:
-        """A text with every path in it by its new name."""
+    def moved_in(self, text: str, behind: str = "") -> str:
+        """A text with every path in it by its new name, where it does not stand `behind` what is in a container."""
         known = "|".join(pattern.pattern for pattern, _ in self._ordered)
         if not known:
             return text
-        groups = re.compile(rf"(?<![\w./}}-])(?:{known})")
+        groups = re.compile(rf"(?<![\w./}}-]){behind}(?:{known})")
 
         def new(match: re.Match[str]) -> str:
             found = self.moved(text[match.start() :])

@@ -50,6 +50,7 @@ Place = Literal[
     "own",  # a scheduler's name for a variable that no scheduler sets here
     "body",  # a path or name anywhere in the text of the script
     "used",  # a path in words that say what it is used for; where it is a site's, its mention is the item
+    "contained",  # a path in a container, at a place that a bind makes
     "translated",  # the same inside a command that is translated as a whole
     "idiom",  # several words that are decided as one
     "definition",  # the header of a definition file

@@ -235,3 +235,55 @@ def test_a_name_that_begins_like_a_mount_or_an_answer_is_another_folder(tmp_path
     result = run(Source("job.sh", b"#!/bin/bash\ncd /workshop/x\ncd /database/x\n"), make_plan(str(target)))
     assert asked(result) == {"path:/workshop", "path:/database"}
     assert not result.changed
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "singularity exec -B /data:/data a.sif ls /data/x > /data/y",
+            "singularity exec -B /new:/data a.sif ls /data/x > /new/y",
+        ),
+        (
+            "srun singularity run --bind=/data/a:/data,/data/b /data/a.sif /data/x",
+            "srun singularity run --bind=/new/a:/data,/new/b /new/a.sif /data/x",
+        ),
+        (
+            "singularity exec --mount type=bind,source=/data/a,target=/data a.sif ls /data/x",
+            "singularity exec --mount type=bind,source=/new/a,target=/data a.sif ls /data/x",
+        ),
+        (
+            "singularity exec --pwd /data/x -B /data:/data a.sif bash -c 'cd /data/x'",
+            "singularity exec --pwd /data/x -B /new:/data a.sif bash -c 'cd /data/x'",
+        ),
+        (
+            'RUN="singularity exec -B /data:/data $IMG"; $RUN ls /data/x; ls /data/x',
+            'RUN="singularity exec -B /new:/data $IMG"; $RUN ls /data/x; ls /new/x',
+        ),
+        (
+            "O='-B /data:/data'; singularity exec $O /data/a.sif ls /data/x",
+            "O='-B /new:/data'; singularity exec $O /new/a.sif ls /data/x",
+        ),
+        ("enroot start -m /data:/data img ls /data/x", "enroot start -m /new:/data img ls /data/x"),
+        (
+            "docker run --rm -v /data:/data -w /data/x ubuntu:22.04 ls /data/t",
+            "singularity run --no-eval --bind /new:/data --cwd /data/x docker://ubuntu:22.04 ls /data/t",
+        ),
+        (
+            "srun --container-image=ubuntu:22.04 --container-mounts=/data:/data ls /data/x",
+            "srun singularity exec --nv --no-home --bind /new:/data docker://ubuntu:22.04 ls /data/x",
+        ),
+        # the container sees the node's folder by its own name
+        ("singularity exec -B /data a.sif ls /data/x", "singularity exec -B /new a.sif ls /new/x"),
+        ("singularity exec -B /data:/in a.sif ls /data/x", "singularity exec -B /new:/in a.sif ls /new/x"),
+    ],
+)
+def test_an_answer_moves_folders_of_the_node_and_no_places_in_containers(
+    before: str, after: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "t.yaml"
+    target.write_text("id: t\nextends: slinky\nanswers: {path: {/data: /new}}\n")
+    result = run(Source("job.sh", f"#!/bin/bash\n{before}\n".encode()), make_plan(str(target)))
+    assert result.fault == ""
+    assert result.output.decode() == f"#!/bin/bash\n{after}\n"
+    assert asked(result) == set()

@@ -14,7 +14,7 @@ from migrate.inventory.body import take_body
 from migrate.inventory.calls import calls_of
 from migrate.inventory.collector import INTERPRETERS, SHELLS, Allowance, Collector, TooMuchError, decoded
 from migrate.inventory.definition import take_definition
-from migrate.inventory.needs import take_needs
+from migrate.inventory.needs import leave_places_in_containers, take_needs
 from migrate.inventory.options import take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
 from migrate.model import SLURM, Gap, Job, Source, Surroundings, Tables, Text
@@ -144,6 +144,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         collector.gaps.append(Gap(text.span(start, len(text.data)), reason))
     for directive in directives:
         take_directive(collector, _of_text(collector, directive))
+    leave_places_in_containers(collector)
     take_needs(collector)
     below = _below_header(text, live) if live else None
     first = first_command(text, below or 0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
+from migrate.answers import lies_in
 from migrate.commands import ALTERNATIVES
 from migrate.inventory.collector import Collector, Need, decoded
-from migrate.model import SLURM, Invocation, Item, Span, Word
+from migrate.model import SLURM, Invocation, Item, Job, Span, Word
+from migrate.ranges import FirstOf, Ranges
 from migrate.reader import Layout
 
 _DEPTH = 4  # variables that name each other
@@ -21,6 +23,9 @@ _ON_HOST = re.compile(r"[\w.-]*:(?=/)")  # `-o HOST:/PATH` of Grid Engine and PB
 _TESTED = re.compile(  # `[ -e FILE ]`, and what is done where it is there
     rb"(?:\[|\btest)[ \t]+-[defrsxL][ \t]+[\"']?([^\s\"'\];&|]+)[\"']?[ \t]*(?:\]+(?!\]|[ \t]*\|\|)|(?=&&|[;\n]))"
 )
+_PLACE = re.compile(r"(?:^|,)[^:,]+:(/[^:,]*)")
+_PLACE_OF_MOUNT = re.compile(r"(?:^|,)(?:target|dst|destination)=(/[^,]*)")
+_STARTS_IN = frozenset({"--pwd", "--cwd", "--workdir", "--container-workdir"})
 _NO_SCRIPT = frozenset({"-c", "-e", "-m", "-"})  # what follows is the program itself, or a module
 _KEPT = "the target has this folder, or the job starts without it"
 
@@ -56,6 +61,55 @@ def take_redirections(c: Collector, layout: Layout) -> None:
     """The files from which and into which the shell itself redirects: without them a command does not run."""
     for word, reads in layout.redirections() if not c.contained else ():
         c.need("input" if reads else "output", word)
+
+
+def leave_places_in_containers(c: Collector) -> None:
+    """Paths that a command's own binds make in its container are no paths of the node: no answer moves them."""
+    own: list[Span] = []
+    commands: list[tuple[Span, list[str]]] = []
+    for inner in (inner for reading in c.commands for inner in reading.chain() if inner.contains):
+        binds = [o.value for o in inner.options if o.value is not None and _is_bind(c, inner, o.name)]
+        places = [(word.text[a:b], word.part(a, b)) for word in binds for a, b in _places(word.text)]
+        own += [span for _, span in places]
+        commands += [(span, [text for text, _ in places]) for span in _inside(inner)] if places else []
+    if not own:
+        return
+    spans, stretches = Ranges(own), FirstOf([inside for inside, _ in commands])
+
+    def left(item: Item) -> Item:
+        at, number = item.span.start, stretches.at(item.span.start)
+        places = () if number is None else commands[number][1]
+        if item.kind != "path" or not (spans.hold(at) or any(lies_in(item.value or "", place) for place in places)):
+            return item
+        return replace(item, place="contained", reason="a place in the container, which a bind makes")
+
+    c.items.update({key: left(item) for key, item in c.items.items() if item.kind == "path"})
+    c.jobs[:] = [_left_in(job, left) if job.contained else job for job in c.jobs]
+
+
+def _inside(inner: Invocation) -> Iterator[Span]:
+    """Where words stand that are about the inside of a container: the folder where it starts, and what it runs."""
+    begin, end = inner.command.span
+    yield from (o.value.span for o in inner.options if o.value is not None and o.name in _STARTS_IN)
+    before = [o.span.end for o in inner.options] + [o.value.span.end for o in inner.options if o.value is not None]
+    before += [word.span.end for word in inner.operands[:1]]  # the image
+    start = max((place for place in before if begin <= place <= end), default=begin)
+    yield Span(start, end)
+
+
+def _left_in(job: Job, left: Callable[[Item], Item]) -> Job:
+    return replace(job, items=tuple(map(left, job.items)), jobs=tuple(_left_in(each, left) for each in job.jobs))
+
+
+def _is_bind(c: Collector, inner: Invocation, name: str) -> bool:
+    use = c.tables.paths.options.get(("container-option" if inner.kind == "container" else "directive", name))
+    return use is not None and use.listed
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Where the places stand in a list of binds that names them beside their sources."""
+    pattern = _PLACE_OF_MOUNT if "type=" in text else _PLACE
+    yield from (match.span(1) for match in pattern.finditer(text) if "${" not in text)
 
 
 def take_needs(c: Collector) -> None:

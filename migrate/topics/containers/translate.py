@@ -20,7 +20,6 @@ from migrate.topics.containers.options import CONVERTERS
 from migrate.topics.containers.pyxis import OPTION, move_step
 from migrate.topics.containers.to_pyxis import is_native, move_native, step_in
 from migrate.topics.containers.verbs import VERBS, leave
-from migrate.topics.old_schedulers.converters import with_new_paths
 
 __all__ = ["Change", "Key", "move"]
 
@@ -92,11 +91,15 @@ def _nested(reading: Invocation, starts: Sequence[int]) -> Option | None:
 def _placed(change: Change, target: Target) -> Change:
     """The same with the folders of the old cluster by their new names: no other rule gets at text that has moved."""
 
-    def placed(edit: Edit) -> Edit:
-        return replace(edit, after=with_new_paths(edit.after.decode("latin-1"), target).encode("latin-1"))
+    def moved(text: str) -> str:
+        return target.path_answers.moved_in(text, _IN_CONTAINER)
 
-    begins = tuple(with_new_paths(line, target) for line in change.begins)
-    return replace(change, edits=tuple(map(placed, change.edits)), begins=begins)
+    edits = tuple(replace(e, after=moved(e.after.decode("latin-1")).encode("latin-1")) for e in change.edits)
+    return replace(change, edits=edits, begins=tuple(map(moved, change.begins)))
+
+
+# the place of a bind, and the folder where the container starts
+_IN_CONTAINER = r"(?<!:)(?<!--pwd[ =])(?<!--cwd[ =])(?<!--container-workdir=)"
 
 
 def _joined(one: Change, other: Change) -> Change:
