@@ -79,14 +79,17 @@ class Plan:
 NOTHING = Surroundings()  # around a script that stands alone
 
 
-def run(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "") -> Result:
+def run(
+    source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "", job: Job | None = None
+) -> Result:
     """The script migrated and accounted for; where the output would break a promise, it is the input and a fault.
 
-    `around` is what the other scripts of the run say of it, `refuse` a fault that somebody else has found. Whatever is
-    raised on the way is a fault of this one script as well: a run goes on with the others.
+    `around` is what the other scripts of the run say of it, `refuse` a fault that somebody else has found, `job` the
+    script as it reads, where that is known. Whatever is raised on the way is a fault of this one script as well: a run
+    goes on with the others.
     """
     try:
-        result = _run(source, plan, around, refuse)
+        result = _run(source, plan, around, refuse, job)
         return result if around is NOTHING else replace(result, around=around)
     except SifmigrateError:
         raise
@@ -94,8 +97,8 @@ def run(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: s
         return replace(_untouched(source, plan, _bug(error)), around=around)
 
 
-def _run(source: Source, plan: Plan, around: Surroundings, refuse: str) -> Result:
-    result = _once(source, plan, around)
+def _run(source: Source, plan: Plan, around: Surroundings, refuse: str, job: Job | None) -> Result:
+    result = _once(source, plan, around, job=job)
     result = replace(result, submission=_submission(result, plan))
     fault = refuse or broken_promise(result, plan, around)
     if not fault:
@@ -142,8 +145,10 @@ class _Draft:
     refused: bool  # nothing is edited
 
 
-def _once(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "") -> Result:
-    draft = _draft(source, plan, around, refuse)
+def _once(
+    source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "", job: Job | None = None
+) -> Result:
+    draft = _draft(source, plan, around, refuse, job)
     job, outcomes = draft.job, draft.outcomes
     owned = _annotated(source, draft, plan, around) if plan.annotate else draft.owned
     output = apply(source.data, [o.edit for o in owned])
@@ -154,8 +159,8 @@ def _once(source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse:
     return Result(source, job, draft.site, draft.evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
 
 
-def _draft(source: Source, plan: Plan, around: Surroundings, refuse: str = "") -> _Draft:
-    job = take(source, plan.rulebook.tables, None if around is NOTHING else around)
+def _draft(source: Source, plan: Plan, around: Surroundings, refuse: str = "", job: Job | None = None) -> _Draft:
+    job = job or take(source, plan.rulebook.tables, None if around is NOTHING else around)
     site, evidence = site_of(source, job, plan, around)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")

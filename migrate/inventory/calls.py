@@ -17,6 +17,7 @@ _Named = tuple[How, Word, str]
 _DEPTH = 8  # variables that name each other, and folders that are put together
 _LONGEST = 4096  # characters of a path
 _CHOICES = 64  # scripts that one word may mean
+_NAMED = 64  # variables that are written out for one word
 _FILE, _FOLDER = "\x01", "\x02"  # the script itself, and its folder, while a text is taken apart
 
 
@@ -207,19 +208,22 @@ def _meant(text: str, texts: _Held, under: str = "", *, paths: bool = False) -> 
 
     With `paths` only what has a slash counts: other programs are looked for elsewhere.
     """
-    known = {name: each[0] for name, each in texts.items() if len(each) == 1}
-    open_ = sorted(_named_in(text, texts, _DEPTH)) if len(known) < len(texts) else []
-    choices = islice(product(*(texts[name] for name in open_)), _CHOICES)
-    found = [_expanded(text, known | dict(zip(open_, choice, strict=True)), _DEPTH) for choice in choices]
+    several = _several(text, texts)
+    choices = islice(product(*(texts[name] for name in several)), _CHOICES)
+    found = [_Expansion(texts, dict(zip(several, choice, strict=True))).of(text, _DEPTH) for choice in choices]
     meant = [_path(each, under) for each in found if "/" in each or each == _FILE or not paths]
     return list(dict.fromkeys(meant)) or [""]
 
 
-def _named_in(text: str, texts: _Held, depth: int) -> set[str]:
-    """The variables with several texts that a text names, or that those name which it names."""
-    names = {m["name"] or m["braced"] for m in _VARIABLE.finditer(text)} & texts.keys() if depth else set()
-    inner = [_named_in(each, texts, depth - 1) for name in names for each in texts[name]]
-    return {name for name in names if len(texts[name]) > 1}.union(*inner)
+def _several(text: str, texts: _Held) -> list[str]:
+    """The variables with several texts that a text names, or that those name which it names; no more than a few."""
+    known: dict[str, None] = {}
+    waiting = [text]
+    while waiting and len(known) < _NAMED:
+        names = {m["name"] or m["braced"] for m in _VARIABLE.finditer(waiting.pop())} & texts.keys() - known.keys()
+        known |= dict.fromkeys(sorted(names))
+        waiting += [each for name in names for each in texts[name]]
+    return [name for name in known if len(texts[name]) > 1]
 
 
 def _path(text: str, under: str) -> str:
@@ -231,28 +235,37 @@ def _path(text: str, under: str) -> str:
     return f"{under}/{path}" if under and path and not path.startswith(("/", "$", "~")) else path
 
 
-def _expanded(text: str, texts: Mapping[str, str], depth: int) -> str:
-    """The text with variables written out, and what names the script's own folder as a mark."""
-    if not depth or len(text) > _LONGEST:
+class _Expansion:
+    """Texts with their variables written out, and what names the script's own folder as a mark; bounded work."""
+
+    def __init__(self, texts: _Held, chosen: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._chosen = chosen  # of variables with several texts
+        self._left = _NAMED  # variables that may still be written out
+
+    def of(self, text: str, depth: int) -> str:
+        if not depth or len(text) > _LONGEST:
+            return text
+        text = _OWN_FILE.sub(_FILE, text)
+        if "$" in text or "`" in text:
+            text = _VARIABLE.sub(partial(self._value, depth=depth), text)
+        before = None
+        while before != text and len(text) <= _LONGEST:
+            before = text
+            for pattern, new in _FOLDERS:
+                text = pattern.sub(new, text)
         return text
-    text = _OWN_FILE.sub(_FILE, text)
-    if "$" in text or "`" in text:
-        text = _VARIABLE.sub(partial(_value, texts=texts, depth=depth), text)
-    before = None
-    while before != text:
-        before = text
-        for pattern, new in _FOLDERS:
-            text = pattern.sub(new, text)
-    return text
 
-
-def _value(match: re.Match[str], texts: Mapping[str, str], depth: int) -> str:
-    name = match["name"] or match["braced"]
-    if name in texts:
-        return _expanded(texts[name], {n: t for n, t in texts.items() if n != name}, depth - 1)
-    if name in _SUBMIT:
-        return SUBMIT_FOLDER
-    return match["default"] or {"HOME": "~", "PWD": "."}.get(name, match[0])
+    def _value(self, match: re.Match[str], depth: int) -> str:
+        name = match["name"] or match["braced"]
+        self._left -= 1
+        if self._left < 0:
+            return match[0]
+        if name in self._texts:
+            return self.of(self._chosen.get(name) or self._texts[name][0], depth - 1)
+        if name in _SUBMIT:
+            return SUBMIT_FOLDER
+        return match["default"] or {"HOME": "~", "PWD": "."}.get(name, match[0])
 
 
 _SUBMIT = frozenset(filter(None, ("SLURM_SUBMIT_DIR", "LS_SUBCWD", *(d.submit_folder for d in DIALECTS.values()))))

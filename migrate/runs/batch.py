@@ -15,7 +15,7 @@ from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
 from migrate.files.unread import Reader
 from migrate.frozen import dataclass
-from migrate.model import Fault, Report, Result, SifmigrateError, Source, Surroundings, Unread
+from migrate.model import Fault, Job, Report, Result, SifmigrateError, Source, Surroundings, Unread
 from migrate.reports import BESIDE
 from migrate.reports.format import PLAIN
 from migrate.reports.secrets import mask_of, use_table
@@ -136,10 +136,10 @@ def migrate(  # noqa: PLR0913 - what a run goes by, and what is wanted of it
     tasks = [(each, chains.around.get(each.path)) for each in found]
     if processes > 1 and len(found) >= _MANY:
         global _work  # noqa: PLW0603 - a process that is a copy of this one has the plan, and need not make its own
-        _work = _Work(plan, looks)
+        _work = _Work(plan, looks, chains.read)
         answers = _shared_out(tasks, (settings, looks), min(processes, -(-len(found) // _CHUNK)))
     else:
-        answers = [_read_and_run(each, plan) for each in tasks]
+        answers = [_read_and_run(each, plan, chains.read) for each in tasks]
     save_answers()
     for script, answer in zip(found, answers, strict=True):
         if isinstance(answer, Fault):
@@ -156,7 +156,7 @@ def migrate(  # noqa: PLR0913 - what a run goes by, and what is wanted of it
         left_out=_left_out(exclusion),
         goes_by=_goes_by(settings),
         unread=unread.besides(found),
-        chains=chains,
+        chains=replace(chains, read={}),
         beside=beside,
     )
 
@@ -191,20 +191,21 @@ _DIED = "the process that read it was ended (out of memory, or a bug of sifmigra
 class _Work:
     """What a process does with each script: it goes by this plan, and says what reports that look so will say."""
 
-    def __init__(self, plan: Plan, looks: Sequence[Look]) -> None:
+    def __init__(self, plan: Plan, looks: Sequence[Look], read: Mapping[str, tuple[Source, Job]]) -> None:
         self.plan = plan
+        self._read = read
         self._looks = looks
         self._report = Outcome(plan, (), (), ()).report()
 
     def done(self, task: _Task) -> Result | Fault:
-        answer = _read_and_run(task, self.plan)
+        answer = _read_and_run(task, self.plan, self._read)
         return answer if isinstance(answer, Fault) else replace(answer, parts=parts(answer, self._report, self._looks))
 
 
 def _start(settings: Settings, looks: Sequence[Look]) -> None:
     global _work  # noqa: PLW0603 - one plan a process, set when it starts
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process to tell
-    _work = _work or _Work(settings.plan(), looks)
+    _work = _work or _Work(settings.plan(), looks, {})
 
 
 def _one(task: _Task) -> Result | Fault:
@@ -214,12 +215,16 @@ def _one(task: _Task) -> Result | Fault:
     return answer
 
 
-def _read_and_run(task: _Task, plan: Plan) -> Result | Fault:
+def _read_and_run(task: _Task, plan: Plan, read: Mapping[str, tuple[Source, Job]]) -> Result | Fault:
     found, around = task
     source = reading.read(found)
     if isinstance(source, Fault):
         return source
-    result = run(source, plan) if around is None else run(source, plan, around)
+    if around is None:
+        result = run(source, plan)
+    else:
+        before, job = read.get(found.path, (None, None))
+        result = run(source, plan, around, job=job if before and before.data == source.data else None)
     return replace(result, job=result.job.outline)  # results are kept to the end: what rules alone ask for is not
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import islice
 
 from migrate.commands import UNKNOWN
 from migrate.engine import Plan, handed_on, site_of
@@ -35,6 +36,7 @@ from migrate.model import (
 )
 
 _ROUNDS = 12  # after which what is inherited round a loop is left as it is
+_KEPT = 2000  # scripts of which is kept how they read
 _GUESTS = 1000  # files beside a run that are read for what they tell
 _TOKEN = re.compile(rb"[\w.+-]+")
 _NAME = re.compile(r"[\w.+-]+", re.ASCII)
@@ -60,6 +62,7 @@ class Chains:
     around: Mapping[str, Surroundings] = field(default_factory=dict)
     links: Mapping[str, tuple[Link, ...]] = field(default_factory=dict)  # the scripts that each calls
     guests: tuple[Source, ...] = ()  # scripts beside the run that are called, and no part of it
+    read: Mapping[str, tuple[Source, Job]] = field(default_factory=dict)  # scripts that need not be read again
 
 
 def chains_of(found: Sequence[reading.Found], plan: Plan, files: Files | None = None, *, stays: bool = False) -> Chains:
@@ -415,29 +418,40 @@ class _Graph:
         self._plan = plan
         self._nodes = nodes
         self._guests = 0
+        self._broken: set[str] = set()  # scripts over which a bug was met
+        self._sourcing: dict[str, list[str]] = {}  # the scripts that source each
 
     def settle(self) -> None:
         """Read each script with what it has from those that call it, callers first, until nothing changes."""
         for _ in range(_ROUNDS):
-            changed = False
-            into = self._into()
+            changed, into = False, self._into()
             for path in self._callers_first():
                 node = self._nodes[path]
                 around = Surroundings(
                     brings=self._brings(node), inherits=self._inherited(into.get(path, ()), node)[0], called_by=("",)
                 )
-                if node.job is None or around != node.around:
+                if path not in self._broken and (node.job is None or around != node.around):
                     changed = True
-                    before = node.calls
                     self._read(node, around)
-                    into = self._into() if node.calls != before else into
             if not changed:
                 return
 
     def _read(self, node: _Script, around: Surroundings) -> None:
-        node.around = around
-        alone = around.inherits == Inherited() and not around.brings
-        node.job = take(node.source, self._plan.rulebook.tables, None if alone else around)
+        """Read a script anew where that makes a difference, and find out whom it calls."""
+        before, node.around = node.around, around
+        try:
+            self._read_anew(node, before)
+        except Exception:  # noqa: BLE001 - a bug, which the engine tells of this one script
+            node.job, node.calls, self._broken = None, [], self._broken | {node.path}
+
+    def _read_anew(self, node: _Script, before: Surroundings) -> None:
+        around = node.around
+        tables = self._plan.rulebook.tables
+        if node.job is None:
+            node.job, before = take(node.source, tables), Surroundings()
+        own = node.job.dialects != ()
+        if _in_reading(before, own=own) != _in_reading(around, own=own):
+            node.job = take(node.source, tables, around)
         site = site_of(node.source, node.job, self._plan, around)[0]
         node.site = site.id
         node.requests = {}
@@ -501,14 +515,21 @@ class _Graph:
                 waiting += self._next(each, hows)
         return found
 
-    def _callers_first(self) -> Iterator[str]:
-        """Every script, after those that call it as far as no loop forbids; those that are found meanwhile too."""
+    def _callers_first(self) -> list[str]:
+        """Every script, after those that call it as far as no loop forbids."""
+        order: list[str] = []
         done: set[str] = set()
-        while waiting := [path for path in sorted(self._nodes) if path not in done]:
-            called = {edge.called for edge in self._edges() if edge.caller not in done and edge.caller != edge.called}
-            free = [path for path in waiting if path not in called] or waiting[:1]
-            done.update(free)
-            yield from free
+        for path in sorted(self._nodes):
+            waiting = [(path, False)]
+            while waiting:
+                each, left = waiting.pop()
+                if left:
+                    order.append(each)
+                elif each not in done:
+                    done.add(each)
+                    waiting.append((each, True))
+                    waiting += [(other, False) for other in sorted(self._next(each, _HOWS)) if other not in done]
+        return order[::-1]
 
     # -------------------------------------------------------------------------------------------- what is handed on
 
@@ -609,6 +630,9 @@ class _Graph:
         around: dict[str, Surroundings] = {}
         links: dict[str, tuple[Link, ...]] = {}
         jobs = self._jobs()
+        for edge in self._edges():
+            if edge.call.how == "source":
+                self._sourcing.setdefault(edge.called, []).append(edge.caller)
         for path, node in self._nodes.items():
             edges = into.get(path, [])
             if not edges and not node.calls and not node.unclear:
@@ -632,7 +656,8 @@ class _Graph:
             )
             links[path] = self._links(node)
         guests = tuple(node.source for node in self._nodes.values() if not node.of_run)
-        return Chains(around, {path: each for path, each in links.items() if each}, guests)
+        kept = islice(((p, (n.source, n.job)) for p, n in self._nodes.items() if p in around and n.job), _KEPT)
+        return Chains(around, {path: each for path, each in links.items() if each}, guests, dict(kept))
 
     def _links(self, node: _Script) -> tuple[Link, ...]:
         found: dict[tuple[str, How], list[int]] = {}
@@ -676,9 +701,11 @@ class _Graph:
         if not self._own_software(node):
             return ()
         shells = {node.path: None}
-        sourcing = [edge for edge in self._edges() if edge.call.how == "source"]
-        while more := {e.caller: None for e in sourcing if e.called in shells and e.caller not in shells}:
-            shells |= more
+        waiting = [node.path]
+        while waiting:
+            more = [caller for caller in self._sourcing.get(waiting.pop(), ()) if caller not in shells]
+            shells |= dict.fromkeys(more)
+            waiting += more
         others = {each: None for shell in shells for each in (shell, *self._reached(shell, _SHELLS))}
         found = []
         for path in others:
@@ -687,6 +714,12 @@ class _Graph:
             if path != node.path and programs and not other.around.inherits.contained:
                 found.append(Served(path, self._software(other), programs))
         return tuple(found)
+
+
+def _in_reading(around: Surroundings, *, own: bool) -> tuple[object, ...]:
+    """What of its surroundings makes a difference to how a script is read, which may have directives of its `own`."""
+    given, brought = around.inherits, [each.constants for each in around.brings.values() if each.constants]
+    return "" if own else given.dialect, given.constants, given.contained, brought
 
 
 _HOWS = ("run", "source", "submit")
