@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
-from bench.answers import blockers, joined, measured, share
+from bench.answers import answered, blockers, joined, measured, read, share
+from migrate.tables import profiles
 
 READY = "#!/bin/bash\n#SBATCH --time=1:00:00\nhostname\n"
 MATLAB = "#!/bin/bash\n#SBATCH --time=1:00:00\nmatlab -batch model\n"
@@ -75,3 +77,11 @@ def test_answers_add_to_those_before_them() -> None:
         "answers": {"partition": {"a": "slinky", "b": "slinky"}},
         "fabric": "none",
     }
+
+
+def test_the_answers_for_public_scripts_are_parts_of_a_target_file(tmp_path: Path) -> None:
+    answers = read(Path(__file__).parents[1] / "bench" / "answers-abci-twcc.yaml")
+    for number in (1, len(answers) // 2, len(answers)):
+        assert (
+            list(profiles.contradictions(*profiles.read_target(answered("slinky", answers[:number], tmp_path)))) == []
+        )
