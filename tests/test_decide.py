@@ -372,11 +372,60 @@ def test_what_no_script_waits_for_comes_last_and_fails_nothing(cluster: Cluster)
     assert cluster.run(*words, "--list").stdout.startswith("No decision is open")
 
 
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["long-a", "long-b"], "partition:long-*"),
+        (["gp1d", "gp2d", "gp4d"], "partition:gp*d"),
+        (["gpt", "gpu-1", "gpu-2"], "partition:gpu-*"),
+        (["x1", "y2"], None),
+        (["long"], None),
+        (["gp", "gpx"], None),  # of which a pattern would fit `gpu`, that the target has
+    ],
+)
+def test_a_pattern_is_offered_for_names_that_begin_alike_and_fits_no_other(
+    cluster: Cluster, names: list[str], pattern: str | None
+) -> None:
+    for name in names:
+        cluster.script(f"jobs/{name}.sh", f"-p {name} -A old --gres=gpu:1 -t 60")
+    assert [each.id for each in cluster.desk().shared()] == ([pattern] if pattern else [])
+
+
+def test_answers_that_fit_nothing_any_more_are_listed_and_kept(cluster: Cluster) -> None:
+    cluster.target.write_text(TARGET.replace("partition: {}", "partition: {gone: big, lon*: gpu, lost*: gpu}"))
+    cluster.script("jobs/a.sh", "-p long -A old -t 60")
+    before = cluster.target.read_text()
+    told = json.loads(
+        cluster.run("decide", "jobs", "--target", "mine.yaml", "--list", "--output-format", "json").stdout
+    )
+    assert told["idle"] == ["partition:gone", "partition:lost*"]
+    shown = cluster.run("decide", "jobs", "--target", "mine.yaml", "--list").stdout
+    assert "Answers of the target's file that fit nothing in these scripts, and are kept\n  partition:gone\n" in shown
+    assert cluster.target.read_text() == before
+
+
+def test_an_image_that_the_nodes_do_not_have_is_no_answer(cluster: Cluster) -> None:
+    cluster.script("jobs/a.sh", "-p gpu -A old -t 60", body="module load cuda/11.8\nsrun python t.py")
+    images = "images: {folder: /work/images, files: [a.sif]}\n"
+    cluster.target.write_text(TARGET + images)
+    words = ("decide", "jobs", "--target", "mine.yaml", "--answers", "a.yaml")
+    for image, message in {
+        "/work/images/b.sif": "is not among the `files` that the target's file lists of /work/images",
+        "/scratch/a.sif": "no folder under `mounts` of mine holds it",
+    }.items():
+        (cluster.folder / "a.yaml").write_text(f"environment:cuda: {image}\n")
+        assert f"a.yaml:1:1: {image}: {message}" in cluster.run(*words, code=2).stderr
+        assert cluster.target.read_text() == TARGET + images
+    (cluster.folder / "a.yaml").write_text("environment:cuda: /work/images/a.sif\n")
+    cluster.run(*words)
+    assert "  - name: a\n    match: {modules: [cuda]}\n    image: /work/images/a.sif\n" in cluster.target.read_text()
+
+
 # ------------------------------------------------------------------------------------------------ answers from a file
 
 
 def test_answers_of_a_file_are_written_with_who_waited(three: Cluster) -> None:
-    (three.folder / "a.yaml").write_text("partition:*: big\naccount:other: other\n")
+    (three.folder / "a.yaml").write_text("partition:*: big\naccount:other: other\n")  # which would fit `gpu` as well
     done = three.run("decide", "jobs", "--target", "mine.yaml", "--answers", "a.yaml")
     written = re.sub(r" \([^)]*\)", "", three.target.read_text())
     today = date.today().isoformat()  # noqa: DTZ011
@@ -492,6 +541,17 @@ def test_what_a_person_answers_is_written_at_once(three: Cluster) -> None:
     assert "huge: gpu" in three.target.read_text()
     assert "other" not in three.target.read_text().replace("waited for account:other", "")
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_pattern_for_names_that_begin_alike_is_offered_once(cluster: Cluster) -> None:
+    for name in ("long-a", "long-b", "other"):
+        cluster.script(f"jobs/{name}.sh", f"-p {name} -A old --gres=gpu:1 -t 60")
+    shown, code = at_terminal(cluster, "decide", "jobs", "--target", "mine.yaml", keys=["\n", "y\n", "\n"])
+    assert code == 0
+    assert "The same is proposed for partition:long-b: `partition:long-*` answers all" in shown
+    assert "    long-a: gpu\n" in cluster.target.read_text()
+    assert "    long-*: gpu\n" in cluster.target.read_text()
+    assert cluster.run("decide", "jobs", "--target", "mine.yaml", "--list").stdout.startswith("No decision is open")
 
 
 @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 1), (".\n", 1)], ids=["Ctrl-C", "Ctrl-D", "stop"])

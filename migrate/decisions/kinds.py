@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from itertools import count
 from typing import Any
 
+from migrate.answers import Answers
 from migrate.frozen import dataclass
 from migrate.model import Proposed, RuleText, Site, Target
 from migrate.tables.insertion import joined, with_additions
@@ -110,7 +111,7 @@ def touches(decision: str, added: Mapping[str, Any]) -> bool:
     kind, name = kind_of(decision), name_of(decision)
     if kind == "environment":
         return any(_may_match(name, row["match"]) for row in added.get("environments") or ())
-    return any(fnmatchcase(name, old) for old in added.get("answers", {}).get(kind, {}))
+    return Answers(added.get("answers", {}).get(kind, {})).key(name) is not None
 
 
 def _may_match(name: str, match: Any) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 from migrate import __version__
 from migrate.decisions.answers import Answer, read_answer
-from migrate.decisions.kinds import is_needed, pasted, question, takes, whole
+from migrate.decisions.kinds import addition, is_needed, kind_of, name_of, pasted, question, takes, whole
+from migrate.decisions.shared import Shared, is_pattern_for
 from migrate.files.atomic import write_atomic
 from migrate.files.write import unwritten
 from migrate.frozen import dataclass
@@ -194,21 +195,29 @@ def listed(desk: Desk, form: str, style: Style) -> str:
     """All open decisions in their order, with what each frees at its turn, and an answer to paste."""
     if form not in FORMS:
         raise SifmigrateError(f"--output-format {form}: `decide --list` knows {', '.join(FORMS)}")
-    found = offers(desk)
-    return _as_json(desk, found) if form == "json" else _as_text(desk, found, style)
+    found, idle = offers(desk), desk.idle()
+    return _as_json(desk, found, idle) if form == "json" else _as_text(desk, found, idle, style)
 
 
-def _as_text(desk: Desk, found: Sequence[Offer], style: Style) -> str:
+def _as_text(desk: Desk, found: Sequence[Offer], idle: Sequence[str], style: Style) -> str:
     lines = [Line(0, _head(desk), "bold")]
     for number, offer in enumerate(found, 1):
         lines += [Line(0, ""), Line(0, f"{number}. {offer.decision.id}", "bold"), *_about(offer, desk.plan.target)]
         if offer.decision.proposal is not None:
             text = block(pasted(offer.decision.id, offer.decision.proposal.answer, desk.data))
             lines += [Line(2, "In the target's file:"), *(Line(4, line, as_is=True) for line in text.splitlines())]
+    for each in desk.shared():
+        lines += [Line(0, ""), Line(0, f"{each.id} → {_spelled(each.answer)} answers {_some(each.decisions)} at once.")]
+    if idle:
+        lines += [
+            Line(0, ""),
+            Line(0, "Answers of the target's file that fit nothing in these scripts, and are kept", "bold"),
+        ]
+        lines += [Line(2, each) for each in idle]
     return painted(lines, style)
 
 
-def _as_json(desk: Desk, found: Sequence[Offer]) -> str:
+def _as_json(desk: Desk, found: Sequence[Offer], idle: Sequence[str]) -> str:
     told = {
         "schema_version": 1,
         "tool_version": __version__,
@@ -218,6 +227,8 @@ def _as_json(desk: Desk, found: Sequence[Offer]) -> str:
         "waiting": desk.waiting,
         "patterns": desk.patterns,
         "decisions": [_offer_as_json(desk, each) for each in found],
+        "shared": [{"id": s.id, "answer": s.answer, "decisions": list(s.decisions)} for s in desk.shared()],
+        "idle": list(idle),
     }
     return json.dumps(told, indent=2, ensure_ascii=True) + "\n"
 
@@ -258,21 +269,34 @@ def taken(desk: Desk, book: Book, answers: Sequence[Answer], say: Callable[[str]
     for each in answers:
         for decision in _open(desk, each, answers):
             _refuse(each, decision, desk, book)
-    left, number = list(answers), 0
-    while ready := next(((a, ids) for a in left if (ids := _open(desk, a, answers))), None):
+    number = 0
+    while ready := next(((a, ids) for a in answers if (ids := _open(desk, a, answers))), None):
         answer, ids = ready
-        for decision in ids:
-            _refuse(answer, decision, desk, book)
-            trial = _settle(desk, book, decision, answer.value)
-            number += 1
-            say(_told(decision, answer.value, trial, desk))
-            if decision in desk.open_ids:
-                desk.drop(decision)  # not asked for again in this run; it is still open in the next
+        for written, settled in _written(answer, ids, desk):
+            for decision in settled:
+                _refuse(answer, decision, desk, book)
+            trial = _settle(desk, book, written, settled, answer.value)
+            number += len(settled)
+            say(_told(written, answer.value, trial, desk))
+            for decision in settled:
+                if decision in desk.open_ids:
+                    desk.drop(decision)  # not asked for again in this run; it is still open in the next
     used = {a.id for a in answers if any(a.fits(d) for d in desk.settled)}
     for each in answers:
         if each.id not in used:
             say(f"{each.place}: `{each.id}` fits no decision that is open; nothing is written for it")
     return number
+
+
+def _written(answer: Answer, ids: Sequence[str], desk: Desk) -> Iterator[tuple[str, list[str]]]:
+    """What is written for an answer, as a decision or a pattern of such, and the decisions that it settles."""
+    added = addition(answer.id, answer.value, desk.data) or {}
+    others = [name_of(d) for d in desk.open_ids if d not in ids and kind_of(d) == kind_of(answer.id)]
+    name = name_of(answer.id)
+    if "*" in name and "answers" in added and is_pattern_for(kind_of(answer.id), name, others, desk.plan.target):
+        yield answer.id, list(ids)
+    else:
+        yield from ((each, [each]) for each in ids)
 
 
 def _open(desk: Desk, answer: Answer, answers: Sequence[Answer]) -> list[str]:
@@ -295,14 +319,14 @@ def _refuse(answer: Answer, decision: str, desk: Desk, book: Book) -> None:
 # ------------------------------------------------------------------------------------------------ asked for
 
 
-def _settle(desk: Desk, book: Book, decision: str, answer: Any) -> Trial:
-    """An answer written and taken; what it made of the scripts."""
-    about = desk.decisions()[decision]
-    added = desk.added(decision, answer)
+def _settle(desk: Desk, book: Book, written: str, settled: Sequence[str], answer: Any) -> Trial:
+    """An answer to a decision, or to all that a pattern fits, written and taken; what it made of the scripts."""
+    known = desk.decisions()
+    added = desk.added(written, answer) if written in known else addition(written, answer, desk.data)
     assert added is not None
-    comment = f"{date.today().isoformat()}: {_waited(about)}"  # noqa: DTZ011 - a day where the person is
-    book.write(added, desk.data, comment)
-    return desk.take(added, [decision])
+    comment = "\n".join(_waited(known[each]) for each in settled)
+    book.write(added, desk.data, f"{date.today().isoformat()}: {comment}")  # noqa: DTZ011 - a day where the person is
+    return desk.take(added, settled)
 
 
 def _waited(decision: Decision) -> str:
@@ -351,7 +375,7 @@ class Dialogue:
     def _answer(self, offer: Offer, passed: int) -> str:
         """What is done about one decision: it is skipped, asking stops, or it is answered."""
         desk, decision = self._desk, offer.decision
-        left = len(desk.open_ids) - passed
+        left, alike = len(desk.open_ids) - passed, desk.shared()
         self._show([Line(0, ""), Line(0, f"{decision.id}  ({counted(left, 'decision')} to go)", "bold")])
         self._show([*_about(offer, desk.plan.target), Line(2, f"Wanted: {takes(decision.id, desk.plan.target)}")])
         while True:
@@ -369,7 +393,7 @@ class Dialogue:
                 if complaint := wrong(decision.id, answer, desk, self._book.path):
                     self._show([Line(2, complaint, "red")])
                     continue
-                trial = _settle(desk, self._book, decision.id, answer)
+                trial = _settle(desk, self._book, decision.id, [decision.id], answer)
             except SifmigrateError as error:
                 self._show([Line(2, str(error), "red")])
                 continue
@@ -379,7 +403,20 @@ class Dialogue:
             if left == len(decision.waiting):
                 self._show([Line(2, "The scripts still wait for it.", "yellow")])
                 return _SKIP
+            self._ask_for_others(decision.id, answer, alike)
             return ""
+
+    def _ask_for_others(self, decision: str, answer: Any, alike: Sequence[Shared]) -> None:
+        """Where the same answer is proposed to decisions of like names, ask whether a pattern is to answer them all."""
+        each = next((s for s in alike if decision in s.decisions and s.answer == answer), None)
+        others = [d for d in each.decisions if d in self._desk.open_ids] if each else []
+        if each is None or not others:
+            return
+        self._show([Line(2, f"The same is proposed for {_some(others)}: `{each.id}` answers all of them.")])
+        if self._ask("  write it [y/N]> ").strip().lower() in {"y", "yes"}:
+            trial = _settle(self._desk, self._book, each.id, others, answer)
+            self.answered += len(others)
+            self._show([Line(2, _told(each.id, answer, trial, self._desk), "green")])
 
     def _show(self, lines: Iterable[Line]) -> None:
         self._tell(painted(lines, self._style))

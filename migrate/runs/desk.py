@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from migrate.decisions.answers import Answer
 from migrate.decisions.kinds import addition, completed, kind_of, touches
 from migrate.decisions.order import in_order
+from migrate.decisions.shared import Shared, shared
 from migrate.engine import Plan, run
 from migrate.frozen import dataclass
 from migrate.model import Result
@@ -157,10 +159,33 @@ class Desk:
         wanted = {d for d in open_ids if d == decision or touches(d, added)}
         return self._tried(added, [p for p, s in self._alone.items() if (s.wait.ids | s.wait.asks) & wanted])
 
+    def shared(self) -> list[Shared]:
+        """The patterns that would answer several open decisions as it is proposed."""
+        known = self.decisions().values()
+        return shared(((d.id, d.proposal.answer if d.proposal else None) for d in known), self.plan.target)
+
     def added(self, decision: str, answer: Any) -> Mapping[str, Any] | None:
         """What the target's file must have added for an answer to an open decision; None where it is no answer."""
         about = self.decisions()[decision].about
         return addition(decision, completed(decision, answer, about), self.data)
+
+    def idle(self) -> list[str]:
+        """The answers of the target's file that fit nothing in these scripts, as ids of decisions.
+
+        Every script is migrated without answers: one counts where it fits a decision that is open then, or an image.
+        """
+        written = {kind: names for kind, names in self.data.get("answers", {}).items() if names}
+        if not written:
+            return []
+        plan = going_to(self.plan, target_of({**self.data, "answers": {}}))
+        bare = [
+            share(run(r.source, plan, r.around), plan.target) for r in (*self._results.values(), *self._beside.values())
+        ]
+        asked = {d for s in bare for d in s.wait.ids | s.wait.asks} | {
+            f"image:{name}" for s in bare for name in s.images
+        }
+        every = [f"{kind}:{name}" for kind, names in written.items() for name in names]
+        return [each for each in every if not any(Answer(each, None).fits(decision) for decision in asked)]
 
     def waits_for(self, decision: str) -> int:
         """How many scripts wait for a decision."""

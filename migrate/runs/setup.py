@@ -106,7 +106,11 @@ def _current(option: str, rulebook: Rulebook, choice: Choice, notes: list[str]) 
 
 def going_to(plan: Plan, target: Target) -> Plan:
     """The plan for another target."""
-    return replace(plan, target=_with_builtins(target, plan.rulebook))
+    tables = replace(plan.rulebook.tables, answered_paths=tuple(sorted(target.path_answers)))
+    rulebook = plan.rulebook
+    if tables.answered_paths != rulebook.tables.answered_paths:
+        rulebook = replace(rulebook, tables=tables)
+    return replace(plan, target=_with_builtins(target, rulebook), rulebook=rulebook)
 
 
 def _with_builtins(target: Target, rulebook: Rulebook) -> Target:
