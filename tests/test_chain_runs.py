@@ -327,6 +327,21 @@ def test_what_was_loaded_before_a_call_is_inherited_with_what_sourced_files_load
     assert [each.script for each in results["env.sh"].around.serves] == ["x.sh"]
 
 
+def test_a_script_serves_what_it_calls_with_its_own_software_whatever_other_callers_load(runs: Run) -> None:
+    files = {
+        "a.sh": f"{JOB}bash h.sh\n",
+        "b.sh": f"{JOB}module load gcc\nsource env.sh\n./h.sh\n",
+        "env.sh": "module load cuda/11\n",
+        "h.sh": "#!/bin/bash\npython t.py\n",
+    }
+    results = by_path(runs(files))
+    software = (("gcc", "load", "gcc"), ("cuda", "load", "cuda/11"))
+    for each in ("b.sh", "env.sh"):
+        assert [(s.script, s.software) for s in results[each].around.serves] == [("h.sh", software)]
+        assert b"module load" in results[each].output
+        assert results[each].readiness == "blocked"
+
+
 def test_a_container_command_may_be_in_a_variable_that_a_sourced_file_sets(runs: Run) -> None:
     files = {"job.sh": f"{JOB}. ./env.sh\nsrun $RUN exec a.sif python t.py\n", "env.sh": "RUN=singularity\n"}
     result = by_path(runs(files))["job.sh"]

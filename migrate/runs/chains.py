@@ -36,6 +36,7 @@ from migrate.model import (
 )
 
 _ROUNDS = 12  # after which what is inherited round a loop is left as it is
+_WAYS = 500  # scripts, each with what is loaded, that are looked at from one on
 _KEPT = 2000  # scripts of which is kept how they read
 _GUESTS = 1000  # files beside a run that are read for what they tell
 _TOKEN = re.compile(rb"[\w.+-]+")
@@ -706,14 +707,27 @@ class _Graph:
             more = [caller for caller in self._sourcing.get(waiting.pop(), ()) if caller not in shells]
             shells |= dict.fromkeys(more)
             waiting += more
-        others = {each: None for shell in shells for each in (shell, *self._reached(shell, _SHELLS))}
-        found = []
-        for path in others:
-            other = self._nodes[path]
-            programs = _programs(other)
-            if path != node.path and programs and not other.around.inherits.contained:
-                found.append(Served(path, self._software(other), programs))
+        found: dict[Served, None] = {}
+        for shell in shells:
+            for path, software in self._ways(shell):
+                programs = _programs(self._nodes[path])
+                if path != node.path and programs and not self._nodes[path].around.inherits.contained:
+                    found[Served(path, software, programs)] = None
         return tuple(found)
+
+    def _ways(self, path: str) -> Iterator[tuple[str, Software]]:
+        """A script and those of its chains, each with all that is loaded there when it is reached so."""
+        seen = {(path, self._nodes[path].around.inherits.software): None}
+        waiting = list(seen)
+        while waiting:
+            each, given = waiting.pop()
+            node = self._nodes[each]
+            yield each, given + self._own_software(node)
+            for call, called in node.calls:
+                if call.how in _SHELLS and not call.contained and len(seen) < _WAYS:
+                    more = [(other, given + self._own_software(node, call.at)) for other in called]
+                    waiting += [one for one in dict.fromkeys(more) if one not in seen]
+                    seen |= dict.fromkeys(more)
 
 
 def _in_reading(around: Surroundings, *, own: bool) -> tuple[object, ...]:
