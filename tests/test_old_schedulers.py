@@ -405,3 +405,21 @@ def test_a_job_whose_part_of_a_node_nothing_describes_is_blocked(
 ) -> None:
     result = benches["any"](f"#!/bin/bash\n{lines}\nhostname\n".encode())
     assert blocked == (result.readiness == "blocked")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "line", "told"),
+    [
+        (4, "hostname", False),
+        (1, "bash run.sh", False),
+        (4, "qsub next.sh", False),
+        (4, "mpirun -npernode 4 ./solver; bash run.sh", False),
+        (4, "bash run.sh", True),
+        (4, "source run.sh", True),
+    ],
+)
+def test_tasks_that_a_called_script_may_start_on_several_nodes_are_to_be_looked_at(
+    benches: Mapping[str, Bench], nodes: int, line: str, *, told: bool
+) -> None:
+    result = benches["any"](f"#!/bin/bash\n#$ -l rt_F={nodes}\n{line}\n".encode())
+    assert told == any("a script that it runs starts MPI processes" in o.finding.message for o in result.outcomes)

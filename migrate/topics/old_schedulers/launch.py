@@ -25,6 +25,7 @@ class Launch:
     total: int | None = None
     on_node: int | None = None
     in_variable: bool = False  # a variable holds a launcher that no line of the script was seen to run
+    elsewhere: bool = False  # the job runs other scripts, which may hold one
 
     def tasks_on_node(self, nodes: int) -> int | None:
         """Processes on each of this many nodes."""
@@ -40,7 +41,8 @@ def launch_of(job: Job) -> Launch:
     totals = [f.total for f in found if f.total]
     nodes = [f.on_node for f in found if f.on_node]
     hidden = any(inner.starts in _MPI for part in job.parts() for outer in part.hidden for inner in outer.chain())
-    return Launch(bool(found), max(totals, default=None), max(nodes, default=None), hidden)
+    runs = any(call.how != "submit" and not call.contained for calls in job.called.values() for call in calls)
+    return Launch(bool(found), max(totals, default=None), max(nodes, default=None), hidden, runs)
 
 
 def _numbers(job: Job) -> dict[str, str]:

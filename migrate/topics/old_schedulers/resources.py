@@ -175,7 +175,8 @@ def _resource_type(
     if tasks and fitted and chunk and chunk.number("mpiprocs"):
         tasks = tasks * old // nodes
     threads = (chunk.number("ompthreads") if chunk else None) or 1
-    verdict = look if launch.used and tasks is None else done
+    unseen = launch.elsewhere and not launch.used and nodes > 1
+    verdict = look if (launch.used or unseen) and tasks is None else done
     resources.nodes, resources.tasks_per_node, resources.gpus, resources.whole = (
         nodes,
         tasks or 1,
@@ -195,6 +196,8 @@ def _resource_type(
         notes.append("the job had its nodes for itself; here it has its share, so others may run beside it")
     if launch.used and tasks is None:
         notes.append("how many processes mpirun is to start on a node is not known: write --ntasks-per-node")
+    elif unseen and tasks is None:
+        notes.append("where a script that it runs starts MPI processes, write how many on a node (--ntasks-per-node)")
     gpus = f"{kind.gpus} GPU{'s' if kind.gpus > 1 else ''}, " if kind.gpus else ""
     size = f"{nodes} x ({kind.cpus} CPUs, {gpus}{memory(kind.memory)})"
     resources.asks_for_memory = True
