@@ -383,6 +383,8 @@ def _feed(c: Collector, inner: Invocation, *, contained: bool) -> None:
     document = inner.command.heredoc
     if document is None or c.is_taken(document) or (inner.payload and not contained):
         return
+    if inner.kind == "container" and inner.payload and inner.chain()[-1].program not in SHELLS:
+        return  # `singularity exec IMAGE python <<EOF`: text of another language
     if inner.kind in {"", "shell", "scheduler"} or contained:
         c.script(document, contained=contained, frozen=not inner.program_word.editable)
 

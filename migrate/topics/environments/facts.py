@@ -9,7 +9,8 @@ from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import translator
 from migrate.topics.environments.environment import words
-from migrate.topics.environments.payloads import for_callers, is_provided, served, unanswered
+from migrate.topics.environments.image import is_open
+from migrate.topics.environments.payloads import for_callers, is_provided, served
 
 
 def runs_container(job: Job) -> bool:
@@ -29,7 +30,7 @@ def modules_of(c: Context) -> str | None:
     if c.job.names.get("module", frozenset()) <= {"container-runtime"}:
         return None
     every = [each for each in served(c) if each.by != "target"]
-    if any(not each.by for each in every) or unanswered(c):
+    if is_open(c):
         return "undecided"
     answers = [each.answer for each in every if each.answer is not None]
     answers += [answer for _, answer in for_callers(c) if answer is not None]

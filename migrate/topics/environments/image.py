@@ -35,6 +35,21 @@ PREPEND = "APPTAINERENV_PREPEND_PATH"
 @job_translator("environments")
 def environments(c: Context) -> Iterable[Change]:
     """For each environment of the job: the image in which its programs run, or the question that waits."""
+    return changes(c)
+
+
+def is_open(c: Context) -> bool:
+    """Whether anything of the job's software is not decided, or cannot be put where the answer says."""
+    return any(change.verdict == "open" for change in changes(c))
+
+
+@once
+def changes(c: Context) -> tuple[Change, ...]:
+    """What is to be said of the job's software."""
+    return tuple(_changes(c))
+
+
+def _changes(c: Context) -> Iterator[Change]:
     for group in _by_answer(c).values():
         assert group[0].answer is not None
         yield _in_image(c, group[0].answer, group)
