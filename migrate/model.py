@@ -1232,7 +1232,9 @@ class Owned:
     edit: Edit
     owner: int
     note: Finding | None = None  # what it tells a person in a comment, which stands for itself in the ledger
-    rank: int = 2  # of insertions at one place: first line, notes on the script, header, body, notes on a statement
+    rank: int = (
+        2  # of insertions at one place: first line, notes on the script, header, body, notes on a statement, words
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from migrate.rewrite.removal import is_foreign, muted, removals, taken_out
 _ESCAPED = re.compile(r"[$`\\]")
 PREFIX = "#SBATCH "
 _TABS = re.compile(rb"\t*")
+_WORDS = 9  # the rank of words that are put into a command
 _IN_WORDS = frozenset({"scheduler-variable", "path"})  # found by their names in the text
 _Becoming = dict[Holder | None, list[tuple[Finding, int]]]
 
@@ -167,7 +168,8 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
         fix = outcome.finding.fix
         if fix is None or not outcome.applied:
             continue
-        owned += [Owned(edit, number) for edit in fix.edits if edit not in made]
+        # words in a command go behind the lines that go before it
+        owned += [Owned(edit, number, rank=2 if edit.before else _WORDS) for edit in fix.edits if edit not in made]
         made.update(fix.edits)
         for item in filter(is_foreign, fix.removes):
             becoming[item.holder].append((outcome.finding, number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import NamedTuple
@@ -73,8 +74,8 @@ class Environments:
 
     def at(self, place: int) -> tuple[Software, ...]:
         """What is loaded where a program starts."""
-        before = [loaded for at, loaded in self.loadings if at < place]
-        return before[-1] if before else self.inherited
+        number = bisect_left(self.loadings, (place,))
+        return self.loadings[number - 1][1] if number else self.inherited
 
     @property
     def all(self) -> tuple[Software, ...]:

@@ -112,8 +112,13 @@ def _idle_activation(c: Context) -> str | None:
     item, state = c.item, modules_of(c)
     if item is None or item.name == "venv":  # its folder may be that of the image's Python
         return None
-    with_module = any("conda" in (i.value or "").lower() for i in c.job.by_kind["module"] if i.verb == "load")
-    return "yes" if state == "in_image" or (state == "removable" and item.name == "conda" and with_module) else None
+    idle = state == "in_image" and all(each.by != "own" for each in served(c))
+    return "yes" if idle or (state == "removable" and item.name == "conda" and _has_conda_module(c)) else None
+
+
+@once
+def _has_conda_module(c: Context) -> bool:
+    return any("conda" in (i.value or "").lower() for i in c.job.by_kind["module"] if i.verb == "load")
 
 
 @translator("module lines")
