@@ -20,7 +20,7 @@ from migrate.runs.setup import going_to
 from migrate.tables.insertion import with_additions
 from migrate.tables.profiles import target_of
 
-_MOST_TRIED = 4  # decisions that are tried out to find that which frees most
+_MOST_TRIED = 3  # decisions that are tried out to find that which frees most
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Offer:
     waiting: int  # scripts that wait for some decision then
     opens: tuple[str, ...] = ()  # decisions that only come up with the answer
     also: tuple[str, ...] = ()  # others that it answers as well
+    trial: Trial | None = None  # of the proposed answer
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ class Desk:
         waiting = sum(bool(s.wait.ids) for s in shares.values())
         blocked = sum(s.wait.blocked for s in shares.values())
         also = tuple(each for each in trial.closes if each != decision.id)
-        return Offer(decision, trial.frees, blocked, waiting, trial.opens, also)
+        return Offer(decision, trial.frees, blocked, waiting, trial.opens, also, trial)
 
     def _waiting_without(self, name: str) -> int:
         return sum(bool(s.wait.ids - {name}) for s in self._shares.values())
@@ -193,11 +194,10 @@ class Desk:
 
     def take(self, added: Mapping[str, Any], ids: Sequence[str]) -> Trial:
         """An answer taken, which counts from now: what it makes of the scripts that wait for a decision of its kind."""
-        kinds = {kind_of(each) for each in ids}
-        concerned = [
-            p for p, s in self._alone.items() if any(kind_of(each) in kinds for each in s.wait.ids | s.wait.asks)
-        ]
-        trial = self._tried(added, concerned)
+        kinds = {kind_of(each) for each in ids} - {"environment"}  # of which an answer says what it may touch
+        open_ids = {d for s in self._alone.values() for d in s.wait.ids | s.wait.asks}
+        wanted = {d for d in open_ids if d in ids or kind_of(d) in kinds or touches(d, added)}
+        trial = self._tried(added, [p for p, s in self._alone.items() if (s.wait.ids | s.wait.asks) & wanted])
         self.keep(trial)
         self.settled += ids
         return trial
@@ -265,7 +265,7 @@ def offers(desk: Desk) -> list[Offer]:
     while (offer := desk.offer()) is not None:
         found.append(offer)
         name = offer.decision.id
-        before, trial = desk.waits_for(name), desk.proposed(offer.decision)
+        before, trial = desk.waits_for(name), offer.trial
         if trial is not None:
             desk.keep(trial)
         if trial is None or desk.waits_for(name) == before:
