@@ -36,9 +36,9 @@ def modules_of(c: Context) -> str | None:
     answers += [answer for _, answer in for_callers(c) if answer is not None]
     starts_nothing = not every and not c.around.serves and c.job.insert_at is None and not runs_container(c.job)
     found = {
-        "provided": any(answer.provided for answer in answers),
+        "provided": any(answer.provided for answer in answers) and c.target.modules != "none",
         "lines": any(answer.lines is not None for answer in answers),
-        "in_image": bool(answers),
+        "in_image": any(answer.image for answer in answers),
         "unused": starts_nothing,
     }
     return next((state for state, holds in found.items() if holds), _UNNEEDED[c.target.modules == "none"])
@@ -64,6 +64,8 @@ def _unneeded(c: Context) -> str | None:
     images = list(dict.fromkeys(answer.image for answer in answers if answer and answer.image))
     if images:
         return f"the programs that used it run in {', '.join(images)}"
+    if any(answers):
+        return "the nodes have the programs that used it"
     if c.around.serves:
         return "no program of this script needs it, nor one of the scripts that run with it"
     if runs_container(c.job):

@@ -313,6 +313,8 @@ def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: li
             "`torchrun` of the image runs with the image's python, which does not see the venv: write "
             "`python -m torch.distributed.run`, unless the venv has a PyTorch of its own"
         )
+    if len({each.payload.loaded for each in served(c)}) > 1:
+        yield "the script loads other software on its way: each program runs with what is loaded there"
     if answer.setup:
         yield f"once before: {', '.join(f'`{line}`' for line in answer.setup)}"
     if _lacks_gpus(c):
