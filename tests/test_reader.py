@@ -50,14 +50,25 @@ def test_what_is_not_understood_is_told_and_left_alone(slinky: Plan, script: byt
     assert script[script.find(b"\n") + 1 :] in result.output
 
 
-def test_a_command_that_swallows_the_lines_below_is_a_gap_and_no_program(slinky: Plan) -> None:
-    script = (
-        b"#!/bin/bash\n#SBATCH -n 1\nif [ $A -lt $SLURM_ARRAY_TASK_COUNT ]\nthen\n    exit\nfi\n"
-        b"date >> log\nif [ $SLURM_ARRAY_TASK_ID -eq 3 ]\nthen\n    E=$?\nfi\n"
-    )
-    result = run(Source("job.sh", script), slinky)
-    assert [g.span.start for g in result.gaps] == [script.index(b"if [")]
-    assert not [o for o in result.outcomes if o.finding.decision.startswith("environment:")]
+@pytest.mark.parametrize(
+    ("script", "programs"),
+    [
+        pytest.param(
+            b"if [ $A -lt $SLURM_ARRAY_TASK_COUNT ]\nthen\n    exit\nfi\n"
+            b"date >> log\nif [ $SLURM_ARRAY_TASK_ID -eq 3 ]\nthen\n    E=$?\nfi\n",
+            ["exit", "date"],
+            id="a test, in whose lines another stands",
+        ),
+        pytest.param(b"a | b | c\nd <<EOF\nx\nEOF\n", ["a", "b", "c", "d"], id="a pipe before a here-document"),
+        pytest.param(b"a | b | c # why\nd\n\n# e\nf <<EOF\nx\nEOF\n", ["a", "b", "c", "d", "f"], id="comments"),
+    ],
+)
+def test_a_command_that_swallows_the_lines_below_ends_where_bash_ends_it(
+    slinky: Plan, script: bytes, programs: list[str]
+) -> None:
+    result = run(Source("job.sh", b"#!/bin/bash\n#SBATCH -n 1\n" + script), slinky)
+    assert result.gaps == ()
+    assert [reading.program for reading in result.job.commands] == programs
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
         if program in c.tables.paths.commands:
             ranges = ranges or layout.pieces(node)[0]
             take_words_of(c, program, layout.words(node, ranges))
-        warn_of_unread(c, word.text, node.start_byte, node.end_byte)
+        holes = layout.holes_in(node.start_byte, node.end_byte)  # whose commands are read by themselves
+        warn_of_unread(c, word.text, (node.start_byte, node.end_byte), holes)
         return
     table = c.commands_known.get(program)
     damaged = layout.is_damaged(node.start_byte, node.end_byte)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from migrate.commands import interpret, part_of
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, parts, take_assigned_word, take_option
 from migrate.model import SLURM, Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb, Word
 from migrate.reader.layout import NOWHERE
+from migrate.reader.words import Range
 
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
 _OPTION_KINDS: Mapping[str, Kind] = {
@@ -20,9 +21,12 @@ _OPTION_KINDS: Mapping[str, Kind] = {
 }
 
 
-def warn_of_unread(c: Collector, program: str, start: int, end: int) -> None:
+def warn_of_unread(c: Collector, program: str, extent: Range, holes: Iterable[Range]) -> None:
     """Programs that matter, started by one that no table describes (`find -exec sbatch`); a gap, since not read."""
-    words = c.text.data[start:end].split()
+    (start, end), own = extent, bytearray(c.text.data[extent[0] : extent[1]])
+    for begin, stop in holes:
+        own[begin - start : stop - start] = b"x" * (stop - begin)
+    words = bytes(own).split()
     if c.starters_known.isdisjoint(words[1:]) or program in c.tables.speakers:
         return
     name = next(w for w in words[1:] if w in c.starters_known).decode("latin-1")

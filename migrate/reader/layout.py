@@ -40,6 +40,7 @@ _PREFIXED = re.compile(rb"(?:!|\btime|\bcoproc)[ \t]")
 _PREFIX = re.compile(
     rb"(?:time(?:[ \t]+-p)?(?:[ \t]+--)?|coproc(?:[ \t]+[A-Za-z_][A-Za-z0-9_]*)?)[ \t]+(?=" + _COMPOUND + rb")"
 )
+_END_OF_COMMAND = ord(";")
 _PREFIXES = 4  # of one compound command (`! time ! { … }`)
 _RESERVED = re.compile(
     rb"(?:!|\{|\}|\[\[|then|do|done|fi|else|elif|esac|if|for|while|until|case|select)(?=[ \t\n;&|)]|\Z)"
@@ -106,6 +107,7 @@ class Layout:
             if not (prefixes := list(self._prefixes(script))):
                 break
             self._parse(script := _blanked(script, prefixes))
+        self._end_lines(script)
         self._parents: dict[int, Node] = {}
         self._siblings: dict[int, list[Node]] = {}
         self._wholes: dict[int, tuple[Node, bool]] = {}
@@ -114,7 +116,6 @@ class Layout:
         self.raw_strings = self._ranges("raw")
         self._all_holes = self._ranges("hole")
         self.holes = _outermost(self._all_holes)  # expansions and substitutions, in order
-        self._runaways = [n for n in self._captures.get("command", ()) if self._runs_away(n)]
         self.damaged = self._find_damaged()
         self._damage = Ranges(self.damaged)
         self._last_holes: tuple[Range, list[Range]] = (-1, -1), []
@@ -145,6 +146,24 @@ class Layout:
                     end -= 1
                 if script[end - 1 : end] == b"!":
                     yield end - 1, end
+
+    def _end_lines(self, script: bytes) -> None:
+        """Have the tree made once more with `;` where commands run over the ends of lines, if that mends it."""
+        self._runaways = self._find_runaways()
+        for _ in range(_PREFIXES):
+            if not self._runaways:
+                return
+            mended = bytearray(script)
+            for node in self._runaways:
+                mended[self._overrun(node)] = _END_OF_COMMAND
+            before = self.root.has_error, len(self._runaways)
+            self._parse(bytes(mended))
+            self._runaways = self._find_runaways()
+            if (self.root.has_error, len(self._runaways)) >= before:
+                self._parse(script)
+                self._runaways = self._find_runaways()
+                return
+            script = bytes(mended)
 
     @cached_property
     def _lost(self) -> list[Range]:
@@ -247,14 +266,20 @@ class Layout:
                 found.append((self.line_start(start), self.line_end(end)))
         return found or [(0, len(self.data))]
 
-    def _runs_away(self, node: Node) -> bool:
-        """Whether a command runs over the end of a line that nothing continues, as after `[ $# -lt 2 ]` at times."""
+    def _find_runaways(self) -> list[Node]:
+        return [node for node in self._captures.get("command", ()) if self._overrun(node) >= 0]
+
+    def _overrun(self, node: Node) -> int:
+        """The end of the word behind which a command runs into the next line, as after `a | b | c`; -1 if none."""
         start, end = node.byte_range
         if self.data.find(b"\n", start, end) < 0:
-            return False
-        pieces = [child.byte_range for child in node.children]
-        between = ((one[1], other[0]) for one, other in itertools.pairwise(pieces) if one[1] < other[0])
-        return any(not _BETWEEN.fullmatch(self.data, a, b) for a, b in between)
+            return -1
+        last = start
+        for one, other in itertools.pairwise(node.children):
+            last = one.end_byte if one.type != "comment" else last
+            if one.end_byte < other.start_byte and not _BETWEEN.fullmatch(self.data, one.end_byte, other.start_byte):
+                return last
+        return -1
 
     @cached_property
     def _sums(self) -> list[Range]:

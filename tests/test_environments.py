@@ -1,0 +1,186 @@
+"""Programs in images: each place of a script with each launcher and program, and what must not change there.
+
+`§` stands where the words that start the image belong: without it a script is the input, with those words the output.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from itertools import cycle
+
+import pytest
+
+from migrate.engine import Plan, run
+from migrate.model import EnvironmentAnswer, Source
+from migrate.runs.setup import going_to, make_plan
+
+HEAD = "#!/bin/bash\n#SBATCH --nodes=1\n#SBATCH --partition=slinky\n"
+LOADS = "module load gcc/12 python\n"
+IMAGE = "/work/images/torch.sif"
+RUNNER = f"singularity exec --bind /work {IMAGE} "
+
+PAYLOADS = ("§python3 t.py", "§torchrun --nproc-per-node=2 t.py", "§mdrun -s x.tpr", "§python -u -m pkg.train --lr 3")
+
+LAUNCHERS = {
+    "none": "{}",
+    "srun": "srun {}",
+    "srun with options": "srun -n 2 --cpu-bind=none {}",
+    "mpirun": "mpirun -np 2 {}",
+    "nohup": "nohup {}",
+    "timeout": "timeout -k 5 60 {}",
+    "nice": "nice -n 5 {}",
+    "env": "env A=1 B=2 {}",
+    "env -u": "env -u A {}",
+    "stdbuf": "stdbuf -oL {}",
+    "setsid": "setsid {}",
+    "a chain": "srun env A=1 nice timeout 60 {}",
+    "numactl, which the nodes lack": "§numactl --localalloc {-}",
+}
+# those that are no words of a variable's value or a list
+KEYWORDS = {
+    "variables": "A=1 B=2 {}",
+    "time": "time {}",
+    "time -p": "time -p {}",
+    "not": "! {}",
+    "command": "command {}",
+}
+
+PLACES = {
+    "line": "{}\n",
+    "indented, with a comment": "   {}   # python3 in a comment\n",
+    "end of file": "{}",
+    "behind a semicolon": "cd sub; {}; echo done\n",
+    "and": "[ -f a ] && {} && echo ok\n",
+    "or": "{} || echo failed\n",
+    "negated": "if ! {}; then echo; fi\n",
+    "group": "{ {}; echo; } > out\n",
+    "subshell": "(cd sub && {})\n",
+    "background": "{} &\nwait\n",
+    "background in a loop": "for i in 1 2; do\n  {} &\ndone\nwait\n",
+    "pipe into": "echo a | {}\n",
+    "pipe out of": "{} | tee log\n",
+    "pipe of both streams": "{} |& tee log\n",
+    "two of one pipe": "{} | {} > out\n",
+    "redirections": "{} < in > out 2>&1\n",
+    "for": "for i in 1 2 3; do {}; done\n",
+    "for of numbers": "for ((i = 0; i < 3; i++)); do\n  {}\ndone\n",
+    "while": "while {}; do sleep 1; done\n",
+    "while read": "while read -r x; do\n  {} $x < /dev/null\ndone < list\n",
+    "until": "until {}; do sleep 1; done\n",
+    "select": "select x in a b; do {}; done\n",
+    "if": "if {}; then echo yes; fi\n",
+    "then": "if true; then\n  {}\nelif false; then\n  {}\nelse\n  {}\nfi\n",
+    "case": "case $1 in\n  a) {} ;;\n  b | c)\n    {}\n    ;;\nesac\n",
+    "function": 'step() {\n  {} "$@"\n}\nstep a b\n',
+    "function keyword": "function step {\n  {}\n}\nstep\n",
+    "function as a subshell": "step() (\n  {}\n)\nstep\n",
+    "function on a line": "step() { {}; }; step\n",
+    "substitution": "x=$({})\n",
+    "substitution in text": 'echo "x $({}) y"\n',
+    "substitution of a substitution": 'echo "$(basename "$({})")"\n',
+    "ticks": "x=`{}`\n",
+    "exported": "export X=$({})\n",
+    "declared": "declare -r X=$({})\n",
+    "list of what it prints": "a=( $({}) )\n",
+    "test": 'if [ "$({})" = a ]; then echo; fi\n',
+    "test of bash": 'if [[ "$({})" == a && -f x ]]; then echo; fi\n',
+    "sum": "x=$(( $({}) + 1 ))\n",
+    "default value": "x=${X:-$({})}\n",
+    "loop over what it prints": "for x in $({}); do echo $x; done\n",
+    "process substitution": "cat <({}) > out\n",
+    "process substitution, writing": "ls | tee >({}) > out\n",
+    "fed by a here-document": "{} <<EOF\nhello $USER\nEOF\n",
+    "fed by a quoted here-document": "{} <<'EOF'\npython3 in a text\nEOF\n",
+    "fed by a here-string": '{} <<< "a b"\n',
+    "here-document behind a pipe of three": "echo a | sort | uniq\n{} <<EOF\nhello\nEOF\n",
+    "in a here-document": "cat <<EOF > conf\n$({})\nEOF\n",
+    "shell in a here-document": "bash <<'EOF'\ncd sub\n{}\nEOF\n",
+    "shell in a here-document with variables": "bash -s <<EOF\ncd sub && {}\nEOF\n",
+    "bash -c": "bash -c '{}'\n",
+    "bash -c with more": 'bash -c "cd sub && {} && echo done"\n',
+    "sh -c of a step": "srun -n 1 sh -c 'cd sub; {}'\n",
+    "bash -lc": "bash -lc '{}'\n",
+    "trap": "trap '{}' EXIT\n",
+    "continued": "{} \\\n  --more \\\n  a\n",
+    "continued before": "cd sub && \\\n  {}\n",
+}
+# where a value is split in words, or stands for words
+VALUES = {
+    "redirection before": "> out {}\n",
+    "string variable": 'CMD="{}"\n$CMD\n',
+    "string variable with more": 'CMD="{}"\n$CMD --more 1\n${CMD} --more 2\n',
+    "string variable in a loop": 'CMD="{}"\nfor i in 1 2; do $CMD $i; done\n',
+    "string variable of a step": 'CMD="{}"\nsrun -n 1 $CMD\n',
+    "string variable of bash -c": 'CMD="{}"\nbash -c "$CMD"\n',
+    "string with variables": 'N=3\nCMD="{} --n $N"\n$CMD\n',
+    "list": 'cmd=({})\n"${cmd[@]}"\n',
+    "list with more": 'cmd=({} --more)\n"${cmd[@]}" --last\n',
+    "list of a step": 'cmd=({})\nsrun -n 1 "${cmd[@]}"\n',
+    "xargs": "echo a b | xargs -n 1 {}\n",
+    "exec": "exec {}\n",
+}
+
+
+@cache
+def plan(*, answered: bool = True) -> Plan:
+    """A plan for a target whose file has an image for whatever is loaded, or has no answer."""
+    plain = make_plan("slinky")
+    answers = (EnvironmentAnswer("torch", any=True, image=IMAGE),) if answered else ()
+    return going_to(plain, replace(plain.target, environments=answers))
+
+
+def fill(place: str, commands: list[str]) -> str:
+    """A place with commands in it; what `find` puts the file's name for stays."""
+    for command in commands:
+        place = place.replace("{}", command, 1)
+    return place
+
+
+def cases(place: str, launchers: Mapping[str, str], text: str) -> Iterator[tuple[str, str]]:
+    """Each launcher there with one program after the other: a name, and the script with its marks."""
+    holes = text.count("{}") - ("find" in place)
+    for (name, launcher), payload in zip(launchers.items(), cycle(PAYLOADS)):
+        command = launcher.replace("{-}", payload.replace("§", "")).replace("{}", payload)
+        yield f"{place}, {name}", fill(text, [command] * holes)
+
+
+def complaint(script: str) -> str:
+    """What bash says of a script that it only reads."""
+    return subprocess.run(["bash", "-n"], input=script.encode(), capture_output=True, check=False).stderr.decode()
+
+
+def wrong(text: str) -> str:
+    """What is wrong with a script once it is migrated; empty where nothing is."""
+    if complaint(before := HEAD + LOADS + text.replace("§", "")):
+        return ""  # `a | ! b`
+    expected = HEAD + text.replace("§", RUNNER)
+    first = run(Source("job.sh", before.encode()), plan())
+    if first.fault or first.output.decode() != expected:
+        return f"{first.fault or first.readiness}\n{first.output.decode().removeprefix(HEAD)}in place of\n{text}"
+    if told := complaint(expected):
+        return told
+    if run(Source("job.sh", expected.encode()), plan()).output.decode() != expected:
+        return "a second run changes it"
+    again = run(Source("job.sh", expected.encode()), plan(answered=False))
+    waits = [o.finding.message for o in again.outcomes if o.finding.rule == "undecided-environment"]
+    return f"left outside: {waits}" if waits else ""
+
+
+def wrongs(place: str, launchers: Mapping[str, str], text: str) -> list[str]:
+    """What is wrong in a place, each with its name."""
+    return [f"{name}: {why}" for name, script in cases(place, launchers, text) if (why := wrong(script))]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_each_program_is_started_in_the_image_once_and_nothing_else_changes(place: str) -> None:
+    found = wrongs(place, {**LAUNCHERS, **KEYWORDS}, PLACES[place])
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("place", VALUES)
+def test_so_it_is_where_the_words_of_a_command_are_values(place: str) -> None:
+    found = wrongs(place, LAUNCHERS, VALUES[place])
+    assert not found, "\n".join(found)
