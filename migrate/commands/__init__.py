@@ -25,6 +25,7 @@ STARTED = 32  # commands that start each other on one line
 _DEPTH = 6
 _NEAR = 256  # bytes of blanks and continuations between an option and its value
 _BEGINS = attrgetter("span.start")
+_EXECUTES = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _UNKNOWN = "no table knows it"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CHANGING = re.compile(r"[$`*?~]")
@@ -250,7 +251,7 @@ class _Reader:
         """Named operands by the layout; `payload` is a command of its own, `arguments` are not looked into."""
         taken: list[Word] = []
         if table.assignments:
-            taken += takewhile(lambda w: _ASSIGNMENT.match(w.text), words)
+            taken += takewhile(lambda w: _ASSIGNMENT.match(w.text) and not (table.joins and " " in w.text), words)
             words = words[len(taken) :]
         for name in layout:
             if name == "payload":
@@ -258,12 +259,30 @@ class _Reader:
                     return (*taken, *words), (), ()
                 inner = self.invocation(words)
                 return tuple(taken), (inner,) if inner else (), ()
+            if name == "expression":
+                return (*taken, *words), tuple(self._in_expression(words)), ()
             if name == "arguments":
                 return (*taken, *words), (), ()
             if words:
                 taken.append(words[0])
                 words = words[1:]
         return tuple(taken), (), words
+
+    def _in_expression(self, words: tuple[Word, ...]) -> Iterator[Invocation]:
+        """What each `-exec` of find starts, up to its `;` or `+`."""
+        at = 0
+        while at < len(words):
+            at += 1
+            if words[at - 1].text in _EXECUTES:
+                end = next((i for i in range(at, len(words)) if _ends_command(words, i)), len(words))
+                inner = self.invocation(words[at:end])
+                yield from (inner,) if inner else ()
+                at = end
+
+
+def _ends_command(words: tuple[Word, ...], at: int) -> bool:
+    """Whether a word ends the command of an `-exec`: `;`, or `+` behind `{}`."""
+    return words[at].text == ";" or (words[at].text == "+" and words[at - 1].text == "{}")
 
 
 class Found(NamedTuple):
@@ -435,8 +454,10 @@ def interpret(
     command: ShellCommand, variables: Variables, tables: Mapping[str, CommandTable]
 ) -> tuple[Invocation, ...]:
     """What the command runs, once for each set of values that its variables are known to have."""
-    reader = _Reader(tables, command)
-    found = [reader.invocation(words) for words in alternatives(command.words, variables)]
+    reader, own = _Reader(tables, command), command.words
+    if own and own[0].text == "eval":  # it splits what stands in quotes too
+        own = tuple(replace(w, quoted=False) if w.variable in variables else w for w in own)
+    found = [reader.invocation(words) for words in alternatives(own, variables)]
     if not command.assignments:
         return tuple(i for i in found if i is not None)
     return tuple(replace(i, assignments=command.assignments) for i in found if i is not None)

@@ -13,6 +13,7 @@ from migrate.frozen import dataclass
 from migrate.model import Assignment, CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
 from migrate.ranges import Ranges
 
+_SEPARATES = re.compile(r"[;|]|&&|\A&\Z")
 _DEPTH = 4
 ITEMS = 41_000
 COMMANDS = 150_000
@@ -167,11 +168,30 @@ class Collector:
 
     def script_in(self, word: Word, *, contained: bool) -> None:
         """A script in a word (`bash -c '…'`, `--wrap="…"`), however its quotes are put together."""
+        if self.script_of(word, contained=contained):
+            return
         data = word.text.encode("latin-1")
         offsets = word.offsets or (word.span.start,)
         whole = word.offsets is None or offsets[-1] - offsets[0] == len(offsets) - 1
         text = Text(data, offsets[0]) if whole else Text(data, (*offsets, offsets[-1] + 1))
         self.script(text, contained=contained, frozen=not word.editable and whole)
+
+    def script_of(self, word: Word, *, contained: bool) -> bool:
+        """Read the values of a variable that are the text of several commands; whether there are any."""
+        values = [text for words in self.variables.get(word.variable or "", ()) if (text := self._written(words))]
+        for text in values:
+            if not self.is_taken(text):
+                self.script(text, contained=contained)
+        return bool(values)
+
+    def _written(self, words: tuple[Word, ...]) -> Text | None:
+        """A variable's value as the text of several commands (`cd a && b`), as it stands here; None if not."""
+        if not any(_SEPARATES.search(word.text) for word in words) or not all(word.editable for word in words):
+            return None
+        start, end, base = words[0].span.start, words[-1].span.end, self.text.at(0)
+        data = self.text.data[max(start - base, 0) : max(end - base, 0)]
+        plain = isinstance(self.text.offsets, int) and data.decode("latin-1").split() == [w.text for w in words]
+        return Text(data, start) if plain else None
 
     def script(self, text: Text, *, contained: bool = False, frozen: bool = False) -> None:
         if self.depth >= _DEPTH or not text.data.strip():

@@ -114,10 +114,19 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
             look_into(c, option, inner.program, "command", contained=contained)
     for word in inner.operands if table.assignments else ():
         take_assigned_word(c, word, inner.program)
-    if table.joins and inner.payload and _is_shell_text(c, inner.payload[0].program_word.text):
-        c.script_in(inner.payload[0].program_word, contained=contained)
+    if table.joins:
+        _take_joined(c, inner, contained=contained)
     if table.kind in {"shell", "scheduler", "container"}:
         _feed(c, inner, contained=contained or table.kind == "container")
+
+
+def _take_joined(c: Collector, inner: Invocation, *, contained: bool) -> None:
+    """The shell text that `eval` and its like get: in a word, or as the value of a variable."""
+    if inner.payload and _is_shell_text(c, inner.payload[0].program_word.text):
+        c.script_in(inner.payload[0].program_word, contained=contained)
+    for word in inner.command.words[1:]:
+        if word.variable in c.variables:
+            c.script_of(word, contained=contained)
 
 
 def _is_shell_text(c: Collector, text: str) -> bool:

@@ -138,7 +138,8 @@ def _is_settled(job: Job, inner: Invocation) -> bool:
 
 
 def _script(inner: Invocation) -> str:
-    if any(o.name == "-c" for o in inner.options) or not inner.operands:
+    text = any(o.row is not None and o.row.holds == "command" for o in inner.options)
+    if text or inner.program == "script" or not inner.operands:
         return ""
     return f"{inner.program} {inner.operands[0].text}"
 
