@@ -193,3 +193,27 @@ def test_each_program_is_started_in_the_image_once_and_nothing_else_changes(plac
 def test_so_it_is_where_the_words_of_a_command_are_values(place: str) -> None:
     found = wrongs(place, LAUNCHERS, VALUES[place])
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param('run() { echo "$@"; "$@"; }\nrun srun python3 t.py\n', id="a step"),
+        pytest.param('run() { "$@"; }\nrun python3 t.py\nrun cd sub\n', id="a program of the shell among others"),
+        pytest.param('run() { srun "$@"; }\nrun $PROGRAM t.py\n', id="nobody knows what"),
+        pytest.param("srun -n 2 --multi-prog programs.conf\n", id="a file of programs"),
+    ],
+)
+def test_words_whose_programs_stand_elsewhere_wait_for_a_person(script: str) -> None:
+    before = (HEAD + LOADS + script).encode()
+    result = run(Source("job.sh", before), plan())
+    assert result.readiness == "blocked"
+    assert result.output == before
+
+
+def test_a_function_that_starts_its_words_starts_them_in_the_image() -> None:
+    assert wrong('run() { echo "$@"; §"$@"; }\nrun python3 t.py\nrun mdrun -s a\n') == ""
+
+
+def test_a_coprocess_runs_in_the_image() -> None:
+    assert wrong("coproc §python3 t.py\ncoproc N { §python3 t.py; }\n") == ""

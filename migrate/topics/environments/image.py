@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from migrate.model import Change, Edit, EnvironmentAnswer, Item, Verdict
+from migrate.model import Change, Edit, EnvironmentAnswer, Item, Verdict, Word
 from migrate.quoting import is_plain
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.handed import handed_on
@@ -29,6 +29,8 @@ from migrate.topics.launchers.facts import by_ssh
 from migrate.topics.requests import gpus
 from migrate.values import image_path
 
+_PLAIN = re.compile(r"[\w.+-]+")
+_OF_CALLER = frozenset({"$@", "$*", "$1", "${@}", "${*}", "${1}"})
 PREPEND = "APPTAINERENV_PREPEND_PATH"
 
 
@@ -166,7 +168,7 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
         return "its words are not certain; write the image before it"
     if is_script(payload):
         return "what the script starts is not known: name it in the same run, so that its programs get the image"
-    if obstacle := _of_nodes(c, payload):
+    if obstacle := _of_nodes(c, payload) or _elsewhere(c, payload, word):
         return obstacle
     runner = payload.outer[-1] if payload.outer and payload.outer[-1].kind == "module" else None
     start = runner.program_word.span.start if runner is not None else word.span.start
@@ -178,6 +180,24 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
     if not is_plain(text.replace(" ", "")):
         return f"{reference} would need quotes; write the image before it"
     return Edit(start, c.source.data[start : word.span.start], text.encode())
+
+
+def _elsewhere(c: Context, payload: Payload, word: Word) -> str:
+    """Why the program's own words stand somewhere else; empty where they stand here."""
+    if word.text in _OF_CALLER and not _is_started_by_callers(c):
+        return "what it starts are the words of those who call it: write the image before the program there"
+    if any(o.name == "--multi-prog" for each in payload.outer[-1:] for o in each.options):
+        return "the programs stand in the file behind --multi-prog: write the image before them there"
+    return ""
+
+
+def _is_started_by_callers(c: Context) -> bool:
+    """Whether each call of a function of the script hands it a program that the nodes do not have by themselves."""
+    functions = {name for part in c.job.parts() for name in part.functions}
+    calls = [r for part in c.job.parts() for r in part.commands if r.table is None and r.program in functions]
+    lines = [c.source.data[call.command.span.start : call.command.span.end].split() for call in calls]
+    words = [line[1].decode("latin-1") for line in lines if len(line) > 1]
+    return bool(words) and not any(w in c.target.host_programs or not _PLAIN.fullmatch(w) for w in words)
 
 
 def _of_nodes(c: Context, payload: Payload) -> str:

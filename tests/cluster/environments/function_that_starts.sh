@@ -3,4 +3,4 @@
 module load python
 run() { echo "runs: $#"; "$@"; }
 run python show.py a "b  c"
-run echo no program of an image
+run python show.py --exit=3 || echo "code $?"
