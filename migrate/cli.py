@@ -564,7 +564,7 @@ def recipe(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over FILE.")] = False,
 ) -> int:
-    """Make an Apptainer definition file of a Dockerfile or a package list. Exit 1: look at something."""
+    """Make a definition file of a Dockerfile or a list of packages. Exit 1: look at something."""
     from migrate.files import write  # noqa: PLC0415 - as in scan
     from migrate.files.atomic import write_atomic  # noqa: PLC0415
 
