@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import islice, product
@@ -16,6 +17,7 @@ How = Literal["run", "source", "submit"]
 _Named = tuple[How, Word, str]
 _DEPTH = 8  # variables that name each other, and folders that are put together
 _LONGEST = 4096  # characters of a path
+_NEAR = 64  # bytes before a command in which `$(` is looked for
 _CHOICES = 64  # scripts that one word may mean
 _NAMED = 64  # variables that are written out for one word
 _FILE, _FOLDER = "\x01", "\x02"  # the script itself, and its folder, while a text is taken apart
@@ -26,18 +28,19 @@ def calls_of(c: Collector) -> Iterator[Call]:
     known: set[tuple[int, str]] = set()
     variables: _Texts | None = None
     texts: _Held = {}
-    place, under = 0, ""
+    under = ""
     for reading in c.commands:
         contained, outer = c.contained, None
         for inner in reading.chain():
-            if inner.program == "parallel" and inner.table is None:
-                yield from _by_parallel(c, inner, under, contained=contained)
+            place = inner.program_word.span.start
+            by_parallel = inner.program == "parallel" and inner.table is None
             goes = inner.program == "cd" and not _is_printed(c, inner)
             named = None if goes else _named(c, inner, outer)
-            if goes or named is not None:
+            if goes or by_parallel or named is not None:
                 variables = _Texts(c) if variables is None else variables
-                place = inner.program_word.span.start
-                texts = variables.at(place)
+                texts = variables.at(reading.command.span.start)
+            if by_parallel:
+                yield from _by_parallel(c, inner, texts, under, contained=contained)
             if goes:
                 under = _meant(_operand_of_cd(c, inner), texts, under)[0]
             elif named is not None:
@@ -51,14 +54,13 @@ def calls_of(c: Collector) -> Iterator[Call]:
             contained, outer = contained or inner.contains, inner
 
 
-def _by_parallel(c: Collector, inner: Invocation, under: str, *, contained: bool) -> Iterator[Call]:
+def _by_parallel(c: Collector, inner: Invocation, texts: _Held, under: str, *, contained: bool) -> Iterator[Call]:
     """The scripts among the words of GNU parallel, which no table tells apart."""
     if not c.text.exact:
         return
     base = c.text.at(0)
     start, end = inner.program_word.span.start - base, inner.command.span.end - base
     end = next((m.start() for m in _ARGUMENTS.finditer(c.text.data, start, end)), end)
-    texts = _Texts(c).at(start + base)
     for match in _PROGRAM.finditer(c.text.data, start, end):
         span = Span(base + match.start(1), base + match.end(1))
         text = match[1].decode("latin-1")
@@ -77,7 +79,8 @@ def _is_printed(c: Collector, inner: Invocation) -> bool:
     """Whether a command begins `$(…)` and changes nothing for what follows it."""
     if not c.text.exact:
         return False
-    before = c.text.data[: inner.program_word.span.start - c.text.at(0)].rstrip(b" \t")
+    at = inner.program_word.span.start - c.text.at(0)
+    before = c.text.data[max(at - _NEAR, 0) : at].rstrip(b" \t")
     return before.endswith((b"$(", b"`"))
 
 
@@ -162,15 +165,20 @@ class _Texts:
         found |= {name: tuple(texts) for name, texts in own.items()}
         # one that gets something else as well is not known
         self._held = {n: texts for n, texts in found.items() if texts and "" not in texts and len(texts) <= _CHOICES}
-        self._loops = [
-            (c.text.at(m.start()), m[1].decode(), tuple(_loop_words(c, m[2].decode("latin-1"))))
-            for m in _LOOP.finditer(c.text.data)
-        ]
+        self._loops = deque((c.text.at(m.start()), m[1].decode(), m[2]) for m in _LOOP.finditer(c.text.data))
+        self._collector = c
 
     def at(self, place: int) -> _Held:
-        """What they may hold at a place of the file: of loops over one variable the last one before it counts."""
-        loops = {name: words for start, name, words in self._loops if start < place and 0 < len(words) <= _CHOICES}
-        return {**self._held, **loops} if loops else self._held
+        """What they may hold at a place of the file, of which each asked for lies behind the one before.
+
+        Of loops over one variable the last one before it counts.
+        """
+        while self._loops and self._loops[0][0] < place:
+            _, name, raw = self._loops.popleft()
+            words = tuple(_loop_words(self._collector, raw.decode("latin-1")))
+            if 0 < len(words) <= _CHOICES:
+                self._held[name] = words
+        return self._held
 
 
 def _is_one(words: tuple[Word, ...]) -> bool:
@@ -232,7 +240,8 @@ def _path(text: str, under: str) -> str:
         return ""
     path = text.replace(_FOLDER, SCRIPT_FOLDER).replace(_FILE, f"{SCRIPT_FOLDER}/{SCRIPT_FOLDER}")
     path = re.sub(r"/(?:\./)*/*", "/", path).removeprefix("./")
-    return f"{under}/{path}" if under and path and not path.startswith(("/", "$", "~")) else path
+    inside = under and path and not path.startswith(("/", "$", "~")) and len(under) < _LONGEST
+    return f"{under}/{path}" if inside else path
 
 
 class _Expansion:
