@@ -217,3 +217,25 @@ def test_a_function_that_starts_its_words_starts_them_in_the_image() -> None:
 
 def test_a_coprocess_runs_in_the_image() -> None:
     assert wrong("coproc §python3 t.py\ncoproc N { §python3 t.py; }\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "closes"),
+    [
+        ("while read -r x; do\n  python3 t.py $x\ndone < list\n", True),
+        ("cat list | while IFS= read -r x; do python3 t.py; done\n", True),
+        ("for i in 1 2; do python3 t.py $i; done\n", False),
+        ("while read -r x; do echo $x | python3 t.py; done < list\n", False),
+        ("while read -r x; do python3 t.py < $x; done < list\n", False),
+        ("while read -r x; do echo $x; done < list\necho a | python3 t.py\n", False),
+    ],
+)
+def test_a_step_of_pyxis_reads_nothing_of_a_loop_around_it(script: str, closes: bool) -> None:  # noqa: FBT001
+    plain = make_plan("slinky-pyxis")
+    answers = (EnvironmentAnswer("torch", any=True, image="docker://a/b:1"),)
+    result = run(
+        Source("job.sh", (HEAD + LOADS + script).encode()),
+        going_to(plain, replace(plain.target, environments=answers)),
+    )
+    assert b"srun " in result.output
+    assert (b"--input=none" in result.output) is closes
