@@ -13,6 +13,7 @@ from migrate.model import SLURM, Assignment, CommandTable, Gap, Invocation, Item
 from migrate.reader.layout import NOWHERE
 from migrate.reader.words import Range
 
+_NEAR = 4  # commands before one, among which that is in whose words it stands
 _SCHEDULERS = frozenset({"sbatch", "srun", "salloc"})
 _OPTION_KINDS: Mapping[str, Kind] = {
     "scheduler": "directive",
@@ -319,7 +320,7 @@ def _take_software(c: Collector, inner: Invocation, *, outermost: bool) -> None:
 
 def _add_software(c: Collector, inner: Invocation, software: str, verb: str, word: Word | None, *, whole: bool) -> None:
     """An item for a command that sets up software for those below it; `word` names the environment."""
-    around = (r.command for r in reversed(c.commands) if r.program == "eval" and r.command is not inner.command)
+    around = (r.command for r in c.commands[-_NEAR:] if r.program == "eval" and r.command is not inner.command)
     at = inner.command.span.start
     # `eval "$(conda shell.bash hook)"` is one line
     command = next((e for e in around if verb == "init" and e.span.start < at < e.span.end), inner.command)

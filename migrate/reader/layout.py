@@ -688,18 +688,13 @@ def _find_twins(data: bytes) -> tuple[Range | None, int | None]:
 
 def _is_deep(node: Node) -> bool:
     """Whether more levels of the tree are below a node than may be read."""
-    if node.descendant_count <= _NESTED:
-        return False
-    cursor, depth = node.walk(), 0
-    while depth <= _NESTED:
-        if cursor.goto_first_child():
-            depth += 1
-            continue
-        while not cursor.goto_next_sibling():
-            if not cursor.goto_parent():
-                return False
-            depth -= 1
-    return True
+    cursor, at, count = node.walk(), 0, node.descendant_count
+    while at < count:
+        cursor.goto_descendant(at)
+        if cursor.depth > _NESTED:
+            return True
+        at += _NESTED - cursor.depth + 1  # each node stands at most one level below the one before it
+    return False
 
 
 def _blanked(data: bytes, ranges: Sequence[Range]) -> bytes:

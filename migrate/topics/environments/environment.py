@@ -86,17 +86,19 @@ class Environments:
 
 def environments(job: Job, around: Surroundings) -> Environments:
     """What each software line of the job makes of the environment, from what it has of its callers to its end."""
-    inherited = with_lines((), around.inherits.software)
+    loaded = _Loaded()
+    loaded.read(around.inherits.software)
+    inherited = loaded.now()
     items = [i for i in job.by_kind.get("module", ()) if i.name != "container-runtime"]
     steps = [_Step(i.span.start, _block(i), ((i.name, i.verb, i.value or ""),)) for i in items]
     sourced = (call for calls in job.called.values() for call in calls if call.how == "source")
     steps += [_Step(call.at, None, around.brings[call.path].software) for call in sourced if call.path in around.brings]
     steps.sort(key=attrgetter("at"))
-    loaded, loadings = inherited, []
+    loadings = []
     for step in steps:
-        loaded = with_lines(loaded, step.lines)
-        loadings.append((step.at, loaded))
-    return Environments(inherited, tuple(loadings), _arms(steps, inherited))
+        loaded.read(step.lines)
+        loadings.append((step.at, loaded.now()))
+    return Environments(inherited, tuple(loadings), _arms(steps, around.inherits.software))
 
 
 class _Step(NamedTuple):
@@ -107,43 +109,77 @@ class _Step(NamedTuple):
     lines: Lines
 
 
-def with_lines(loaded: tuple[Software, ...], lines: Lines) -> tuple[Software, ...]:
+_MOST = 200  # things that are loaded at once; of more in one script the rest does not count
+
+
+class _Loaded:
+    """What is loaded, as lines that load and unload are read one after the other."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[tuple[str, str], Software] = {}
+
+    def now(self) -> tuple[Software, ...]:
+        """What is loaded, in the order of loading."""
+        return tuple(self._by_key.values())
+
+    def read(self, lines: Lines) -> None:
+        """Load and unload what lines say: name, verb and value of their items."""
+        for name, verb, value in lines:
+            if name != "container-runtime":
+                self._take(name, verb, value)
+
+    def _take(self, name: str, verb: str, value: str) -> None:
+        if verb in {"load", "swap"} and value:
+            self._add(module(value))
+        elif verb == "activate":
+            self._add(activated(name, value))
+        elif verb == "unload":
+            self._by_key.pop(_key(module(value)), None)
+        elif verb == "deactivate":
+            self._drop(name)
+        elif verb == "purge":
+            self._drop(MODULE)
+
+    def _add(self, new: Software) -> None:
+        key = _key(new)
+        self._by_key.pop(key, None)
+        if len(self._by_key) < _MOST:
+            self._by_key[key] = new
+
+    def _drop(self, kind: str) -> None:
+        self._by_key = {key: each for key, each in self._by_key.items() if each.kind != kind}
+
+
+def _key(software: Software) -> tuple[str, str]:
+    """What takes the place of what: a module that of its name; of conda and venv the last one counts."""
+    return ("", "python") if software.kind in {"conda", "venv"} else (software.kind, software.name)
+
+
+def with_lines(lines: Lines) -> tuple[Software, ...]:
     """What is loaded behind lines that load and activate software."""
-    for name, verb, value in lines:
-        loaded = _after(loaded, name, verb, value)
-    return loaded
+    loaded = _Loaded()
+    loaded.read(lines)
+    return loaded.now()
 
 
-def _after(loaded: tuple[Software, ...], name: str, verb: str, value: str) -> tuple[Software, ...]:
-    if name == "container-runtime":
-        return loaded
-    if verb in {"load", "swap"} and value:
-        new = module(value)
-        return (*(s for s in loaded if s.kind != MODULE or s.name != new.name), new)
-    if verb == "activate":
-        new = activated(name, value)
-        # of conda and venv the last one counts; packages of spack and scripts add up
-        single = {"conda", "venv"} if name in {"conda", "venv"} else set[str]()
-        return (*(s for s in loaded if s.kind not in single and s != new), new)
-    if verb == "deactivate":
-        return tuple(s for s in loaded if s.kind != name)
-    if verb == "unload":
-        gone = module(value)
-        return tuple(s for s in loaded if s.kind != MODULE or s.name != gone.name)
-    return tuple(s for s in loaded if s.kind != MODULE) if verb == "purge" else loaded
+_ARMS = 8  # branches that load different software, of which each is looked at
 
 
-def _arms(steps: Iterable[_Step], inherited: tuple[Software, ...]) -> tuple[tuple[Software, ...], ...]:
-    """What is loaded with each block of the script that loads software of its own, where there are several blocks."""
-    steps = list(steps)
-    nested = dict.fromkeys(step.block for step in steps if step.block is not None)
+def _arms(steps: Iterable[_Step], inherited: Lines) -> tuple[tuple[Software, ...], ...]:
+    """What is loaded with each block of the script that loads software of its own, where these differ."""
+    steps, own = list(steps), dict[int, list[tuple[str, str, str]]]()
+    for step in steps:
+        if step.block is not None:
+            own.setdefault(step.block, []).extend(step.lines)
+    blocks = {tuple(lines): block for block, lines in own.items()}
+    if len(blocks) < 2:  # noqa: PLR2004 - all load the same
+        return ()
     found = []
-    for arm in nested if len(nested) > 1 else ():
-        loaded = inherited
-        for step in steps:
-            loaded = with_lines(loaded, step.lines) if step.block in {None, arm} else loaded
-        found.append(loaded)
-    return tuple(dict.fromkeys(found)) if len(set(map(frozenset, found))) > 1 else ()
+    for arm in list(blocks.values())[:_ARMS]:
+        lines = [line for step in steps if step.block in {None, arm} for line in step.lines]
+        found.append(with_lines((*inherited, *lines)))
+    alike = len(set(map(frozenset, found))) == 1 and len(blocks) <= _ARMS
+    return () if alike else (*dict.fromkeys(found), *([()] if len(blocks) > _ARMS else []))
 
 
 def _block(item: Item) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from migrate.model import Change, Edit, Job
+from migrate.model import Change, Edit, EnvironmentAnswer, Item, Job
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import translator
@@ -123,15 +123,24 @@ def _has_conda_module(c: Context) -> bool:
     return any("conda" in (i.value or "").lower() for i in c.job.by_kind["module"] if i.verb == "load")
 
 
+@once
+def _lines_for_all(c: Context) -> EnvironmentAnswer | None:
+    """The first answer that gives lines of shell in place of module lines."""
+    return next((each.answer for each in served(c) if each.answer and each.answer.lines is not None), None)
+
+
+@once
+def _first_line(c: Context) -> Item:
+    return next(i for i in c.job.by_kind["module"] if i.name != "container-runtime" and i.verb != "activate")
+
+
 @translator("module lines")
 def module_lines(c: Context) -> Change | None:
     """The lines that the target's file gives in place of module lines: the first becomes them, the others go."""
-    item = c.item
-    answer = next((each.answer for each in served(c) if each.answer and each.answer.lines is not None), None)
+    item, answer = c.item, _lines_for_all(c)
     if item is None or answer is None or item.name == "container-runtime" or modules_of(c) != "lines":
         return None
-    first = next(i for i in c.job.by_kind["module"] if i.name != "container-runtime" and i.verb != "activate")
-    holder = item.holder
+    first, holder = _first_line(c), item.holder
     if not answer.lines or holder is None or item is not first:
         return Change("gone", f"`{answer.name}` gives other lines for what the job loads", removes=True)
     text = "; ".join(answer.lines)

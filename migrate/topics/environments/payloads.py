@@ -90,9 +90,12 @@ def _leaves(
     own = whole.functions | job.functions | _RESERVED
     idioms = Ranges(i.span for i in job.items if i.place == "idiom")  # what stands in one is decided with it
     for reading in job.commands:
-        started: tuple[Invocation, ...] = ()
+        closed: set[int] = set()  # what starts commands of its own, of which nothing is to be said here
         for outer, inner in reading.lines():
-            if any(each in started or each.contains or _speaks_shell(each) for each in outer):
+            inside = bool(outer) and id(outer[-1]) in closed
+            if inside or inner.contains or _speaks_shell(inner):
+                closed.add(id(inner))
+            if inside:
                 continue
             # `eval "$(tool init -)"`: the line's program is what another command prints
             prints = outer and outer[-1].program == "eval" and inner.program.startswith("$(")
@@ -101,7 +104,7 @@ def _leaves(
             if shown:
                 yield outer, inner, shown
             if shown and _goes_whole(inner, has):
-                started = (*started, inner)
+                closed.add(id(inner))
 
 
 def _shown(job: Job, inner: Invocation, own: frozenset[str], idioms: Ranges) -> str:
@@ -133,8 +136,9 @@ def _speaks_shell(inner: Invocation) -> bool:
 
 def _is_settled(job: Job, inner: Invocation) -> bool:
     """Whether a sourced file is one that module rules decide, or a person's own start-up file."""
-    verbs = {verb for verb, span in job.by_verb if span == inner.command.span}
-    return bool(verbs & {"init", "activate"}) or ("startup", inner.operands[0].span) in job.by_verb
+    span = inner.command.span
+    known = {("init", span), ("activate", span), ("startup", inner.operands[0].span)}
+    return not known.isdisjoint(job.by_verb)
 
 
 def _script(inner: Invocation) -> str:
@@ -246,7 +250,7 @@ def is_mounted(target: Target, path: str, constants: object = None) -> bool:
 @once
 def for_callers(c: Context) -> tuple[tuple[tuple[Software, ...], EnvironmentAnswer | None], ...]:
     """The software in which other scripts of the run start programs that need what this one loads, and the answers."""
-    found = [(with_lines((), jobs.software), name) for jobs in c.around.serves for name in jobs.programs]
+    found = [(with_lines(jobs.software), name) for jobs in c.around.serves for name in jobs.programs]
     needed = dict.fromkeys((software, names_of(name)) for software, name in found if not _is_there(c.target, name))
     return tuple((software, answer_to(c, software, names)) for software, names in needed)
 
