@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-_END = r"(?![\w.-])"  # behind the last folder of a path
+_END = r"(?![\w.+@%~-])"  # behind the last folder of a path
 _SIGN = r"[^/\s\"'`:,;|&<>()]"  # of a folder's name, which may be a variable
 
 

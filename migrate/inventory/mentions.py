@@ -189,5 +189,5 @@ def _paths(prefixes: tuple[str, ...], answered: tuple[str, ...]) -> re.Pattern[b
     return re.compile(
         rb"(/(?:(?<=[ \t\"'=]-[A-Za-z]/)|(?<![A-Za-z0-9_./}-]/))(?:"
         + known
-        + rb"))(?![A-Za-z0-9_.-])(?:/[A-Za-z0-9_./${}+@%-]*)?"
+        + rb"))(?![A-Za-z0-9_.+@%~-])(?:/[A-Za-z0-9_./${}+@%-]*)?"
     )

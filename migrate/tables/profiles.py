@@ -342,7 +342,8 @@ def _impossible_paths(path: Path, found: Target) -> Iterator[str]:
             yield f"{where}: `{old}` is mounted, so scripts may keep it; remove it from `mounts` or from the answers"
         if new.count("*") > old.count("*"):
             where = place(path, ["answers", "path", old])
-            yield f"{where}: each `*` of `{new}` is a folder that a `*` of `{old}` stands for: that has fewer"
+            wanted = "wanted: no more of them than there"
+            yield f"{where}: each `*` of `{new}` is a folder that a `*` of `{old}` stands for; {wanted}"
 
 
 def _answered_twice(path: Path, found: Target) -> Iterator[str]:
