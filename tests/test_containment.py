@@ -88,10 +88,11 @@ def test_a_file_over_which_a_process_dies_is_a_fault_and_the_others_are_done(fol
     patch = """
 import os
 step = batch._read_and_run
-def dies(plan, found, *rest):
+def dies(task, *rest):
+    found, _ = task
     if found.path == "odd.sh":
         os._exit(9)
-    return step(plan, found, *rest)
+    return step(task, *rest)
 batch._read_and_run = dies
 """
     done = ran(folder, patch, "rewrite", "--target", "slinky", "--jobs", "2", "--out", "made")
