@@ -8,6 +8,7 @@ import os
 import pty
 import random
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -511,17 +512,31 @@ def at_terminal(cluster: Cluster, *words: str, keys: Iterable[str] = ()) -> tupl
             sys.executable, [sys.executable, "-m", "migrate", *words], {**os.environ, "TERM": "dumb", "NO_COLOR": "1"}
         )
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    shown, left = b"", list(keys)
+    shown, left, key, silent = b"", list(keys), "", 0
     while part := _read(terminal):
+        silent = silent + 1 if part == _SILENT else 0
+        if silent:
+            assert silent < _PATIENCE, f"nothing comes any more: {shown.decode()}"
+            if key == _INTERRUPT:  # a signal between the prompt and the read is seen with the next key, by people too
+                os.write(terminal, key.encode())
+            continue
         shown += part
         if left and shown.endswith((b"> ", b"]: ")):
-            os.write(terminal, left.pop(0).encode())
+            key = left.pop(0)
+            os.write(terminal, key.encode())
     os.close(terminal)
     assert not left, "it asked less often than there are keys"
     return shown.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+_PATIENCE = 60  # seconds of silence that a program may need for its work
+_SILENT = b"(silent)"
+_INTERRUPT = "\x03"
+
+
 def _read(terminal: int) -> bytes:
+    if not select.select([terminal], [], [], 1)[0]:
+        return _SILENT
     try:
         return os.read(terminal, 4096)
     except OSError:  # the other end is closed
