@@ -428,19 +428,19 @@ def test_numbers_are_written_as_people_say_them(tmp_path: Path) -> None:
     ("path", "closed"),
     [
         ("/work/a.txt", ""),
-        ("/work/sharedness/a.txt", ""),
-        ("/work/shared/mine/a.txt", ""),
+        ("/work/commonness/a.txt", ""),
+        ("/work/common/mine/a.txt", ""),
         ("/elsewhere/a.txt", ""),
-        ("/work/shared/a.txt", "/work/shared"),
-        ("/work/shared/mine/old/a.txt", "/work/shared/mine/old"),
+        ("/work/common/a.txt", "/work/common"),
+        ("/work/common/mine/old/a.txt", "/work/common/mine/old"),
     ],
 )
 @pytest.mark.parametrize("order", [list, lambda each: list(reversed(each))], ids=["outer first", "inner first"])
 def test_of_mounts_inside_each_other_the_innermost_says_whether_jobs_can_write(
     path: str, closed: str, order: Callable[[list[str]], list[str]], tmp_path: Path
 ) -> None:
-    modes = {"/home": "rw", "/work": "rw", "/work/shared/": "ro", "/work/shared/mine": "rw"} | {
-        "/work/shared/mine/old": "ro"
+    modes = {"/home": "rw", "/work": "rw", "/work/common/": "ro", "/work/common/mine": "rw"} | {
+        "/work/common/mine/old": "ro"
     }
     target = tmp_path / "nested.yaml"
     listed = ", ".join(f"{mount}: {{mode: {modes[mount]}}}" for mount in order(list(modes)))
