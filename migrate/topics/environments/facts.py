@@ -128,7 +128,8 @@ def _has_conda_module(c: Context) -> bool:
 @once
 def _lines_for_all(c: Context) -> EnvironmentAnswer | None:
     """The first answer that gives lines of shell in place of module lines."""
-    return next((each.answer for each in served(c) if each.answer and each.answer.lines is not None), None)
+    answers = [*(each.answer for each in served(c)), *(answer for _, answer in for_callers(c))]
+    return next((answer for answer in answers if answer and answer.lines is not None), None)
 
 
 @once
@@ -146,7 +147,5 @@ def module_lines(c: Context) -> Change | None:
     if not answer.lines or holder is None or item is not first:
         return Change("gone", f"`{answer.name}` gives other lines for what the job loads", removes=True)
     text = "; ".join(answer.lines)
-    members = [i for i in c.job.by_kind["module"] if i.holder == holder]
     edit = Edit(holder.span.start, c.source.data[holder.span.start : holder.span.end], text.encode())
-    takes = tuple((i.span, i.kind, i.name) for i in members if i is not item)
-    return Change("done", f"`{answer.name}`: {text}", edits=(edit,), takes=takes)
+    return Change("done", f"`{answer.name}`: {text}", edits=(edit,))

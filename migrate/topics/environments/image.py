@@ -68,13 +68,13 @@ def _changes(c: Context) -> Iterator[Change]:
 
 
 @once
-def _by_answer(c: Context) -> dict[str, list[Served]]:
+def _by_answer(c: Context) -> dict[int, list[Served]]:
     """What runs in an image that the target's file names, by its answer; software of which a part waits, waits."""
     waiting = {each.payload.loaded for each in served(c) if not each.by and each.payload.loaded}
-    found: dict[str, list[Served]] = {}
+    found: dict[int, list[Served]] = {}  # by identity: two answers may have one name
     for each in served(c):
         if each.answer is not None and each.answer.image and each.payload.loaded not in waiting:
-            found.setdefault(each.answer.name, []).append(each)
+            found.setdefault(id(each.answer), []).append(each)
     return found
 
 
@@ -177,11 +177,9 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
     start = runner.program_word.span.start if runner is not None else word.span.start
     if c.target.runtime == "pyxis":
         return _step(c, payload, answer, start)
-    image = answer.image
-    reference = image_path(image.removeprefix("docker://"), c.target.image_folder) if _is_kept(c, image) else image
-    text = " ".join([c.target.command, "exec", *_options(c), reference, ""])
+    text = f"{_runner(c, answer)} "
     if not is_plain(text.replace(" ", "")):
-        return f"{reference} would need quotes; write the image before it"
+        return f"{answer.image} would need quotes; write the image before it"
     return Edit(start, c.source.data[start : word.span.start], text.encode())
 
 
@@ -218,9 +216,12 @@ def _is_in_changed_text(payload: Payload) -> bool:
     return not isinstance(offsets, int) and payload.inner.program_word.span.start not in offsets
 
 
-def _is_kept(c: Context, image: str) -> bool:
-    """Whether the target keeps the image of a registry as a file."""
-    return bool(c.target.image_folder) and image.startswith("docker://")
+def _runner(c: Context, answer: EnvironmentAnswer) -> str:
+    """What starts a program in an answer's image, which the target may keep as a file."""
+    image, folder = answer.image, c.target.image_folder
+    kept = folder and image.startswith("docker://")
+    reference = image_path(image.removeprefix("docker://"), folder) if kept else image
+    return " ".join([c.target.command, "exec", *_options(c), reference])
 
 
 def _options(c: Context) -> list[str]:
@@ -335,8 +336,7 @@ def _notes(c: Context, answer: EnvironmentAnswer, group: list[Served], venvs: li
         yield f"the answer does not name {', '.join(others)}"
     if venvs:
         folder = (venvs[0].value or "").removesuffix("/bin/activate")
-        start = " ".join([c.target.command, "exec", *_options(c), answer.image])
-        yield f"make the venv again with the image's python, once: `{rebuild(start, folder)}`"
+        yield f"make the venv again with the image's python, once: `{rebuild(_runner(c, answer), folder)}`"
     if venvs and any(each.payload.shown.partition(" ")[0] == "torchrun" for each in group):
         yield (
             "`torchrun` of the image runs with the image's python, which does not see the venv: write "
