@@ -64,6 +64,8 @@ _NEWLINE = re.compile(rb"\n")
 _FOLDER = re.compile(r"(?!\.+\Z)[\w.+@~-]+")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
 SLURM = "slurm"  # the dialect of the target
+# What jobs activate besides modules, and an answer for software may name.
+ACTIVATED = ("conda", "venv", "pyenv", "spack", "oneapi", "devtoolset", "script")
 FATES: tuple[Fate, ...] = ("kept", "rewritten", "removed", "review", "added")
 
 

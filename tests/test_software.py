@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrate.engine import Plan, run
-from migrate.model import Result, Source
+from migrate.model import ACTIVATED, Result, Source
 from migrate.runs.setup import make_plan
+from migrate.tables.load import rules_folder
 
 HEADER = "#!/bin/bash\n#SBATCH -N 1\n"
 Given = Callable[..., Plan]
@@ -179,6 +181,28 @@ def test_a_part_that_cannot_be_put_into_place_keeps_all_lines(given_answers: Giv
     found = result(plan, *lines)
     assert found.output.decode() == HEADER + "\n".join(lines) + "\n"
     assert found.readiness == "blocked"
+
+
+def test_two_answers_of_one_name_are_two(given_answers: Given) -> None:
+    plan = given_answers(
+        "{name: x, match: {programs: [bwa]}, image: 'docker://a/bwa:1'}",
+        "{name: x, match: {programs: [R]}, image: 'docker://a/r:1'}",
+    )
+    assert [line.split()[4:] for line in output(plan, "bwa a", "R b")] == [
+        ["docker://a/bwa:1", "bwa", "a"],
+        ["docker://a/r:1", "R", "b"],
+    ]
+
+
+def test_what_tables_set_up_an_answer_may_name() -> None:
+    schema = json.loads((rules_folder() / "schemas" / "target.schema.json").read_bytes())
+    named = schema["properties"]["environments"]["items"]["properties"]["match"]["anyOf"][1]["properties"]
+    assert set(named) == {*ACTIVATED, "modules", "programs"}
+    tables = SLINKY.rulebook.tables
+    set_up = {row.software for row in tables.software_files} | {
+        t.software for t in tables.commands.values() if t.software
+    }
+    assert set_up == set(ACTIVATED)
 
 
 # ------------------------------------------------------------------------------------------------ halfway, in branches

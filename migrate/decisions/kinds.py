@@ -13,7 +13,7 @@ from typing import Any
 
 from migrate.answers import Answers
 from migrate.frozen import dataclass
-from migrate.model import Proposed, RuleText, Site, Target
+from migrate.model import ACTIVATED, Proposed, RuleText, Site, Target
 from migrate.tables.insertion import joined, with_additions
 from migrate.tables.profiles import ADDED
 
@@ -120,7 +120,7 @@ def _may_match(name: str, match: Any) -> bool:
         return True
     labels = name.split("+")
     kinds = {label.partition(":")[0] for label in labels}
-    return all(kind in kinds for kind in match if kind in _TOOLS) and all(
+    return all(kind in kinds for kind in match if kind in ACTIVATED) and all(
         any(_may_be(label, wanted) for label in labels) for wanted in match.get("modules", ())
     )
 
@@ -197,11 +197,11 @@ def _of_software(answer: Any) -> dict[str, Any] | None:
 
 def _matching(name: str) -> dict[str, Any]:
     """What an environment of this id has, as far as the id tells."""
-    modules = [part for part in name.split("+") if part not in _TOOLS and not part.startswith("conda:")]
+    modules = [part for part in name.split("+") if part not in ACTIVATED and not part.startswith("conda:")]
     found: dict[str, Any] = {"modules": modules} if modules else {}
     for part in name.split("+"):
         kind, _, of = part.partition(":")
-        found |= {kind: of or "*"} if kind in _TOOLS else {}
+        found |= {kind: of or "*"} if kind in ACTIVATED else {}
     return found
 
 
@@ -213,7 +213,6 @@ def completed(decision: str, answer: Any, about: str) -> Any:
 
 _UNNAMED = re.compile(r"[^A-Za-z0-9_.]+")
 _IMAGE = re.compile(r"[a-z-]+://\S+|/\S+|\S+\.(?:sif|simg|sqsh)")
-_TOOLS = frozenset({"conda", "venv", "spack", "oneapi", "devtoolset", "script"})
 
 
 def _is_path(answer: Any) -> bool:

@@ -124,15 +124,11 @@ def take_needs(c: Collector) -> None:
             if not prefix or optional:
                 continue
             here = known[bisect_left(starts, span.start) : bisect_left(starts, span.end)]
-            key = next((k for _, k in here if _lies_below(path, c.items[k].name)), None)
+            key = next((k for _, k in here if lies_in(path, c.items[k].name)), None)
             if key is None:
                 _add(c, need, prefix, path, span)
             elif not c.items[key].verb:
                 c.items[key] = replace(c.items[key], verb=need.use)
-
-
-def _lies_below(path: str, prefix: str) -> bool:
-    return path == prefix or path.startswith(f"{prefix}/")
 
 
 def _add(c: Collector, need: Need, prefix: str, path: str, span: Span) -> None:
@@ -164,6 +160,8 @@ def _of_items(c: Collector) -> Iterator[Need]:
         use = known.get((item.kind, _name_at_slurm(c, item)))
         if use is None:
             continue
+        if use.listed and item.family and ":" not in item.value and "=" not in item.value:
+            continue  # `docker run -v /scratch`: a volume of the container's own
         text = item.value if use.listed else _ON_HOST.sub("", item.value, count=1)
         yield Need(use.use, text, span, item.program, use.listed)
 

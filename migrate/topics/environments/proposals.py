@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from migrate.frozen import dataclass
-from migrate.model import Target
+from migrate.model import ACTIVATED, Target
 from migrate.tables.library import Library
 from migrate.tables.library import shipped as shipped_library
 from migrate.topics.environments import images
@@ -159,7 +159,7 @@ class _Case:
 
     def match(self, family: str) -> dict[str, object]:
         """The pattern that tells this software and no more than it must."""
-        modules, kinds = self.modules, [k for k in _MATCHED if k in self.activated]
+        modules, kinds = self.modules, [k for k in ACTIVATED if k in self.activated]
         cuda = [m for m in modules if "cuda" in m.gives] or [m for m in modules if m.gives & {"cudnn", "nccl"}]
         own = [m for m in modules if family and m.image == family]
         if family in {"cuda", "nvhpc"} and modules:  # no such image holds Python
@@ -401,7 +401,6 @@ _ACTIVATED = {
     "devtoolset": "gcc",
 }
 _HOW = {"conda": _conda, "openmpi": _built, "mpich": _built, "library": _built, "utilities": _built}
-_MATCHED = ("conda", "venv", "spack", "oneapi", "devtoolset", "script")  # what an answer can name
 _SAME_MAJOR = (3, 0)
 _PRE = "NVIDIA's images hold a pre-release of the framework: compare versions with the old environment."
 _UPGRADE = "Programs and packages must be newer than they were: try one job first."

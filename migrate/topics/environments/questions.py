@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from migrate.model import Proposed
+from migrate.model import ACTIVATED, Proposed
 from migrate.rulebook.context import Context
 from migrate.topics.environments import proposals
 from migrate.topics.environments.environment import MODULE, Software, family
@@ -47,9 +47,6 @@ def _match(software: tuple[Software, ...], started: Iterable[str]) -> dict[str, 
     modules = [f"{each.label}*" if each.label == "python" else each.name for each in software if each.kind == MODULE]
     found: dict[str, Any] = {"modules": list(dict.fromkeys(modules))} if modules else {}
     for each in software:
-        if each.kind in _KINDS:
+        if each.kind in ACTIVATED:
             found[each.kind] = each.name if each.kind == "conda" and each.name else "*"
     return found or {"programs": sorted({family(name) for name in started})}
-
-
-_KINDS = frozenset({"conda", "venv", "spack", "oneapi", "devtoolset", "script"})
