@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import islice
 
+from migrate.answers import lies_in
 from migrate.commands import UNKNOWN
 from migrate.engine import Plan, handed_on, site_of
 from migrate.files import reading
@@ -166,7 +167,7 @@ class _Tree:
         if found.root is not None:
             return os.path.normpath(os.path.join(self.here, found.root))  # noqa: PTH118
         folder = os.path.dirname(self.place(found.path))  # noqa: PTH120
-        return self.here if _is_below(folder, self.here) else folder
+        return self.here if lies_in(folder, self.here) else folder
 
     @cached_property
     def _real(self) -> Mapping[str, str]:
@@ -213,9 +214,9 @@ class _Tree:
 
     def guest(self, place: str, *, sourced: bool) -> Source | None:
         """A script that lies in the folders of the run and is no part of it; None where there is none to read."""
-        if not any(_is_below(place, root) for root in self._roots):
+        if not any(lies_in(place, root) for root in self._roots):
             return None
-        name = os.path.relpath(place, self.here) if _is_below(place, self.here) else place
+        name = os.path.relpath(place, self.here) if lies_in(place, self.here) else place
         source = self.files.read(reading.Found(name, None, named=False))
         if source is None:
             return None
@@ -242,7 +243,7 @@ class _Tree:
     def _groups(self, place: str, call: Call) -> Iterator[list[str]]:
         """Where a call's file may lie: of several groups the first counts in which something is."""
         folder = os.path.dirname(place)  # noqa: PTH120
-        root = max((r for r in self._roots if _is_below(folder, r)), key=len, default=folder)
+        root = max((r for r in self._roots if lies_in(folder, r)), key=len, default=folder)
         bases = list(_upwards(folder, root))
         path = call.path
         if path.startswith(f"{SCRIPT_FOLDER}/"):
@@ -281,7 +282,7 @@ class _Tree:
         known = self._real.get(self.files.real(candidate))
         if known is not None:
             return (self.place(known),)
-        return (candidate,) if any(_is_below(candidate, root) for root in self._roots) else ()
+        return (candidate,) if any(lies_in(candidate, root) for root in self._roots) else ()
 
     def _by_end(self, call: Call) -> _Meant:
         """What a path from elsewhere may mean: the one file of the run of which folder and name are the same."""
@@ -301,7 +302,7 @@ class _Tree:
         known = self._places.get(place)
         if known is not None:
             return known
-        return os.path.relpath(place, self.here) if _is_below(place, self.here) else place
+        return os.path.relpath(place, self.here) if lies_in(place, self.here) else place
 
     def is_of_run(self, place: str) -> bool:
         return place in self._places
@@ -331,10 +332,6 @@ def _calls(body: bytes, name: bytes) -> bool:
     return (
         re.search(rb"/" + own + rb"|(?:sbatch|qsub|bsub|srun|sh|source|\.)[ \t]+(?:\S+[ \t]+)*" + own, body) is not None
     )
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _upwards(folder: str, root: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -194,7 +194,7 @@ def program(name: str) -> str:
 
 def label(software: Iterable[Software], programs: Iterable[str] = ()) -> str:
     """The id of an environment: what is loaded, without order and versions; without any the programs themselves."""
-    names = {s.label for s in software if s.kind != "init"}
+    names = {s.label for s in software}
     return "+".join(sorted(names)) or "+".join(sorted({family(p) for p in programs}))
 
 
@@ -207,11 +207,3 @@ def family(name: str) -> str:
 def words(software: Iterable[Software]) -> str:
     """What is loaded, for people; empty where nothing is."""
     return ", ".join(s.words for s in software)
-
-
-def grouped(programs: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Programs by what they belong to, in the order in which they run."""
-    found: dict[str, dict[str, None]] = {}
-    for each in programs:
-        found.setdefault(family(each), {})[each] = None
-    return ((name, tuple(members)) for name, members in found.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -232,15 +232,14 @@ def _needs_nothing(c: Context, payload: Payload) -> By:
     return ""
 
 
-def is_mounted(target: Target, path: str, constants: object = None) -> bool:
+def is_mounted(target: Target, path: str, constants: Mapping[str, str]) -> bool:
     """Whether a path is one that the target's nodes have as the old ones had it, as far as the script says."""
-    known = constants if isinstance(constants, dict) else {}
     for _ in range(4):
         head, slash, rest = path.partition("/")
         name = head[1:].strip("{}") if head.startswith("$") else ""
-        if name not in known:
+        if name not in constants:
             break
-        path = f"{known[name]}{slash}{rest}"
+        path = f"{constants[name]}{slash}{rest}"
     head = path.partition("/")[0]
     if not path.startswith("/"):
         return not head.startswith("$") or _FOLDER.fullmatch(head) is not None

@@ -13,6 +13,7 @@ from migrate.tables.library import shipped as shipped_library
 from migrate.topics.environments import images
 from migrate.topics.environments.images import Row, numbers
 from migrate.topics.environments.modules import Meaning, Meanings
+from migrate.topics.environments.payloads import is_provided
 from migrate.topics.environments.requirements import Requirement, frameworks
 from migrate.topics.environments.venv import freeze, rebuild
 
@@ -68,7 +69,7 @@ def propose(
     says that the jobs ask for GPUs.
     """
     case = _Case(software, target, frameworks(requirements), site, gpus, library or shipped_library())
-    if case.modules and all(_is_provided(m.text, target) for m in case.modules):
+    if case.modules and all(is_provided(target, m.text) for m in case.modules):
         return case.provided("the target's file lists these modules under `provides`")
     if licensed := [m.text for m in case.meanings if m.licensed]:
         return _licensed(case, licensed[0])
@@ -415,7 +416,3 @@ def _minor(version: str) -> images.Version:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names))
-
-
-def _is_provided(text: str, target: Target) -> bool:
-    return target.modules != "none" and bool({text, text.partition("/")[0]} & set(target.provides))
