@@ -59,7 +59,8 @@ Arity = Literal["none", "required", "optional", "two"]
 
 _NO_SPAN = (0, 0)
 new_tuple = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
-_PYXIS = frozenset({"--container-image", "--container-name"})
+# Options of pyxis that start a step, or a whole job, in a container.
+PYXIS_IMAGE = frozenset({"--container-image", "--container-name"})
 _NEWLINE = re.compile(rb"\n")
 _FOLDER = re.compile(r"(?!\.+\Z)[\w.+@~-]+")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
@@ -355,7 +356,7 @@ class Invocation:
         """Whether what it starts runs in a container: by a container tool, or by srun with the options of pyxis."""
         if self.kind == "container":
             return True
-        return self.program == "srun" and any(o.name in _PYXIS for o in self.options)
+        return self.program == "srun" and any(o.name in PYXIS_IMAGE for o in self.options)
 
     def chain(self) -> tuple[Invocation, ...]:
         """This invocation and those that it starts, from the outside in."""

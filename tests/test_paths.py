@@ -209,6 +209,24 @@ def test_a_directive_that_never_counted_needs_nothing() -> None:
     assert asked(judged("ls\n#SBATCH -o /data/%j.out")) == set()
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "#SBATCH --container-image=a/b:1 --container-mounts=/work/u:/in",
+        '#SBATCH -N 1\n[ -n "${SINGULARITY_CONTAINER:-}" ] || exec singularity exec /work/a.sif bash "$0" "$@"',
+        '#$ -l rt_F=1,docker=1\n#$ -l docker_images="*pytorch*"',
+    ],
+)
+def test_paths_of_a_job_that_runs_in_an_image_are_those_of_the_image(header: str) -> None:
+    body = "\n".join(line.format("/in/data/x") for line, use in NEEDS.items() if use in {"folder", "output", "input"})
+    assert asked(judged(f"#!/bin/bash\n{header}\n{body}\n", "/work")) == set()
+
+
+@pytest.mark.parametrize("volume", ["-v /scratch", "--volume=/scratch", "-v /scratch -v /work/u:/in"])
+def test_a_volume_without_a_source_is_the_containers_own(volume: str) -> None:
+    assert asked(judged(f"#!/bin/bash\n#SBATCH -N 1\ndocker run --rm {volume} ubuntu:22.04 ls\n", "/work")) == set()
+
+
 def test_one_folder_is_one_decision_with_all_of_its_places() -> None:
     result = judged("cd /data/a\nsource /data/b/env.sh\nsingularity exec -B /data/c:/c /data/d.sif ls > /data/e")
     found = [o.finding for o in result.outcomes if o.finding.rule == "needed-path-not-mounted"]

@@ -15,9 +15,9 @@ from migrate.inventory.calls import calls_of
 from migrate.inventory.collector import INTERPRETERS, SHELLS, Allowance, Collector, TooMuchError, decoded
 from migrate.inventory.definition import take_definition
 from migrate.inventory.needs import leave_places_in_containers, take_needs
-from migrate.inventory.options import take_directive
+from migrate.inventory.options import parts, take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
-from migrate.model import SLURM, Gap, Job, Source, Surroundings, Tables, Text
+from migrate.model import PYXIS_IMAGE, SLURM, Gap, Job, Source, Surroundings, Tables, Text
 from migrate.reader.definition import is_definition
 from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined
 from migrate.schedulers.slurm import first_command
@@ -96,6 +96,17 @@ def _read_otherwise(tables: Tables, text: Text, kind: str, read: Callable[[Colle
     )
 
 
+def _runs_in_image(tables: Tables, data: bytes, live: Sequence[Directive]) -> bool:
+    """Whether a header starts the job in a container as a whole, or the script itself, which asks whether it does."""
+    named = [(d.dialect, part.name) for d in live for option in d.options for part in parts(option, d.dialect)]
+    rows = (tables.schedulers[dialect].resources.get(name.partition(" ")[2]) for dialect, name in named)
+    images = any(row is not None and row.need == "image" for row in rows)
+    return images or _STARTED_AGAIN in data or any(name in PYXIS_IMAGE for _, name in named)
+
+
+_STARTED_AGAIN = b"SINGULARITY_CONTAINER"  # by which a script that starts itself in an image asks whether it is there
+
+
 def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     tables: Tables,
     text: Text,
@@ -109,6 +120,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     allowance: Allowance | None = None,
     brought: Sequence[tuple[str, str]] = (),
     called: bool = False,
+    in_image: bool = False,
 ) -> Job:
     allowance = allowance or Allowance()
     known = [(own, tables.schedulers[name].directive_options) for name, own in DIALECTS.items()]
@@ -119,10 +131,11 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     dialects = tuple(dict.fromkeys(d.dialect for d in live if d.options or d.strays))  # `#PBS` alone says nothing
     dialect = (dialects[0] if len(dialects) == 1 else "mixed") if dialects else None
     shell = _shell(text, live)
+    in_image = in_image or _runs_in_image(tables, text.data, live)
     speaks = dialect if dialect and dialect in tables.dialect_commands else around or _spoken(text.data)
     collector = Collector(
         tables=tables,
-        read_job=partial(_read_job, tables, around=speaks, allowance=allowance),
+        read_job=partial(_read_job, tables, around=speaks, allowance=allowance, in_image=in_image),
         text=_without_continued(text, live),
         depth=depth,
         headers=[d.span for d in live],
@@ -134,6 +147,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         definition=definition,
         brought=brought,
         called=called,
+        in_image=in_image,
     )
     if shell in SHELLS:
         dead = next((d.span.start for d in directives if not d.live), text.at(0))

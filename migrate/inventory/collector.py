@@ -87,6 +87,7 @@ class Collector:
     moves: bool = False  # a command of a container tool other than Apptainer was seen
     dialect: str = ""  # whose qsub and qstat its commands are
     dialects: tuple[str, ...] = ()  # whose variables it may use
+    in_image: bool = False  # the job runs in a container as a whole: the paths in its body are the container's
     called: bool = False  # a job of another scheduler runs or sources it
     definition: bool = False  # it is a section of an image's definition file
 
@@ -143,7 +144,7 @@ class Collector:
 
     def need(self, use: str, word: Word, program: str = "") -> None:
         """Note what the job uses a word for, where that may be an absolute path on the node."""
-        if word.text[:1] in {"/", "$"} and not self.contained:
+        if word.text[:1] in {"/", "$"} and not (self.contained or self.in_image):
             self.needs.append(Need(use, word.text, word.span, program))
 
     def is_taken(self, text: Text) -> bool:
