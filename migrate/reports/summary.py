@@ -403,15 +403,15 @@ def summarize(report: Report) -> Summary:
         released=len(released),
         faults=tuple(Fault(masked(f.path), masked(f.message)) for f in report.faults),
         unread=tuple(replace(each, path=masked(each.path)) for each in report.unread),
-        unused=_unused(shares, report.target),
+        unused=tuple(f"{kind} {masked(old)}" for kind, old in unused_answers(shares, report.target)),
     )
 
 
-def _unused(shares: Sequence[Share], target: Target) -> tuple[str, ...]:
-    """The answers of the target that nothing in any script fits, each with its kind."""
+def unused_answers(shares: Sequence[Share], target: Target) -> list[tuple[str, str]]:
+    """The answers of the target that nothing in any script fits: the kind of each, and what it answers."""
     used = frozenset[tuple[str, str]]().union(*(each.answered for each in shares)) if shares else frozenset()
     written = [(kind, old) for kind in target.answers for old in target.answers_to(kind).written]
-    return tuple(f"{kind} {masked(old)}" for kind, old in written if (kind, old) not in used)
+    return [each for each in written if each not in used]
 
 
 SHARE = "summary"  # the name of a script's part of it

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from migrate.decisions.answers import Answer
 from migrate.decisions.kinds import addition, completed, kind_of, touches
 from migrate.decisions.order import in_order
 from migrate.decisions.shared import Shared, shared
@@ -15,7 +14,7 @@ from migrate.engine import Plan, run
 from migrate.frozen import dataclass
 from migrate.model import Result
 from migrate.reports.format import part
-from migrate.reports.summary import SHARE, Decision, Share, decisions, share, with_calls
+from migrate.reports.summary import SHARE, Decision, Share, decisions, share, unused_answers, with_calls
 from migrate.runs.setup import going_to
 from migrate.tables.insertion import with_additions
 from migrate.tables.profiles import target_of
@@ -171,22 +170,8 @@ class Desk:
         return addition(decision, completed(decision, answer, about), self.data)
 
     def idle(self) -> list[str]:
-        """The answers of the target's file that fit nothing in these scripts, as ids of decisions.
-
-        Every script is migrated without answers: one counts where it fits a decision that is open then, or an image.
-        """
-        written = {kind: names for kind, names in self.data.get("answers", {}).items() if names}
-        if not written:
-            return []
-        plan = going_to(self.plan, target_of({**self.data, "answers": {}}))
-        bare = [
-            share(run(r.source, plan, r.around), plan.target) for r in (*self._results.values(), *self._beside.values())
-        ]
-        asked = {d for s in bare for d in s.wait.ids | s.wait.asks} | {
-            f"image:{name}" for s in bare for name in s.images
-        }
-        every = [f"{kind}:{name}" for kind, names in written.items() for name in names]
-        return [each for each in every if not any(Answer(each, None).fits(decision) for decision in asked)]
+        """The answers of the target's file that fit nothing in these scripts, as ids of decisions."""
+        return [f"{kind}:{old}" for kind, old in unused_answers(list(self._alone.values()), self.plan.target)]
 
     def waits_for(self, decision: str) -> int:
         """How many scripts wait for a decision."""
