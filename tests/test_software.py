@@ -205,6 +205,22 @@ def test_what_tables_set_up_an_answer_may_name() -> None:
     assert set_up == set(ACTIVATED)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "case$x in$(\na)\nf() l",  # what no parser understands
+        "f()for a do\n{\nls2\n}\ndone",  # no command begins with f
+        "for i in 1; do ls2; done {d}>x",
+        "\\m\\y\\prog -u u",  # a table may know it by another spelling
+    ],
+)
+def test_nothing_is_put_before_what_may_be_no_program(given_answers: Given, text: str) -> None:
+    plan = given_answers("{match: {programs: [a, l, f*, d, m*]}, image: 'docker://a/b:1'}")
+    found = result(plan, text)
+    assert not found.fault
+    assert b"a/b:1" not in found.output
+
+
 # ------------------------------------------------------------------------------------------------ halfway, in branches
 
 

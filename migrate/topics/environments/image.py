@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from migrate.model import Change, Edit, EnvironmentAnswer, Item, Verdict, Word
 from migrate.quoting import is_plain
+from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.handed import handed_on
 from migrate.rulebook.translators import job_translator
@@ -167,7 +168,7 @@ def _starts(c: Context, payload: Payload, answer: EnvironmentAnswer) -> Edit | s
     """The words before a program; where there can be none the reason."""
     word = payload.inner.program_word
     word = word.origin or word
-    if not word.editable or _is_in_changed_text(payload):
+    if not word.editable or _is_in_changed_text(payload) or not _begins_command(c, word):
         return "its words are not certain; write the image before it"
     if is_script(payload):
         return "what the script starts is not known: name it in the same run, so that its programs get the image"
@@ -208,6 +209,32 @@ def _of_nodes(c: Context, payload: Payload) -> str:
     if by_ssh(c) & {each.program_word.span.start for each in (payload.inner, *payload.outer)}:
         return "it starts processes on other nodes, which it cannot from an image: let srun start it on each node"
     return ""
+
+
+def _begins_command(c: Context, word: Word) -> bool:
+    """Whether a program's word surely stands where a command begins; it was read by one of the parsers alone."""
+    start = word.span.start
+    plain = _EXPANSION.sub("", c.source.text(word.span))
+    standing = word.is_simple or word.text.startswith(
+        "$"
+    )  # `\\q\\stat` is a command that tables know by another spelling
+    return (
+        standing
+        and not _unread(c).hold(start)
+        and c.source.data[max(start - 1, 0) : start] in _BEFORE
+        and not _OF_SYNTAX.search(plain)
+    )
+
+
+@once
+def _unread(c: Context) -> Ranges:
+    """Where nothing is edited, since it was not understood."""
+    return Ranges(gap.span for part in c.job.walk() for gap in part.gaps)
+
+
+_BEFORE = {b"", *(bytes([byte]) for byte in b" \t\n;|&(`'\"=")}  # after `{` a blank is needed, after `=` a value begins
+_EXPANSION = re.compile(r"\$\{[^{}]*\}|\$\(.*|`.*", re.DOTALL)
+_OF_SYNTAX = re.compile(r"[(){}<>;|&]")
 
 
 def _is_in_changed_text(payload: Payload) -> bool:
