@@ -68,7 +68,8 @@ def payloads(c: Context) -> tuple[Payload, ...]:
     if c.around.inherits.contained or any(is_of_header(i) for i in c.job.by_kind.get("directive", ())):
         return ()  # the job runs in a container as a whole
     replaced, software = becomes_srun(c), loaded(c)
-    parts = [part for part in c.job.parts() if not part.contained]
+    headers = Ranges(i.span for i in c.job.by_kind.get("directive", ()) if i.place in {"header", "dead"})
+    parts = [part for part in c.job.parts() if not (part.contained or headers.hold(part.text.at(0)))]
     found = [
         (outer, inner, part, shown)
         for part in parts

@@ -237,6 +237,21 @@ def _old_image(c: Context) -> str | None:
     return found.image or None if found else None
 
 
-@fact("starts_in_image", "`yes` where the script starts itself again in an image; none elsewhere.", about="job")
+@fact(
+    "starts_in_image",
+    "`yes` where the script starts itself in an image, or has the line that named it as a comment; none elsewhere.",
+    about="job",
+)
 def _starts_in_image(c: Context) -> str | None:
-    return "yes" if b"SINGULARITY_CONTAINER" in c.job.text.data else None
+    data = c.job.text.data
+    waits = any(re.search(_INERT % name, data) for name in _resources_of_images(c)) if b"##$" in data else False
+    return "yes" if waits or b"SINGULARITY_CONTAINER" in data else None
+
+
+_INERT = rb"(?m)^[ \t]*##\$[^\n]*[ \t,]%b\b"  # as an earlier run left it for a person
+
+
+def _resources_of_images(c: Context) -> list[bytes]:
+    """The resources by which other schedulers ran a whole job in an image."""
+    rows = (row for table in c.schedulers.values() for row in table.resources.items())
+    return [re.escape(name.encode()) for name, row in rows if row.need == "image"]
