@@ -553,6 +553,8 @@ def _cases() -> Iterator[tuple[Software, tuple[str, ...]]]:
             yield Software(("cuda/11.8", "x"), ((kind, ""),), ()), gpus
         for one, two in zip(EACH, [*EACH[7:], *EACH[:7]], strict=True):
             yield Software((one[1], two[1]), (), ("python3", "torchrun", "a.out")), gpus
+        for program in sorted({p for row in shipped().table("modules")["modules"] for p in row.get("programs", ())}):
+            yield Software(("x",), (), (program,)), gpus  # the module is one that no table knows
 
 
 def pasted(answer: dict[str, Any], on: Target, folder: Path) -> Target:

@@ -35,12 +35,12 @@ def modules_of(c: Context) -> str | None:
     answers = [each.answer for each in every if each.answer is not None]
     answers += [answer for _, answer in for_callers(c) if answer is not None]
     for_others = not every and not c.around.serves and c.job.insert_at is None and not runs_container(c.job)
-    for_others = for_others and any(i.verb in _LOADING for i in c.job.by_kind["module"])
+    loads = any(i.verb in _LOADING and i.name != "container-runtime" for i in c.job.by_kind["module"])
     found = {
         "provided": any(answer.provided for answer in answers) and c.target.modules != "none",
         "lines": any(answer.lines is not None for answer in answers),
         "in_image": any(answer.image for answer in answers),
-        "unused": for_others,
+        "unused": for_others and loads,
     }
     return next((state for state, holds in found.items() if holds), _UNNEEDED[c.target.modules == "none"])
 

@@ -163,9 +163,9 @@ class _Case:
         modules, kinds = self.modules, [k for k in ACTIVATED if k in self.activated]
         cuda = [m for m in modules if "cuda" in m.gives] or [m for m in modules if m.gives & {"cudnn", "nccl"}]
         own = [m for m in modules if family and m.image == family]
-        if family in {"cuda", "nvhpc"} and modules:  # no such image holds Python
+        if family in {"cuda", "nvhpc"} and (first := [*cuda, *own][:1]):  # no such image holds Python
             others = [m for kind in ("mpi", "compiler") for m in modules if kind in m.gives and m not in cuda[:1]]
-            words: dict[str, object] = {"modules": [(cuda or own)[0].of_major, *(m.pattern for m in others[:1])]}
+            words: dict[str, object] = {"modules": [first[0].of_major, *(m.pattern for m in others[:1])]}
             return words | ({} if others or not self.software.programs else {"programs": self.names("")})
         if family in _FRAMEWORKS and cuda:
             return {"modules": [cuda[0].of_major]}
