@@ -330,7 +330,7 @@ cat a.txt > /out/b.txt
 touch /in/c.txt 2> /dev/null || echo "read only"
 """
     box = Path(cluster.environment["HOME"]) / "box.sif"
-    target = f"answers: {{image: {{'registry.old:5000#box:1': {box}}}}}\n"
+    target = f"mounts: [{data.parent}]\nanswers: {{image: {{'registry.old:5000#box:1': {box}}}}}\n"
     readiness, said = migrated_run("pyxis", script, target, "one", "two  words", cluster=cluster)
     assert readiness == "review"
     shown = [line for line in said.splitlines() if "nvidia" not in line.lower() and not line.startswith("INFO")]
