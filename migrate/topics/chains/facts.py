@@ -68,7 +68,8 @@ def _outside(c: Context) -> Iterator[str]:
 
 
 _SET_UP = frozenset({"startup", "init", "activate"})  # of items: what they source is decided elsewhere
-_OF_ENVIRONMENT = re.compile(r"(?:^|/)(?:bin/activate|conda\.sh)$")
+# what an environment brings, and what every node has
+_OF_ENVIRONMENT = re.compile(r"(?:^|/)(?:bin/activate|conda\.sh)$|^/etc/(?:os-release|profile|bashrc|bash\.bashrc)$")
 
 
 @fact(
