@@ -65,6 +65,7 @@ def documented(tmp_path: Path) -> Path:
             head, *lines = match["text"].splitlines()[:1] + match["text"].splitlines()[3:]
             place = tmp_path / head.removeprefix("--- a/")
             if head.startswith("--- a/") and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text("".join(f"{line[1:]}\n" for line in lines if line[:1] in "- "))
     return tmp_path
 
