@@ -28,13 +28,14 @@ from migrate.model import (
     Target,
     Text,
 )
+from migrate.ranges import Ranges
 from migrate.rewrite.annotate import later_notes, notes
 from migrate.rewrite.edits import apply, in_order, realize, select
 from migrate.rewrite.ignores import obey
 from migrate.rewrite.ledger import assert_closed, judge, write_ledger
 from migrate.rewrite.removal import settle
 from migrate.rulebook import Rulebook
-from migrate.rulebook.context import Context
+from migrate.rulebook.context import Context, answered_lines
 from migrate.rulebook.handed import requests
 from migrate.rulebook.index import Index
 from migrate.submission import submission
@@ -209,6 +210,8 @@ def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, aro
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         concerned.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in concerned for finding in rule.findings(contexts[scope])]
+    if answered := Ranges(answered_lines(contexts[0])):  # they are the target's own already
+        found = [f for f in found if f.item is None or not answered.hold(f.item.span.start)]
     return obey(source, found, plan.known_rules, (r.id for r in plan.rulebook.rules), plan.renamed)
 
 

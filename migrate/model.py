@@ -412,6 +412,11 @@ class Item:
     fate: Fate = "kept"  # what its table says where no rule speaks
     reason: str = ""
 
+    @property
+    def is_software(self) -> bool:
+        """Whether it is about modules or activations other than the container runtime's own module."""
+        return self.kind == "module" and self.name != "container-runtime"
+
 
 SCRIPT_FOLDER = "$0"  # with which the path of a call begins that goes from the folder of the script itself
 SUBMIT_FOLDER = "$SUBMIT"  # from that in which the job was submitted
@@ -487,6 +492,12 @@ class Job:
         for item in self.all_items():
             found.setdefault(item.kind, []).append(item)
         return {kind: tuple(items) for kind, items in found.items()}
+
+    @cached_property
+    def uncertain_software(self) -> bool:
+        """Whether a line that loads or activates software stays in any case, since its words are not certain."""
+        lines = (i for i in self.by_kind.get("module", ()) if i.is_software and not i.editable)
+        return any(i.verb in {"load", "swap", "use", "restore", "activate"} for i in lines)
 
     @cached_property
     def by_group(self) -> Mapping[int, tuple[Item, ...]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from migrate.engine import Plan, run
 from migrate.model import EnvironmentAnswer, Source
 from migrate.runs.setup import going_to, make_plan
 
+MIXED = Path(__file__).parent / "attack" / "targets" / "mixed.yaml"  # partitions with runtimes of their own
 HEAD = "#!/bin/bash\n#SBATCH --nodes=1\n#SBATCH --partition=slinky\n"
 LOADS = "module load gcc/12 python\n"
 IMAGE = "/work/images/torch.sif"
@@ -239,3 +241,74 @@ def test_a_step_of_pyxis_reads_nothing_of_a_loop_around_it(script: str, closes: 
     )
     assert b"srun " in result.output
     assert (b"--input=none" in result.output) is closes
+
+
+# -------------------------------------------------------------------------- lines that the target's file gives
+
+_GIVEN = (
+    ("source /opt/old/mpi.sh",),  # which no mount covers, and for which an answer names another place
+    ("export NCCL_IB_HCA=mlx5_0", "source /nowhere/mpi.sh"),
+    ("module load mpi/new",),
+    ("ml mpi/new", "export A=/work/x"),
+)
+
+
+@cache
+def with_given(given: tuple[str, ...]) -> Plan:
+    answers = (
+        EnvironmentAnswer("given", modules=("openmpi",), lines=given),
+        EnvironmentAnswer("rest", any=True, image="docker://a/b:1"),
+    )
+    base = make_plan("slinky")
+    target = replace(base.target, environments=answers, answers={"path": {"/opt/old": "/opt/new"}})
+    return going_to(base, target)
+
+
+@pytest.mark.parametrize("given", _GIVEN)
+@pytest.mark.parametrize(
+    "place", ["{}", "if true; then\n{}\nfi", "f() { {}; }; f", "module purge\n{}", "{}  # of the old cluster"]
+)
+def test_lines_that_the_target_gives_are_its_word_and_asked_no_more(given: tuple[str, ...], place: str) -> None:
+    script = f"#!/bin/bash\n#SBATCH -N 1\n{place.replace('{}', 'module load openmpi', 1)}\npython x.py\nsrun ./solver\n"
+    first = run(Source("job.sh", script.encode()), with_given(given))
+    assert not first.fault
+    assert "; ".join(given).encode() in first.output
+    second = run(Source("job.sh", first.output), with_given(given))
+    assert not second.changed
+    assert [o.finding.rule for o in second.outcomes] == []
+
+
+def test_a_limit_that_the_target_gives_says_nothing_of_programs_that_load_no_module() -> None:
+    answers = (EnvironmentAnswer("given", modules=("intel",), lines=("ulimit -s unlimited",)),)
+    base = make_plan("slinky")
+    script = b"#!/bin/bash\n#SBATCH -N 1\nulimit -s unlimited\npython x.py\n"
+    found = run(Source("job.sh", script), going_to(base, replace(base.target, environments=answers)))
+    assert [o.finding.decision for o in found.outcomes] == ["environment:python"]
+
+
+# ------------------------------------------------------------------------------------ lines that are not certain
+
+
+@pytest.mark.parametrize("line", ["module purge", "module load gcc", "module unload openmpi", "conda deactivate"])
+@pytest.mark.parametrize("program", ["singularity exec a.sif ./a", "python x.py", "echo"])
+def test_lines_about_modules_stay_where_one_that_loads_is_not_certain(line: str, program: str) -> None:
+    """Without them the one that stays would load something else."""
+    script = f"#!/bin/bash\n#SBATCH -N 1\nmodule load $'cu\\x64a'\n{line}\n{program}\n"
+    found = run(Source("job.sh", script.encode()), plan())
+    assert not found.fault
+    assert line.encode() in found.output
+
+
+# ------------------------------------------------------------------------------- the partition by which a job runs
+
+
+@pytest.mark.parametrize("options", ["-l rt_F=1", "-q\n#$ -l rt_F=1", "-q other -l rt_F=1", "-q other@node -l rt_F=1"])
+def test_the_runtime_is_that_of_the_partition_that_is_written(options: str) -> None:
+    """Also where another option names no partition of the target."""
+    base = make_plan(str(MIXED), site="abci2")
+    script = f"#!/bin/bash\n#$ {options}\npython x.py\n"
+    found = run(Source("job.sh", script.encode()), base)
+    assert not found.fault
+    assert b"#SBATCH --partition=classic\n" in found.output
+    assert b"singularity exec " in found.output
+    assert b"--container-image" not in found.output

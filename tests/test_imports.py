@@ -39,7 +39,7 @@ TOPICS = {
     "launchers": {"old_schedulers"},
     "fabric": {"launchers"},
     "feasibility": {"old_schedulers", "requests"},
-    "environments": {"containers", "launchers", "requests"},
+    "environments": {"containers", "launchers", "old_schedulers", "requests"},
 }
 # Of the modules outside migrate/topics: who opens rulebooks
 KNOW_TOPICS = {"runs.setup"}

@@ -82,7 +82,9 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
             unknown = _is_unknown(c, node, word)
     assert word is not None
     program = word.text.rsplit("/", 1)[-1]
+    damaged = layout.is_damaged(node.start_byte, node.end_byte)
     if unknown:
+        word = replace(word, editable=False) if damaged else word
         c.commands.append(_unread(layout, node, program, word, None))
         take_started(c, c.commands[-1])
         if program in c.tables.paths.commands:
@@ -92,7 +94,6 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
         warn_of_unread(c, word.text, (node.start_byte, node.end_byte), holes)
         return
     table = c.commands_known.get(program)
-    damaged = layout.is_damaged(node.start_byte, node.end_byte)
     if table is not None and len(ranges) == 1 and node.type == "declaration_command":  # `export A=b`: A is known
         reading = _unread(layout, node, program, word, table)
         c.commands.append(reading)

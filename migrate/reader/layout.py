@@ -33,6 +33,7 @@ _QUERY = """
 (function_definition name: (word) @function)
 """
 _CONTINUES_NOTHING = re.compile(rb"(?<!\\)\n(?:[ \t]*\\\n)+")
+_QUOTED_FIRST = re.compile(rb"(\n[ \t]*)\\[ !#-&(-_a-~]")  # `\module` at the beginning of a line
 _TRAILING = re.compile(rb"\\(?=(?:\n\s*)?\Z)")
 _BASE = re.compile(rb"(?<![\w$}])(\d{1,2})#(?=[$`\"'])")  # `$((10#$n))`, which tree-sitter reads with a number alone
 _COMPOUND = rb"(?:if|for|while|until|case|select|time|coproc|function|\[\[|!|\{)(?=[ \t\n])|\("
@@ -53,6 +54,8 @@ _LISTS = frozenset({"negated_command", "list", "pipeline"})
 _WRAPPERS = _LISTS | {"redirected_statement"}
 _BLOCKS = frozenset({"program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause"})
 _HEREDOC = rb"<<-?[ \t]*['\"\\]?"
+_OPENED = re.compile(rb"(?<!<)" + _HEREDOC + rb"([A-Za-z_]\w*)")
+_CLOSES = re.compile(rb"^\t*([A-Za-z_]\w*)\r?$", re.MULTILINE)
 _TWO_HEREDOCS = re.compile(
     rb"^[^#\n]*(?<!<)" + _HEREDOC + rb"[A-Za-z_][^\n]*[^<\n]" + _HEREDOC + rb"(?P<last>[A-Za-z_]\w*)[^\n]*$",
     re.MULTILINE,
@@ -116,7 +119,7 @@ class Layout:
         self.raw_strings = self._ranges("raw")
         self._all_holes = self._ranges("hole")
         self.holes = _outermost(self._all_holes)  # expansions and substitutions, in order
-        self.damaged = self._find_damaged()
+        self.damaged = [(start, self._end_of_documents(start, end)) for start, end in self._find_damaged()]
         self._damage = Ranges(self.damaged)
         self._last_holes: tuple[Range, list[Range]] = (-1, -1), []
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand
@@ -265,6 +268,22 @@ class Layout:
             if node.has_error or held:
                 found.append((self.line_start(start), self.line_end(end)))
         return found or [(0, len(self.data))]
+
+    def _end_of_documents(self, start: int, end: int) -> int:
+        """The end of a damaged stretch with the here-documents that begin in it, which tree-sitter may have missed."""
+        for opened in _OPENED.finditer(self.data, start, end) if self.data.find(b"<<", start, end) >= 0 else ():
+            lines = self._closing_lines.get(opened[1], [])
+            at = bisect_left(lines, opened.end())
+            end = max(end, lines[at]) if at < len(lines) else end
+        return end
+
+    @cached_property
+    def _closing_lines(self) -> dict[bytes, list[int]]:
+        """Where lines end that may close a here-document, by the word of each."""
+        found: dict[bytes, list[int]] = {}
+        for line in _CLOSES.finditer(self.data):
+            found.setdefault(line[1], []).append(line.end())
+        return found
 
     def _find_runaways(self) -> list[Node]:
         return [node for node in self._captures.get("command", ()) if self._overrun(node) >= 0]
@@ -718,10 +737,13 @@ def _joined(text: Text, headers: Sequence[Span]) -> bytes:
 def _backslashes_hidden(data: bytes) -> bytes:
     """The text without continuations that tree-sitter takes for more than bash does.
 
-    A backslash in a line of its own continues nothing above it, and one into the end of the file means nothing.
+    A backslash in a line of its own continues nothing above it, nor does one before a line's first word, and one into
+    the end of the file means nothing.
     """
     if b"\\\n" in data:
         data = _CONTINUES_NOTHING.sub(lambda m: m[0].replace(b"\\", b" "), data)
+    if b"\\" in data:
+        data = _QUOTED_FIRST.sub(rb"\1__", data)
     match = _TRAILING.search(data)
     return data if match is None else data[: match.start()] + b" " * len(match[0]) + data[match.end() :]
 

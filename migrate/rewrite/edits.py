@@ -113,7 +113,7 @@ def _refusal(finding: Finding, scopes: Sequence[Job], *, safe_only: bool) -> str
         return "only safe fixes are applied in this run"
     if finding.item is not None and not finding.item.editable:
         return "these words are not certain, so they are not edited"
-    return fix.obstacle or _cut_quotes(fix) or _nowhere(fix, scopes[finding.scope]) or None
+    return fix.obstacle or _cut_quotes(fix) or _nowhere(fix, scopes[finding.scope]) or _half(finding, scopes) or None
 
 
 def _cut_quotes(fix: Fix) -> str:
@@ -121,6 +121,13 @@ def _cut_quotes(fix: Fix) -> str:
     if fix.shared or keeps_quotes(fix.edits):  # of a command that moves all edits are looked at together
         return ""
     return "quotes begin or end inside of it, so it is not edited in part"
+
+
+def _half(finding: Finding, scopes: Sequence[Job]) -> str:
+    """Why a line about modules stays though it could go: one that loads stays, and would then load something else."""
+    fix, uncertain = finding.fix, scopes[finding.scope].uncertain_software
+    changes = fix is not None and any(i.is_software for i in (*fix.removes, *([finding.item] if finding.item else ())))
+    return "another line that loads software is not certain, so all of them stay" if changes and uncertain else ""
 
 
 def _nowhere(fix: Fix, job: Job) -> str:

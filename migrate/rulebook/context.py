@@ -11,7 +11,18 @@ from typing import Any, TypeVar
 
 from migrate.answers import Renamed
 from migrate.frozen import dataclass
-from migrate.model import Change, Item, Job, SchedulerTable, Site, Source, Surroundings, Target
+from migrate.model import (
+    Change,
+    EnvironmentAnswer,
+    Item,
+    Job,
+    SchedulerTable,
+    Site,
+    Source,
+    Span,
+    Surroundings,
+    Target,
+)
 from migrate.tables.library import Library, shipped
 
 _T = TypeVar("_T")
@@ -45,11 +56,12 @@ class Context:
         """The same with the target as the job's partition has it."""
         if all(p.runtime is None for p in self.target.partitions.values()):
             return self
-        queues = (i.value or "" for n in queue_options(self) if (i := self.job.item(n)))
-        shares = (n for n in self.site.resource_types if self.job.item(f"-l {n}"))
-        old = next(chain(queues, shares), "").split(",")[0].partition("@")[0]
-        name = replaced(self).get(old, old)
-        known = name if name in self.target.partitions else self.target.default_partition
+        queues = (i.value for n in queue_options(self) if (i := self.job.item(n)) and i.value)
+        items = ((n, self.job.item(f"-l {n}")) for n in self.site.resource_types)
+        shares = (n for n, i in items if i is not None and (i.value or "1").isdecimal())
+        old = (name.split(",")[0].partition("@")[0] for name in chain(queues, shares))
+        new = (replaced(self).get(name, name) for name in old)
+        known = next((name for name in new if name in self.target.partitions), self.target.default_partition)
         return replace(self, target=self.target.on(known))
 
     def about(self, item: Item) -> Context:
@@ -96,6 +108,17 @@ def once_an_item(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
         return found
 
     return of_item
+
+
+@once
+def answered_lines(c: Context) -> Mapping[Span, EnvironmentAnswer]:
+    """Where lines stand that the target's file gives in place of module lines: what it says is asked no more."""
+    found: dict[Span, EnvironmentAnswer] = {}
+    for answer in c.target.environments:
+        text = re.escape("; ".join(answer.lines or ()).encode())
+        whole = re.compile(rb"(?:^|[;&|({])[ \t]*(" + text + rb")(?=[ \t\r]*(?:$|[;&|)}#]))", re.MULTILINE)
+        found |= {Span(*m.span(1)): answer for m in whole.finditer(c.source.data)} if text else {}
+    return found
 
 
 @once

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from migrate.model import SCRIPT_FOLDER, SUBMIT_FOLDER, Call
-from migrate.rulebook.context import Context, once
+from migrate.ranges import Ranges
+from migrate.rulebook.context import Context, answered_lines, once
 from migrate.rulebook.facts import fact
 
 _SHOWN = 6  # names in one message
@@ -58,8 +59,9 @@ def _scripts_outside(c: Context) -> str | None:
 
 def _outside(c: Context) -> Iterator[str]:
     settled = {place for i in c.job.all_items() if i.verb in _SET_UP for place in (i.span.start, i.value)}
+    given = Ranges(answered_lines(c))  # by the target's file
     for call in _calls(c):
-        if call.path in c.around.calls or call.path in c.around.unclear or call.contained:
+        if call.path in c.around.calls or call.path in c.around.unclear or call.contained or given.hold(call.at):
             continue
         if not settled.isdisjoint((call.at, call.program, call.word.text)) or _OF_ENVIRONMENT.search(call.path):
             continue

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from migrate.frozen import dataclass
-from migrate.model import EnvironmentAnswer, Invocation, Job, Target
+from migrate.model import SLURM, EnvironmentAnswer, Invocation, Job, Target
 from migrate.ranges import Ranges
-from migrate.rulebook.context import Context, once
+from migrate.rulebook.context import Context, answered_lines, once
 from migrate.topics.containers.header import is_of_header
 from migrate.topics.environments.environment import (
     MODULE,
@@ -22,6 +22,7 @@ from migrate.topics.environments.environment import (
     with_lines,
 )
 from migrate.topics.launchers.facts import becomes_srun
+from migrate.topics.old_schedulers.facts import live_dialect
 from migrate.topics.requests import new_partition
 
 By = Literal["target", "mount", "own", "script", "answer", ""]
@@ -65,8 +66,8 @@ def loaded(c: Context) -> Environments:
 @once
 def payloads(c: Context) -> tuple[Payload, ...]:
     """The job's payloads in the order of the script, those included that need nothing."""
-    if c.around.inherits.contained or any(is_of_header(i) for i in c.job.by_kind.get("directive", ())):
-        return ()  # the job runs in a container as a whole
+    if c.around.inherits.contained or _starts_in_container(c):
+        return ()
     replaced, software = becomes_srun(c), loaded(c)
     headers = Ranges(i.span for i in c.job.by_kind.get("directive", ()) if i.place in {"header", "dead"})
     parts = [part for part in c.job.parts() if not (part.contained or headers.hold(part.text.at(0)))]
@@ -82,6 +83,12 @@ def payloads(c: Context) -> tuple[Payload, ...]:
         Payload(inner, outer, part, shown, software.at(place) if changes else final)
         for (outer, inner, part, shown), place in zip(found, places, strict=True)
     )
+
+
+def _starts_in_container(c: Context) -> bool:
+    """Whether the job runs in a container as a whole, by a line of its header that counts."""
+    counts = live_dialect(c) in {None, SLURM}
+    return counts and any(is_of_header(i) for i in c.job.by_kind.get("directive", ()))
 
 
 def _leaves(
@@ -164,6 +171,8 @@ def _served(c: Context, payload: Payload, arms: tuple[tuple[Software, ...], ...]
     named = answer_to(c, payload.loaded, names_of(payload.inner.program)) if by == "own" else None
     if by and not (named and named.activated):  # who names such environments means those of the user's own too
         return Served(payload, by)
+    if (given := _by_lines(c)) is not None:
+        return Served(payload, "answer", given)
     if payload.inner.program in REMOTE:
         return Served(payload, "", why="no sshd runs on the nodes: srun starts programs there")
     answers = [answer_to(c, software, names_of(payload.inner.program)) for software in arms or (payload.loaded,)]
@@ -172,6 +181,20 @@ def _served(c: Context, payload: Payload, arms: tuple[tuple[Software, ...], ...]
         return Served(payload, "answer", first)
     differ = "branches of the script load different software" if arms and any(answers) else ""
     return Served(payload, "", why=differ)
+
+
+@once
+def _by_lines(c: Context) -> EnvironmentAnswer | None:
+    """The answer whose lines set up the software of a script that loads nothing else by modules."""
+    own = Ranges(answered_lines(c))
+    loads = (i for i in c.job.by_kind.get("module", ()) if i.is_software and i.verb in _LOADING)
+    others = any(not own.hold(i.span.start) for i in loads)
+    found = (answer for answer in answered_lines(c).values() if any(map(_SETS_UP.search, answer.lines or ())))
+    return None if others else next(found, None)
+
+
+_LOADING = frozenset({"load", "swap", "restore", "use"})
+_SETS_UP = re.compile(r"^(?:source|\.|module|ml) |/")  # `ulimit -s unlimited` says nothing of programs
 
 
 def _by_itself(c: Context, payload: Payload, *, branches: bool) -> By:

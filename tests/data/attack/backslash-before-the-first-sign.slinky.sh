@@ -1,0 +1,6 @@
+#$-
+\$
+for b
+do
+module g
+done

@@ -1,0 +1,6 @@
+#$-
+\c
+for b
+do
+module g
+done

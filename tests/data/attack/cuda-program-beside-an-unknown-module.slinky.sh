@@ -1,0 +1,2 @@
+nvprof
+module c

@@ -1,0 +1,5 @@
+#SBATCH--container-w
+#$-l rt_F=g
+#SBATCHl
+podman-compose
+p
