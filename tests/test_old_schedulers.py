@@ -24,8 +24,9 @@ from old_scripts import (
 )
 from test_properties import Bench, accepted_by_bash, edits_of, fingerprint
 
-from migrate.engine import Plan
-from migrate.model import FATES, Entry, Result
+from migrate.engine import Plan, run
+from migrate.model import FATES, Entry, Result, Source
+from migrate.runs.setup import make_plan
 from migrate.tables import profiles
 from migrate.tables.library import shipped
 from migrate.tables.tables import builtins
@@ -423,3 +424,14 @@ def test_tasks_that_a_called_script_may_start_on_several_nodes_are_to_be_looked_
 ) -> None:
     result = benches["any"](f"#!/bin/bash\n#$ -l rt_F={nodes}\n{line}\n".encode())
     assert told == any("a script that it runs starts MPI processes" in o.finding.message for o in result.outcomes)
+
+
+@pytest.mark.parametrize("end", ["\\\n\n", " \\\n\n", " \\\n\\\n\n", " \\\n  \n"])
+@pytest.mark.parametrize("options", ["-N a", "-N a -l walltime=1:00:00", "-l file=1mb"])
+def test_a_directive_that_goes_on_in_an_empty_line_is_written_without_it(options: str, end: str) -> None:
+    plain, longer = (
+        run(Source("job.sh", f"#!/bin/bash\n#PBS {options}{each}hostname\n".encode()), make_plan("slinky"))
+        for each in ("\n", end)
+    )
+    assert not longer.fault
+    assert longer.output == plain.output

@@ -33,7 +33,7 @@ _RUNS = {
     b'"': re.compile(rb'[^\\"$`]+'),
 }
 _PLAIN_RUN = re.compile(r"[A-Za-z0-9_./:,+@%^-]+")
-_TIME = re.compile(r"time[ \t]")
+_PREFIX = re.compile(r"(?:time|coproc)(?=[ \t])")
 _CONTINUED = re.compile(rb"(.?)\\\r?\n(.?)", re.DOTALL)
 _CHANGED = re.compile(rb"[\\$`]")  # what `$'…'` and `$"…"` change of their text
 _SIMPLE_HOLE = re.compile(_HOLE + rb"\Z")
@@ -151,7 +151,8 @@ def _mask(data: bytes, start: int, end: int, holes: Sequence[Range]) -> str:
         at = match.start() + len(match[1])
         out[at : at + width] = (b"x" if joins else b" ") * width
     masked = out.decode("latin-1")
-    return f"xxxx{masked[4:]}" if _TIME.match(masked) else masked  # a reserved word that bashlex lacks
+    prefix = _PREFIX.match(masked)  # reserved words that bashlex lacks
+    return masked if prefix is None else "x" * prefix.end() + masked[prefix.end() :]
 
 
 @lru_cache(maxsize=1 << 14)

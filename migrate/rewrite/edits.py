@@ -257,6 +257,10 @@ def _directive_lines(source: Source, scopes: Sequence[Job], becoming: _Becoming)
         if emitted and not _is_text(holder) and holder.erase.end < holder.span.end:
             # the comment of a line that went on over others stays its comment, whatever it says
             owned += [Owned(Edit(at, tail, b" "), owned[-1].owner)] if b"\n" in tail else []
+        elif emitted and not _is_text(holder) and tail.lstrip(b" \t").startswith((b"\\\n", b"\\\r\n")):
+            # it went on in empty lines, which the line of Slurm must not
+            gone = tail.removesuffix(source.newline)
+            owned.append(Owned(Edit(at, gone, b""), owned[-1].owner))
         if not emitted and not _is_text(holder):
             first, last = owned[0], owned[-1]
             begin = first.edit.start - len(indent)

@@ -26,6 +26,7 @@ _SHELL = re.compile(
 _COMMANDS = re.compile(rb"q(?<![\w./-]q)(?:sub|stat|del|alter|hold|rls)(?![\w.-])")
 _ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
 _DEPENDENCIES = frozenset({"after", "afterok", "afternotok", "afterany"})
+_NEWLINE = re.compile(rb"\r*\n?\Z")
 
 
 def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
@@ -40,7 +41,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         start, live = match.start(), match.start() < end_of_header
         # qsub joins the lines of a directive that it reads; below the first command a shell runs the next one
         match = (_WHOLE.match(text.data, start) if live and _goes_on(text, match) else None) or match
-        at, end = match.end(), start + len(match[0].rstrip(b"\r\n"))
+        at, end = match.end(), start + len(_NEWLINE.sub(b"", match[0]))  # it may go on in an empty line
         begin = text.data.index(b"#PBS", start) + len(b"#PBS")
         line = one_line(text.data[begin:end], DIALECT.prefix)
         words, comment, fault = quoted_words(text, begin, end, comments=False, instead=line)

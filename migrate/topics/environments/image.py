@@ -234,7 +234,7 @@ def _unread(c: Context) -> Ranges:
 
 _BEFORE = {b"", *(bytes([byte]) for byte in b" \t\n;|&(`'\"=")}  # after `{` a blank is needed, after `=` a value begins
 _EXPANSION = re.compile(r"\$\{[^{}]*\}|\$\(.*|`.*", re.DOTALL)
-_OF_SYNTAX = re.compile(r"[(){}<>;|&]")
+_OF_SYNTAX = re.compile(r"[(){}<>;|&]|\A[=!]+~?\Z")  # `==` behind other words is an operator to tree-sitter
 
 
 def _is_in_changed_text(payload: Payload) -> bool:

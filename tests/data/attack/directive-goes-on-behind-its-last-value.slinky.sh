@@ -1,0 +1,3 @@
+#PBS -N a -l file=\
+
+hostname
