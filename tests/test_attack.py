@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from attack import foreign, judge, runner
-from attack.case import DATA, Case, Failure
+from attack.case import DATA, Case, Failure, plan
 from attack.minimise import minimised
 
 from migrate import engine
@@ -39,6 +39,15 @@ def test_what_failed_once_fails_no_more(path: Path, request: pytest.FixtureReque
     if path.name in OPEN:
         request.applymarker(pytest.mark.xfail(reason="not mended yet", strict=False))
     assert judge.failures(kept(path)) == []
+
+
+@pytest.mark.parametrize("reads", ["<<<x", " <<<x", " <in", " >out <in", " <<EOF\ntext\nEOF"])
+def test_a_container_that_reads_something_of_its_own_is_given_nothing_else_to_read(reads: str) -> None:
+    case = Case(f"docker run ubuntu{reads}\n".encode(), "answered")
+    assert judge.failures(case) == []
+    output = engine.run(Source(case.path, case.data), plan(case.setting)).output
+    assert b"apptainer run " in output
+    assert b"/dev/null" not in output
 
 
 # ------------------------------------------------------------------------- the attack itself can find something

@@ -150,11 +150,15 @@ def _loops(m: Moving) -> bool:
     return _LOOP.search(m.source.data) is not None
 
 
+_OWN_INPUT = re.compile(rb"[^;|&#()`\n]*<(?!\()")  # behind a command's words
+
+
 def _close_input(m: Moving) -> None:
     """Without -i Docker gives the command nothing to read; Apptainer would give it what a loop around it reads."""
     feeds = any(w.text in _FEEDERS for w in m.reading.command.words if w.span.start < m.reading.program_word.span.start)
     wanted = m.target.isolation == "compat" or m.once(_loops)
-    if wanted and "stdin" not in m.runtime and not feeds:
+    reads = _OWN_INPUT.match(m.source.data, m.reading.command.words[-1].span.end)
+    if wanted and "stdin" not in m.runtime and not feeds and not reads:
         m.tail = " </dev/null"
 
 
