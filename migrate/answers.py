@@ -18,6 +18,7 @@ def lies_in(path: str, folder: str) -> bool:
 class Answers(Mapping[str, str]):
     """The new name for each old one: one that is written out counts before a pattern, of patterns the first.
 
+    A pattern is about names: what stands in a variable may be any of them, so none fits it.
     As a mapping it has every name that fits; it lists what is written.
     """
 
@@ -29,6 +30,8 @@ class Answers(Mapping[str, str]):
         """What is written of a name; None where nothing is."""
         if name in self.written:
             return name
+        if "$" in name or "`" in name:
+            return None
         return next((old for pattern, old in self._patterns if pattern.fullmatch(name)), None)
 
     def new(self, name: str) -> str:

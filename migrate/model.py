@@ -473,6 +473,11 @@ class Job:
     def _parts(self) -> tuple[Job, ...]:
         return (self, *(part for job in self.jobs if job.insert_at is None for part in job.parts()))
 
+    @cached_property
+    def expanded(self) -> tuple[Text, ...]:
+        """The here-documents inside it that are scripts, and in which the shell around them expands `$`."""
+        return tuple(job.text for job in self.walk() if job.text.expands)
+
     def scopes(self) -> tuple[Job, ...]:
         """This job and the job scripts inside it."""
         return (self, *(job for job in self.walk() if job is not self and job.insert_at is not None))

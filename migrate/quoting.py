@@ -48,7 +48,8 @@ def split_at_value(data: bytes, option: Option) -> tuple[Span, Span, bytes]:
     assert option.value is not None
     start, head, word = option.span.start, head_of(data, option), option.value.origin or option.value
     if head is None or not is_glued(data, option, head):
-        return Span(start, word.span.start), word.span, b""
+        end = word.span.start  # in a here-document `\\$X` is a value whose escape stands before it
+        return Span(start, end - is_escaped(data, end)), word.span, b""
     quote = data[start : head.start]
     return Span(start, head.end), Span(head.end, option.span.end), quote if quote in _QUOTES else b""
 

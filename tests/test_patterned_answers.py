@@ -50,6 +50,17 @@ def test_a_name_that_is_written_out_counts_before_patterns_and_of_these_the_firs
     assert list(answers) == keys
 
 
+@pytest.mark.parametrize("name", ["$OPTARG", "${QUEUE:-gpu}", "ngs$N", "$(queue)", "`queue`"])
+def test_no_pattern_is_about_what_stands_in_a_variable(name: str) -> None:
+    assert Answers({"*": "new"}).key(name) is None
+    assert Answers({"*": "new", name: "own"}).get(name) == "own"
+
+
+def test_the_argument_of_an_option_of_the_script_is_not_taken_for_an_old_name(tmp_path: Path) -> None:
+    script = "while getopts q: o; do queue=$OPTARG; done\nsbatch --partition=$queue x.sh"
+    assert body(migrated(script, '{partition: {"*": slinky}}', tmp_path)) == script
+
+
 @tries
 @given(st.lists(NAMES, unique=True, min_size=2, max_size=2))
 def test_patterns_that_some_name_fits_overlap(keys: list[str]) -> None:

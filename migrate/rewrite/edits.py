@@ -11,10 +11,12 @@ from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from migrate.inventory.options import inert_line
 from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Owned, Source, Span, Text
 from migrate.quoting import keeps_quotes
+from migrate.rewrite.outer import escaped, for_outer_shell, is_early, text_at, unclear, uncut
 from migrate.rewrite.removal import is_foreign, muted, removals, taken_out
 
 _ESCAPED = re.compile(r"[$`\\]")
@@ -113,7 +115,15 @@ def _refusal(finding: Finding, scopes: Sequence[Job], *, safe_only: bool) -> str
         return "only safe fixes are applied in this run"
     if finding.item is not None and not finding.item.editable:
         return "these words are not certain, so they are not edited"
-    return fix.obstacle or _cut_quotes(fix) or _nowhere(fix, scopes[finding.scope]) or _half(finding, scopes) or None
+    job = scopes[finding.scope]
+    return (
+        fix.obstacle
+        or _cut_quotes(fix)
+        or _nowhere(fix, job)
+        or unclear(fix, scopes[0])
+        or _half(finding, scopes)
+        or None
+    )
 
 
 def _cut_quotes(fix: Fix) -> str:
@@ -175,8 +185,11 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
         fix = outcome.finding.fix
         if fix is None or not outcome.applied:
             continue
-        # words in a command go behind the lines that go before it
-        owned += [Owned(edit, number, rank=2 if edit.before else _WORDS) for edit in fix.edits if edit not in made]
+        for edit in fix.edits:
+            if edit not in made:
+                # words in a command go behind the lines that go before it
+                rank = 2 if edit.before else _WORDS
+                owned.append(Owned(for_outer_shell(edit, source, text_at(scopes[0], edit.start)), number, rank=rank))
         made.update(fix.edits)
         for item in filter(is_foreign, fix.removes):
             becoming[item.holder].append((outcome.finding, number))
@@ -185,6 +198,8 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
         owned += _additions(source, scopes[outcome.finding.scope], outcome.finding, number, begun)
     owned += removals(source, taken_out(outcomes))
     owned += _directive_lines(source, scopes, becoming)
+    if scopes[0].expanded:
+        owned = [replace(o, edit=uncut(o.edit, source, text_at(scopes[0], o.edit.start))) for o in owned]
     return in_order(owned)
 
 
@@ -242,7 +257,7 @@ def _directive_lines(source: Source, scopes: Sequence[Job], becoming: _Becoming)
         owned: list[Owned] = []
         for item in items:
             finding, number = mine.get(id(item), (None, found[0][1]))
-            lines = _lines_of(source, item, finding)
+            lines = _lines_of(source, job.text, item, finding)
             if item.late and finding is not None and job.insert_at is not None and lines:
                 yield Owned(_insertion(source, job.insert_at, lines, job.text), number)
                 lines = []
@@ -288,10 +303,12 @@ def _tabs_of_next_line(source: Source, end: int) -> int:
     return end - line if line and _TABS.fullmatch(source.data, line, end) else 0
 
 
-def _lines_of(source: Source, item: Item, finding: Finding | None) -> list[str]:
+def _lines_of(source: Source, script: Text, item: Item, finding: Finding | None) -> list[str]:
     if finding is not None and finding.fix is not None:
-        inert = finding.fate == "review"
-        return [text if inert else f"{PREFIX}{text}" for text in finding.fix.becomes]
+        if finding.fate == "review":
+            return list(finding.fix.becomes)  # as they stand in the file
+        keep = is_early(source.data[item.span.start : item.span.end])
+        return [f"{PREFIX}{text if keep else escaped(text, script)}" for text in finding.fix.becomes]
     return [inert_line(source, item).removeprefix("#")]
 
 

@@ -48,7 +48,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
         comment = text.data.find(b"#", start + _PREFIX, end)  # a second one ends the line, in quotes too
         words = _words(text, start + _PREFIX, end if comment < 0 else comment)
-        options, strays = options_of(whole_templates(words), rows, long_single_dash=True)
+        options, strays = options_of(whole_templates(words, expansions=text.expands), rows, long_single_dash=True)
         erase = text.span(start, match.end() if comment < 0 else comment)
         line = text.span(start, end)
         yield Directive(

@@ -45,7 +45,7 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         begin = text.data.index(b"#PBS", start) + len(b"#PBS")
         line = one_line(text.data[begin:end], DIALECT.prefix)
         words, comment, fault = quoted_words(text, begin, end, comments=False, instead=line)
-        options, strays = options_of(whole_templates(words), rows)
+        options, strays = options_of(whole_templates(words, expansions=text.expands), rows)
         erase = text.span(start, at if comment is None else comment)
         yield Directive(DIALECT.name, text.span(start, end), options, strays, live, erase, fault)
     for match in _GLUED.finditer(text.data):

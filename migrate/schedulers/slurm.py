@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from migrate.model import SLURM, OptionRow, Text
 from migrate.schedulers.dialect import Dialect
-from migrate.schedulers.directive import Directive, options_of, plain_words, quoted_words
+from migrate.schedulers.directive import Directive, options_of, plain_words, quoted_words, whole_templates
 from migrate.values import UNITS, numbers_of, whole_number
 
 _QUOTING = re.compile(rb"['\"\\]")
@@ -34,7 +34,9 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
             words = plain_words(text, begin, end if comment is None else comment)
         else:
             words, comment, fault = quoted_words(text, begin, end, comments=True)
-        options, strays = options_of(words, rows, prefixes=True)
+        options, strays = options_of(
+            whole_templates(words, expansions=True) if text.expands else words, rows, prefixes=True
+        )
         erase = text.span(start, match.end() if comment is None else comment)
         yield Directive(SLURM, text.span(start, end), options, strays, start < end_of_header, erase, fault)
 

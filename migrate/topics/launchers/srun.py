@@ -11,7 +11,7 @@ from migrate.commands import part_of
 from migrate.frozen import dataclass
 from migrate.inventory.options import MCA_PREFIXES
 from migrate.model import Change, Edit, Invocation, Option, Span, Word
-from migrate.quoting import split_at_value, value_as_written
+from migrate.quoting import keeps_quotes, split_at_value, value_as_written
 from migrate.rulebook.context import Context, once, once_an_item
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import translator
@@ -230,6 +230,9 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
     if "--ntasks-per-node" in written and "--ntasks" not in written:
         # a step with the job's number of tasks is started in full: srun "can't honor --ntasks-per-node"
         moved.insert(0, f"--nodes={node_count(c)}")
+    if not all(keeps_quotes(change.edits) for change in step.words.values()):
+        step.obstacle = "quotes begin or end inside of its words"
+        return
     step.program = " ".join([step.program, *moved])
     step.words[reading.program_word.span] = _look(*insertion)
 

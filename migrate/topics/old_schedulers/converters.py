@@ -264,18 +264,22 @@ def path(a: Conversion, kind: str) -> Change:
     return look(message, line) if notes else done(message, line)
 
 
+_COMMAND = r"\$\((?:[^()]|\([^()]*\))*\)"  # what the shell around runs when it writes the text
+
+
 def _with_patterns(a: Conversion, text: str) -> str:
     """The path with what the scheduler puts into it as Slurm's patterns, and any other `%` as itself.
 
     Where all tasks of an array share the job's id they share a file; else each, which the id names, has one of its own.
     """
     patterns = {spelling: new for name, new in a.patterns.items() for spelling in _spellings(name, a.dialect)}
-    found = re.compile("|".join(map(re.escape, [*patterns, "%"])))
+    known = "|".join(map(re.escape, [*patterns, "%"]))
+    found = re.compile(rf"{_COMMAND}|{known}" if a.expands else known)
     indexed = any(patterns.get(match[0]) == "%a" for match in found.finditer(text))
     id_in_array = "%A" if a.dialect.tasks_share_id or indexed else "%A_%a"
 
     def new(match: re.Match[str]) -> str:
-        pattern = patterns.get(match[0], "%%")
+        pattern = patterns.get(match[0], match[0] if match[0] != "%" else "%%")
         if pattern == "%a" and not a.array and a.dialect.index_without_array:
             return a.dialect.index_without_array
         return id_in_array if a.array and pattern == "%j" else pattern
