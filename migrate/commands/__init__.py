@@ -27,6 +27,7 @@ _NEAR = 256  # bytes of blanks and continuations between an option and its value
 _BEGINS = attrgetter("span.start")
 _EXECUTES = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _UNKNOWN = "no table knows it"
+_NO_VALUE = "it takes no value"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CHANGING = re.compile(r"[$`*?~]")
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*|\$\{?PYTHON\w*\}?", re.IGNORECASE)
@@ -361,7 +362,9 @@ def _read_option(
                 1,
             )
         if glue:
-            return Found((Option(row.name, name, word.span, _glued(word, len(name) + 1), row),), 1)
+            refused = prefixes and row.value == "none"  # by getopt_long, as Slurm's programs read their options
+            value, known = _glued(word, len(name) + 1), None if refused else row
+            return Found((Option(row.name, name, word.span, value, known, fault=_NO_VALUE if refused else ""),), 1)
         return _separate(words, at, row, name, word.span.start)
     return _cluster(words, at, rows, equals=equals)
 

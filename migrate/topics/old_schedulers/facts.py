@@ -27,6 +27,8 @@ def live_dialect(c: Context) -> str | None:
     """Whose directives the old scheduler obeyed; where a file speaks to several the site decides, or None."""
     if len(c.job.dialects) == 1:
         return c.job.dialects[0]
+    if c.job.item("--ignore-pbs"):  # by which its author says that the lines of others are none of the job's
+        return SLURM
     if c.site.id == "generic":
         return None
     if c.site.scheduler in c.job.dialects:
