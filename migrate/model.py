@@ -953,6 +953,25 @@ class Tables:
         return None if family is None else by_prefix[family[0]]
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An option that a scheduler refuses beside others, where its value holds a text."""
+
+    option: str
+    others: tuple[str, ...]
+    holding: str = ""
+    commands: tuple[str, ...] = ()  # empty: every program
+    in_job: frozenset[str] = frozenset()  # those that count for a step whose job has them
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Options that a scheduler refuses where none of others stands beside them, whose value holds a text."""
+
+    options: tuple[str, ...]
+    one_of: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class SchedulerTable:
     """One dialect's options and variables."""
@@ -966,6 +985,8 @@ class SchedulerTable:
     path_patterns: Mapping[str, str] = field(default_factory=dict)  # variable in the path of -o, -e -> Slurm's pattern
     default_queues: frozenset[str] = frozenset()  # where a job goes that names none
     own_directives: Mapping[str, OptionRow] | None = None  # where they are not all of `options`
+    conflicts: tuple[Conflict, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @property
     def directive_options(self) -> Mapping[str, OptionRow]:

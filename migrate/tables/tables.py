@@ -10,7 +10,9 @@ from typing import Any
 
 from migrate.model import (
     CommandTable,
+    Conflict,
     Idiom,
+    Need,
     OptionRow,
     ParameterFile,
     PathTable,
@@ -161,6 +163,18 @@ def _scheduler(data: Mapping[str, Any]) -> SchedulerTable:
         parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
         path_patterns=data.get("path_patterns", {}),
         default_queues=frozenset(data.get("default_queues", ())),
+        conflicts=tuple(map(_conflict, data.get("conflicts", ()))),
+        needs=tuple(Need(tuple(row["options"]), row["one_of"]) for row in data.get("needs", ())),
+    )
+
+
+def _conflict(row: Mapping[str, Any]) -> Conflict:
+    return Conflict(
+        option=row["option"],
+        others=tuple(row["with"]),
+        holding=row.get("holding", ""),
+        commands=tuple(row.get("commands", ())),
+        in_job=frozenset(row.get("in_job", ())),
     )
 
 

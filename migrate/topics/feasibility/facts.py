@@ -15,33 +15,34 @@ from migrate.values import seconds
 
 _OF_STEP = ("--time", "--array", "--partition", "--exclusive")  # what they say of a step concerns no partition
 _OUTPUTS = frozenset({"--output", "--error"})
-_SUBMITTING = frozenset({"sbatch", "salloc", "srun"})
+SUBMITTING = frozenset({"sbatch", "salloc", "srun"})
 
 # ------------------------------------------------------------------------------------------------ requests
 
 
 def requests(c: Context) -> Iterator[Request]:
     """What the job asks for in its header, and what each submit line and each step in it asks for."""
-    if _has_components(c):
+    if has_components(c):
         return  # each component has options of its own
-    header = _header(c)
+    header = header_wishes(c)
     if c.job.insert_at is not None and header:
         yield Request(header, *_partitions_of_job(c, header))
     lines: dict[int, dict[str, Wish]] = {}
     for item in c.job.by_kind.get("directive", ()):
-        if item.place == "command" and item.group is not None and item.program in _SUBMITTING:
+        if item.place == "command" and item.group is not None and item.program in SUBMITTING:
             lines.setdefault(item.group, {})[item.name] = Wish(item.name, item.value or "", item)
     for wishes in lines.values():
         yield _of_line(c, wishes, header)
 
 
 @once
-def _has_components(c: Context) -> bool:
+def has_components(c: Context) -> bool:
+    """Whether the job has several components, each with options of its own."""
     return any(i.verb == "component" for i in c.job.items)
 
 
 @once
-def _header(c: Context) -> Mapping[str, Wish]:
+def header_wishes(c: Context) -> Mapping[str, Wish]:
     """The options in the header as sbatch will read them; empty where it is not certain whose they are."""
     if live_dialect(c) not in {None, SLURM}:
         return _translated(c)
@@ -239,7 +240,7 @@ def _not_by_node(c: Context) -> str | None:
     item = c.item
     if item is None or is_foreign(item.dialect) or item.place not in {"header", "command"}:
         return None
-    if item.place == "command" and (item.program not in _SUBMITTING or _is_step(c, item)):
+    if item.place == "command" and (item.program not in SUBMITTING or _is_step(c, item)):
         return None
     return "exact" if _by_node(c) else "open"
 
@@ -269,12 +270,12 @@ def _proposal(c: Context) -> Proposal | None:
 def _wishes_beside(c: Context, item: Item) -> Mapping[str, Wish] | None:
     """All that is asked for where an item stands: in the header, or on a line that submits a job of its own."""
     if item.place == "header":
-        one = c.job.insert_at is not None and not _has_components(c)
-        return {name: wish for name, wish in _header(c).items() if name != "--partition"} if one else None
+        one = c.job.insert_at is not None and not has_components(c)
+        return {name: wish for name, wish in header_wishes(c).items() if name != "--partition"} if one else None
     beside = c.job.by_group.get(item.group, ()) if item.group is not None else ()
     line = {i.name: Wish(i.name, i.value or "", i) for i in beside if i.kind == "directive"}
     alone = "--wrap" in line if item.program == "sbatch" else c.job.insert_at is None
-    if item.place != "command" or item.group is None or item.program not in _SUBMITTING or not alone:
+    if item.place != "command" or item.group is None or item.program not in SUBMITTING or not alone:
         return None  # a script has options of its own; a step of a job has the job's partition
     return {name: wish for name, wish in line.items() if name != "--partition"}
 
@@ -328,7 +329,9 @@ def _asks_for_partition(c: Context) -> bool:
 def _share_without_partition(c: Context) -> str:
     """The named share of a node (`rt_F`) by which a job landed in the default partition, where another one takes it."""
     work, item = translation(c), c.item
-    if work is None or item is None or item.place != "header" or "--partition" in _header(c) or not work.resource_type:
+    if work is None or item is None or item.place != "header" or not work.resource_type:
+        return ""
+    if "--partition" in header_wishes(c):
         return ""
     found = _proposal(c)
     return work.resource_type if found and found.partitions else ""
@@ -347,7 +350,7 @@ def _question(c: Context) -> str | None:
 @once
 def partitions_of(c: Context) -> list[Partition]:
     """The partitions that may take the job."""
-    return [c.target.partitions[name] for name in _partitions(c, _header(c))[0]]
+    return [c.target.partitions[name] for name in _partitions(c, header_wishes(c))[0]]
 
 
 def gpu_types(c: Context) -> list[str]:
@@ -369,4 +372,4 @@ def output_of(c: Context, item: Item) -> str:
     """The file for the job's output that an item names, as sbatch will read it; empty where it names none."""
     if not is_foreign(item.dialect):
         return (item.value or "") if item.name in _OUTPUTS else ""
-    return next((w.value for w in _header(c).values() if w.item is item and w.name in _OUTPUTS), "")
+    return next((w.value for w in header_wishes(c).values() if w.item is item and w.name in _OUTPUTS), "")
