@@ -440,6 +440,22 @@ class Call:
         return self.word.span.start
 
 
+class Expanded:
+    """Here-documents in which the shell around them expands `$`, by where they stand."""
+
+    def __init__(self, texts: Sequence[Text]) -> None:
+        self._texts = texts[::-1]  # those inside of others come first
+        self._places = FirstOf([(text.whole.start, text.whole.end + 1) for text in self._texts])
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def at(self, place: int) -> Text | None:
+        """The innermost at a place, its end included; None where there is none."""
+        number = self._places.at(place)
+        return None if number is None else self._texts[number]
+
+
 @dataclass(frozen=True)
 class Job:
     """One job script: a file, or a script inside one (a here-document, `bash -c`, `--wrap`)."""
@@ -474,9 +490,9 @@ class Job:
         return (self, *(part for job in self.jobs if job.insert_at is None for part in job.parts()))
 
     @cached_property
-    def expanded(self) -> tuple[Text, ...]:
+    def expanded(self) -> Expanded:
         """The here-documents inside it that are scripts, and in which the shell around them expands `$`."""
-        return tuple(job.text for job in self.walk() if job.text.expands)
+        return Expanded([job.text for job in self.walk() if job.text.expands])
 
     def scopes(self) -> tuple[Job, ...]:
         """This job and the job scripts inside it."""

@@ -119,7 +119,8 @@ class Layout:
         self.raw_strings = self._ranges("raw")
         self._all_holes = self._ranges("hole")
         self.holes = _outermost(self._all_holes)  # expansions and substitutions, in order
-        self.damaged = [(start, self._end_of_documents(start, end)) for start, end in self._find_damaged()]
+        damaged = dict.fromkeys(self._find_damaged())  # one line may have many
+        self.damaged = [(start, self._end_of_documents(start, end)) for start, end in damaged]
         self._damage = Ranges(self.damaged)
         self._last_holes: tuple[Range, list[Range]] = (-1, -1), []
         self._blocks: dict[int, dict[int, tuple[int, int]]] = {}  # by the id of the node in which they stand

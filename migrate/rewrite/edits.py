@@ -16,7 +16,7 @@ from dataclasses import replace
 from migrate.inventory.options import inert_line
 from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Owned, Source, Span, Text
 from migrate.quoting import keeps_quotes
-from migrate.rewrite.outer import escaped, for_outer_shell, is_early, text_at, unclear, uncut
+from migrate.rewrite.outer import escaped, for_outer_shell, is_early, unclear, uncut
 from migrate.rewrite.removal import is_foreign, muted, removals, taken_out
 
 _ESCAPED = re.compile(r"[$`\\]")
@@ -189,7 +189,7 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
             if edit not in made:
                 # words in a command go behind the lines that go before it
                 rank = 2 if edit.before else _WORDS
-                owned.append(Owned(for_outer_shell(edit, source, text_at(scopes[0], edit.start)), number, rank=rank))
+                owned.append(Owned(for_outer_shell(edit, source, scopes[0].expanded.at(edit.start)), number, rank=rank))
         made.update(fix.edits)
         for item in filter(is_foreign, fix.removes):
             becoming[item.holder].append((outcome.finding, number))
@@ -199,7 +199,7 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
     owned += removals(source, taken_out(outcomes))
     owned += _directive_lines(source, scopes, becoming)
     if scopes[0].expanded:
-        owned = [replace(o, edit=uncut(o.edit, source, text_at(scopes[0], o.edit.start))) for o in owned]
+        owned = [replace(o, edit=uncut(o.edit, source, scopes[0].expanded.at(o.edit.start))) for o in owned]
     return in_order(owned)
 
 

@@ -25,16 +25,10 @@ def _names(text: Text) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(early), frozenset(late)
 
 
-def text_at(script: Job, at: int) -> Text | None:
-    """The innermost here-document at a place of a script in which the shell around it expands `$`; None for none."""
-    inside = [t for t in script.expanded if t.whole.start <= at <= t.whole.end]
-    return max(inside, key=lambda text: text.whole.start, default=None)
-
-
 def unclear(fix: Fix, script: Job) -> str:
     """Why it is not clear who expands what a fix would write; empty where it is."""
     for edit in fix.edits:
-        text = text_at(script, edit.start)
+        text = script.expanded.at(edit.start)
         early, late = _names(text) if text else (frozenset[str](), frozenset[str]())
         names = (match["name"] for match in _EXPANSION.finditer(edit.after.decode("latin-1")))
         both = next((name for name in names if name in early and name in late and b"$" not in edit.before), "")
