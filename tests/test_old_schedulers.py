@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -370,7 +370,6 @@ def test_srun_is_given_no_word_that_only_shells_know(benches: Mapping[str, Bench
     [
         ("run.log", False),
         ("out/run.log", False),
-        ("out", False),
         ("out/", False),
         ("out/run", True),
         ("/w/a.b/c", True),
@@ -381,6 +380,60 @@ def test_an_output_that_may_be_a_folder_is_to_be_looked_at(
 ) -> None:
     result = benches["any"](f"#!/bin/bash\n{prefix} {path}\nhostname\n".encode())
     assert told == any("is a folder, Slurm cannot write into it" in o.finding.message for o in result.outcomes)
+
+
+@pytest.mark.parametrize(
+    ("script", "output"),
+    [
+        ("#PBS -o log\n#PBS -N a\n", "log"),
+        ("#PBS -o log/\n", "log/%x.o%j"),
+        ("#PBS -o ./log\nmkdir -p log other\n", "./log/%x.o%j"),
+        ("#PBS -o log\n# mkdir log\n", "log"),
+        ("#PBS -o $PBS_O_WORKDIR\n", "./%x.o%j"),
+        ("#PBS -o $PBS_O_WORKDIR/\n", "./%x.o%j"),
+        ("#PBS -o $PBS_O_WORKDIR/a.log\n", "a.log"),
+        ("#$ -o log\n", "/home/%u/log/%x.o%j"),
+        ("#$ -cwd -o result\n", "result"),
+        ("#$ -cwd -o result\nmkdir result\n", "result/%x.o%j"),
+        ("#PBS -t 1-3\n#PBS -o a.log\n", "a.log-%a"),
+        ("#PBS -J 1-3\n#PBS -o a.log\n", "a.log"),
+        ("#PBS -t 1-3\n", "%x.o%A-%a"),
+        ("#PBS -J 1-3\n", "%x.o%A.%a"),
+        ("#PBS -t 1-3\n#PBS -o logs/\n", "logs/%x.o%A-%a"),
+        ("#PBS -t 1-3\n#PBS -o $PBS_JOBNAME.$PBS_ARRAYID\n", "%x.%a"),
+    ],
+)
+def test_a_named_output_is_a_file_unless_it_is_known_for_a_folder(
+    benches: Mapping[str, Bench], script: str, output: str
+) -> None:
+    text = benches["any"](f"#!/bin/bash\n{script}hostname\n".encode()).output.decode()
+    assert f"#SBATCH --output={output}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ("nodes=4:ppn=4:mem=4gb", ["--nodes=4", "--ntasks-per-node=4", "--mem=4G"]),
+        ("nodes=1:ppn=4:mem=512mb:gpus=1", ["--mem=512M", "--gpus-per-node=1"]),
+        ("nodes=2:ppn=4:mem=4gb,mem=1gb", ["--mem=4G"]),
+        ("nodes=2:ppn=4,mem=4gb", ["--mem=2G"]),
+    ],
+)
+def test_memory_of_a_node_list_is_that_of_each_node(
+    benches: Mapping[str, Bench], script: str, lines: Sequence[str]
+) -> None:
+    result = benches["any"](f"#!/bin/bash\n#PBS -l {script}\nhostname\n".encode())
+    assert {f"#SBATCH {line}" for line in lines} <= set(result.output.decode().splitlines())
+    assert not any("names something" in o.finding.message for o in result.outcomes)
+
+
+@pytest.mark.parametrize(("chunks", "told"), [("2", True), ("2:mpiprocs=2", True), ("2:ncpus=1", False)])
+def test_chunks_without_processors_are_to_be_looked_at(
+    benches: Mapping[str, Bench], chunks: str, *, told: bool
+) -> None:
+    result = benches["any"](f"#!/bin/bash\n#PBS -l select={chunks}\ncd $PBS_O_WORKDIR\nhostname\n".encode())
+    assert told == any("without ncpus a chunk has one CPU" in o.finding.message for o in result.outcomes)
+    assert told == (result.readiness == "review")
 
 
 @pytest.mark.parametrize("line", ["trap - EXIT", "trap '' INT TERM", 'trap "trap - EXIT; echo end" INT', "env - ls"])

@@ -109,6 +109,9 @@ class Dialect:
     joins_streams: bool = False  # errors go into the output's file, where no option names one for them
     stream_file: str = ""  # by Slurm's pattern: where a stream goes for which no option names a file
     stream_file_of_task: str = ""  # the same in an array
+    stream_file_of_tasks_by: Mapping[str, str] = field(default_factory=dict)  # another, by the option of the array
+    names_tasks_by: Mapping[str, str] = field(default_factory=dict)  # what follows a named file then
+    takes_names_for_folders: bool = False  # people name folders for its files, and call them `logs`
     submit_folder: str = ""  # the variable of it, which may begin a file's name
     braces_in_paths: bool = False  # a variable in a file's name may be written `${NAME}`
     literal_dollar: bool = False  # any other `$` is part of the file's name

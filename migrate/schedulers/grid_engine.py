@@ -184,6 +184,7 @@ DIALECT = Dialect(
     appends_output=True,
     stream_file="%x.{stream}%j",
     stream_file_of_task="%x.{stream}%A.%a",
+    takes_names_for_folders=True,
     submit_folder="SGE_O_WORKDIR",
     literal_dollar=True,
     tasks_share_id=True,

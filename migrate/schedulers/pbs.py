@@ -143,6 +143,8 @@ DIALECT = Dialect(
     starts_at_home=True,
     stream_file="%x.{stream}%j",
     stream_file_of_task="%x.{stream}%A.%a",
+    stream_file_of_tasks_by={"-t": "%x.{stream}%A-%a"},
+    names_tasks_by={"-t": "-%a"},
     submit_folder="PBS_O_WORKDIR",
     braces_in_paths=True,
 )

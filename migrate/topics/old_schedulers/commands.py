@@ -38,7 +38,7 @@ def _changes_of_options(c: Context) -> Mapping[int, Change]:
     key = (translate_command, c.item.group)
     if key not in c.known:
         mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
-        c.known[key] = translate_command(mine, between_of(c, c.item.dialect))
+        c.known[key] = translate_command(mine, between_of(c, c.item.dialect), c.job.text.data)
     found: Mapping[int, Change] = c.known[key]
     return found
 

@@ -32,7 +32,7 @@ class Conversion:
     dialect: Dialect
     site: Site
     target: Target
-    array: bool  # the job is an array
+    array: str  # the option that makes the job an array; empty: it is none
     queues: Mapping[str, str]  # old queue -> partition of the target
     patterns: Mapping[str, str]  # variable in the path of -o or -e -> Slurm's pattern
     no_queues: frozenset[str]  # queues that stand for none in particular
@@ -42,6 +42,7 @@ class Conversion:
     home: str | None = None  # home folders, with %u for the user
     folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
     at_home: bool = False  # they go into the home folder, and where that is is not known
+    made: frozenset[str] = frozenset()  # folders that the script makes
 
     @property
     def value(self) -> str:
@@ -236,7 +237,9 @@ def path(a: Conversion, kind: str) -> Change:
         text = rest
         notes += [f"the host {host} before the colon"] if host not in {"", "localhost"} else []
     if a.dialect.submit_folder:
-        text = re.sub(rf"^\$\{{?{a.dialect.submit_folder}\}}?/", "", text)
+        text = (
+            re.sub(rf"^\$(?:{a.dialect.submit_folder}|\{{{a.dialect.submit_folder}\}})(?:/(?=.)|/?\Z)", "", text) or "."
+        )
     home_folder = ""
     if home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
         if a.home is None:
@@ -247,14 +250,7 @@ def path(a: Conversion, kind: str) -> Change:
         if not a.dialect.literal_dollar:
             return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
         notes.append("the rest of `$` is part of the file's name, as it was")
-    if text.endswith("/") or text.rsplit("/", 1)[-1] in {".", ".."}:
-        text = text.rstrip("/") + f"/{usual_name(a.dialect, kind, array=a.array)}"
-    elif text.rsplit("/", 1)[-1].lower() in _FOLDERS:
-        text += f"/{usual_name(a.dialect, kind, array=a.array)}"
-        notes.append("taken for a folder by its name")
-    elif "/" in text and not re.search(r"[.%$]", text.rsplit("/", 1)[-1]):
-        usual = usual_name(a.dialect, kind, array=a.array)
-        notes.append(f"if {text} is a folder, Slurm cannot write into it: then write {text}/{usual}")
+    text = _in_folder(a, kind, text, notes)
     if a.folder and not text.startswith("/"):
         text = f"{a.folder}/{text}"
     elif a.at_home and not text.startswith("/"):
@@ -264,6 +260,30 @@ def path(a: Conversion, kind: str) -> Change:
     return look(message, line) if notes else done(message, line)
 
 
+def _in_folder(a: Conversion, kind: str, text: str, notes: list[str]) -> str:
+    """The path of a file: with its usual name where the text is that of a folder, with a note where it may be."""
+    usual, last = usual_name(a.dialect, kind, array=a.array), text.rsplit("/", 1)[-1]
+    if last in {"", ".", ".."} or text.removeprefix("./") in a.made:
+        return f"{text.rstrip('/')}/{usual}"
+    if a.dialect.takes_names_for_folders and _is_named_as_folder(text):
+        notes.append("taken for a folder by its name")
+        return f"{text}/{usual}"
+    if _is_named_as_folder(text) or ("/" in text and not re.search(r"[.%$]", last)):
+        notes.append(f"if {text} is a folder, Slurm cannot write into it: then write {text}/{usual}")
+    return text if "%a" in text else text + a.dialect.names_tasks_by.get(a.array, "")
+
+
+def _is_named_as_folder(text: str) -> bool:
+    return text.rsplit("/", 1)[-1].lower() in _FOLDERS
+
+
+def folders_made(script: bytes) -> frozenset[str]:
+    """The folders that lines of mkdir in a script make, as they stand there."""
+    words = (word for line in _MKDIR.findall(script) for word in line.decode("utf-8", "replace").split())
+    return frozenset(word.strip("\"'").removeprefix("./").rstrip("/") for word in words if not word.startswith("-"))
+
+
+_MKDIR = re.compile(rb"(?m)^[^#\n]*?(?<![\w./-])mkdir[ \t]+([^\n;&|<>#()]+)")
 _COMMAND = r"\$\((?:[^()]|\([^()]*\))*\)"  # what the shell around runs when it writes the text
 
 
@@ -294,9 +314,10 @@ def _spellings(name: str, dialect: Dialect) -> Sequence[str]:
     return (f"${name}", f"${{{name}}}") if dialect.braces_in_paths else (f"${name}",)
 
 
-def usual_name(dialect: Dialect, kind: str, *, array: bool) -> str:
+def usual_name(dialect: Dialect, kind: str, *, array: str) -> str:
     """The file into which the scheduler has a stream written where the script names none: NAME.oID, NAME.oID.TASK."""
-    return (dialect.stream_file_of_task if array else dialect.stream_file).format(stream=kind)
+    of_task = dialect.stream_file_of_tasks_by.get(array, dialect.stream_file_of_task)
+    return (of_task if array else dialect.stream_file).format(stream=kind)
 
 
 def _output(a: Conversion) -> Change:

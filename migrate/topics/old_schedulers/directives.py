@@ -10,7 +10,14 @@ from migrate.frozen import dataclass
 from migrate.inventory.collector import INTERPRETERS
 from migrate.model import Change, Item, Job, OptionRow, SchedulerTable, Site, Target
 from migrate.schedulers import Dialect
-from migrate.topics.old_schedulers.converters import CONVERTERS, Conversion, is_template, usual_name, with_new_paths
+from migrate.topics.old_schedulers.converters import (
+    CONVERTERS,
+    Conversion,
+    folders_made,
+    is_template,
+    usual_name,
+    with_new_paths,
+)
 from migrate.topics.old_schedulers.launch import Launch, launch_of
 from migrate.topics.old_schedulers.resources import Need, Resources, resources_of
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, spelled
@@ -92,6 +99,7 @@ class _Translator:
     command: bool = False  # they stand on a command line
     shell: bool = True  # a shell runs the script
     expands: bool = False  # in a here-document whose `$` the shell around it expands
+    script: bytes = b""  # around the options
     changes: dict[int, Change] = field(default_factory=dict)
     same: dict[str, list[Item]] = field(default_factory=dict)  # those that count, by name
 
@@ -119,19 +127,19 @@ class _Translator:
         return OptionRow(name, "required", need="resource_type", to=f"--partition={partition}" if partition else "")
 
 
-def translate_command(items: Sequence[Item], between: Between) -> Mapping[int, Change]:
-    """What stands for each option of one `qsub` line, as words of a command; by id of the item."""
-    return _work_out(_Translator(between, command=True), list(items), Launch())[0]
+def translate_command(items: Sequence[Item], between: Between, script: bytes = b"") -> Mapping[int, Change]:
+    """What stands for each option of one `qsub` line of a script, as words of a command; by id of the item."""
+    return _work_out(_Translator(between, command=True, script=script), list(items), Launch())[0]
 
 
 def translate(job: Job, between: Between) -> Translation:
     """All that is to be said of a job's live directives; pure, and the same for the same job."""
-    work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands)
+    work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands, script=job.text.data)
     dialect = between.dialect
     items = [i for i in job.items if i.kind == "directive" and i.dialect == dialect.name and i.place == "header"]
     _, counting, rows, resources = _work_out(work, items, launch_of(job))
     work.changes |= _unknown_shares(counting, rows, resources)
-    array = _is_array(counting, rows)
+    array = _array_option(counting, rows)
     forms = {rows[id(i)].form for i in counting}
     folder = _folder_of_files(work, counting, rows)
     folder = with_new_paths(folder, between.target)
@@ -144,7 +152,7 @@ def translate(job: Job, between: Between) -> Translation:
     return Translation(
         changes=work.changes,
         dialect=dialect.name,
-        array=array,
+        array=bool(array),
         slots=resources.slots or "${SLURM_CPUS_PER_TASK:-1}",
         output=output_line,
         error=error_line,
@@ -205,8 +213,9 @@ def _unknown_shares(items: list[Item], rows: Mapping[int, OptionRow], resources:
     return found
 
 
-def _is_array(items: list[Item], rows: Mapping[int, OptionRow]) -> bool:
-    return any(rows[id(i)].form == "array" for i in items)
+def _array_option(items: list[Item], rows: Mapping[int, OptionRow]) -> str:
+    """The option that makes the job an array; empty where it is none."""
+    return next((i.name for i in items if rows[id(i)].form == "array"), "")
 
 
 def _joined(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
@@ -297,7 +306,7 @@ def _converted(
         dialect=between.dialect,
         site=between.site,
         target=between.target,
-        array=_is_array(items, rows),
+        array=_array_option(items, rows),
         queues=between.queues,
         patterns=between.table.path_patterns,
         no_queues=between.table.default_queues | between.site.default_queues,
@@ -306,6 +315,7 @@ def _converted(
         expands=work.expands,
         home=between.home,
         folder="" if work.command else _folder_of_files(work, items, rows),
+        made=folders_made(work.script),
         at_home=not work.command and _is_at_home(work, items, rows) and between.home is None,
     )
     return _merged(conversion, same)

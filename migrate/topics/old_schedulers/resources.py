@@ -84,7 +84,7 @@ def resources_of(
         if id(need.item) not in resources.changes:
             _select(resources, need, of, launch, dialect)
     for need in of.get("node_list", []):
-        _node_list(resources, need, launch)
+        _node_list(resources, need, launch, dialect)
     _slots(resources, of, launch)
     for kind, ask in (("nodes", _nodes), ("tasks", _tasks)):
         for need in of.get(kind, []):
@@ -353,6 +353,8 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
     notes = [f"{len(chunks)} kinds of chunks: each node gets the most that one asks for"] if len(chunks) > 1 else []
     rest = [r for c in chunks for r in c.rest]
     notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
+    if not all("ncpus" in c.values for c in chunks):
+        notes.append("without ncpus a chunk has one CPU, where the old site did not give it a whole node")
     resources.nodes, resources.tasks_per_node = nodes // times, tasks * times
     resources.cpus, resources.gpus = max(threads, cpus // tasks, 1), gpus * times
     resources.kind, resources.slots = "tasks", "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))"
@@ -368,8 +370,8 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
     resources.changes[id(need.item)] = (look if notes else done)(message, *lines)
 
 
-def _node_list(resources: Resources, need: Need, launch: Launch) -> None:
-    """Torque's `nodes=2:ppn=8:gpus=1`."""
+def _node_list(resources: Resources, need: Need, launch: Launch, dialect: Dialect) -> None:
+    """Torque's `nodes=2:ppn=8:gpus=1:mem=4gb`, all of each node."""
     chunks = _chunks(need.value)
     if not chunks:
         resources.changes[id(need.item)] = left_open(f"{need.spelled}: names nodes of the old cluster, or is not read")
@@ -380,7 +382,12 @@ def _node_list(resources: Resources, need: Need, launch: Launch) -> None:
     nodes = sum(c.count for c in chunks)
     per_node = max(c.number("ppn", "ncpus") or 1 for c in chunks)
     gpus = max(c.number("gpus") or 0 for c in chunks)
-    known = {"ppn", "gpus", "shared", "exclusive_process", "ncpus"}
+    sizes = [dialect.memory(c.values.get("mem", "0")) for c in chunks]
+    if None in sizes:
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: mem is no size")
+        return
+    size = max(s or 0 for s in sizes)
+    known = {"ppn", "gpus", "shared", "exclusive_process", "ncpus", "mem"}
     rest = [k for c in chunks for k in c.values if k not in known and not k.startswith("ncpus=")]
     notes = [f"{len(chunks)} kinds of nodes: each gets the most that one asks for"] if len(chunks) > 1 else []
     notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
@@ -397,6 +404,8 @@ def _node_list(resources: Resources, need: Need, launch: Launch) -> None:
     lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
     lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 else []
     lines += [f"--gpus-per-node={gpus}"] if gpus else []
+    lines += [f"--mem={memory(size)}"] if size else []
+    resources.asks_for_memory = bool(size)
     why = (
         ""
         if tasks == per_node
