@@ -20,7 +20,7 @@ from migrate.topics.old_schedulers.converters import (
 )
 from migrate.topics.old_schedulers.launch import Launch, launch_of
 from migrate.topics.old_schedulers.resources import Need, Resources, resources_of
-from migrate.topics.old_schedulers.verdicts import done, gone, left_open, spelled
+from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
 from migrate.values import duration
 
 __all__ = ["INTERPRETERS", "Between", "Change", "Translation", "translate", "translate_command"]
@@ -178,6 +178,7 @@ def _work_out(
 ) -> tuple[dict[int, Change], list[Item], Mapping[int, OptionRow], Resources]:
     """What becomes of each option, which of them count, their rows, and the resources that they ask for."""
     rows = {id(i): work.row(i) for i in items}
+    work.changes |= _wishes(work, items)
     counting = _counting(work, items)
     for item in counting:
         work.same.setdefault(rows[id(item)].together or item.name, []).append(item)
@@ -195,6 +196,20 @@ def _work_out(
             moved = tuple(with_new_paths(line, work.between.target) for line in change.lines)
             work.changes[id(item)] = replace(change, lines=moved)
     return work.changes, counting, rows, resources
+
+
+def _wishes(work: _Translator, items: list[Item]) -> dict[int, Change]:
+    """Requests that the old scheduler met where it could: behind -soft, up to the next -hard, also on other lines."""
+    found: dict[int, Change] = {}
+    soft = False
+    for item in items:
+        row = work.row(item)
+        if row.need in {"wishes", "demands"}:
+            soft = row.need == "wishes"
+        elif soft and (" " in item.name or row.form == "queue"):
+            wish = f"{spelled(item)} is a wish (-soft), and Slurm knows none: request it where the job needs it"
+            found[id(item)] = look(wish) if work.command else left_open(wish)
+    return found
 
 
 def _unknown_shares(items: list[Item], rows: Mapping[int, OptionRow], resources: Resources) -> dict[int, Change]:
@@ -276,6 +291,8 @@ def _needed(work: _Translator, item: Item, row: OptionRow, items: list[Item], ro
         return _environment(work, item, items, rows)
     if row.need == "image":
         return _in_image(work, item, _image(items, rows))
+    if row.need in {"wishes", "demands"}:
+        return gone(f"{spelled(item)}: {row.reason}")
     if row.need == "start_folder":
         return _converted(work, item, row, items, rows) if row.form else gone(f"{spelled(item)}: {row.reason}")
     return left_open(f"{spelled(item)}: not read")
