@@ -25,8 +25,9 @@ _CONTINUED = re.compile(rb"\\\r?\n")
 _CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
 _QSUB = re.compile(rb"(?<![\w./-])qsub[\"']?[ \t]")
 _OWN_OPTIONS = re.compile(
-    rb"-cwd|-pe[ \t]|-hold_jid|-terse|-sync|-tc[ \t]|-l[ \t]*(?:rt_|h_rt|h_vmem|mem)|-j[ \t]+y|-g[ \t]+\w"
-    rb"|-t[ \t]*\d+-\d"
+    rb"(?<![\w-])-(?:(?:cwd|pe|wd|hard|soft|now|notify|terse|sync|tc|shell|binding|ckpt|clear|js|jsv|masterq|verify|ac|dc)"
+    rb"(?![\w.=-])|hold_jid|l[ \t]*(?:rt_|[hs]_[a-z]|mem)|j[ \t]+[\"']?[yn]|b[ \t]+[\"']?[yn]|i[ \t]|g[ \t]+\w"
+    rb"|[oe][ \t]+[\"']?:|R[ \t]+[\"']?[yn][\"']?(?!\w)|t[ \t]*\d+-\d)"
 )
 
 
@@ -187,5 +188,6 @@ DIALECT = Dialect(
     takes_names_for_folders=True,
     submit_folder="SGE_O_WORKDIR",
     literal_dollar=True,
+    index_without_array="0",
     tasks_share_id=True,
 )

@@ -58,6 +58,15 @@ class Ran:
     new: Came
     different: Sequence[Difference] = ()
     unnamed: Sequence[Difference] = ()
+    refused: bool = False  # by Grid Engine itself
+
+    @property
+    def sort(self) -> str:
+        if self.refused:
+            return "refused by Grid Engine"
+        blocked = any(result.readiness == "blocked" for result in self.results)
+        named = "named (blocked)" if blocked else "named"
+        return "in silence" if self.unnamed else named if self.different else "equal"
 
     def text(self) -> str:
         """All that a person needs to see why: the scripts before and after, and what differs."""
@@ -85,7 +94,9 @@ def for_person(result: Result) -> list[Finding]:
 
 
 def names(finding: Finding, difference: Difference) -> bool:
-    """Whether a finding names a difference."""
+    """Whether a finding names a difference; one that a command cannot be written names all that the command did."""
+    if finding.blocks and finding.item and finding.item.kind == "scheduler-command":
+        return True
     words = [finding.message, finding.rule, *(f"{i.name} {i.value or ''}" for i in finding.items)]
     return any(_holds(text, name) for name in difference.names for text in words)
 
@@ -270,7 +281,7 @@ def plain(texts: Mapping[str, Sequence[str]], ids: Sequence[str], side: Side, ea
         text = re.sub(r"\S+(?:/job_scripts/JOB\d|/slurm_script|/spool/\S+/\d+): line \d+:", "SCRIPT: line", text)
         text = re.sub(r"/tmp/(?:tmp\.\w+|[\w.]+\.q|JOB\d\.\w+)", "TEMPORARY", text)
         text = re.sub(r"(?<![\w.])(?:all|short|long|gpu|unix)\.q(?!\w)|(?<![\w-])slinky(?![\w-])", "QUEUE", text)
-        return re.sub(rf"(?<![\w-])(?:{os.uname().nodename}|n[12])(?![\w-])", "HOST", text)
+        return re.sub(rf"(?<![\w-])(?:{os.uname().nodename}|localhost|n[12])(?![\w-])", "HOST", text)
 
     return {same(name): [same(line) for line in lines] for name, lines in texts.items()}
 
@@ -356,6 +367,9 @@ def run(numbers: Sequence[int], *, seconds: float = 120) -> list[Ran]:
         found.different = differences(each, before, after)
         told = [f for result in found.results for f in for_person(result)]
         found.unnamed = [d for d in found.different if not any(names(f, d) for f in told)]
+        if any("Unable to run job" in line for line in before.driver):  # no job on the old side: nothing to compare
+            found.different, found.unnamed = [], []
+            found.refused = True
         if each.number in late:
             found.unnamed = [*found.unnamed, Difference("a job", "", "would not end", ())]
         ran.append(found)
@@ -398,8 +412,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for first in range(chosen.first, chosen.first + chosen.count, chosen.at_once):
         numbers = range(first, min(first + chosen.at_once, chosen.first + chosen.count))
         for each in run(numbers):
-            sort = "in silence" if each.unnamed else "named" if each.different else "equal"
-            counts[sort] += 1
+            counts[each.sort] += 1
             if each.unnamed:
                 print(f"case {each.case.number}: {'; '.join(d.what for d in each.unnamed)}")
                 if chosen.log:

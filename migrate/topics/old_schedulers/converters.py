@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from migrate.frozen import dataclass
 from migrate.inventory.collector import INTERPRETERS
@@ -217,6 +218,19 @@ def _umask(a: Conversion) -> Change:
     return Change("done", f"{a.spelled} = `umask {a.value}` before the first command", begins=(f"umask {a.value}",))
 
 
+def _limit(letter: str, a: Conversion) -> Change:
+    """A limit of the job's processes, which the shell sets; a soft one (s_stack) leaves the hard one as it is."""
+    size = a.dialect.memory(a.value)
+    infinite = a.value.lower() in {"infinity", "unlimited"}
+    if size is None and not infinite and a.value != "0":
+        return left_open(f"{a.spelled}: no size; write `ulimit {letter} KIBIBYTES` before the first command")
+    soft = "-S " if a.row.name.startswith("s_") else ""
+    line = f"ulimit {soft}{letter} {'unlimited' if infinite else (size or 0) * 1024}"
+    if a.command:
+        return look(f"{a.spelled}: sbatch has no such option; write `{line}` into the script")
+    return Change("done", f"{a.spelled} = `{line}` before the first command", begins=(line,))
+
+
 def _interpreter(a: Conversion) -> Change:
     if a.value.rsplit("/", 1)[-1] not in INTERPRETERS:
         return left_open(
@@ -263,6 +277,8 @@ def path(a: Conversion, kind: str) -> Change:
 def _in_folder(a: Conversion, kind: str, text: str, notes: list[str]) -> str:
     """The path of a file: with its usual name where the text is that of a folder, with a note where it may be."""
     usual, last = usual_name(a.dialect, kind, array=a.array), text.rsplit("/", 1)[-1]
+    if text.startswith("/dev/"):
+        return text
     if last in {"", ".", ".."} or text.removeprefix("./") in a.made:
         return f"{text.rstrip('/')}/{usual}"
     if a.dialect.takes_names_for_folders and _is_named_as_folder(text):
@@ -300,7 +316,7 @@ def _with_patterns(a: Conversion, text: str) -> str:
 
     def new(match: re.Match[str]) -> str:
         pattern = patterns.get(match[0], match[0] if match[0] != "%" else "%%")
-        if pattern == "%a" and not a.array and a.dialect.index_without_array:
+        if pattern == "%a" and not a.array and not a.command and a.dialect.index_without_array:
             return a.dialect.index_without_array
         return id_in_array if a.array and pattern == "%j" else pattern
 
@@ -349,6 +365,9 @@ CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "dependency": _dependency,
     "umask": _umask,
     "interpreter": _interpreter,
+    "file_limit": partial(_limit, "-f"),
+    "stack_limit": partial(_limit, "-s"),
+    "core_limit": partial(_limit, "-c"),
     "output": _output,
     "error": _error,
     "folder": _folder,

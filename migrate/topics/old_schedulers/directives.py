@@ -159,6 +159,7 @@ def translate(job: Job, between: Between) -> Translation:
         append=dialect.appends_output
         and not any(i.name in dialect.empties_files for i in counting)
         and bool(output)
+        and "=/dev/" not in output
         and "%j" not in output
         and not ("%A" in output and "%a" in output),
         time=any(r.need in _TIMES for i in counting if (r := rows[id(i)])),
