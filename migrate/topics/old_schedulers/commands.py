@@ -12,7 +12,7 @@ from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, is_foreign
 from migrate.tables.converters import register
 from migrate.tables.tables import builtins
-from migrate.topics.old_schedulers.directives import translate_command
+from migrate.topics.old_schedulers.directives import translate_command, unasked
 from migrate.topics.old_schedulers.facts import between_of, live_dialect
 
 
@@ -222,7 +222,14 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
     first = words[0].text.split()[:1]
     plain = bool(first) and re.fullmatch(r"[\w./+-]+", first[0])
     name = b"" if named or not plain else b"--job-name=" + first[0].rsplit("/", 1)[-1].encode() + b" "
-    return Edit(span.start, before, name + b"--wrap=" + quoted)
+    return Edit(span.start, before, name + _unasked(c, reading) + b"--wrap=" + quoted)
+
+
+def _unasked(c: Context, reading: Invocation) -> bytes:
+    """What keeps the folder and the files of a program that a command starts, where its options name none."""
+    assert c.item is not None
+    mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
+    return "".join(f"{word} " for word in unasked(mine, between_of(c, c.item.dialect))).encode()
 
 
 def _is_named(c: Context) -> bool:

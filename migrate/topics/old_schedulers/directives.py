@@ -129,7 +129,41 @@ class _Translator:
 
 def translate_command(items: Sequence[Item], between: Between, script: bytes = b"") -> Mapping[int, Change]:
     """What stands for each option of one `qsub` line of a script, as words of a command; by id of the item."""
-    return _work_out(_Translator(between, command=True, script=script), list(items), Launch())[0]
+    work = _Translator(between, command=True, script=script)
+    changes, counting, _, _ = _work_out(work, list(items), Launch())
+    for item in counting if between.dialect.appends_output else ():
+        change = changes[id(item)]
+        if item.name not in between.dialect.empties_files and any(map(_is_shared, change.lines)):
+            changes[id(item)] = replace(change, lines=(*change.lines, "--open-mode=append"))
+    return changes
+
+
+def unasked(items: Sequence[Item], between: Between) -> tuple[str, ...]:
+    """What keeps the folder and the files of a job for which one `qsub` line with these options says all, as words."""
+    work = _Translator(between, command=True)
+    counting, rows = _counting(work, list(items)), {id(i): work.row(i) for i in items}
+    home = between.dialect.starts_at_home and not any(rows[id(i)].need == "start_folder" for i in counting)
+    return (*(['--chdir="$HOME"'] if home else []), *filter(None, _unnamed_files(work, counting, rows, "")))
+
+
+def _unnamed_files(
+    work: _Translator, items: list[Item], rows: Mapping[int, OptionRow], folder: str
+) -> tuple[str, str]:
+    """The lines that keep the names of the files of output and errors, which no option names; empty where one does."""
+    dialect, forms = work.between.dialect, {rows[id(i)].form for i in items}
+    array = _array_option(items, rows)
+    usual = {kind: "/".join(filter(None, [folder, usual_name(dialect, kind, array=array)])) for kind in ("o", "e")}
+    joined = _joined(work, items, rows)
+    named = bool({"error" if joined == "e" else "output"} & forms) or not dialect.stream_file
+    output = "" if named else f"--output={usual[joined or 'o']}"
+    error = "" if "error" in forms or joined or not dialect.stream_file else f"--error={usual['e']}"
+    return output, error
+
+
+def _is_shared(line: str) -> bool:
+    """Whether runs of a job write into one file by this line."""
+    named = re.fullmatch(r'--(?:output|error)="?(?!/dev/)(.*?)"?', line)
+    return named is not None and "%j" not in named[1] and not ("%A" in named[1] and "%a" in named[1])
 
 
 def translate(job: Job, between: Between) -> Translation:
@@ -140,15 +174,8 @@ def translate(job: Job, between: Between) -> Translation:
     _, counting, rows, resources = _work_out(work, items, launch_of(job))
     work.changes |= _unknown_shares(counting, rows, resources)
     array = _array_option(counting, rows)
-    forms = {rows[id(i)].form for i in counting}
-    folder = _folder_of_files(work, counting, rows)
-    folder = with_new_paths(folder, between.target)
-    usual = {kind: "/".join(filter(None, [folder, usual_name(dialect, kind, array=array)])) for kind in ("o", "e")}
-    joined = _joined(work, counting, rows)
-    named = bool({"error" if joined == "e" else "output"} & forms) or not dialect.stream_file
-    output_line = "" if named else f"--output={usual[joined or 'o']}"
-    error_line = "" if "error" in forms or joined or not dialect.stream_file else f"--error={usual['e']}"
-    output = next((t.lines[0] for i in counting if (t := work.changes[id(i)]).lines and "--output=" in t.lines[0]), "")
+    folder = with_new_paths(_folder_of_files(work, counting, rows), between.target)
+    output_line, error_line = _unnamed_files(work, counting, rows, folder)
     return Translation(
         changes=work.changes,
         dialect=dialect.name,
@@ -158,10 +185,7 @@ def translate(job: Job, between: Between) -> Translation:
         error=error_line,
         append=dialect.appends_output
         and not any(i.name in dialect.empties_files for i in counting)
-        and bool(output)
-        and "=/dev/" not in output
-        and "%j" not in output
-        and not ("%A" in output and "%a" in output),
+        and any(_is_shared(line) for i in counting for line in work.changes[id(i)].lines),
         time=any(r.need in _TIMES for i in counting if (r := rows[id(i)])),
         starts_at_home=dialect.starts_at_home
         and not any(r.need == "start_folder" for i in counting if (r := rows[id(i)]))
