@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-cluster attack bench lint types format clean
+.PHONY: demo test test-cluster same-job attack bench lint types format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,11 @@ test: lint types $(STAMP)
 test-cluster: $(STAMP)
 	bash tests/cluster/up.sh
 	$(BIN)/python -m pytest tests/cluster
+
+# The same job on both clusters, by generation: see CONTRIBUTING.md; `make same-job SAME_JOB="--count 200 --first 5000"`.
+same-job: $(STAMP)
+	bash tests/cluster/up.sh
+	$(BIN)/python tests/cluster/same_job.py $(SAME_JOB)
 
 # Hostile inputs of every sort; `make attack ATTACK="--count 15000 --log done.json"` tries more and goes on where it
 # was stopped. SIFMIGRATE_FOREIGN names a folder of other people's scripts.

@@ -271,9 +271,11 @@ def differences(case: Case, old: Came, new: Came) -> list[Difference]:
         before, after = old.exits.get(name), new.exits.get(name)
         if before != after:
             found.append(Difference(f"exit code of {name}", f"{before}", f"{after}", ("exit", *case.names)))
-    for name in sorted({*old.asked} & {*new.asked}):
-        if old.asked[name] != new.asked[name]:
-            found.append(Difference(f"asked for: {name}", old.asked[name], new.asked[name], ("-l", "-pe")))
+    found += [
+        Difference(f"asked for: {name}", old.asked[name], new.asked[name], ("-l", "-pe"))
+        for name in sorted({*old.asked} & {*new.asked})
+        if old.asked[name] != new.asked[name]
+    ]
     for name in sorted({*old.files, *new.files}):
         if name in new.files and name in old.files:
             found += _of_lines(case, name, old.files[name], new.files[name])

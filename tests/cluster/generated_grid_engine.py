@@ -1,5 +1,6 @@
 """What users of Grid Engine write: the requests, probes and ways of the generated jobs."""
 
+# ruff: noqa: E501 - a probe is read more easily on one line
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,13 +39,23 @@ REQUESTS = (
     Request("-v", ("GIVEN=red", "GIVEN=1,SECOND=two", "GIVEN=a.b/c,SECOND"), probes=("given", "second")),
     Request("-v", ("GIVEN", "GIVEN,SECOND=2"), exports="export GIVEN=blue", probes=("given", "second")),
     Request("-v", ('GIVEN="red and blue"',), command=False, probes=("given",)),
-    Request("-pe", ("smp 3", "openmp 4", "threaded 2", "shared 2", "def_slot 2"), probes=("NSLOTS", "hosts", "slots of hosts")),
-    Request("-pe", ("mpi 4", "orte 6", "openmpi 2", "make 3", "mpi_rr 2", "mpi-8 8"), probes=("NSLOTS", "hosts", "slots of hosts")),
+    Request(
+        "-pe",
+        ("smp 3", "openmp 4", "threaded 2", "shared 2", "def_slot 2"),
+        probes=("NSLOTS", "hosts", "slots of hosts"),
+    ),
+    Request(
+        "-pe",
+        ("mpi 4", "orte 6", "openmpi 2", "make 3", "mpi_rr 2", "mpi-8 8"),
+        probes=("NSLOTS", "hosts", "slots of hosts"),
+    ),
     Request("-pe", ("smp 2-4", "mpi 2-3"), probes=("NSLOTS",), rare=True),
     Request("-l", ("h_rt=90", "h_rt=00:02:00", "h_rt=1:30:0", "h_rt=0:5:", "h_rt=3600", "h_rt=::90")),
     Request("-l", ("h_vmem=600M", "h_vmem=1G", "h_vmem=1g", "h_vmem=700000K", "h_vmem=1.5G", "h_vmem=800m")),
     Request("-l", ("m_mem_free=300M", "mem_req=1G", "h_rt=60,h_vmem=1G", "h_vmem=900M,h_rt=0:1:0")),
-    Request("-l", ("h_fsize=100M", "h_stack=4M", "h_core=0", "s_core=0", "h_cpu=100", "s_stack=16M"), probes=("limits",)),
+    Request(
+        "-l", ("h_fsize=100M", "h_stack=4M", "h_core=0", "s_core=0", "h_cpu=100", "s_stack=16M"), probes=("limits",)
+    ),
     Request("-l", ("gpu=1", "ngpus=2", "tmpfs=1G", "arch=*", "q=short.q"), rare=True),
     Request("-hard -l", ("h_rt=120", "h_vmem=500M"), excludes=("-soft -l", "-l")),
     Request("-soft -l", ("mem_free=10G", "virtual_free=2G", "arch=*"), excludes=("-hard -l", "-l")),
@@ -69,11 +80,17 @@ REQUESTS = (
     Request("-shell", ("y",), rare=True),
     Request("-w", ("e", "n", "w"), rare=True),
     Request("-hold_jid", ("nobody", "99999", "nobody,99999"), rare=True),
-    Request("-i", (f"{STEM}in.txt", f"{FOLDER}/{STEM}in.txt"), files={f"{STEM}in.txt": "from the file\n"}, probes=("input",), excludes=("-wd",)),
+    Request(
+        "-i",
+        (f"{STEM}in.txt", f"{FOLDER}/{STEM}in.txt"),
+        files={f"{STEM}in.txt": "from the file\n"},
+        probes=("input",),
+        excludes=("-wd",),
+    ),
     Request("-t", ("1-3", "2-6:2", "1-7:3", "4", "1-1"), probes=("SGE_TASK_ID", "SGE_TASK_LAST", "JOB_ID")),
     Request("-tc", ("1", "2"), rare=True),
     Request("-terse", header=False, rare=True),
-)  # fmt: skip
+)
 
 
 def of_variable(name: str, *, by_name: bool = True, names: Sequence[str] = ()) -> Probe:
@@ -124,7 +141,7 @@ _NUMBER = {
     ),
     "JOB_ID": ('echo "@@ ${JOB_ID%%.*}"', 'touch "by.$JOB_ID" && ls by.* | sed "s/^/@@ /"'),
     "JOB_NAME": ('echo "@@ ${JOB_NAME%.*}"', 'echo text > "$JOB_NAME.txt" && cat "$JOB_NAME.txt" | sed "s/^/@@ /"'),
-}  # fmt: skip
+}
 
 
 def _with(probe: Probe, forms: Sequence[str]) -> Probe:
@@ -134,58 +151,186 @@ def _with(probe: Probe, forms: Sequence[str]) -> Probe:
 _FOLDERS = ("-cwd", "-wd", "folder", "start-at-home")
 
 PROBES = (
-    *(_with(of_variable(name), _NUMBER.get(name, ())) for name in (
-        "JOB_ID", "JOB_NAME", "SGE_TASK_ID", "SGE_TASK_FIRST", "SGE_TASK_LAST", "SGE_TASK_STEPSIZE", "NSLOTS",
-        "QUEUE", "SGE_O_WORKDIR", "SGE_O_HOME", "SGE_O_LOGNAME", "REQUEST",
-        "RESTARTED", "NQUEUES", "PE", "SGE_CELL", "ARC", "SGE_O_HOST", "SGE_O_SHELL", "SGE_CWD_PATH", "ENVIRONMENT",
-        "SGE_ACCOUNT", "SGE_O_PATH",
-    )),
+    *(
+        _with(of_variable(name), _NUMBER.get(name, ()))
+        for name in (
+            "JOB_ID",
+            "JOB_NAME",
+            "SGE_TASK_ID",
+            "SGE_TASK_FIRST",
+            "SGE_TASK_LAST",
+            "SGE_TASK_STEPSIZE",
+            "NSLOTS",
+            "QUEUE",
+            "SGE_O_WORKDIR",
+            "SGE_O_HOME",
+            "SGE_O_LOGNAME",
+            "REQUEST",
+            "RESTARTED",
+            "NQUEUES",
+            "PE",
+            "SGE_CELL",
+            "ARC",
+            "SGE_O_HOST",
+            "SGE_O_SHELL",
+            "SGE_CWD_PATH",
+            "ENVIRONMENT",
+            "SGE_ACCOUNT",
+            "SGE_O_PATH",
+        )
+    ),
     Probe("NHOSTS", of_variable("NHOSTS").forms, ("NHOSTS",)),
-    Probe("JOB_SCRIPT", ('[ -r "$JOB_SCRIPT" ] && echo "@@ readable"', 'head -n 1 "$JOB_SCRIPT" | sed "s/^/@@ /"'), ("JOB_SCRIPT",)),
-    Probe("files of streams", ('echo "@@ ${SGE_STDOUT_PATH##*/}"', 'echo "@@ ${SGE_STDERR_PATH##*/}"'), ("SGE_STDOUT_PATH", "SGE_STDERR_PATH")),
+    Probe(
+        "JOB_SCRIPT",
+        ('[ -r "$JOB_SCRIPT" ] && echo "@@ readable"', 'head -n 1 "$JOB_SCRIPT" | sed "s/^/@@ /"'),
+        ("JOB_SCRIPT",),
+    ),
+    Probe(
+        "files of streams",
+        ('echo "@@ ${SGE_STDOUT_PATH##*/}"', 'echo "@@ ${SGE_STDERR_PATH##*/}"'),
+        ("SGE_STDOUT_PATH", "SGE_STDERR_PATH"),
+    ),
     Probe("queue chosen", ('case $QUEUE in *.q) echo "@@ a queue" ;; *) echo "@@ none" ;; esac',), ("QUEUE",)),
-    Probe("hosts", (
-        'echo "@@ $(wc -l < "$PE_HOSTFILE" | sed "s/[1-9]/some/")"',
-        'cut -d" " -f1 "$PE_HOSTFILE" | sort -u | sed "s/.*/@@ a host/" | uniq',
-        '[ -s "$PE_HOSTFILE" ] && echo "@@ hosts"',
-        'grep -c . $PE_HOSTFILE > /dev/null && echo "@@ hosts"',
-        'while read -r host rest; do [ -n "$host" ] && echo "@@ host"; done < "$PE_HOSTFILE" | uniq',
-    ), ("PE_HOSTFILE",), alone=False),
-    Probe("slots of hosts", (
-        "awk '{ n += $2 } END { print \"@@ \" n + 0 }' \"$PE_HOSTFILE\"",
-        'n=0; while read -r host slots rest; do n=$((n + slots)); done < $PE_HOSTFILE; echo "@@ $n"',
-        "echo \"@@ $(cut -d' ' -f2 $PE_HOSTFILE | paste -sd+ | cut -d+ -f1- | tr + '\\n' | awk '{s+=$1} END {print s+0}')\"",
-        "awk '{ for (i = 0; i < $2; i++) print $1 }' $PE_HOSTFILE > nodes.list; wc -l < nodes.list | sed 's/^/@@ /'; rm nodes.list",
-        "perl -ane '$n += $F[1]; END { print \"@@ \", $n + 0, \"\\n\" }' < $PE_HOSTFILE",
-    ), ("PE_HOSTFILE",), alone=False),
-    Probe("arguments", ('echo "@@ $#: $*"', 'for word in "$@"; do echo "@@ <$word>"; done', 'echo "@@ ${1:-none} ${2:-none}"'), ("arguments",)),
-    Probe("input", ('cat | sed "s/^/@@ /"', 'read -r line; echo "@@ $line"', 'echo "@@ $(wc -c)"', 'if read -r -t 1 x; then echo "@@ input $x"; else echo "@@ no input"; fi'), ("-i", "input")),
-    Probe("umask", ('umask | sed "s/^/@@ /"', 'touch made.$$; stat -c "@@ %a" made.$$; rm made.$$', 'mkdir made.$$; stat -c "@@ %A" made.$$; rmdir made.$$'), ("umask",)),
-    Probe("folder", ('echo "@@ $PWD"', 'pwd | sed "s/^/@@ /"', '[ "$PWD" = "$HOME" ] && echo "@@ at home" || echo "@@ elsewhere"', '[ -e notes.txt ] && echo "@@ notes" || echo "@@ nothing here"'), _FOLDERS),
+    Probe(
+        "hosts",
+        (
+            'echo "@@ $(wc -l < "$PE_HOSTFILE" | sed "s/[1-9]/some/")"',
+            'cut -d" " -f1 "$PE_HOSTFILE" | sort -u | sed "s/.*/@@ a host/" | uniq',
+            '[ -s "$PE_HOSTFILE" ] && echo "@@ hosts"',
+            'grep -c . $PE_HOSTFILE > /dev/null && echo "@@ hosts"',
+            'while read -r host rest; do [ -n "$host" ] && echo "@@ host"; done < "$PE_HOSTFILE" | uniq',
+        ),
+        ("PE_HOSTFILE",),
+        alone=False,
+    ),
+    Probe(
+        "slots of hosts",
+        (
+            'awk \'{ n += $2 } END { print "@@ " n + 0 }\' "$PE_HOSTFILE"',
+            'n=0; while read -r host slots rest; do n=$((n + slots)); done < $PE_HOSTFILE; echo "@@ $n"',
+            "echo \"@@ $(cut -d' ' -f2 $PE_HOSTFILE | paste -sd+ | cut -d+ -f1- | tr + '\\n' | awk '{s+=$1} END {print s+0}')\"",
+            "awk '{ for (i = 0; i < $2; i++) print $1 }' $PE_HOSTFILE > nodes.list; wc -l < nodes.list | sed 's/^/@@ /'; rm nodes.list",
+            'perl -ane \'$n += $F[1]; END { print "@@ ", $n + 0, "\\n" }\' < $PE_HOSTFILE',
+        ),
+        ("PE_HOSTFILE",),
+        alone=False,
+    ),
+    Probe(
+        "arguments",
+        ('echo "@@ $#: $*"', 'for word in "$@"; do echo "@@ <$word>"; done', 'echo "@@ ${1:-none} ${2:-none}"'),
+        ("arguments",),
+    ),
+    Probe(
+        "input",
+        (
+            'cat | sed "s/^/@@ /"',
+            'read -r line; echo "@@ $line"',
+            'echo "@@ $(wc -c)"',
+            'if read -r -t 1 x; then echo "@@ input $x"; else echo "@@ no input"; fi',
+        ),
+        ("-i", "input"),
+    ),
+    Probe(
+        "umask",
+        (
+            'umask | sed "s/^/@@ /"',
+            'touch made.$$; stat -c "@@ %a" made.$$; rm made.$$',
+            'mkdir made.$$; stat -c "@@ %A" made.$$; rmdir made.$$',
+        ),
+        ("umask",),
+    ),
+    Probe(
+        "folder",
+        (
+            'echo "@@ $PWD"',
+            'pwd | sed "s/^/@@ /"',
+            '[ "$PWD" = "$HOME" ] && echo "@@ at home" || echo "@@ elsewhere"',
+            '[ -e notes.txt ] && echo "@@ notes" || echo "@@ nothing here"',
+        ),
+        _FOLDERS,
+    ),
     Probe("home", ('echo "@@ $HOME"', 'cd && pwd | sed "s/^/@@ /"; cd - > /dev/null', 'echo "@@" ~'), ("HOME",)),
     Probe("user", ('echo "@@ $USER $LOGNAME"', 'id -un | sed "s/^/@@ /"'), ("USER", "LOGNAME")),
-    Probe("shell", ('echo "@@ ${BASH_VERSION:+bash}"', 'set -- a b; echo "@@ $#"', 'shopt -q login_shell && echo "@@ login" || echo "@@ no login"', 'case $- in *i*) echo "@@ interactive" ;; *) echo "@@ $-" ;; esac'), ("-S", "shell", "#!")),
-    Probe("given", ('echo "@@ ${GIVEN:-not given}"', 'printenv GIVEN | sed "s/^/@@ /"', "bash -c 'echo \"@@ ${GIVEN-unset}\"'"), ("GIVEN", "-v", "-V")),
+    Probe(
+        "shell",
+        (
+            'echo "@@ ${BASH_VERSION:+bash}"',
+            'set -- a b; echo "@@ $#"',
+            'shopt -q login_shell && echo "@@ login" || echo "@@ no login"',
+            'case $- in *i*) echo "@@ interactive" ;; *) echo "@@ $-" ;; esac',
+        ),
+        ("-S", "shell", "#!"),
+    ),
+    Probe(
+        "given",
+        ('echo "@@ ${GIVEN:-not given}"', 'printenv GIVEN | sed "s/^/@@ /"', "bash -c 'echo \"@@ ${GIVEN-unset}\"'"),
+        ("GIVEN", "-v", "-V"),
+    ),
     Probe("second", ('echo "@@ ${SECOND-unset}"',), ("SECOND", "-v")),
-    Probe("streams", ('echo "@@ out"; echo "@@ err" >&2', 'ls nowhere 2>&1 | sed "s/^.*No such/@@ No such/"; echo "@@ to err" 1>&2'), ("-o", "-e", "-j")),
-    Probe("files", ('echo text > made.txt; ls made.txt | sed "s/^/@@ /"', 'ls -d logs 2> /dev/null | sed "s/^/@@ /"'), _FOLDERS),
-    Probe("temporary", (
-        '[ -d "$TMPDIR" ] && [ -w "$TMPDIR" ] && echo "@@ a folder"',
-        'f=$TMPDIR/x.$$; echo y > "$f" && sed "s/^/@@ /" "$f"',
-        'f=$(mktemp) && echo "@@ made" && rm "$f"',
-        'ls -A "$TMPDIR" | wc -l | sed "s/^/@@ /"',
-        '[ "$TMPDIR" != /tmp ] && echo "@@ of its own"',
-    ), ("TMPDIR",)),
-    Probe("limits", ('ulimit -f -s -c | tr -s " " | sed "s/^/@@ /"', 'echo "@@ $(ulimit -s) $(ulimit -c) $(ulimit -f)"'), ("h_fsize", "h_stack", "h_core", "s_core", "h_cpu", "s_stack", "s_fsize")),
-    Probe("own signal", ("trap 'echo \"@@ warned\"' USR2; kill -USR2 $$", "trap 'echo \"@@ told\"' USR1; kill -USR1 $$; trap - USR1"), ("-notify",)),
-    Probe("ignored signals", ( "bash -c 'kill -INT $$; echo \"@@ lives\"' || echo \"@@ ended\"", "bash -c 'kill -PIPE $$; echo \"@@ lives\"' || echo \"@@ ended\""), ("signal", "SIG")),
+    Probe(
+        "streams",
+        ('echo "@@ out"; echo "@@ err" >&2', 'ls nowhere 2>&1 | sed "s/^.*No such/@@ No such/"; echo "@@ to err" 1>&2'),
+        ("-o", "-e", "-j"),
+    ),
+    Probe(
+        "files",
+        ('echo text > made.txt; ls made.txt | sed "s/^/@@ /"', 'ls -d logs 2> /dev/null | sed "s/^/@@ /"'),
+        _FOLDERS,
+    ),
+    Probe(
+        "temporary",
+        (
+            '[ -d "$TMPDIR" ] && [ -w "$TMPDIR" ] && echo "@@ a folder"',
+            'f=$TMPDIR/x.$$; echo y > "$f" && sed "s/^/@@ /" "$f"',
+            'f=$(mktemp) && echo "@@ made" && rm "$f"',
+            'ls -A "$TMPDIR" | wc -l | sed "s/^/@@ /"',
+            '[ "$TMPDIR" != /tmp ] && echo "@@ of its own"',
+        ),
+        ("TMPDIR",),
+    ),
+    Probe(
+        "limits",
+        ('ulimit -f -s -c | tr -s " " | sed "s/^/@@ /"', 'echo "@@ $(ulimit -s) $(ulimit -c) $(ulimit -f)"'),
+        ("h_fsize", "h_stack", "h_core", "s_core", "h_cpu", "s_stack", "s_fsize"),
+    ),
+    Probe(
+        "own signal",
+        ("trap 'echo \"@@ warned\"' USR2; kill -USR2 $$", "trap 'echo \"@@ told\"' USR1; kill -USR1 $$; trap - USR1"),
+        ("-notify",),
+    ),
+    Probe(
+        "ignored signals",
+        (
+            'bash -c \'kill -INT $$; echo "@@ lives"\' || echo "@@ ended"',
+            'bash -c \'kill -PIPE $$; echo "@@ lives"\' || echo "@@ ended"',
+        ),
+        ("signal", "SIG"),
+    ),
     Probe("function", ('f() { local n=${NSLOTS:-1}; echo "@@ $n $1"; }; f a',), ("NSLOTS",)),
-    Probe("helper", (f'bash {STEM}show.sh "@@" 2> /dev/null', f'./{STEM}show.sh "@@" || true', f'if [ -e {STEM}show.sh ]; then bash {STEM}show.sh "@@"; fi'), ("NSLOTS", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS), SHOW),
-    Probe("sourced", (f'[ -e {STEM}show.sh ] && source {STEM}show.sh "@@"', f'[ -r {STEM}show.sh ] && . ./{STEM}show.sh "@@"'), ("NSLOTS", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS), SHOW),
-    Probe("code", ("exit 0", "exit 3", "false", "true; exit 1", "exit 120", "kill -TERM $$", "exec bash -c 'exit 7'"), ("exit",)),
+    Probe(
+        "helper",
+        (
+            f'bash {STEM}show.sh "@@" 2> /dev/null',
+            f'./{STEM}show.sh "@@" || true',
+            f'if [ -e {STEM}show.sh ]; then bash {STEM}show.sh "@@"; fi',
+        ),
+        ("NSLOTS", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS),
+        SHOW,
+    ),
+    Probe(
+        "sourced",
+        (f'[ -e {STEM}show.sh ] && source {STEM}show.sh "@@"', f'[ -r {STEM}show.sh ] && . ./{STEM}show.sh "@@"'),
+        ("NSLOTS", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS),
+        SHOW,
+    ),
+    Probe(
+        "code",
+        ("exit 0", "exit 3", "false", "true; exit 1", "exit 120", "kill -TERM $$", "exec bash -c 'exit 7'"),
+        ("exit",),
+    ),
     Probe("strict", ("set -u", "set -e", "set -o pipefail"), ("set",)),
     Probe("again", ('if [ -e once ]; then echo "@@ again"; else touch once; exit 99; fi',), ("exit", "99")),
-)  # fmt: skip
+)
 
 
 # ------------------------------------------------------------------------------------------------ ways to submit
@@ -250,7 +395,11 @@ def in_loop(parts: Parts) -> Draft:
 
 def from_list(parts: Parts) -> Draft:
     header, command = parts.split()
-    lines = ["while read -r name value; do", f'  qsub -N "{STEM}$name" -v VALUE="$value" {parts.words([c for c in command if c.request.option not in ("-N", "-v")])} {parts.script} {QUIET}', f"done < {STEM}list"]  # fmt: skip
+    lines = [
+        "while read -r name value; do",
+        f'  qsub -N "{STEM}$name" -v VALUE="$value" {parts.words([c for c in command if c.request.option not in ("-N", "-v")])} {parts.script} {QUIET}',
+        f"done < {STEM}list",
+    ]
     parts.body.insert(0, f'echo "{parts.mark("VALUE", "-v")} ${{VALUE:-none}}"')
     header = [each for each in header if each.request.option not in ("-N", "-v")]
     files = {"submit.sh": parts.driver(*lines), parts.script: parts.job(header), f"{STEM}list": "one 1\ntwo 2\n"}
@@ -295,11 +444,13 @@ def piped_line(parts: Parts) -> Draft:
     chosen = [each for each in parts.chosen if each.request.command]
     parts.chosen = chosen
     mark = parts.mark("NSLOTS", "JOB_NAME")
-    line = parts.chance.choice([
-        f"echo 'echo \"{mark} $NSLOTS $JOB_NAME\"'",
-        f"echo \"echo '{mark}' one\"",
-        f"printf '%s\\n' 'echo \"{mark} $JOB_NAME\"' 'echo \"{mark} end\"'",
-    ])  # fmt: skip
+    line = parts.chance.choice(
+        [
+            f"echo 'echo \"{mark} $NSLOTS $JOB_NAME\"'",
+            f"echo \"echo '{mark}' one\"",
+            f"printf '%s\\n' 'echo \"{mark} $JOB_NAME\"' 'echo \"{mark} end\"'",
+        ]
+    )
     words = parts.words() + ("" if parts.has("-N") else f" -N {STEM}pipe")
     return Draft({"submit.sh": parts.driver(f"{line} | qsub {words} {QUIET}")}, ("input",))
 
@@ -313,7 +464,7 @@ def as_program(parts: Parts) -> Draft:
     words += parts.chance.choice(["", "", " -shell n", " -shell y"])
     cwd = (
         ""
-        if parts.has("-cwd") or parts.has("-wd") or program.endswith(f"/{parts.script}") and "./" not in program
+        if parts.has("-cwd") or parts.has("-wd") or (program.endswith(f"/{parts.script}") and "./" not in program)
         else " -cwd"
     )
     unread = [Chosen(r, r.values[0]) for r in parts.speech.requests if r.option in ("-N", "-j") and r.header][:1]
@@ -342,16 +493,18 @@ def waits(parts: Parts) -> Draft:
     job = f"#!/bin/bash\n#$ -cwd -j y -o {STEM}first.log -N {STEM}first\nsleep 0.5\necho done > {STEM}result\n"
     line = f"qsub -hold_jid {{}} {parts.words(command)} -N {STEM}second {parts.script} {QUIET}"
     parts.body.append(f'cat {FOLDER}/{STEM}result | sed "s/^/{parts.mark("-hold_jid")} /"')
-    lines = parts.chance.choice([
-        [f"id=$(qsub -terse {first})", line.format("$id")],
-        [f"id=`qsub -terse {first}`", line.format('"$id"')],
-        [f"qsub {first} {QUIET}", line.format(f"{STEM}first")],
-        [f"id=$(qsub {first} | awk '{{print $3}}')", line.format("$id")],
-        [f"id=$(qsub {first} | cut -d' ' -f3)", line.format("$id")],
-        [f"a=$(qsub -terse {first})", f"b=$(qsub -terse -N {STEM}other {first})", line.format("$a,$b")],
-        [f"id=$(qsub -terse -t 1-2 {first} | cut -d. -f1)", line.format("$id")],
-        [f"id=$(qsub -terse -t 1-2 {first})", line.format("${id%%.*}")],
-    ])  # fmt: skip
+    lines = parts.chance.choice(
+        [
+            [f"id=$(qsub -terse {first})", line.format("$id")],
+            [f"id=`qsub -terse {first}`", line.format('"$id"')],
+            [f"qsub {first} {QUIET}", line.format(f"{STEM}first")],
+            [f"id=$(qsub {first} | awk '{{print $3}}')", line.format("$id")],
+            [f"id=$(qsub {first} | cut -d' ' -f3)", line.format("$id")],
+            [f"a=$(qsub -terse {first})", f"b=$(qsub -terse -N {STEM}other {first})", line.format("$a,$b")],
+            [f"id=$(qsub -terse -t 1-2 {first} | cut -d. -f1)", line.format("$id")],
+            [f"id=$(qsub -terse -t 1-2 {first})", line.format("${id%%.*}")],
+        ]
+    )
     return Draft(
         {"submit.sh": parts.driver(*lines), parts.script: parts.job(header), first: job},
         ("-hold_jid"),

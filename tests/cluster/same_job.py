@@ -1,4 +1,4 @@
-"""Generated jobs on the real Grid Engine and, migrated, on the real Slurm: `python tests/cluster/same_job.py --count 1000`.
+"""Generated jobs on the real Grid Engine and, migrated, on the real Slurm: `make same-job`.
 
 What both printed, wrote, named and returned is compared. Equal, or a finding for a person in the report of one of the
 case's scripts names the difference: see `NAMED_BY`.
@@ -279,7 +279,7 @@ def plain(texts: Mapping[str, Sequence[str]], ids: Sequence[str], side: Side, ea
         for number, job in enumerate(ids, 1):
             text = re.sub(rf"(?<!\d){job}(?!\d)", f"JOB{number}", text)
         text = re.sub(r"\S+(?:/job_scripts/JOB\d|/slurm_script|/spool/\S+/\d+): line \d+:", "SCRIPT: line", text)
-        text = re.sub(r"/tmp/(?:tmp\.\w+|[\w.]+\.q|JOB\d\.\w+)", "TEMPORARY", text)
+        text = re.sub(r"(?<!\w)/tmp/(?:tmp\.\w+|[\w.]+\.q|JOB\d\.\w+)", "TEMPORARY", text)
         text = re.sub(r"(?<![\w.])(?:all|short|long|gpu|unix)\.q(?!\w)|(?<![\w-])slinky(?![\w-])", "QUEUE", text)
         return re.sub(rf"(?<![\w-])(?:{os.uname().nodename}|localhost|n[12])(?![\w-])", "HOST", text)
 
@@ -352,8 +352,9 @@ def run(numbers: Sequence[int], *, seconds: float = 120) -> list[Ran]:
     with ThreadPoolExecutor(6) as pool:
         waiting = [pool.submit(old.run, each, ["bash", each.driver], {}) for each in cases]
         results = migrated(cases, new.root)
-        for each in cases:
-            waiting.append(pool.submit(new.run, each, _command(each, results[each.number]), _variables(each)))
+        waiting += [
+            pool.submit(new.run, each, _command(each, results[each.number]), _variables(each)) for each in cases
+        ]
         for future in waiting:
             future.result()
     jobs, late = new_ended(new, seconds)
@@ -414,11 +415,14 @@ def main(words: Sequence[str] | None = None) -> int:
         for each in run(numbers):
             counts[each.sort] += 1
             if each.unnamed:
-                print(f"case {each.case.number}: {'; '.join(d.what for d in each.unnamed)}")
+                sys.stdout.write(f"case {each.case.number}: {'; '.join(d.what for d in each.unnamed)}\n")
                 if chosen.log:
                     with chosen.log.open("a") as file:
                         file.write(each.text())
-        print(f"{counts.total()} jobs: " + ", ".join(f"{n} {sort}" for sort, n in counts.most_common()), flush=True)
+        sys.stdout.write(
+            f"{counts.total()} jobs: " + ", ".join(f"{n} {sort}" for sort, n in counts.most_common()) + "\n"
+        )
+        sys.stdout.flush()
     return 1 if counts["in silence"] else 0
 
 

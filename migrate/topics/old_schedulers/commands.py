@@ -222,10 +222,10 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
     first = words[0].text.split()[:1]
     plain = bool(first) and re.fullmatch(r"[\w./+-]+", first[0])
     name = b"" if named or not plain else b"--job-name=" + first[0].rsplit("/", 1)[-1].encode() + b" "
-    return Edit(span.start, before, name + _unasked(c, reading) + b"--wrap=" + quoted)
+    return Edit(span.start, before, name + _unasked(c) + b"--wrap=" + quoted)
 
 
-def _unasked(c: Context, reading: Invocation) -> bytes:
+def _unasked(c: Context) -> bytes:
     """What keeps the folder and the files of a program that a command starts, where its options name none."""
     assert c.item is not None
     mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]

@@ -146,9 +146,7 @@ def unasked(items: Sequence[Item], between: Between) -> tuple[str, ...]:
     return (*(['--chdir="$HOME"'] if home else []), *filter(None, _unnamed_files(work, counting, rows, "")))
 
 
-def _unnamed_files(
-    work: _Translator, items: list[Item], rows: Mapping[int, OptionRow], folder: str
-) -> tuple[str, str]:
+def _unnamed_files(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow], folder: str) -> tuple[str, str]:
     """The lines that keep the names of the files of output and errors, which no option names; empty where one does."""
     dialect, forms = work.between.dialect, {rows[id(i)].form for i in items}
     array = _array_option(items, rows)
