@@ -982,10 +982,14 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Options that a scheduler refuses where none of others stands beside them, whose value holds a text."""
+    """Options that a scheduler refuses where none of these sets of others stands beside them.
 
-    options: tuple[str, ...]
-    one_of: Mapping[str, str]
+    Each option is `present`, `absent`, or has a text in its value.
+    """
+
+    options: Mapping[str, str]
+    one_of: tuple[Mapping[str, str], ...]
+    commands: tuple[str, ...] = ()  # empty: every program
 
 
 @dataclass(frozen=True)

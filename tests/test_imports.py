@@ -36,7 +36,7 @@ TOPICS = {
     "facts": {"old_schedulers", "requests"},
     "requests": {"old_schedulers"},
     "containers": {"old_schedulers"},
-    "launchers": {"old_schedulers"},
+    "launchers": {"old_schedulers", "requests"},
     "fabric": {"launchers"},
     "feasibility": {"old_schedulers", "requests"},
     "environments": {"containers", "launchers", "old_schedulers", "requests"},

@@ -164,7 +164,9 @@ def _scheduler(data: Mapping[str, Any]) -> SchedulerTable:
         path_patterns=data.get("path_patterns", {}),
         default_queues=frozenset(data.get("default_queues", ())),
         conflicts=tuple(map(_conflict, data.get("conflicts", ()))),
-        needs=tuple(Need(tuple(row["options"]), row["one_of"]) for row in data.get("needs", ())),
+        needs=tuple(
+            Need(row["options"], tuple(row["one_of"]), tuple(row.get("commands", ()))) for row in data.get("needs", ())
+        ),
     )
 
 

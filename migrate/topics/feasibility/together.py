@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
-from migrate.model import SLURM, Conflict, SchedulerTable
+from migrate.model import SLURM, Conflict, Need
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
 from migrate.topics.feasibility.facts import SUBMITTING, has_components, header_wishes
-from migrate.topics.feasibility.limits import Wish
+from migrate.topics.feasibility.limits import Requested, Unclear, Wish, gpus_in
 
 _Wishes = Mapping[str, Wish]
 
@@ -107,7 +108,7 @@ def _refused_with(c: Context) -> str | None:
 )
 def _spelled(c: Context) -> str | None:
     found, lonely = _clashes(c).get(id(c.item)), _lonely(c).get(id(c.item))
-    wish = found.wish if found else lonely
+    wish = found.wish if found else lonely[0] if lonely else None
     return wish.spelled if wish else None
 
 
@@ -127,25 +128,77 @@ def _gpus_again(c: Context) -> str | None:
 
 
 @once
-def _lonely(c: Context) -> Mapping[int, Wish]:
+def _lonely(c: Context) -> Mapping[int, tuple[Wish, Need]]:
     """Options that are refused for want of another one, by the identity of their item."""
-    rows, found = c.schedulers[SLURM].needs, dict[int, Wish]()
+    found: dict[int, tuple[Wish, Need]] = {}
     for line in (each for each in _lines(c) if each.whole):
-        for row in rows:
-            if not any(name in line.wishes and text in line.wishes[name].value for name, text in row.one_of.items()):
-                found |= {id(w.item): w for name in row.options if (w := line.wishes.get(name))}
+        for row in c.schedulers[SLURM].needs:
+            if row.commands and line.program not in row.commands:
+                continue
+            if not any(all(_stands(line.wishes, *each) for each in wanted.items()) for wanted in row.one_of):
+                named = [each[0] for each in row.options.items() if _stands(line.wishes, *each)]
+                found |= {id(line.wishes[name].item): (line.wishes[name], row) for name in named}
     return found
+
+
+def _stands(wishes: _Wishes, name: str, wanted: str) -> bool:
+    """Whether an option is `present`, `absent`, or holds a text."""
+    wish = wishes.get(name)
+    if wanted == "absent":
+        return wish is None
+    return wish is not None and (wanted == "present" or wanted in wish.value)
 
 
 @fact(
     "refused_without",
-    "The options of which one must stand beside the item, else Slurm refuses it; none where one does.",
+    "The options of which some must stand beside the item, else Slurm refuses it; none where they do.",
     about=("directive",),
 )
 def _refused_without(c: Context) -> str | None:
-    wish, table = _lonely(c).get(id(c.item)), c.schedulers[SLURM]
-    return _named(table, wish.name) if wish else None
+    found = _lonely(c).get(id(c.item))
+    if found is None:
+        return None
+    sets = [[n for n, wanted in each.items() if wanted != "absent"] for each in found[1].one_of]
+    named = list(dict.fromkeys(" with ".join(f"`{name}`" for name in each) for each in sets))
+    return " or ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
 
 
-def _named(table: SchedulerTable, option: str) -> str:
-    return ", ".join(name for row in table.needs if option in row.options for name in row.one_of)
+# ------------------------------------------------------------------------------------------------ numbers
+
+
+@once
+def _unlike(c: Context) -> Mapping[int, str]:
+    """What is wrong with numbers of GPUs that contradict each other, by the identity of an item."""
+    found: dict[int, str] = {}
+    for line in (each for each in _lines(c) if each.whole):
+        wish = line.wishes.get("--gpus")
+        with suppress(Unclear):
+            if wish is not None and (why := _contradiction(Requested(line.wishes), line.wishes)):
+                found[id(wish.item)] = why
+    return found
+
+
+def _contradiction(requested: Requested, wishes: _Wishes) -> str:
+    total, nodes = sum(number for _, number in gpus_in(wishes["--gpus"])), requested.nodes
+    if nodes and "--nodes" in wishes and total < nodes[0]:
+        return f"{total} GPUs are fewer than the {nodes[0]} nodes"
+    each = next((wishes[name] for name in ("--gpus-per-node", "--gres") if name in wishes), None)
+    on_node = sum(number for _, number in gpus_in(each)) if each else 0
+    if each and on_node and total % on_node:
+        return f"{total} GPUs are no multiple of {each.spelled}"
+    if each and on_node and nodes and "--nodes" in wishes and not nodes[0] <= total // on_node <= nodes[1]:
+        return f"{total} GPUs, {on_node} on each node, are those of {total // on_node} nodes, not of {nodes[0]}"
+    tasks, share = requested.count("--ntasks"), wishes.get("--gpus-per-task")
+    of_task = sum(number for _, number in gpus_in(share)) if share else 0
+    if tasks and of_task and total != tasks.number * of_task:
+        return f"{total} GPUs are not those of {tasks.number} tasks with {of_task} each"
+    return ""
+
+
+@fact(
+    "unlike_gpus",
+    "How the job's number of GPUs contradicts its nodes, tasks or GPUs by node; none where it does not.",
+    about=("directive",),
+)
+def _unlike_gpus(c: Context) -> str | None:
+    return _unlike(c).get(id(c.item))

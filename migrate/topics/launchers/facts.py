@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-from migrate.model import Invocation, ShellCommand, Span
+from migrate.model import Invocation
 from migrate.rulebook.context import Context, once_an_item
 from migrate.rulebook.facts import fact
 from migrate.topics.launchers.call_chain import is_contained, is_launcher, launchers_of, node_count, nodes, starters
+from migrate.topics.launchers.nested import nesting
+from migrate.topics.launchers.offered import EACH_NODE, Offer, image_words, joined, offer, payload_words, text_between
 from migrate.topics.launchers.srun import MPI_TYPES, step_of
 
 _REMOTE = frozenset({"ssh", "rsh", "pdsh", "clush", "pbsdsh", "psrun"})
@@ -16,12 +18,12 @@ _ON_NODE = frozenset({"step", "remote_shell"})  # `as:` of commands of scheduler
 
 @fact(
     "starts",
-    "What is wrong with a launcher: srun, mpirun, inside, around, once, ssh or old; none where nothing is.",
+    "What is wrong with a launcher: srun, mpirun, inside, around, nested, once, ssh or old; none where nothing is.",
     about=("launcher-command",),
 )
 @once_an_item
 def starts(c: Context) -> str | None:
-    """What is to be said of a launcher: srun, mpirun, inside, around, once, ssh, old; None where nothing is."""
+    """What is to be said of a launcher: srun, mpirun, inside, around, nested, once, ssh, old; None where nothing is."""
     readings = launchers_of(c)
     if c.item is None or c.item.kind != "launcher-command" or not readings:
         return None
@@ -46,6 +48,8 @@ def _framework_starts(c: Context, reading: Invocation, at: int) -> str | None:
 
 
 def _mpi_starts(c: Context, reading: Invocation, at: int, *, several: bool) -> str | None:
+    if nesting(c, reading):
+        return "nested"
     if any(is_launcher(i) for i in starters(c.job, at)):
         return None
     if is_contained(c.job, at):
@@ -111,80 +115,35 @@ def _launcher(c: Context) -> str | None:
     return f"{c.item.name} -m {c.item.verb}" if "." in c.item.verb else c.item.name
 
 
-def text_between(c: Context, start: int, end: int) -> str:
-    """The file between two places, as one line."""
-    return " ".join(c.source.data[start:end].decode("utf-8", "replace").replace("\\\n", " ").split())
-
-
-@fact("step_line", "The line of srun that may replace the launcher.", about=("launcher-command",))
+@fact(
+    "step_line",
+    "What to write in place of the launcher: a line of srun, or why its options have none, as a sentence.",
+    about=("launcher-command",),
+)
 def _step_line(c: Context) -> str | None:
     readings = launchers_of(c)
     if not readings:  # it stands in a variable that no line was seen to run
-        return "srun --mpi=pmix PROGRAM"
+        return Offer("srun --mpi=pmix PROGRAM").sentence
     reading = readings[0]
-    image, payload = _image_words(c, reading), _payload_words(c, reading)
     if reading.starts == "deepspeed":
         torchrun = "torchrun --nnodes=$SLURM_JOB_NUM_NODES --nproc-per-node=GPUS --rdzv-backend=c10d"
         first = "--rdzv-endpoint=$(scontrol show hostnames | head -n 1):29500"
-        return _joined(_EACH_NODE, image, torchrun, first, payload)
+        return Offer(joined(EACH_NODE, image_words(c, reading), torchrun, first, payload_words(c, reading))).sentence
     if reading.starts == "torch":
         word = reading.program_word.span
-        return _joined(_EACH_NODE, image, text_between(c, word.start, max(reading.command.span.end, word.end)))
-    mpi = c.target.mpi if c.target.mpi in MPI_TYPES else "pmix"
-    count = next((o.value.text for o in reading.options if o.name in {"--np", "--n", "--num-proc"} and o.value), "")
-    on_node = next((o.value.text for o in reading.options if o.name in {"--npernode", "--ppn"} and o.value), "")
-    numbers = [f"--ntasks={count}" if count else "", f"--ntasks-per-node={on_node}" if on_node else ""]
-    return _joined(f"srun --mpi={mpi}", *numbers, image, payload)
+        line = text_between(c, word.start, max(reading.command.span.end, word.end))
+        return Offer(joined(EACH_NODE, image_words(c, reading), line)).sentence
+    return offer(c, reading).sentence
 
 
-def _image_words(c: Context, reading: Invocation) -> str:
-    """The container command that stands before the launcher, without a shell that it starts; none where none does."""
-    at = reading.program_word.span.start
-    around = [i for i in starters(c.job, at) if i.contains]
-    if not around:
-        return ""
-    start = around[0].command.span.start
-    script = _shell_script(c, around[0].command)
-    return text_between(c, start, script.start if script and script.end <= at else at)
-
-
-def _shell_script(c: Context, command: ShellCommand) -> Span | None:
-    """The words in a command that start a shell with a script, looked for once."""
-    start, end = command.span.start, max(command.span.end, command.heredoc.whole.end if command.heredoc else 0)
-    key = (_shell_script, start)
-    if key not in c.known:
-        script = _SHELL_SCRIPT.search(c.source.data, start, end)
-        begin = script.start() if script else start
-        while begin > start and not c.source.data[begin - 1 : begin].isspace():
-            begin -= 1
-        c.known[key] = Span(begin, script.end()) if script else None
-    found: Span | None = c.known[key]
-    return found
-
-
-_SHELL_SCRIPT = re.compile(rb"\b(?:ba)?sh[ \t]+-[a-z]*c\b")
-
-
-def _payload_words(c: Context, reading: Invocation) -> str:
-    """What the launcher starts, as it is written in the command (a variable stays one)."""
-    span = reading.command.span
-    ends = [reading.program_word.span.end, *(o.span.end for o in reading.options)]
-    end = max((e for e in ends if span.start < e <= span.end), default=0)
-    words = [w for w in reading.command.words if w.span.start >= end]
-    first = words if end else words[1:]
-    if first:
-        return text_between(c, first[0].span.start, span.end)
-    return " ".join(w.text for w in reading.operands) or "PROGRAM"  # all of it is in a variable
-
-
-def _joined(*parts: str) -> str:
-    line = " ".join(part for part in parts if part)
-    return line if len(line) <= _LONG else f"{line[:_LONG]} …"
-
-
-_LONG = 240
-# without a number of tasks srun starts as many as the job has
-_EACH_NODE = "srun --ntasks=$SLURM_JOB_NUM_NODES --ntasks-per-node=1"
+@fact(
+    "nesting",
+    "How one launcher starts another, as a sentence without its end; none where none does, or only once.",
+    about=("launcher-command",),
+)
+def _nesting(c: Context) -> str | None:
+    readings = launchers_of(c)
+    return nesting(c, readings[0]) or None if readings else None
 
 
 @fact("node_count", "The number of nodes of the job; none where it is open.", about="job")

@@ -10,7 +10,8 @@ from migrate.rulebook.context import Context
 from migrate.rulebook.facts import fact
 from migrate.tables.library import Library
 from migrate.topics.launchers.call_chain import is_launcher, nodes, starters
-from migrate.topics.launchers.facts import starts, text_between
+from migrate.topics.launchers.facts import starts
+from migrate.topics.launchers.offered import text_between
 from migrate.topics.old_schedulers.facts import translation
 from migrate.values import whole_number
 

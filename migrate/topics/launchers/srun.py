@@ -134,7 +134,7 @@ def _obstacle_in_words(c: Context, readings: tuple[Invocation, ...]) -> str:
     reading = readings[0]
     if any(_form_of(r) != _form_of(reading) for r in readings):
         return "its words depend on variables"
-    unread = next((o for o in reading.options if o.row is None or _has_no_form(c, o)), None)
+    unread = next((o for o in reading.options if o.row is None or has_no_form(c, o)), None)
     if unread is not None:
         value = f" {unread.value.text}" if unread.value else ""
         return f"`{unread.spelled}{value}` has no form under srun"
@@ -176,7 +176,8 @@ def _is_editable_setting(option: Option) -> bool:
     return word.begins_plainly(at) and part_of(word, at).editable
 
 
-def _has_no_form(c: Context, option: Option) -> bool:
+def has_no_form(c: Context, option: Option) -> bool:
+    """Whether srun has nothing that stands for an option of a launcher."""
     assert option.row is not None
     form = option.row.form
     if form == "mca":
@@ -207,7 +208,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
     insertion: tuple[Edit, ...] = ()
     for option in reading.options:
         assert option.row is not None
-        text = _setting(option)
+        text = setting_of(option)
         if text is not None:
             first = (option.second or option.value) if option.row.form != "setting" else option.value
             assert first is not None
@@ -215,7 +216,7 @@ def _fill(c: Context, step: Step, reading: Invocation) -> None:
             step.words[option.span] = _look(Edit(option.span.start, before, text.encode()))
             insertion = insertion or (Edit(end, b"", b" env"),)
         else:
-            new = _new_words(c, option)
+            new = new_words(c, option)
             written.update(word.partition(b"=")[0].decode() for word in new.split())
             if new and insertion and not _may_move(c, reading, option):
                 step.obstacle = f"{option.spelled} stands behind a setting; write it before `-x` and its like"
@@ -266,7 +267,7 @@ def _in_place(c: Context, option: Option, new: bytes) -> Change:
     return _look(Edit(option.span.start, c.source.data[option.span.start : option.span.end], new))
 
 
-def _new_words(c: Context, option: Option) -> bytes:
+def new_words(c: Context, option: Option) -> bytes:
     """The option of srun for one of mpirun; none where srun needs nothing like it."""
     assert option.row is not None
     if option.row.form == "same":
@@ -275,7 +276,7 @@ def _new_words(c: Context, option: Option) -> bytes:
     return (_choice(option) or "").encode() if option.row.form == "values" else b""
 
 
-def _setting(option: Option) -> str | None:
+def setting_of(option: Option) -> str | None:
     """What stands before the value of a setting in a line of `env`; None where the option sets nothing."""
     assert option.row is not None
     form, value = option.row.form, option.value
@@ -314,4 +315,4 @@ def _step(c: Context) -> str | None:
     return "yes" if (s := step_of(c)) and not s.obstacle and step_words(c) is not None else None
 
 
-register("launcher", ("genv", "hosts", "mca", "needless", "same", "setting", "values"))
+register("launcher", ("genv", "hosts", "mca", "needless", "resource_set", "same", "setting", "values"))

@@ -9,8 +9,7 @@ from migrate.frozen import dataclass
 from migrate.model import Invocation, Job, Option
 from migrate.values import whole_number
 
-_TOTAL = frozenset({"--np", "--n"})
-_ON_NODE = frozenset({"--npernode", "--ppn"})
+_TOTAL, _ON_NODE = "--ntasks", "--ntasks-per-node"  # of Slurm, which stand for options of launchers by their tables
 _PER_NODE = re.compile(r"ppr:(\d+):node")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 _ASSIGNED = re.compile(rb"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=(\S*)", re.MULTILINE)
@@ -35,14 +34,15 @@ class Launch:
 
 
 def launch_of(job: Job) -> Launch:
-    """The largest launch of a job: what its tasks must be enough for."""
+    """The largest launch of a job: what its tasks must be enough for; launchers in variables that others run count."""
     numbers = _numbers(job)
+    hidden = [i for part in job.parts() for outer in part.hidden for i in outer.chain() if i.starts in _MPI]
     found = [_one(inner, numbers) for inner in job.invocations() if inner.starts in _MPI]
+    found += [launch for launch in (_one(inner, numbers) for inner in hidden) if launch.total or launch.on_node]
     totals = [f.total for f in found if f.total]
     nodes = [f.on_node for f in found if f.on_node]
-    hidden = any(inner.starts in _MPI for part in job.parts() for outer in part.hidden for inner in outer.chain())
     runs = any(call.how != "submit" and not call.contained for calls in job.called.values() for call in calls)
-    return Launch(bool(found), max(totals, default=None), max(nodes, default=None), hidden, runs)
+    return Launch(bool(found), max(totals, default=None), max(nodes, default=None), bool(hidden), runs)
 
 
 def _numbers(job: Job) -> dict[str, str]:
@@ -54,7 +54,9 @@ def _numbers(job: Job) -> dict[str, str]:
 
 
 def _one(inner: Invocation, numbers: Mapping[str, str]) -> Launch:
-    total = _number(inner.options, _TOTAL, numbers)
+    if (sets := resource_sets(inner.options, numbers)) is not None:
+        return Launch(True, whole_number(sets.get(_TOTAL, "")), whole_number(sets.get(_ON_NODE, "")))
+    total = _number(inner.options, _TOTAL, numbers, add=len(inner.payload) > 1)
     on_node = _number(inner.options, _ON_NODE, numbers)
     for option in inner.options:
         if option.name == "--pernode":
@@ -65,10 +67,38 @@ def _one(inner: Invocation, numbers: Mapping[str, str]) -> Launch:
     return Launch(True, total, on_node)
 
 
+def resource_sets(options: Sequence[Option], numbers: Mapping[str, str] | None = None) -> dict[str, str] | None:
+    """The options of srun for those of jsrun, which counts sets of cores and GPUs and tasks in each.
+
+    None where the launcher has none such; empty where one of them is no number.
+    """
+    of_sets = [o for o in options if o.row is not None and o.row.form == "resource_set"]
+    if not of_sets:
+        return None
+    texts = {o.name: _known(o.value.text, numbers or {}) if o.value else "" for o in of_sets}
+    if not all(whole_number(text) is not None for text in texts.values()):
+        return {}
+    given = {name: int(text) for name, text in texts.items()}
+    tasks, gpus = given.get("--tasks_per_rs", 1), given.get("--gpu_per_rs", 0)
+    found = {_TOTAL: given.get("--nrs", 0) * tasks, _ON_NODE: given.get("--rs_per_host", 0) * tasks}
+    found["--ntasks-per-socket"] = given.get("--rs_per_socket", 0) * tasks
+    found["--cpus-per-task"] = -(-given.get("--cpu_per_rs", 1) // max(tasks, 1))
+    if gpus and tasks == 1:
+        found["--gpus-per-task"] = gpus
+    elif gpus and "--rs_per_host" in given:  # the tasks of a set share its GPUs
+        found["--gpus-per-node"] = given["--rs_per_host"] * gpus
+    elif gpus:
+        found["--gpus"] = given.get("--nrs", 0) * gpus
+    return {name: str(count) for name, count in found.items() if count}
+
+
 def _known(text: str, numbers: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda m: numbers.get(m[1] or m[2], m[0]), text)
 
 
-def _number(options: Sequence[Option], names: frozenset[str], numbers: Mapping[str, str]) -> int | None:
-    values = [_known(o.value.text, numbers) for o in options if o.name in names and o.value is not None]
-    return (whole_number(values[-1]) or None) if values else None
+def _number(options: Sequence[Option], to: str, numbers: Mapping[str, str], *, add: bool = False) -> int | None:
+    """The number of the last option that stands for one of Slurm, or that of all of them."""
+    given = [o.value.text for o in options if o.row is not None and o.row.to == to and o.value is not None]
+    found = [whole_number(_known(text, numbers)) for text in given[0 if add else -1 :]]
+    known = [number for number in found if number is not None]
+    return (sum(known) or None) if len(known) == len(found) else None
