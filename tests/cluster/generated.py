@@ -193,6 +193,9 @@ def case(speech: Speech, number: int) -> Case:
     parts = Parts(speech, chance, number, chosen, body, exports, marks)
     draft = speech.ways[way](parts)
     options = tuple(each.request.option for each in parts.chosen)
+    if any("exit 99" in line for line in parts.body):  # what a job that starts again prints twice differs by that
+        options = (*options, "99")
+        parts.marks.update({mark: (*names, "99") for mark, names in parts.marks.items()})
     return Case(
         number,
         {_named(name, number): _named(text, number) for name, text in {**files, **draft.files}.items()},

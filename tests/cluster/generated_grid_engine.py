@@ -329,7 +329,7 @@ PROBES = (
         ("exit",),
     ),
     Probe("strict", ("set -u", "set -e", "set -o pipefail"), ("set",)),
-    Probe("again", ('if [ -e once ]; then echo "@@ again"; else touch once; exit 99; fi',), ("exit", "99")),
+    Probe("again", ('if [ -e once ]; then echo "@@ again"; else touch once; exit 99; fi',), ("exit",)),
 )
 
 

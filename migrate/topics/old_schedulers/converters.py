@@ -231,6 +231,12 @@ def _limit(letter: str, a: Conversion) -> Change:
     return Change("done", f"{a.spelled} = `{line}` before the first command", begins=(line,))
 
 
+def _told(a: Conversion) -> Change:
+    """What nothing stands for, and the job runs without: a comment of the header, no word of a command."""
+    message = f"{a.spelled}: {a.row.reason}"
+    return look(message) if a.command else left_open(message)
+
+
 def _interpreter(a: Conversion) -> Change:
     if a.value.rsplit("/", 1)[-1] not in INTERPRETERS:
         return left_open(
@@ -365,6 +371,7 @@ CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "dependency": _dependency,
     "umask": _umask,
     "interpreter": _interpreter,
+    "told": _told,
     "file_limit": partial(_limit, "-f"),
     "stack_limit": partial(_limit, "-s"),
     "core_limit": partial(_limit, "-c"),
