@@ -36,7 +36,7 @@ from migrate.rewrite.ledger import assert_closed, judge, write_ledger
 from migrate.rewrite.removal import settle
 from migrate.rulebook import Rulebook
 from migrate.rulebook.context import Context, answered_lines
-from migrate.rulebook.handed import requests
+from migrate.rulebook.handed import HandedOn, requests
 from migrate.rulebook.index import Index
 from migrate.submission import submission
 from migrate.tables.profiles import GENERIC
@@ -224,7 +224,7 @@ def _contexts(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, aro
     ]
 
 
-def handed_on(source: Source, job: Job, site: Site, plan: Plan, around: Surroundings) -> Mapping[str, str]:
+def handed_on(source: Source, job: Job, site: Site, plan: Plan, around: Surroundings) -> HandedOn:
     """What a job hands on of its requests to the scripts that it runs and sources."""
     return requests(_contexts(source, [job], site, plan, around)[0])
 

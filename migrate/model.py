@@ -670,8 +670,20 @@ class Inherited:
     site: str = ""  # its id
     constants: Mapping[str, str] = field(default_factory=dict)  # variables that hold one constant word
     software: Software = ()  # what is loaded and activated already
-    requests: Mapping[str, str] = field(default_factory=dict)  # of the job: what stands for its number of slots, …
+    requests: Mapping[str, str] = field(default_factory=dict)  # of the job: its nodes, its GPUs
+    ways: tuple[str, ...] = ()  # what each of the jobs that run or source it asks its scheduler for, as text
+    submitted: tuple[Submitted, ...] = ()  # the lines that submit it
     contained: bool = False  # it runs inside a container
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A line of one script of a run that submits another: whose it is, and the options that it has."""
+
+    by: str
+    line: int
+    dialect: str  # of its command
+    options: tuple[tuple[str, str], ...]  # names, `-l h_rt` for a resource, and values
 
 
 @dataclass(frozen=True, slots=True)
@@ -740,7 +752,9 @@ class VariableRow:
     default: str = ""  # its value where Slurm leaves the variable unset
     outside_array: str = ""  # its value in a job that is no array, where Slurm leaves the variable unset
     define: str = ""  # shell text whose value it gets at the start of the job
-    need: str = ""  # slots: depends on what the job asks for
+    need: str = ""  # the part of the job's request that it says: slots, last, threads, queue, …
+    without_index: str = ""  # Slurm's name for what is left of its value when the index of a task is cut off
+    by: str = ""  # the option by which a job gets it, where not each has it
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,17 @@ def _new_option(row: dict[str, Any]) -> str:
     return "left to you" if row.get("fate") == "review" else "nothing"
 
 
+_ASKED_FOR = {
+    "slots": "`SLURM_CPUS_PER_TASK`, `SLURM_NTASKS` or their product, whichever has the number; else the number",
+    "threads": "`SLURM_CPUS_PER_TASK` where it has the number; else the number",
+    "processors": "`SLURM_NTASKS_PER_NODE` or `SLURM_CPUS_PER_TASK`, whichever has the number; else the number",
+    "last": "`SLURM_ARRAY_TASK_MAX` where it is the same; else the number; `undefined` in a job that is no array",
+    "seconds": "the number",
+    "queue": "printed: `SLURM_JOB_PARTITION`; else set to the old name at the start, where the job asks for one",
+    "environment": "set to the old name at the start",
+}
+
+
 def _variable(row: dict[str, Any]) -> tuple[str, str]:
     return _new_variable(row), _cell(row["reason"])
 
@@ -113,8 +124,8 @@ def _variable(row: dict[str, Any]) -> tuple[str, str]:
 def _new_variable(row: dict[str, Any]) -> str:
     if "define" in row:
         return "set at the start of the script"
-    if row.get("need") == "slots":
-        return "`SLURM_CPUS_PER_TASK`, `SLURM_NTASKS` or their product"
+    if row.get("need") in _ASKED_FOR:
+        return _ASKED_FOR[row["need"]]
     if "to" not in row:
         return "left to you"
     array = f"; in an array `{row['in_array']}`" if "in_array" in row else ""

@@ -141,7 +141,8 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         single = raw.hold(start)
         expands = match["dollar"] is not None and not single and not is_escaped(c.text.data, match.start())
         counted = sums.hold(start) and not single
-        if not (expands or counted) and not name.startswith(own_names):
+        read = not (expands or counted) and _is_looked_up(c.text.data, match, own=name.startswith(own_names))
+        if not (expands or counted or read) and not name.startswith(own_names):
             continue
         row = table.variables[name]
         own = "the script itself sets it" if name in assigned and not name.startswith(own_names) else ""
@@ -151,7 +152,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         begin = match.start() if whole else start
         place: Place = "expansion" if whole else "token" if expands or counted else "named"
         set_anew = bool(row.define) and dialect in c.dialects and bool(c.headers or c.called)  # at the start of the job
-        settled = own or idle or set_anew or (place == "named" and row.fate == "kept" and not single)
+        settled = own or idle or set_anew or (place == "named" and row.fate == "kept" and not single and not read)
         named_reason = f"only named, not expanded here; under Slurm it is {row.to}" if row.to else row.reason
         quoted = "stands in single quotes, where this program does not look; " if single else ""
         c.add(
@@ -161,13 +162,44 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
                 c.text.span(begin, stop),
                 value_span=c.text.span(start, end),
                 place="own" if own or idle else place,
-                verb="assigned" if name in assigned else "",
+                verb="assigned" if name in assigned else "read" if read else "",
                 editable=c.text.contiguous(begin, stop) and not layout.is_damaged(begin, stop),
                 fate="kept" if settled else "review",
                 reason=own or idle or quoted + (named_reason if place == "named" else row.reason),
                 dialect=dialect,
             )
         )
+
+
+def _is_looked_up(data: bytes, match: re.Match[bytes], *, own: bool) -> bool:
+    """Whether a name that is not expanded here is one by which a program, or the shell later on, gets the variable.
+
+    Of a name that others than the scheduler may use (JOB_ID) only what says so by itself counts.
+    """
+    start, end = match.span("name")
+    line = data.rfind(b"\n", 0, start) + 1
+    before, behind = data[max(line, start - _BEFORE) : start], data[end : end + _BEHIND]
+    if _LOOKS_UP.search(before) or (_POINTS.search(before) and _ENDS_WORD.match(behind) and _INDIRECT.search(data)):
+        return True
+    words = data[line:start]
+    if match["dollar"] is not None and (_EVALUATES.search(words) or (own and not _PRINTS.search(words))):
+        return True
+    return own and before[-1:] in {b'"', b"'"} and behind[:1] == before[-1:]
+
+
+_BEFORE, _BEHIND = 80, 2  # bytes around a name
+_LOOKS_UP = re.compile(
+    rb"(?:\b(?:(?:get_?env|environ(?:\.get|\.pop)?|get_environment_variable|env(?:iron)?)[ \t]*[(\[{.][ \t]*[\"']?)"
+    rb"|\bENV(?:IRON)?[ \t]*[\[{][ \t]*[\"']?|\bgetenv[ \t]+|-v[ \t]+(?=\Z)"
+    rb"|\b(?:printenv|export|readonly|typeset|declare|local)[ \t]+(?:[\w-]+(?:=\S*)?[ \t]+)*"
+    rb"|(?<=[ \t])(?:-x|-e|--env)[ \t=])[ \t]*\Z",
+    re.IGNORECASE,
+)
+_POINTS = re.compile(rb"(?:=|\bin(?:[ \t]+\w+)*[ \t]+|-n[ \t]+\w+=)[\"']?\Z")
+_ENDS_WORD = re.compile(rb"[\"' \t\r\n;&|)]|\Z")
+_INDIRECT = re.compile(rb"\$\{!\w|\b(?:declare|local|typeset)[ \t]+-n\b|\bprintenv[ \t]+[\"']?\$|\beval\b")
+_PRINTS = re.compile(rb"(?:^|[;&|({]|\b(?:then|do|else)\b)[ \t]*(?:echo|printf|logger)\b[^;&|]*\Z")
+_EVALUATES = re.compile(rb"\b(?:eval|envsubst|ssh|xargs|parallel|srun|(?:ba|k|z|da)?sh[ \t]+-\w*c)\b")
 
 
 @cache

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from migrate.rulebook.context import Context
 
 Handed = Callable[[Context], "str | None"]
+Ways = Callable[[Context], "tuple[str, ...]"]
 _HANDED: dict[str, Handed] = {}
+_WAYS: list[Ways] = []
+
+
+class HandedOn(NamedTuple):
+    """What a job hands on: texts by name, which its callers must agree on, and a text for each way to submit it."""
+
+    requests: Mapping[str, str]
+    ways: tuple[str, ...]
 
 
 def handed_on(name: str) -> Callable[[Handed], Handed]:
@@ -21,8 +31,15 @@ def handed_on(name: str) -> Callable[[Handed], Handed]:
     return register
 
 
-def requests(c: Context) -> Mapping[str, str]:
+def in_each_way(work: Ways) -> Ways:
+    """Registers a function that says what a job asks for, for each way in which it may have been submitted."""
+    _WAYS.append(work)
+    return work
+
+
+def requests(c: Context) -> HandedOn:
     """All that the job hands on; for a script that is no job what it was handed itself."""
+    ways = tuple(text for work in _WAYS for text in work(c))
     if c.job.insert_at is None:
-        return c.around.inherits.requests
-    return {name: text for name, work in sorted(_HANDED.items()) if (text := work(c)) is not None}
+        return HandedOn(c.around.inherits.requests, ways)
+    return HandedOn({name: text for name, work in sorted(_HANDED.items()) if (text := work(c)) is not None}, ways)

@@ -25,6 +25,7 @@ from migrate.inventory import take
 from migrate.inventory.calls import How
 from migrate.model import (
     SCRIPT_FOLDER,
+    SLURM,
     SUBMIT_FOLDER,
     Call,
     Fault,
@@ -33,8 +34,10 @@ from migrate.model import (
     Served,
     Software,
     Source,
+    Submitted,
     Surroundings,
 )
+from migrate.rulebook.handed import HandedOn
 
 _ROUNDS = 12  # after which what is inherited round a loop is left as it is
 _WAYS = 500  # scripts, each with what is loaded, that are looked at from one on
@@ -358,7 +361,7 @@ class _Script:
         self.of_run = of_run
         self.job: Job | None = None
         self.site = ""
-        self.requests: Mapping[str, str] = {}  # what it hands on of them
+        self.handed = HandedOn({}, ())
         self.around = Surroundings()
         self.calls: list[tuple[Call, tuple[str, ...]]] = []  # with the scripts that it means
         self.unclear: dict[str, tuple[str, ...]] = {}
@@ -391,6 +394,7 @@ class _Script:
         return re.search(rb"\$\{?" + re.escape(variable.encode()) + rb"\b", self.source.data) is not None
 
 
+_EXPANDED = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 _EXPORTED = re.compile(rb"(?<![\w./-])export[ \t]+([^\n;|&]*)")
 _EXPORTED_NAME = re.compile(rb"(?<![\w$./{-])([A-Za-z_]\w*)(?=[ \t=]|$)")
 _ALL_EXPORTED = re.compile(rb"(?m)^[ \t]*set[ \t]+(?:-\w*a\w*|-o[ \t]+allexport)")
@@ -452,7 +456,7 @@ class _Graph:
             node.job = take(node.source, tables, around)
         site = site_of(node.source, node.job, self._plan, around)[0]
         node.site = site.id
-        node.requests = {}
+        node.handed = HandedOn({}, ())
         node.calls, node.unclear, node.elsewhere = [], {}, set()
         for call in (call for part in node.job.walk() for call in part.calls):
             meant = self._tree.resolve(node.path, call)
@@ -463,7 +467,7 @@ class _Graph:
             elif meant.unclear:
                 node.unclear[call.path] = tuple(map(self._tree.name, meant.unclear))
         if any(call.how in _SHELLS for call, _ in node.calls):
-            node.requests = handed_on(node.source, node.job, site, self._plan, around)
+            node.handed = handed_on(node.source, node.job, site, self._plan, around)
 
     def _node(self, place: str, call: Call) -> str:
         """The name of a called script, which is read from now on too; empty where it is none."""
@@ -557,8 +561,9 @@ class _Graph:
             differs.append("container")
         constants, unlike = _same([self._given(e.call, caller) for e, caller in shells])
         differs += [f"${name}" for name in sorted(unlike) if node.names(name)]
-        # what the options of a submit line request is said of no script yet
-        requests, others = _same([caller.requests for _, caller in shells])
+        requests, others = _same([caller.handed.requests for _, caller in shells])
+        ways = {way for _, caller in shells for way in caller.handed.ways}
+        submitted = {self._submitted(e) for e in outer if e.call.how == "submit" and e.call.dialect != SLURM}
         differs += ["requests"] if others and node.asks_scheduler else []
         given = Inherited(
             dialect=dialect,
@@ -567,8 +572,24 @@ class _Graph:
             software=software[0] if software and "software" not in differs else (),
             contained=bool(inside) and all(inside),
             requests=requests,
+            ways=tuple(sorted(ways)),
+            submitted=tuple(sorted(submitted, key=lambda each: (each.by, each.line, each.options))),
         )
         return given, tuple(differs)
+
+    def _submitted(self, edge: _Edge) -> Submitted:
+        """A line that submits a script, with its options as far as constants of the script say them."""
+        caller, call = self._nodes[edge.caller], edge.call
+        assert caller.job is not None
+        items = [i for part in caller.job.walk() for i in part.items if i.group == call.program]
+        constants = {**caller.own_constants, **caller.around.inherits.constants}
+
+        def known(match: re.Match[str]) -> str:
+            value = constants.get(match[1] or match[2], UNKNOWN)
+            return match[0] if value == UNKNOWN else value
+
+        options = [(i.name, _EXPANDED.sub(known, i.value or "")) for i in items if i.kind == "directive"]
+        return Submitted(edge.caller, caller.source.position(call.at)[0], call.dialect, tuple(options))
 
     def _is_back(self, edge: _Edge) -> bool:
         """Whether a call closes a loop: the caller has from the called script whatever it has."""

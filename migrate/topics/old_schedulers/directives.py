@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 
 from migrate.frozen import dataclass
 from migrate.inventory.collector import INTERPRETERS
-from migrate.model import Change, Item, Job, OptionRow, SchedulerTable, Site, Target
+from migrate.model import Change, Item, Job, OptionRow, SchedulerTable, Site, Span, Submitted, Target
 from migrate.schedulers import Dialect
 from migrate.topics.old_schedulers.converters import (
     CONVERTERS,
@@ -19,11 +19,12 @@ from migrate.topics.old_schedulers.converters import (
     with_new_paths,
 )
 from migrate.topics.old_schedulers.launch import Launch, launch_of
+from migrate.topics.old_schedulers.request import Request, indices, slurm_numbers, with_unknown
 from migrate.topics.old_schedulers.resources import Need, Resources, resources_of
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
 from migrate.values import duration
 
-__all__ = ["INTERPRETERS", "Between", "Change", "Translation", "translate", "translate_command"]
+__all__ = ["INTERPRETERS", "Between", "Change", "Translation", "request_of", "translate", "translate_command"]
 
 _RESOURCES = frozenset(
     {
@@ -59,7 +60,6 @@ class Translation:
     changes: Mapping[int, Change]  # by id of the item
     dialect: str
     array: bool
-    slots: str  # shell text for the number of slots
     output: str  # the line that keeps the name of a file that no option names
     error: str
     append: bool  # several runs would write into one file, to which the old scheduler appended
@@ -70,6 +70,7 @@ class Translation:
     resource_type: str  # of the site, by which the job asked for its nodes
     nodes: int | None  # that the job asks for; None where Slurm may choose
     gpus: int | None  # of each node
+    request: Request  # in numbers, for the variables
 
 
 @dataclass(frozen=True)
@@ -164,12 +165,71 @@ def _is_shared(line: str) -> bool:
     return named is not None and "%j" not in named[1] and not ("%A" in named[1] and "%a" in named[1])
 
 
+def request_of(job: Job, between: Between, submitted: Submitted) -> Request:
+    """What a job asks for that a line of another script submits, whose options win over the job's own."""
+    line = [
+        Item("directive", name, Span(0, 0), "command", value=with_unknown(value), dialect=submitted.dialect)
+        for name, value in submitted.options
+    ]
+    queues = {i.name for i in line if between.table.options.get(i.name, _UNKNOWN).form == "queue"}
+    header = [i for i in _directives(job, between) if i.name not in queues]
+    work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands)
+    _, counting, rows, resources = _work_out(work, [*header, *line], launch_of(job))
+    of_line = translate_command(line, between)
+    own = translate(job, between).changes if header else {}
+    lines = (text for each in (own, of_line) for change in each.values() for text in change.lines)
+    words = " ".join(f"{name} {value}".strip() for name, value in submitted.options)
+    by = f"{submitted.by}:{submitted.line} ({between.submit_command}{' ' if words else ''}{words})"
+    return _request(between, counting, rows, resources, lines, by=by)
+
+
+def _directives(job: Job, between: Between) -> list[Item]:
+    dialect = between.dialect.name
+    return [i for i in job.items if i.kind == "directive" and i.dialect == dialect and i.place == "header"]
+
+
+def _request(
+    between: Between,
+    counting: list[Item],
+    rows: Mapping[int, OptionRow],
+    resources: Resources,
+    lines: Iterable[str],
+    *,
+    by: str = "",
+) -> Request:
+    """What the options that count ask for, and what the lines that stand for them have Slurm set."""
+    asked = dict(resources.asked)
+    if not resources.slots and not any(rows[id(i)].need in _RESOURCES for i in counting):
+        asked |= dict.fromkeys(("slots", "nodes", "processors", "threads"), 1)
+    for item in counting:
+        row = rows[id(item)]
+        value = item.value or between.dialect.bare_value
+        if row.form == "array":
+            asked |= _of_array(between, item.value or "")
+        if row.need == "time" and (seconds := between.dialect.seconds(value)) and seconds != float("inf"):
+            asked["seconds"] = int(seconds)
+        if row.need == "resource_type":
+            asked["resource_type"] = row.name
+        if row.form == "queue" and re.fullmatch(r"[\w.-]+", value):
+            asked["queue"] = value
+    array = bool(_array_option(counting, rows))
+    slots = resources.slots or "${SLURM_CPUS_PER_TASK:-1}"
+    return Request(asked, slurm_numbers(lines), array, slots, resources.lines, by)
+
+
+def _of_array(between: Between, value: str) -> Mapping[str, int]:
+    try:
+        found = indices(between.dialect.array(value))
+    except ValueError:
+        found = None
+    return dict(zip(("first", "last", "step"), found, strict=True)) if found else {}
+
+
 def translate(job: Job, between: Between) -> Translation:
     """All that is to be said of a job's live directives; pure, and the same for the same job."""
     work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands, script=job.text.data)
     dialect = between.dialect
-    items = [i for i in job.items if i.kind == "directive" and i.dialect == dialect.name and i.place == "header"]
-    _, counting, rows, resources = _work_out(work, items, launch_of(job))
+    _, counting, rows, resources = _work_out(work, _directives(job, between), launch_of(job))
     work.changes |= _unknown_shares(counting, rows, resources)
     array = _array_option(counting, rows)
     folder = with_new_paths(_folder_of_files(work, counting, rows), between.target)
@@ -178,7 +238,6 @@ def translate(job: Job, between: Between) -> Translation:
         changes=work.changes,
         dialect=dialect.name,
         array=bool(array),
-        slots=resources.slots or "${SLURM_CPUS_PER_TASK:-1}",
         output=output_line,
         error=error_line,
         append=dialect.appends_output
@@ -193,6 +252,9 @@ def translate(job: Job, between: Between) -> Translation:
         resource_type=next((rows[id(i)].name for i in counting if rows[id(i)].need == "resource_type"), ""),
         nodes=resources.nodes or (None if (resources.tasks or 1) > 1 else 1),
         gpus=resources.gpus,
+        request=_request(
+            between, counting, rows, resources, (line for change in work.changes.values() for line in change.lines)
+        ),
     )
 
 

@@ -6,16 +6,16 @@ import re
 from dataclasses import replace
 
 from migrate.answers import Renamed
-from migrate.frozen import dataclass
 from migrate.inventory import interpreter_of
 from migrate.inventory.options import inert_line
 from migrate.model import SLURM, Change
 from migrate.rulebook.context import Context, once, replaced
 from migrate.rulebook.facts import fact
-from migrate.rulebook.handed import handed_on
+from migrate.rulebook.handed import in_each_way
 from migrate.rulebook.translators import translator
-from migrate.schedulers import DIALECTS, is_obeyed
-from migrate.topics.old_schedulers.directives import INTERPRETERS, Between, Translation, translate
+from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
+from migrate.topics.old_schedulers.directives import INTERPRETERS, Between, Translation, request_of, translate
+from migrate.topics.old_schedulers.request import Request
 
 
 @fact(
@@ -44,43 +44,27 @@ def between_of(c: Context, dialect: str) -> Between:
     return Between(DIALECTS[dialect], c.schedulers[dialect], c.site, c.target, queues)
 
 
-@handed_on("slots")
-def _slots(c: Context) -> str | None:
-    found = translation(c)
-    return found.slots if found else None
-
-
-@handed_on("array")
-def _array(c: Context) -> str | None:
-    found = translation(c)
-    return "yes" if found and found.array else None
-
-
-@handed_on("resource_type")
-def _resource_type(c: Context) -> str | None:
-    found = translation(c)
-    return found.resource_type or None if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What variables of another scheduler say of a job: shell text for its slots, whether it is an array, its share."""
-
-    slots: str
-    array: bool
-    resource_type: str
+@in_each_way
+def _in_each_way(c: Context) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.text for each in requests(c)))
 
 
 @once
-def request(c: Context) -> Request | None:
-    """What the job requests of another scheduler, or the jobs that call this script; None where none says it."""
+def requests(c: Context) -> tuple[Request, ...]:
+    """What the job asks of another scheduler, for each way to submit it, or the jobs that run it; none if unknown."""
+    dialect = live_dialect(c) if c.job.dialects else c.around.inherits.dialect
+    if not dialect or not is_foreign(dialect):
+        return ()
+    if lines := [each for each in c.around.inherits.submitted if each.dialect == dialect]:
+        between = between_of(c, dialect)
+        return tuple(request_of(c.job, between, line) for line in lines) + _handed(c)
     found = translation(c)
-    if found is not None:
-        return Request(found.slots, found.array, found.resource_type)
-    given = c.around.inherits.requests
-    if c.job.dialects or not c.around.inherits.dialect or "slots" not in given:
-        return None
-    return Request(given["slots"], given.get("array") == "yes", given.get("resource_type", ""))
+    return (found.request,) if found is not None else _handed(c)
+
+
+def _handed(c: Context) -> tuple[Request, ...]:
+    """What the jobs ask for that run the script, which has no lines of its own."""
+    return () if c.job.dialects else tuple(map(Request.of_text, c.around.inherits.ways))
 
 
 @once

@@ -54,6 +54,8 @@ class Resources:
     gpus: int | None = None  # of a node
     whole: bool = False
     asks_for_memory: bool = False
+    asked: dict[str, int | str] = field(default_factory=dict)  # by what variables of the old scheduler say of it
+    lines: tuple[int, ...] = ()  # of the old scheduler's file of hosts, for each node; empty where it spread them
     changes: dict[int, Change] = field(default_factory=dict)
 
 
@@ -117,6 +119,7 @@ def _parallel_environment(resources: Resources, need: Need, launch: Launch, envi
     guessed = "" if how else "; what this parallel environment means is not known: its site's file can say"
     how = how or ("tasks" if launch.used else "cpus")
     resources.count, resources.slots_from = slots, f"pe {name} {slots}"
+    resources.asked |= {"environment": name} | ({} if ranged else {"slots": slots})
     lines: list[str] = []
     if how.isdecimal():
         resources.kind, per = "tasks", int(how)
@@ -358,6 +361,7 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
     resources.nodes, resources.tasks_per_node = nodes // times, tasks * times
     resources.cpus, resources.gpus = max(threads, cpus // tasks, 1), gpus * times
     resources.kind, resources.slots = "tasks", "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))"
+    _asked_by_chunks(resources, chunks, times=times)
     lines = [
         f"--nodes={resources.nodes}",
         f"--ntasks-per-node={resources.tasks_per_node}",
@@ -368,6 +372,15 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
     resources.asks_for_memory = bool(size)
     message = f"{need.spelled} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes)
     resources.changes[id(need.item)] = (look if notes else done)(message, *lines)
+
+
+def _asked_by_chunks(resources: Resources, chunks: list[_Chunk], *, times: int) -> None:
+    """A line of the file of hosts for each MPI process of a chunk; the first one's threads (PBS Pro's start_exec.c)."""
+    each = [1 if (own := c.number("mpiprocs")) is None else own for c in chunks for _ in range(c.count)]
+    packed = times > 1
+    resources.lines = (sum(each),) if packed else tuple(each)
+    threads = chunks[0].number("ompthreads") or chunks[0].number("ncpus")
+    resources.asked |= {"slots": sum(each)} | ({"threads": threads, "by_chunks": 1} if threads else {})
 
 
 def _node_list(resources: Resources, need: Need, launch: Launch, dialect: Dialect) -> None:
@@ -401,6 +414,9 @@ def _node_list(resources: Resources, need: Need, launch: Launch, dialect: Dialec
     )
     resources.count, resources.kind, resources.slots_from = nodes * per_node, "tasks", f"ppn={per_node}"
     resources.slots = "$((SLURM_NTASKS * ${SLURM_CPUS_PER_TASK:-1}))"
+    resources.lines = tuple(c.number("ppn", "ncpus") or 1 for c in chunks for _ in range(c.count))
+    first = chunks[0].number("ppn") or 1
+    resources.asked |= {"slots": sum(resources.lines), "nodes": chunks[0].count, "processors": first}
     lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
     lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 else []
     lines += [f"--gpus-per-node={gpus}"] if gpus else []
@@ -427,6 +443,7 @@ def _tasks(resources: Resources, need: Need) -> None:
         return
     resources.tasks, resources.kind, resources.count = count, "tasks", count
     resources.slots, resources.slots_from = "${SLURM_NTASKS}", need.spelled
+    resources.asked |= {"slots": count, "nodes": 1, "processors": 1}
     resources.changes[id(need.item)] = done(f"{need.spelled} = --ntasks={need.value}", f"--ntasks={need.value}")
 
 
@@ -470,6 +487,8 @@ def _cpus(resources: Resources, need: Need, launch: Launch) -> None:
         need.spelled,
         "$((${SLURM_NTASKS:-1} * ${SLURM_CPUS_PER_TASK:-1}))",
     )
+    resources.asked |= {"slots": count, "threads": count}
+    resources.lines = (1,)
     lines = ["--nodes=1", f"--ntasks={tasks}"] if tasks > 1 else []
     lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 or tasks == 1 else []
     resources.changes[id(need.item)] = done(f"{need.spelled} = {' '.join(lines)}", *lines)

@@ -1,21 +1,55 @@
-"""What stands for a variable of another scheduler: its name under Slurm, or a line that sets it."""
+"""What stands for a variable of another scheduler: its name under Slurm, its value, or a line that sets it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from migrate.frozen import dataclass
 from migrate.model import Change, Item, VariableRow, Verdict
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, says
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, is_foreign
-from migrate.topics.old_schedulers.facts import live_dialect, request
+from migrate.tables.tables import base_programs, builtins
+from migrate.topics.old_schedulers.facts import live_dialect, requests
+from migrate.topics.old_schedulers.request import SPREAD, exact
+
+_INDEX = "SLURM_ARRAY_TASK_ID"
+_TEXTS = {  # shell text whose value may be that of a part of the request; the first that has it is written
+    "slots": ("${SLURM_NTASKS}", "${SLURM_CPUS_PER_TASK}", "$((SLURM_NTASKS * SLURM_CPUS_PER_TASK))"),
+    "threads": ("${SLURM_CPUS_PER_TASK:-1}", "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))"),
+    "processors": (
+        "${SLURM_NTASKS_PER_NODE:-1}",
+        "${SLURM_CPUS_PER_TASK:-1}",
+        "$((SLURM_NTASKS_PER_NODE * SLURM_CPUS_PER_TASK))",
+    ),
+}
+_NEAREST = {  # where the request does not say it
+    "slots": "${SLURM_NTASKS:-1}",
+    "threads": "${SLURM_CPUS_PER_TASK:-1}",
+    "processors": "${SLURM_NTASKS_PER_NODE:-1}",
+    "seconds": "$((SLURM_JOB_END_TIME - SLURM_JOB_START_TIME))",
+}
+_ONE_NAME = re.compile(r"\$\{(\w+)(?::-\w+)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """Shell text that stands for a variable; `sure` where it has the value that the old scheduler gave."""
+
+    text: str
+    sure: bool = True
+    name: str = ""  # the one variable in it, where that is set
 
 
 def _variable_row(c: Context) -> VariableRow | None:
+    """The row of a variable that the job has of the old scheduler and that is expanded, or looked up by its name."""
     item = c.item
-    if item is None or item.kind != "scheduler-variable" or not item.dialect or item.place in {"own", "named"}:
+    if item is None or item.kind != "scheduler-variable" or not item.dialect or item.place == "own":
+        return None
+    if item.place == "named" and item.verb != "read":
         return None
     spoke_to = (live_dialect(c),) if c.job.dialects else _inherited(c) or _switched_off(c)
     if spoke_to and item.dialect not in spoke_to:
@@ -37,33 +71,126 @@ def _switched_off(c: Context) -> tuple[str, ...]:
     return tuple(name for name, line in lines.items() if b"##" in data and re.search(line, data, re.MULTILINE))
 
 
-def _new_variable(c: Context) -> str | None:
-    row, item = _variable_row(c), c.item
-    if row is None or item is None or row.define:
+# ------------------------------------------------------------------------------------------------ values
+
+
+def _value(c: Context, row: VariableRow) -> _Value | None:
+    """What stands for the variable by what the job asks for; None where nothing does, or several requests differ."""
+    if row.need in {"first", "last", "step"}:
+        return _bound(c, row)
+    if row.need:
+        return _counted(c, row)
+    return _named_by_slurm(c, row) if row.to else None
+
+
+def _counted(c: Context, row: VariableRow) -> _Value | None:
+    """A number of the request: the text of Slurm that has it in every way to submit the job, or the number."""
+    found, part = requests(c), row.need
+    own = tuple(dict.fromkeys(r.slots for r in found)) if part == "slots" else ()
+    text = exact(found, part, (*own, *_TEXTS.get(part, (f"${{{row.to}}}",) if row.to else ())))
+    if text is not None:
+        one = _ONE_NAME.fullmatch(text)
+        return _Value(text, name=one[1] if one and all(one[1] in r.slurm for r in found) else "")
+    if len({r.asked.get(part) for r in found}) > 1:
         return None
-    found = request(c)
-    if row.need == "slots":
-        return _slots(found.slots if found else "${SLURM_NTASKS:-1}", whole=item.place != "token")
-    name = row.in_array if row.in_array and found and found.array else row.to
-    if item.place == "token" or not name:
-        return name or None
-    if row.default and (row.default != "undefined" or says(c, b"undefined")):
-        return f"${{{name}:-{row.default}}}"
-    if row.outside_array and not (found and found.array):
-        return f"${{{name}:-{row.outside_array}}}"
-    return f"${{{name}}}" if c.source.text(item.span).startswith("${") else f"${name}"
+    if part == "slots" and len(own) == 1:
+        one = _ONE_NAME.fullmatch(own[0])
+        return _Value(own[0], "SLURM_CPUS_ON_NODE" not in own[0], one[1] if one else "")
+    if part in {"queue", "nodes"}:
+        return _Value(f"${{{row.to}}}", part == "nodes", row.to)
+    return _Value(_NEAREST[part], sure=False) if part in _NEAREST else None
 
 
-def _slots(text: str, *, whole: bool) -> str | None:
-    """The number of slots; inside a sum or `${NSLOTS…}` only a name can stand."""
-    name = re.fullmatch(r"\$\{(\w+)\}", text)
-    return text if whole else name[1] if name else None
+def _bound(c: Context, row: VariableRow) -> _Value | None:
+    """The first or last index of the array, or its step."""
+    found = [r for r in requests(c) if r.array]
+    text = exact(found, row.need, (f"${{{row.to}}}",))
+    if text is None and len({r.asked.get(row.need) for r in found}) > 1:
+        return None
+    if text is None or not text.isdecimal():
+        return _named_by_slurm(c, row)
+    return _Value(text) if len(found) == len(requests(c)) else None
+
+
+def _named_by_slurm(c: Context, row: VariableRow) -> _Value:
+    """Slurm's variable, with the value that the old scheduler gave where Slurm leaves it unset."""
+    found = requests(c)
+    arrays = [r.array for r in found]
+    if row.in_array:
+        if found and all(arrays):
+            return _Value(f"${{{row.in_array}}}", name=row.in_array)
+        if any(arrays) or _names_index(c):
+            return _Value(f"${{{row.in_array}:-${row.to}}}")
+    of_array = row.default == "undefined" or row.outside_array
+    if of_array and ((found and all(arrays)) or not (row.outside_array or found or says(c, b"undefined"))):
+        return _Value(f"${{{row.to}}}", name=row.to)
+    default = row.default or row.outside_array
+    return _Value(f"${{{row.to}:-{default}}}") if default else _Value(f"${{{row.to}}}", name=row.to)
+
+
+@once
+def _names_index(c: Context) -> bool:
+    """Whether the script names the index of an array, and so may be submitted as one."""
+    rows = (c.schedulers[i.dialect].variables.get(i.name) for i in c.job.by_kind.get("scheduler-variable", ()))
+    return any(row is not None and row.to == _INDEX for row in rows)
+
+
+def _new_variable(c: Context) -> str | None:
+    """What is written in the variable's place; None where nothing can stand there."""
+    row, item = _variable_row(c), c.item
+    if row is None or item is None or row.define or item.place == "named":
+        return None
+    value = _of_id(c, row) or _value(c, row)
+    if value is None:
+        return None
+    if item.place == "token":
+        braces = c.source.data.endswith((b"{", b"{!", b"{#"), 0, item.span.start)
+        # in a sum a variable that is unset counts as 0, as the word `undefined` does
+        return value.name or (row.to if not (braces and requests(c)) and not row.need and not row.in_array else None)
+    if value.name and value.text == f"${{{value.name}}}" and row.need != "slots":
+        return value.text if c.source.text(item.span).startswith("${") else f"${value.name}"
+    return value.text
+
+
+# ------------------------------------------------------------------------------------------------ ids of arrays
+
+
+_CUT = re.compile(rb"(?:%%?|//?)(?:[\"'\\]*\[(?![\w!^])|\[[!^]0-9\])")  # behind the name in `${…}`
+_CUT_BEHIND = re.compile(
+    rb"[^\n]*?(?:cut[ \t]+(?:-f[ \t]*1[ \t]+)?-d[ \t]*[\"'\\]*\[|sed[ \t]+[^|\n]*?s(.)(?:\\\[|\[\^0-9\])\.\*\1{2}"
+    rb"|awk[ \t]+-F[ \t]*[\"'\\]*\[[^|\n]*print[ \t]*\$1|grep[ \t]+-\w*o\w*[ \t]+[\"']?\^?\[0-9\])"
+)
+_CUT_OF_ANOTHER = re.compile(rb"\$\{\w+(?:%%?|//?)(?:[\"'\\]*\[(?![\w!^])|\[[!^]0-9\])")
+
+
+def _of_id(c: Context, row: VariableRow) -> _Value | None:
+    """The array's id, where the index behind it is cut off from the task's (`${PBS_JOBID%%[*}`); None elsewhere."""
+    item, data = c.item, c.source.data
+    if not row.without_index or item is None:
+        return None
+    arrays = [r.array for r in requests(c)]
+    cut = _CUT.match(data, item.span.end) if item.place == "token" else _CUT_BEHIND.match(data, item.span.end)
+    if cut is None or (arrays and not any(arrays) and not _names_index(c) and item.place != "token"):
+        return None
+    if arrays and all(arrays):
+        return _Value(f"${{{row.without_index}}}", name=row.without_index)
+    return _Value(f"${{{row.without_index}:-${row.to}}}")
+
+
+def _may_cut_index(c: Context, row: VariableRow) -> bool:
+    """Whether the script may cut the index off elsewhere, from another variable that holds the id of a task."""
+    arrays = any(r.array for r in requests(c))
+    return bool(row.without_index) and arrays and _of_id(c, row) is None and says(c, _CUT_OF_ANOTHER)
+
+
+# ------------------------------------------------------------------------------------------------ lines that set one
 
 
 def _definition(c: Context) -> str | None:
     """The line of shell that sets a variable of the old scheduler under its own name; None where it stands there.
 
-    It does so for what Slurm has nothing like, for what the script sets anew, and where no name can stand for it.
+    It does so for what Slurm has nothing like, for what the script sets anew or looks up by its name, and where no
+    name can stand for it.
     """
     text = _value_set(c)
     return None if text is None or says(c, text.encode()) else text
@@ -74,15 +201,63 @@ def _value_set(c: Context) -> str | None:
     if row is None or item is None:
         return None
     if row.define:
-        return row.define.replace("{local_scratch}", c.target.local_scratch)
-    found = request(c)
-    if row.need == "resource_type":
-        return f"export {item.name}={found.resource_type}" if found and found.resource_type else None
-    if row.need == "slots":
-        return f"export {item.name}={found.slots}" if found and _new_variable(c) is None else None
-    if item.verb == "assigned" and row.to:
-        return f"export {item.name}=${{{row.to}:-{row.default}}}"
-    return None
+        return _made_anew(c, row)
+    if item.place == "named" or (item.verb == "assigned" and row.to) or row.need in {"resource_type", "environment"}:
+        return _line(c, row, item.name)
+    if row.need == "queue" and not _only_printed(c, item.name):
+        return _line(c, row, item.name)
+    return _line(c, row, item.name) if item.place == "token" and _new_variable(c) is None else None
+
+
+def _line(c: Context, row: VariableRow, name: str) -> str | None:
+    """`export NAME=value`, with the value that the old scheduler gave; None where that is not known."""
+    value = (_of_id(c, row) if c.item and c.item.place == "token" else None) or _value(c, row)
+    if value is None or (row.need and not value.sure):
+        return None
+    if row.need:
+        return f"export {name}={value.text}" if not value.name or value.sure else None
+    found = requests(c)
+    if row.to == _INDEX and not (row.default or row.outside_array):
+        if found and all(r.array for r in found):
+            return f"export {name}=${_INDEX}"
+        return f'[ -z "${{{_INDEX}:-}}" ] || export {name}=${_INDEX}'
+    if ":-$" in value.text or value.name == row.in_array != "":
+        return f"export {name}={value.text}"
+    return f"export {name}=${{{row.to}:-{row.default or row.outside_array}}}"
+
+
+_SPLIT = (
+    'BEGIN {k = split(t, p, ","); for (i = 1; i <= k; i++) {split(p[i], q, /[(x)]+/); '
+    "for (j = 0; j < (q[2] ? q[2] : 1); j++) c[++m] = q[1]}} {n = c[NR]} "
+)
+
+
+def _made_anew(c: Context, row: VariableRow) -> str:
+    """The line of a table that makes a file or folder anew, with the slots of each node where it counts them."""
+    number, split = _per_node(c, row) if "{per_node}" in row.define else ("", "")
+    text = row.define.replace("{local_scratch}", c.target.local_scratch)
+    return text.replace("{per_node}", number).replace("{split}", split)
+
+
+def _per_node(c: Context, row: VariableRow) -> tuple[str, str]:
+    """An assignment of awk with the lines, or slots, of each node, and what takes it apart where nodes differ."""
+    found = requests(c)
+    counts = {r.lines for r in found}
+    if row.need == "lines" and len(counts) == 1 and (lines := next(iter(counts))):
+        as_tasks = all(r.slurm.get("SLURM_NTASKS_PER_NODE", 1) == n for r in found for n in lines)
+        if as_tasks:
+            return '-v n="${SLURM_NTASKS_PER_NODE:-1}"', ""
+        same = len(set(lines)) == 1
+        return (f"-v n={lines[0]}", "") if same else (f'-v t="{",".join(map(str, lines))}"', _SPLIT)
+    spread = found and all("SLURM_NTASKS" in r.slurm and "SLURM_NTASKS_PER_NODE" not in r.slurm for r in found)
+    if spread and all(r.value("${SLURM_NTASKS}") == r.asked.get("slots") for r in found):
+        return f'-v t="{SPREAD}"', _SPLIT
+    alone = all(r.slurm.get("SLURM_JOB_NUM_NODES") == 1 for r in found)
+    text = exact(found, "slots", dict.fromkeys(r.slots for r in found)) if found and alone else None
+    if text is not None and row.need != "lines":
+        return f'-v n="{text}"' if "$" in text else f"-v n={text}", ""
+    cpus = "${SLURM_CPUS_ON_NODE:-1}"
+    return f'-v n="${{SLURM_NTASKS_PER_NODE:-{"1" if row.need == "lines" else cpus}}}"', ""
 
 
 @translator("definitions")
@@ -94,7 +269,7 @@ def definition(c: Context) -> Change | None:
     line = _definition(c)
     if line is None:
         return None
-    verdict: Verdict = "done" if row.fate == "kept" or row.need else "look"
+    verdict: Verdict = "done" if row.fate == "kept" or row.need or item.place == "named" else "look"
     return Change(verdict, f"{item.name} is {item.reason}", begins=(line,), fate="added")
 
 
@@ -102,22 +277,65 @@ def definition(c: Context) -> Change | None:
 def variable(c: Context) -> Change | None:
     """What stands for a variable of the old scheduler; None where it goes with its command, or keeps its name."""
     row, item = _variable_row(c), c.item
-    if row is None or item is None or _value_set(c) or _only_names_hosts(c):
+    if row is None or item is None or item.place == "named" or _value_set(c) or _only_names_hosts(c):
         return None
     message = f"{item.name} is {item.reason}"
     new = _new_variable(c)
     if new is None:
-        return Change("open", message)
-    if row.need == "slots" and not _counted(c):
-        message = f"{message}; {new} is the nearest, and the number may be another than before"
-        return Change("look", message, edits=(in_its_place(c, new),))
+        return _not_decided(c, row, message)
+    value = _of_id(c, row) or _value(c, row)
+    if row.need == "queue" and not _only_printed(c, item.name):
+        return _look(c, new, f"{message}; where the script compares it, write the names of the partitions")
+    if value is not None and not value.sure and row.need != "queue":
+        return _look(c, new, f"{message}; {new} is the nearest, and the number may be another than before")
+    if _may_cut_index(c, row):
+        return _look(c, new, f"{message}; for the array's id, which the script cuts out, write ${row.without_index}")
+    if row.to == _INDEX and c.job.insert_at is not None and not any(r.array for r in requests(c)):
+        name = c.source.path.rpartition("/")[2]
+        message = f"{message}. No line asks for an array: submit it with `sbatch --array=FIRST-LAST {name}`"
     return Change("done", message, edits=(in_its_place(c, new),))
+
+
+def _look(c: Context, new: str, message: str) -> Change:
+    return Change("look", message, edits=(in_its_place(c, new),))
+
+
+def _not_decided(c: Context, row: VariableRow, message: str) -> Change:
+    """Why nothing stands for the variable: the lines that submit the script say different things, or Slurm has none."""
+    found = requests(c)
+    if row.need and len({r.asked.get(row.need) for r in found}) > 1:
+        ways = "; ".join(f"{r.asked.get(row.need, 'unset')} by {r.by or 'its own lines'}" for r in found)
+        return Change("open", f"{message}: {ways}. No variable of Slurm has each of these values")
+    if row.need and found:
+        return Change("done", f"{message}; the job asks for none, so it was unset")
+    return Change("open", message)
 
 
 def new_name(c: Context) -> str | None:
     """What is written in the place of a variable of the old scheduler; None where it stays."""
     stays = _variable_row(c) is None or _value_set(c) or _only_names_hosts(c)
     return None if stays else _new_variable(c)
+
+
+# ------------------------------------------------------------------------------------------------ where it stands
+
+
+_PRINTS = re.compile(rb"(?:^|[;&|({]|\b(?:then|do|else)\b)[ \t]*(?:echo|printf|logger)\b[^;&|]*\Z")
+
+
+@once
+def _printed(c: Context) -> dict[str, bool]:
+    """Whether every place of a variable is among the words of a command that prints them, by its name."""
+    found: dict[str, bool] = {}
+    for item in c.job.by_kind.get("scheduler-variable", ()):
+        line = c.source.data[c.source.line_start(item.span.start) : item.span.start]
+        prints = item.place == "expansion" and _PRINTS.search(line) is not None
+        found[item.name] = found.get(item.name, True) and prints
+    return found
+
+
+def _only_printed(c: Context, name: str) -> bool:
+    return _printed(c).get(name, False)
 
 
 def _only_names_hosts(c: Context) -> bool:
@@ -142,12 +360,6 @@ _HOST_FILES = "|".join(name for dialect in DIALECTS.values() for name in dialect
 _HOST_FILE = re.compile(rf'"?\$\{{?(?:(?:{_HOST_FILES})\}}?|TMPDIR\}}?/machines)"?')
 
 
-def _counted(c: Context) -> bool:
-    """Whether the number of slots is what the script asks for, and not the size of a node."""
-    found = request(c)
-    return found is not None and "SLURM_CPUS_ON_NODE" not in found.slots
-
-
 @fact(
     "old_host_file",
     "`yes` where the option names the host file of the old scheduler; none elsewhere.",
@@ -155,3 +367,50 @@ def _counted(c: Context) -> bool:
 )
 def _old_host_file(c: Context) -> str | None:
     return "yes" if c.item is not None and is_old_host_file(c.item) else None
+
+
+# ------------------------------------------------------------------------------------------------ for programs
+
+
+@fact(
+    "for_programs",
+    "The line that sets what the programs of the job may read of the old scheduler and the script names nowhere; "
+    "none where there is nothing such.",
+    about="job",
+    parameters={"index": "the index of its array", "threads": "the number of threads"},
+)
+def _for_programs(c: Context, what: str) -> str | None:
+    found = requests(c)
+    if not found or c.job.begin_at is None or not _starts_programs(c):
+        return None
+    return _index_line(c) if what == "index" else _threads_line(c)
+
+
+def _index_line(c: Context) -> str | None:
+    known = c.schedulers[live_dialect(c) or c.around.inherits.dialect].variables
+    names = [(name, row.by) for name, row in known.items() if row.to == _INDEX]
+    options = c.job.names.get("directive", frozenset()) | {n for s in c.around.inherits.submitted for n, _ in s.options}
+    name = next((name for name, by in names if not by or by in options), "")
+    unnamed = not any(says(c, each.encode()) for each in (_INDEX, *(each for each, _ in names)))
+    return f"export {name}=${_INDEX}" if name and unnamed and all(r.array for r in requests(c)) else None
+
+
+def _threads_line(c: Context) -> str | None:
+    found: Sequence[object] = [r.asked.get("threads") if r.asked.get("by_chunks") else None for r in requests(c)]
+    if says(c, b"OMP_NUM_THREADS") or len(set(found)) != 1 or not isinstance(found[0], int):
+        return None
+    return f"export OMP_NUM_THREADS={found[0]}"
+
+
+@once
+def _starts_programs(c: Context) -> bool:
+    """Whether the job starts anything that no shell and no script of the run is."""
+    known = c.library.value(builtins) | c.library.value(base_programs)
+    for part in c.job.parts():
+        for reading in part.commands:
+            for inner in reading.chain():
+                at = inner.program_word.span.start
+                unknown = inner.table is None and inner.program not in known
+                if unknown and not c.called(at) and inner.program not in c.job.functions:
+                    return True
+    return False
