@@ -56,7 +56,7 @@ def test_each_dialect_has_tables_and_each_table_a_dialect() -> None:
 def test_the_submit_command_of_a_dialect_is_in_its_tables_as_one(name: str) -> None:
     known = tables(()).dialect_commands[name]
     submitting = {program for program, table in known.items() if table.dialect == name and table.form == "submission"}
-    assert submitting == {DIALECTS[name].submit_command}
+    assert submitting - {"msub"} == {DIALECTS[name].submit_command}  # msub is Moab's, which gives to Torque
 
 
 def test_every_module_that_has_a_dialect_is_found_with_it() -> None:

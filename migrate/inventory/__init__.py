@@ -25,6 +25,7 @@ from migrate.schedulers.slurm import first_command
 __all__ = ["decoded", "interpreter_of", "reads_otherwise", "take"]
 
 _ORDER = attrgetter("span", "kind", "name")
+_MISSPELT = re.compile(rb"#[ \t]*(/(?:[\w./-]*/)?(\w+))[ \t]*\r?(?:\n|\Z)")
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?([A-Za-z0-9_.+-]+)")
 
 
@@ -191,7 +192,7 @@ def _of_text(c: Collector, directive: Directive) -> Directive:
 
 def _without_continued(text: Text, live: Sequence[Directive]) -> Text:
     """The text as a shell gets it from a scheduler that joins the lines of a directive: they are one comment."""
-    going_on = [(d.span, own.prefix) for d in live if (own := DIALECTS[d.dialect]).continues]
+    going_on = [(d.span, d.prefix or own.prefix) for d in live if (own := DIALECTS[d.dialect]).continues]
     return joined(text, [(_offset(text, start), _offset(text, end), prefix) for (start, end), prefix in going_on])
 
 
@@ -212,6 +213,12 @@ def _shell(text: Text, live: Sequence[Directive]) -> str:
     if named in INTERPRETERS:  # a site's own program starts the script in some shell
         return named
     return interpreter_of(text.data)
+
+
+def misspelt_interpreter(data: bytes) -> str:
+    """The shell's path in a first line that lacks its `!`, as in `#/bin/bash`; empty for any other."""
+    match = _MISSPELT.match(data)
+    return match[1].decode() if match and match[2].decode() in INTERPRETERS else ""
 
 
 def interpreter_of(data: bytes) -> str:

@@ -37,7 +37,7 @@ def take_directive(c: Collector, directive: Directive) -> None:
     erase = Span(directive.span.start, directive.span.start) if directive.text_only else directive.erase
     holder = Holder(directive.span, len(found) + len(directive.strays), erase)
     line = _Line(directive, place, program, holder)
-    previous = directive.span.start + len(dialect.prefix)
+    previous = directive.span.start + len(directive.prefix or dialect.prefix)
     for option in found:
         take_option(c, option, "directive", program=program, place=place, line=line, previous=previous)
         previous = option.span.end

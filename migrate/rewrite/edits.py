@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from migrate.inventory import misspelt_interpreter
 from migrate.inventory.options import inert_line
 from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Owned, Source, Span, Text
 from migrate.quoting import keeps_quotes
@@ -230,9 +231,9 @@ def _additions(source: Source, job: Job, finding: Finding, number: int, begun: s
 
 
 def _first_line(source: Source, script: Text, line: str) -> Edit:
-    """The `#!` line of a script replaced, or put before all else where there is none."""
+    """The `#!` line of a script replaced, also where it lacks its `!`, or put before all else where there is none."""
     start = script.at(0)
-    if not script.data.startswith(b"#!"):
+    if not script.data.startswith(b"#!") and not misspelt_interpreter(script.data):
         begin = source.line_start(start)  # tabs that were taken from it included
         return _insertion(source, start if source.data[begin:start].strip(b"\t") else begin, [line], script)
     end = len(script.data.split(b"\n", 1)[0].rstrip(b"\r"))

@@ -27,6 +27,7 @@ class Directive:
     fault: str = ""
     late: bool = False  # live, and below the first command
     text_only: bool = False  # in a here-document: it counts for the job around it, and stays in its text
+    prefix: str = ""  # where it is not that of its dialect
 
 
 def options_of(

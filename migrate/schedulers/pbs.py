@@ -1,4 +1,7 @@
-"""The dialect of PBS Pro and Torque: `#PBS` lines, read as qsub reads them (qsub(1B), check_job_script.c)."""
+"""The dialect of PBS Pro and Torque: `#PBS` lines, read as qsub reads them (qsub(1B), check_job_script.c).
+
+Moab's msub gives jobs to Torque, and reads `#MSUB` (or `#MOAB`) lines with the same options.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ from migrate.schedulers.dialect import ONLY_IDS, Dependency, Dialect
 from migrate.schedulers.directive import Directive, one_line, options_of, quoted_words, whole_templates
 from migrate.values import MEBI, numbers_of, whole_number
 
-_LINE = re.compile(rb"^[ \t]*#PBS\b[^\n]*\n?", re.MULTILINE)
+_PREFIX = rb"#(?:PBS|MSUB|MOAB)"
+_LINE = re.compile(rb"^[ \t]*(" + _PREFIX + rb")\b[^\n]*\n?", re.MULTILINE)
 # A line that ends in a backslash goes on in the next one.
-_WHOLE = re.compile(rb"^[ \t]*#PBS\b(?:[^\n]*\\\r?\n)*[^\n]*\n?", re.MULTILINE)
+_WHOLE = re.compile(rb"^[ \t]*(" + _PREFIX + rb")\b(?:[^\n]*\\\r?\n)*[^\n]*\n?", re.MULTILINE)
+_ANY = re.compile(_PREFIX)
+_OF_SLURM = re.compile(rb"^#SBATCH[ \t]+-", re.MULTILINE)
 # The first line that is neither blank nor a comment nor a label.
 _COMMAND = re.compile(rb"^[ \t\r\v\f]*[^\s#:]", re.MULTILINE)
 # sbatch takes this for a directive too, and ends over it: `#PBS_ARRAYID=3`, an assignment that somebody switched off.
@@ -31,8 +37,9 @@ _NEWLINE = re.compile(rb"\r*\n?\Z")
 
 def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Directive]:
     """The directives of a script text, dead ones (below the first command) included."""
-    if b"#PBS" not in text.data:
+    if not _ANY.search(text.data):
         return
+    of_slurm = _OF_SLURM.search(text.data) is not None
     end_of_header: int | None = None
     at = 0
     while match := _LINE.search(text.data, at):
@@ -42,12 +49,17 @@ def read_directives(text: Text, rows: Mapping[str, OptionRow]) -> Iterator[Direc
         # qsub joins the lines of a directive that it reads; below the first command a shell runs the next one
         match = (_WHOLE.match(text.data, start) if live and _goes_on(text, match) else None) or match
         at, end = match.end(), start + len(_NEWLINE.sub(b"", match[0]))  # it may go on in an empty line
-        begin = text.data.index(b"#PBS", start) + len(b"#PBS")
-        line = one_line(text.data[begin:end], DIALECT.prefix)
+        prefix = match[1]
+        if prefix != b"#PBS" and (of_slurm or not live):
+            continue  # for sbatch a comment, as anywhere but where msub reads it
+        begin = match.end(1)
+        line = one_line(text.data[begin:end], prefix.decode())
         words, comment, fault = quoted_words(text, begin, end, comments=False, instead=line)
         options, strays = options_of(whole_templates(words, expansions=text.expands), rows)
         erase = text.span(start, at if comment is None else comment)
-        yield Directive(DIALECT.name, text.span(start, end), options, strays, live, erase, fault)
+        yield Directive(
+            DIALECT.name, text.span(start, end), options, strays, live, erase, fault, prefix=prefix.decode()
+        )
     for match in _GLUED.finditer(text.data):
         start, end = match.start(), match.start() + len(match[0].rstrip(b"\r\n"))
         word = Word(text.span(start + len(b"#PBS"), end), text.data[start + 4 : end].decode("latin-1"))
@@ -124,13 +136,13 @@ DIALECT = Dialect(
     name="pbs",
     rank=9,
     prefix="#PBS",
-    mark=rb"#PBS(?![^\s-])",
+    mark=_PREFIX + rb"(?![^\s-])",
     indented=True,
     continues=True,
     read_directives=read_directives,
     is_spoken=lambda data: _COMMANDS.search(data) is not None,
     suffixes=(".pbs", ".qsub"),
-    own_names=("PBS_",),
+    own_names=("PBS_", "MOAB_"),
     host_files=("PBS_NODEFILE",),
     submit="qsub {script}",
     prints_id_alone=True,

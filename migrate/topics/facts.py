@@ -96,9 +96,9 @@ def _unread_directives(c: Context) -> str | None:
     return found[0].decode("utf-8", "replace").strip() if found else None
 
 
-# PJM of Fujitsu, Cobalt, Moab, OAR, Flux, ybatch; LoadLeveler.
+# PJM of Fujitsu, Cobalt, OAR, Flux, ybatch; LoadLeveler.
 _UNREAD = re.compile(
-    rb"^#(?:(?:PJM|COBALT|MSUB|MOAB|OAR|YBATCH|[ \t]*(?:flux|FLUX):)[ \t]+-"
+    rb"^#(?:(?:PJM|COBALT|OAR|YBATCH|[ \t]*(?:flux|FLUX):)[ \t]+-"
     rb"|[ \t]*@[ \t]*(?:queue|(?:job_type|job_name|class|wall_clock_limit|output|error|node)[ \t]*=))[^\n]*",
     re.MULTILINE,
 )

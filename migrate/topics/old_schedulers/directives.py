@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from migrate.frozen import dataclass
@@ -268,18 +268,24 @@ def _work_out(
     for item in counting:
         work.same.setdefault(rows[id(item)].together or item.name, []).append(item)
     needs = [Need(i, r) for i in counting if (r := rows[id(i)]).need in _RESOURCES and not is_template(i.value or "")]
+    given = {id(n.item): n for i in counting if rows[id(i)].need == "environment" for n in _types_in_variables(work, i)}
+    needs += given.values()
     environments = {**work.between.table.parallel_environments, **work.between.site.parallel_environments}
     resources = resources_of(work.between.dialect, needs, work.between.site, work.between.target, launch, environments)
     work.changes |= resources.changes
     for item in counting:
-        if id(item) not in work.changes:
+        if id(item) not in work.changes or id(item) in given:
             change = _change(work, item, rows[id(item)], counting, rows)
+            if (of_type := work.changes.get(id(item))) is not None:
+                change = _both(of_type, change)
             if change.begins and not work.shell:
                 change = left_open(
                     f"{item.name} {item.value}: a line of shell would stand for it, and no shell runs this script"
                 )
             moved = tuple(with_new_paths(line, work.between.target) for line in change.lines)
             work.changes[id(item)] = replace(change, lines=moved)
+    if resources.threads and work.command:
+        _hand_threads_over(work, counting, rows, resources.threads)
     return work.changes, counting, rows, resources
 
 
@@ -295,6 +301,36 @@ def _wishes(work: _Translator, items: list[Item]) -> dict[int, Change]:
             wish = f"{spelled(item)} is a wish (-soft), and Slurm knows none: request it where the job needs it"
             found[id(item)] = look(wish) if work.command else left_open(wish)
     return found
+
+
+def _types_in_variables(work: _Translator, item: Item) -> Iterator[Need]:
+    """A resource type of the site that a variable of the job names: `-v RTYPE=rt_HF`."""
+    for part in work.between.dialect.environment(item.value or "").parts:
+        name, _, value = part.strip().partition("=")
+        row = work.between.site.resources.get(name)
+        if row is not None and row.need == "resource_type" and value in work.between.site.resource_types:
+            yield Need(item, work.share(value))
+
+
+def _both(first: Change, second: Change) -> Change:
+    """One option that stands for two things."""
+    verdicts = {first.verdict, second.verdict}
+    verdict = next(v for v in ("open", "look", "done", "gone") if v in verdicts)
+    message = "; ".join(filter(None, [first.message, second.message]))
+    lines, begins = (*first.lines, *second.lines), (*first.begins, *second.begins)
+    return replace(first, verdict=verdict, message=message, lines=lines, begins=begins)
+
+
+def _hand_threads_over(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow], threads: int) -> None:
+    """Write the threads of a request on a command line as a variable that the job gets, with its others."""
+    given = f"OMP_NUM_THREADS={threads}"
+    changes = {id(i): work.changes[id(i)] for i in items}
+    lists = [at for at, change in changes.items() if any(line.startswith("--export=") for line in change.lines)]
+    for at in [at for at in changes if rows[at].need == "select" and not lists]:
+        work.changes[at] = replace(changes[at], lines=(*changes[at].lines, f"--export=ALL,{given}"))
+    for at in lists:
+        longer = [f"{line},{given}" if line.startswith("--export=") else line for line in changes[at].lines]
+        work.changes[at] = replace(changes[at], lines=tuple(longer))
 
 
 def _unknown_shares(items: list[Item], rows: Mapping[int, OptionRow], resources: Resources) -> dict[int, Change]:
@@ -476,7 +512,7 @@ def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping
     kept, dropped, notes = [], [], []
     for part in (part for each in lists for part in each.parts):
         known = work.between.site.resources.get(part.partition("=")[0].strip())
-        if known is not None and known.fate == "removed":
+        if known is not None and (known.fate == "removed" or known.need == "resource_type"):
             dropped.append(f"{part}: {known.reason}")
         elif known is not None and known.fate == "review":
             notes.append(f"{part}: {known.reason}")

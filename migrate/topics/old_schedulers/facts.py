@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from migrate.answers import Renamed
-from migrate.inventory import interpreter_of
+from migrate.inventory import interpreter_of, misspelt_interpreter
 from migrate.inventory.options import inert_line
 from migrate.model import SLURM, Change
 from migrate.rulebook.context import Context, once, replaced
@@ -182,7 +182,7 @@ def _interpreter(c: Context) -> str | None:
     if shell.rsplit("/", 1)[-1] == "sh" and _bashism(c):
         shell = "/bin/bash"
     if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
-        return None if named else "#!/bin/bash"
+        return None if named else f"#!{misspelt_interpreter(c.job.text.data) or '/bin/bash'}"
     return None if interpreter_of(c.job.text.data) == shell.rsplit("/", 1)[-1] else f"#!{shell}"
 
 

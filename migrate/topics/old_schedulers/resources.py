@@ -56,6 +56,7 @@ class Resources:
     asks_for_memory: bool = False
     asked: dict[str, int | str] = field(default_factory=dict)  # by what variables of the old scheduler say of it
     lines: tuple[int, ...] = ()  # of the old scheduler's file of hosts, for each node; empty where it spread them
+    threads: int | None = None  # of a task, where the request says so: OMP_NUM_THREADS
     changes: dict[int, Change] = field(default_factory=dict)
 
 
@@ -157,7 +158,7 @@ def _resource_type(
     resources: Resources, need: Need, of: dict[str, list[Need]], site: Site, target: Target, launch: Launch
 ) -> None:
     """`-l rt_F=2`, or `-q rt_HF` with `-l select=2`: a share of a node, or whole nodes."""
-    named = need.item.name.partition(" ")[2] or need.value
+    named = need.row.name
     kind = site.resource_types[named]
     count = need.value if need.item.name.startswith("-l ") else ""
     chunks = [_chunks(n.value) for n in of.get("select", [])]
@@ -370,6 +371,7 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
     lines += [f"--gpus-per-node={resources.gpus}"] if gpus else []
     lines += [f"--mem={memory(size * times)}"] if size else []
     resources.asks_for_memory = bool(size)
+    resources.threads = chunks[0].number("ompthreads")
     message = f"{need.spelled} = {' '.join(lines)}" + "".join(f"; {n}" for n in notes)
     resources.changes[id(need.item)] = (look if notes else done)(message, *lines)
 
