@@ -683,7 +683,7 @@ class Submitted:
     by: str
     line: int
     dialect: str  # of its command
-    options: tuple[tuple[str, str], ...]  # names, `-l h_rt` for a resource, and values
+    options: Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -706,6 +706,7 @@ class Surroundings:
     brings: Mapping[str, Inherited] = field(default_factory=dict)  # what a sourced file sets and loads, by the call
     serves: tuple[Served, ...] = ()  # whose programs need what this script loads
     beside: frozenset[str] = frozenset()  # scripts among `calls` that lie beside the run and are no part of it
+    headers: Mapping[str, Options] = field(default_factory=dict)  # of scripts that it submits to another scheduler
     unclear: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # scripts of which a call may mean one
     elsewhere: frozenset[str] = frozenset()  # calls by a path that is not that of the script in the run
     inherits: Inherited = field(default_factory=Inherited)
@@ -1226,6 +1227,7 @@ class Fix:
 
 
 Verdict = Literal["done", "look", "gone", "open"]
+Options = tuple[tuple[str, str], ...]  # names, `-l h_rt` for a resource, and values
 Key = tuple[Span, Kind, str]  # where an item stands, its kind and its name
 
 

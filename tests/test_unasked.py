@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from migrate.model import Result
+from migrate.runs.batch import Settings, migrate
+from migrate.runs.setup import Choice
 
 Migrate = Callable[..., Result]
 
@@ -142,3 +145,73 @@ def test_a_line_that_either_scheduler_takes_is_not_taken_for_grid_engines(line: 
 def test_a_line_with_an_option_of_grid_engine_alone_is_its(options: str, migrate_text: Migrate) -> None:
     result = migrate_text(f"#!/bin/bash\nqsub {options} -N x job.sh\n")
     assert result.output.startswith(b"#!/bin/bash\nsbatch ")
+
+
+# ------------------------------------------------------------------------------------------------ lines that submit
+
+
+def run_of(tmp_path: Path, **files: str) -> dict[str, str]:
+    """Scripts of one folder, migrated together: what each becomes, by name."""
+    tmp_path.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (tmp_path / f"{name}.sh").write_text(f"#!/bin/bash\n{text}\n")
+    outcome = migrate([str(tmp_path)], Settings(Choice("slinky"), jobs=1, cache=False), stdin=bytes)
+    assert not any(r.fault for r in outcome.results)
+    return {Path(r.source.path).stem: r.output.decode() for r in outcome.results}
+
+
+def test_a_line_that_says_nothing_leaves_the_script_as_it_is_alone(tmp_path: Path) -> None:
+    job = "#$ -cwd -j y\n#$ -l h_vmem=2G\nhostname"
+    alone = run_of(tmp_path / "a", job=job)
+    assert run_of(tmp_path / "b", job=job, submit="qsub -N x job.sh; qsub -cwd job.sh")["job"] == alone["job"]
+
+
+def test_what_the_line_says_of_folder_streams_and_tasks_counts_for_the_script(tmp_path: Path) -> None:
+    out = run_of(
+        tmp_path,
+        submit="qsub -cwd -j y -t 1-3 -tc 2 job.sh\nqsub -tc 2 array.sh",
+        job="#$ -N x -e x.err\nhostname",
+        array="#$ -cwd -N y -t 1-9\nhostname",
+    )
+    assert "cd " not in out["job"]
+    assert "#SBATCH --output=%x.o%A.%a" in out["job"]
+    assert "--error" not in out["job"]
+    assert "#SBATCH --array=1-9%2" in out["array"]
+
+
+def test_lines_that_differ_count_for_nothing(tmp_path: Path) -> None:
+    out = run_of(tmp_path, submit="qsub -cwd -j y job.sh\nqsub -wd /work/x job.sh\nqsub -j n job.sh", job="#$ -N x\nls")
+    assert 'cd "$HOME"' in out["job"]
+    assert "--error=" in out["job"]
+
+
+def test_what_the_header_says_counts_for_the_line(tmp_path: Path) -> None:
+    out = run_of(
+        tmp_path,
+        submit="qsub -o x.log -e x.err -l h_vmem=1G job.sh\nqsub -o x.log here.sh",
+        job="#$ -j y -pe smp 4\nhostname",
+        here="#$ -cwd\nhostname",
+    )
+    first, second = out["submit"].splitlines()[1:]
+    assert first == "sbatch --output=/home/%u/x.log --open-mode=append --mem-per-cpu=1G job.sh"
+    assert second == "sbatch --output=x.log --open-mode=append here.sh"
+
+
+def test_memory_of_each_slot_stays_so_where_the_line_asks_for_the_slots(tmp_path: Path) -> None:
+    out = run_of(tmp_path, submit="qsub -pe smp 4 job.sh", job="#$ -cwd -l h_vmem=1G\nhostname")
+    assert "#SBATCH --mem-per-cpu=1G" in out["job"]
+
+
+def test_a_script_without_directives_is_submitted_with_its_folder_and_files(tmp_path: Path) -> None:
+    out = run_of(
+        tmp_path,
+        submit="qsub -cwd -N x -o /dev/null job.sh a\nqsub -N y -j y job.sh\nqsub -cwd head.sh",
+        job="ls",
+        head="#$ -N z\nls",
+    )
+    assert out["submit"].splitlines()[1:] == [
+        "sbatch --job-name=x --output=/dev/null --error=%x.e%j job.sh a",
+        'sbatch --job-name=y --chdir="$HOME" --output=%x.o%j job.sh',
+        "sbatch head.sh",
+    ]
+    assert out["job"] == "#!/bin/bash\nls\n"

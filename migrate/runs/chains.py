@@ -31,6 +31,7 @@ from migrate.model import (
     Fault,
     Inherited,
     Job,
+    Options,
     Served,
     Software,
     Source,
@@ -665,6 +666,7 @@ class _Graph:
                 brings=node.around.brings,
                 serves=self._served(node),
                 beside=frozenset(each for called in calls.values() for each in called if not self._nodes[each].of_run),
+                headers=self._headers(node),
                 unclear=node.unclear,
                 elsewhere=frozenset(node.elsewhere),
                 inherits=inherits,
@@ -677,6 +679,17 @@ class _Graph:
         guests = tuple(node.source for node in self._nodes.values() if not node.of_run)
         kept = islice(((p, (n.source, n.job)) for p, n in self._nodes.items() if p in around and n.job), _KEPT)
         return Chains(around, {path: each for path, each in links.items() if each}, guests, dict(kept))
+
+    def _headers(self, node: _Script) -> Mapping[str, Options]:
+        """The options in the headers of the scripts that it submits to another scheduler than Slurm."""
+        submits = {
+            each for call, called in node.calls if call.how == "submit" and call.dialect != SLURM for each in called
+        }
+        jobs = {each: job for each in sorted(submits) if (job := self._nodes[each].job) is not None}
+        return {
+            each: tuple((i.name, i.value or "") for i in job.items if i.kind == "directive" and i.place == "header")
+            for each, job in jobs.items()
+        }
 
     def _links(self, node: _Script) -> tuple[Link, ...]:
         found: dict[tuple[str, How], list[int]] = {}

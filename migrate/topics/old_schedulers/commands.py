@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from migrate.model import SLURM, Change, Edit, Invocation, Item, OptionRow, Span, Word
+from migrate.model import SLURM, Change, Edit, Invocation, Item, OptionRow, Options, Span, Word
 from migrate.quoting import is_quoted, keeps_quotes, value_as_written
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.translators import in_its_place, translator
@@ -38,7 +38,9 @@ def _changes_of_options(c: Context) -> Mapping[int, Change]:
     key = (translate_command, c.item.group)
     if key not in c.known:
         mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
-        c.known[key] = translate_command(mine, between_of(c, c.item.dialect), c.job.text.data)
+        reading = _reading(c)
+        header = _header(c, reading) if reading is not None else None
+        c.known[key] = translate_command(mine, between_of(c, c.item.dialect), c.job.text.data, header)
     found: Mapping[int, Change] = c.known[key]
     return found
 
@@ -278,8 +280,20 @@ def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
         return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
     if reading.table is not None and reading.table.operands_to and reading.operands:
         return (Edit(reading.operands[0].span.start, b"", f"{reading.table.operands_to}=".encode()),)
+    if _submits(reading) and not _starts_program(reading) and reading.operands and _header(c, reading) == ():
+        return (Edit(reading.operands[0].span.start, b"", _unasked(c)),)
     edit = _wrapped(c, reading) if _starts_program(reading) else None
     return (edit,) if edit is not None else ()
+
+
+def _header(c: Context, reading: Invocation) -> Options | None:
+    """The options in the header of the script that a command submits; empty for a program, None where unknown."""
+    if _starts_program(reading):
+        return ()
+    calls = [call for call in c.job.called.get(reading.program_word.span.start, ()) if call.how == "submit"]
+    scripts = {each for call in calls for each in c.around.calls.get(call.path, ())}
+    headers = {c.around.headers.get(each) for each in scripts}
+    return next(iter(headers)) if len(headers) == 1 else None
 
 
 def _is_read(c: Context, reading: Invocation) -> bool:

@@ -39,6 +39,7 @@ class Conversion:
     no_queues: frozenset[str]  # queues that stand for none in particular
     throttle: str = ""  # how many tasks of the array may run at once
     command: bool = False  # it stands on a command line, not in a directive
+    alone: bool = True  # all that is asked for the job is known
     expands: bool = False  # in a here-document whose `$` the shell around it expands
     home: str | None = None  # home folders, with %u for the user
     folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
@@ -322,7 +323,7 @@ def _with_patterns(a: Conversion, text: str) -> str:
 
     def new(match: re.Match[str]) -> str:
         pattern = patterns.get(match[0], match[0] if match[0] != "%" else "%%")
-        if pattern == "%a" and not a.array and not a.command and a.dialect.index_without_array:
+        if pattern == "%a" and not a.array and a.alone and a.dialect.index_without_array:
             return a.dialect.index_without_array
         return id_in_array if a.array and pattern == "%j" else pattern
 

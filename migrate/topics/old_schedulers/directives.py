@@ -8,7 +8,7 @@ from dataclasses import field, replace
 
 from migrate.frozen import dataclass
 from migrate.inventory.collector import INTERPRETERS
-from migrate.model import Change, Item, Job, OptionRow, SchedulerTable, Site, Span, Submitted, Target
+from migrate.model import Change, Item, Job, OptionRow, Options, SchedulerTable, Site, Span, Submitted, Target
 from migrate.schedulers import Dialect
 from migrate.topics.old_schedulers.converters import (
     CONVERTERS,
@@ -47,6 +47,8 @@ _RESOURCES = frozenset(
     }
 )
 _TIMES = frozenset({"time", "soft_time"})
+_OF_SLOTS = frozenset({"parallel_environment", "slots"})
+_OF_FILES = frozenset({"join", "array", "throttle", "interpreter"})
 _CD = re.compile(rb"^[^#\n]*?\b(?:cd|pushd)[ \t]+[\"']?[/$~]", re.MULTILINE)
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:=[^\s,'\"#]*)?")
 _NAMED = re.compile(r"[A-Za-z_]\w*(?:=|\Z)", re.ASCII)
@@ -101,6 +103,8 @@ class _Translator:
     shell: bool = True  # a shell runs the script
     expands: bool = False  # in a here-document whose `$` the shell around it expands
     script: bytes = b""  # around the options
+    given: Sequence[Item] = ()  # what else is asked for the job: by the lines that submit it, or by its header
+    alone: bool = True  # nothing but that is asked for it elsewhere
     changes: dict[int, Change] = field(default_factory=dict)
     same: dict[str, list[Item]] = field(default_factory=dict)  # those that count, by name
 
@@ -128,9 +132,15 @@ class _Translator:
         return OptionRow(name, "required", need="resource_type", to=f"--partition={partition}" if partition else "")
 
 
-def translate_command(items: Sequence[Item], between: Between, script: bytes = b"") -> Mapping[int, Change]:
-    """What stands for each option of one `qsub` line of a script, as words of a command; by id of the item."""
-    work = _Translator(between, command=True, script=script)
+def translate_command(
+    items: Sequence[Item], between: Between, script: bytes = b"", header: Options | None = None
+) -> Mapping[int, Change]:
+    """What stands for each option of one `qsub` line of a script, as words of a command; by id of the item.
+
+    `header` is that of the submitted script, where it is known.
+    """
+    given = _items_of(header or (), between.dialect.name)
+    work = _Translator(between, command=True, script=script, given=given, alone=header is not None)
     changes, counting, _, _ = _work_out(work, list(items), Launch())
     for item in counting if between.dialect.appends_output else ():
         change = changes[id(item)]
@@ -167,10 +177,7 @@ def _is_shared(line: str) -> bool:
 
 def request_of(job: Job, between: Between, submitted: Submitted) -> Request:
     """What a job asks for that a line of another script submits, whose options win over the job's own."""
-    line = [
-        Item("directive", name, Span(0, 0), "command", value=with_unknown(value), dialect=submitted.dialect)
-        for name, value in submitted.options
-    ]
+    line = _items_of(submitted.options, submitted.dialect)
     queues = {i.name for i in line if between.table.options.get(i.name, _UNKNOWN).form == "queue"}
     header = [i for i in _directives(job, between) if i.name not in queues]
     work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands)
@@ -181,6 +188,34 @@ def request_of(job: Job, between: Between, submitted: Submitted) -> Request:
     words = " ".join(f"{name} {value}".strip() for name, value in submitted.options)
     by = f"{submitted.by}:{submitted.line} ({between.submit_command}{' ' if words else ''}{words})"
     return _request(between, counting, rows, resources, lines, by=by)
+
+
+def _items_of(options: Options, dialect: str) -> list[Item]:
+    """Options that stand elsewhere, as items."""
+    return [
+        Item("directive", name, Span(0, 0), "command", value=with_unknown(value), dialect=dialect)
+        for name, value in options
+    ]
+
+
+def _in_common(work: _Translator, lines: Sequence[Submitted]) -> list[Item]:
+    """What all lines that submit a job say of its folder, its files, its tasks and its slots."""
+
+    def kinds(items: Sequence[Item]) -> Mapping[str, Item]:
+        rows = [(i, work.row(i)) for i in items]
+        return {r.need or r.form: i for i, r in rows if r.need in _OF_SLOTS | {"start_folder"} or r.form in _OF_FILES}
+
+    first, *others = [kinds(_items_of(line.options, line.dialect)) for line in lines] or [{}]
+    return [
+        item
+        for kind, item in first.items()
+        if all(kind in other and (kind not in _OF_FILES or other[kind].value == item.value) for other in others)
+    ]
+
+
+def _around(work: _Translator, items: list[Item]) -> list[Item]:
+    """These options and those that stand elsewhere; those of the command line first, which win."""
+    return [*items, *work.given] if work.command else [*work.given, *items]
 
 
 def _directives(job: Job, between: Between) -> list[Item]:
@@ -225,15 +260,17 @@ def _of_array(between: Between, value: str) -> Mapping[str, int]:
     return dict(zip(("first", "last", "step"), found, strict=True)) if found else {}
 
 
-def translate(job: Job, between: Between) -> Translation:
-    """All that is to be said of a job's live directives; pure, and the same for the same job."""
+def translate(job: Job, between: Between, lines: Sequence[Submitted] = ()) -> Translation:
+    """All that is to be said of the live directives of a job that these lines submit; the same for the same job."""
     work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands, script=job.text.data)
+    work.given = _in_common(work, lines)
     dialect = between.dialect
     _, counting, rows, resources = _work_out(work, _directives(job, between), launch_of(job))
     work.changes |= _unknown_shares(counting, rows, resources)
-    array = _array_option(counting, rows)
-    folder = with_new_paths(_folder_of_files(work, counting, rows), between.target)
-    output_line, error_line = _unnamed_files(work, counting, rows, folder)
+    around = _around(work, counting)
+    array = _array_option(around, rows)
+    folder = with_new_paths(_folder_of_files(work, around, rows), between.target)
+    output_line, error_line = _unnamed_files(work, around, rows, folder)
     return Translation(
         changes=work.changes,
         dialect=dialect.name,
@@ -245,9 +282,9 @@ def translate(job: Job, between: Between) -> Translation:
         and any(_is_shared(line) for i in counting for line in work.changes[id(i)].lines),
         time=any(r.need in _TIMES for i in counting if (r := rows[id(i)])),
         starts_at_home=dialect.starts_at_home
-        and not any(r.need == "start_folder" for i in counting if (r := rows[id(i)]))
+        and not any(r.need == "start_folder" for i in around if (r := rows[id(i)]))
         and not _CD.search(job.text.data),
-        interpreter=next((i.value or "" for i in counting if rows[id(i)].form == "interpreter"), ""),
+        interpreter=next((i.value or "" for i in around if rows[id(i)].form == "interpreter"), ""),
         image=_image(counting, rows),
         resource_type=next((rows[id(i)].name for i in counting if rows[id(i)].need == "resource_type"), ""),
         nodes=resources.nodes or (None if (resources.tasks or 1) > 1 else 1),
@@ -262,7 +299,7 @@ def _work_out(
     work: _Translator, items: list[Item], launch: Launch
 ) -> tuple[dict[int, Change], list[Item], Mapping[int, OptionRow], Resources]:
     """What becomes of each option, which of them count, their rows, and the resources that they ask for."""
-    rows = {id(i): work.row(i) for i in items}
+    rows = {id(i): work.row(i) for i in (*items, *work.given)}
     work.changes |= _wishes(work, items)
     counting = _counting(work, items)
     for item in counting:
@@ -271,7 +308,10 @@ def _work_out(
     given = {id(n.item): n for i in counting if rows[id(i)].need == "environment" for n in _types_in_variables(work, i)}
     needs += given.values()
     environments = {**work.between.table.parallel_environments, **work.between.site.parallel_environments}
-    resources = resources_of(work.between.dialect, needs, work.between.site, work.between.target, launch, environments)
+    apart = any(rows[id(i)].need in _OF_SLOTS for i in work.given) and not (work.command and _asks_for_slots(needs))
+    resources = resources_of(
+        work.between.dialect, needs, work.between.site, work.between.target, launch, environments, apart=apart
+    )
     work.changes |= resources.changes
     for item in counting:
         if id(item) not in work.changes or id(item) in given:
@@ -287,6 +327,10 @@ def _work_out(
     if resources.threads and work.command:
         _hand_threads_over(work, counting, rows, resources.threads)
     return work.changes, counting, rows, resources
+
+
+def _asks_for_slots(needs: Sequence[Need]) -> bool:
+    return any(need.row.need in _OF_SLOTS for need in needs)
 
 
 def _wishes(work: _Translator, items: list[Item]) -> dict[int, Change]:
@@ -433,7 +477,8 @@ def _converted(
     same = work.same[row.together or item.name]
     if (row.adds_up or row.together) and item is not same[0]:
         return gone(f"{spelled(item)}: told with the first {same[0].name}")
-    between, joined = work.between, "" if work.command else _joined(work, items, rows)
+    between, around = work.between, _around(work, items)
+    joined = _joined(work, around, rows) if work.alone or not between.dialect.joins_streams else ""
     if joined and row.form in {"output", "error"}:
         if row.form[0] != joined:
             return gone(f"{spelled(item)}: {between.submit_command} takes no notice of it beside -j")
@@ -444,17 +489,18 @@ def _converted(
         dialect=between.dialect,
         site=between.site,
         target=between.target,
-        array=_array_option(items, rows),
+        array=_array_option(around, rows),
         queues=between.queues,
         patterns=between.table.path_patterns,
         no_queues=between.table.default_queues | between.site.default_queues,
-        throttle=next((i.value or "" for i in items if rows[id(i)].form == "throttle"), ""),
+        throttle=next((i.value or "" for i in around if rows[id(i)].form == "throttle"), ""),
         command=work.command,
+        alone=work.alone,
         expands=work.expands,
         home=between.home,
-        folder="" if work.command else _folder_of_files(work, items, rows),
+        folder=_folder_of_files(work, around, rows) if work.alone else "",
         made=folders_made(work.script),
-        at_home=not work.command and _is_at_home(work, items, rows) and between.home is None,
+        at_home=work.alone and _is_at_home(work, around, rows) and between.home is None,
     )
     return _merged(conversion, same)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from migrate.answers import Renamed
 from migrate.inventory import interpreter_of, misspelt_interpreter
 from migrate.inventory.options import inert_line
-from migrate.model import SLURM, Change
+from migrate.model import SLURM, Change, Submitted
 from migrate.rulebook.context import Context, once, replaced
 from migrate.rulebook.facts import fact
 from migrate.rulebook.handed import in_each_way
@@ -71,7 +71,14 @@ def _handed(c: Context) -> tuple[Request, ...]:
 def translation(c: Context) -> Translation | None:
     """The job's directives under Slurm; None where they are Slurm's own already."""
     dialect = live_dialect(c)
-    return None if dialect is None or dialect == SLURM else translate(c.job, between_of(c, dialect))
+    if dialect is None or dialect == SLURM:
+        return None
+    return translate(c.job, between_of(c, dialect), [each for each in _lines(c) if each.dialect == dialect])
+
+
+def _lines(c: Context) -> tuple[Submitted, ...]:
+    """The lines of other scripts that submit the script; of a job inside it none is known."""
+    return () if c.scope else c.around.inherits.submitted
 
 
 def _change_of(c: Context) -> Change | None:

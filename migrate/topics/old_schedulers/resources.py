@@ -54,6 +54,7 @@ class Resources:
     gpus: int | None = None  # of a node
     whole: bool = False
     asks_for_memory: bool = False
+    apart: bool = False  # its slots are asked for elsewhere
     asked: dict[str, int | str] = field(default_factory=dict)  # by what variables of the old scheduler say of it
     lines: tuple[int, ...] = ()  # of the old scheduler's file of hosts, for each node; empty where it spread them
     threads: int | None = None  # of a task, where the request says so: OMP_NUM_THREADS
@@ -71,11 +72,18 @@ class _Chunk:
         return whole_number(text)
 
 
-def resources_of(
-    dialect: Dialect, needs: list[Need], site: Site, target: Target, launch: Launch, environments: Mapping[str, str]
+def resources_of(  # noqa: PLR0913 - what a job asks for, where it comes from and where it goes
+    dialect: Dialect,
+    needs: list[Need],
+    site: Site,
+    target: Target,
+    launch: Launch,
+    environments: Mapping[str, str],
+    *,
+    apart: bool = False,
 ) -> Resources:
-    """What the job asks for, with what becomes of each option by which it does."""
-    resources = Resources()
+    """What the job asks for, with what becomes of each option by which it does; `apart`: its slots stand elsewhere."""
+    resources = Resources(apart=apart)
     of: dict[str, list[Need]] = {}
     for need in needs:
         of.setdefault(need.row.need, []).append(need)
@@ -619,9 +627,10 @@ def _memory_line(resources: Resources, size: int, need: Need) -> Change:
         processes = resources.tasks_per_node * (resources.cpus or 1)
         total = memory(size * processes)
         return done(f"{need.spelled} x {processes} on a node = --mem={total}", f"--mem={total}")
-    if resources.kind == "tasks":
+    apart = resources.apart and need.row.per == "slot"
+    if apart or resources.kind == "tasks":
         line = f"--mem-per-cpu={memory(-(-size // resources.cpus_of_slot))}"
-        return done(f"{need.spelled} for each of {resources.slots_from} = {line}", line)
+        return done(f"{need.spelled} for each {'slot' if apart else f'of {resources.slots_from}'} = {line}", line)
     if resources.count:
         total = memory(size * resources.count)
         return done(f"{need.spelled} x {resources.slots_from} = --mem={total}", f"--mem={total}")
