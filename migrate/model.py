@@ -473,6 +473,9 @@ class Job:
     functions: frozenset[str] = frozenset()
     hidden: tuple[Invocation, ...] = ()  # commands in variables that no line of this script was seen to run
     constants: Mapping[str, str] = field(default_factory=dict)  # variables that hold one constant word
+    settled: Mapping[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # of those the word, and from where on it is certain
     contained: bool = False  # its commands run inside a container
     calls: tuple[Call, ...] = ()  # of other scripts, by its own commands
 
@@ -501,7 +504,9 @@ class Job:
     @property
     def outline(self) -> Job:
         """The job with nothing of what it holds: all that is to be known of it when its script is done."""
-        return replace(self, text=Text(b""), items=(), commands=(), gaps=(), jobs=(), hidden=(), constants={}, calls=())
+        return replace(
+            self, text=Text(b""), items=(), commands=(), gaps=(), jobs=(), hidden=(), constants={}, settled={}, calls=()
+        )
 
     def all_items(self) -> Iterator[Item]:
         return (item for part in self.parts() for item in part.items)

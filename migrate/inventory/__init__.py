@@ -178,6 +178,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         functions=frozenset(collector.functions),
         hidden=tuple(collector.hidden),
         constants=collector.constants,
+        settled=collector.settled,
         contained=contained,
         calls=tuple(calls_of(collector)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import ChainMap
+from collections import ChainMap, Counter
 from dataclasses import replace
 from functools import partial
 
@@ -48,6 +48,7 @@ def take_body(c: Collector, outer: Variables, *, above: int) -> None:
     c.variables.update(_known_values(c, layout, assignments))
     for name, value in c.brought:  # which of several counts depends on where the file is sourced
         c.variables[name] = tuple(dict.fromkeys([*c.variables.get(name, ()), (constant_elsewhere(value),)]))
+    c.settled = _settled(c, layout, placed, outer) if c.dialect else {}
     for node, assignment in placed:
         with c.freezing(wanted=layout.is_damaged(*node.byte_range)):
             take_assignment(c, assignment, partial(layout.removal, node))
@@ -180,6 +181,38 @@ def _known_values(
     for name in _read_from_input(c.text.data) if values else ():
         values.pop(name, None)
     return {name: tuple(dict.fromkeys(v)) if len(v) > 1 else tuple(v) for name, v in values.items()}
+
+
+def _settled(
+    c: Collector, layout: Layout, placed: list[tuple[Node, Assignment]], outer: Variables
+) -> dict[str, tuple[str, int]]:
+    """The variables that certainly hold one word, with the word and where that begins.
+
+    The script, or one that calls it, gives them that without a condition, has their names nowhere else but where it
+    expands them, and reads no other file or text as commands behind it.
+    """
+    found: dict[str, tuple[str, int]] = {}
+    for node, a in placed:
+        plain = a.array is None and not a.append and a.form != "prefix"
+        if plain and a.value and a.value.constant and layout.is_unconditional(node):
+            found[a.name] = (a.value.text, a.span.end)
+    if not c.depth:
+        words = {n: v[0][0] for n, v in outer.items() if len(v) == 1 and len(v[0]) == 1}
+        found |= {n: (w.text, 0) for n, w in words.items() if w.constant and n not in {a.name for _, a in placed}}
+    if not found:
+        return {}
+    code = layout.without_comments()
+    last = max((c.text.at(m.end()) for m in _SETS_ANYTHING.finditer(code)), default=-1)
+    # anywhere but in `$NAME` and `${NAME}` it may get another value
+    named = Counter(name.decode() for pair in _NAMINGS.findall(code) for name in pair if name)
+    return {name: each for name, each in found.items() if named[name] <= (each[1] > 0) and each[1] > last}
+
+
+_NAMINGS = re.compile(rb"(?<![\w$])(?<!\$\{)([A-Za-z_]\w*)|\$\{([A-Za-z_]\w*):?=")
+_SETS_ANYTHING = re.compile(
+    rb"(?:^|[;&|(){}!`]|\b(?:then|do|else|if|while|until|builtin|command)[ \t])[ \t]*(?:source|\.|eval)[ \t]",
+    re.MULTILINE,
+)
 
 
 def _read_from_input(data: bytes) -> set[str]:

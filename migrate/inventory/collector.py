@@ -75,6 +75,7 @@ class Collector:
     commands: list[Invocation] = field(default_factory=list)
     variables: MutableMapping[str, tuple[tuple[Word, ...], ...]] = field(default_factory=dict)
     assignments: list[Assignment] = field(default_factory=list)
+    settled: Mapping[str, tuple[str, int]] = field(default_factory=dict)  # variables that hold one word from a place on
     brought: Sequence[tuple[str, str]] = ()  # variables that files set which it sources, with the values
     functions: set[str] = field(default_factory=set)
     hidden: list[Invocation] = field(default_factory=list)  # commands in variables that no line was seen to run

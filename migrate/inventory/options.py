@@ -15,7 +15,6 @@ from migrate.schedulers.directive import of_part, one_line
 
 # srun splits at every comma outside single quotes; Apptainer takes a text with one `=` whole, else splits at commas.
 _PYXIS = ("--container-", "--no-container-")
-_VERBATIM = frozenset({"text", "account", "mail_users", "dependency"})
 _PARTS = {"resources": re.compile(r"[^,]+"), "attributes": re.compile(r"\w+=.*?(?=,\w+=|\Z)|[^,=]+")}
 MCA_PREFIXES = {"mca": "OMPI_MCA_", "prte-mca": "PRTE_MCA_", "pmix-mca": "PMIX_MCA_"}  # by what an option holds
 _SETTINGS = frozenset({"environment", "environment-list", "genv", *MCA_PREFIXES})
@@ -149,9 +148,10 @@ def take_option(  # noqa: PLR0913 - an option is all of these
     family: str = "",
 ) -> None:
     """An option as an item, and what its value holds as items of their own."""
-    # a name or an id is written with the variable that holds it; a time or a size is worked out
-    verbatim = dialect != SLURM and option.row is not None and option.row.form in _VERBATIM
-    if place == "command" and not verbatim and (known := c.resolved(option.value)) is not option.value:
+    # an option of another scheduler is written with the variable that holds its value, but for a queue's other name
+    foreign = dialect != SLURM and option.row is not None
+    as_written = foreign and not (option.row.form == "queue" and _is_settled(c, option))  # type: ignore[union-attr]
+    if place == "command" and not as_written and (known := c.resolved(option.value)) is not option.value:
         option = replace(option, value=known)
     row, value, second = option.row, option.value, option.second
     text, constant, editable = None, True, row is not None and option.plain
@@ -185,7 +185,9 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             verb="refused" if refused else verb,
             constant=constant,
             # what is replaced whole may be, whatever was undone in it: a line for another scheduler, an option of pyxis
-            editable=editable or (line is not None and (line.foreign or option.name.startswith(_PYXIS))),
+            editable=editable
+            or (line is not None and (line.foreign or option.name.startswith(_PYXIS)))
+            or (foreign and place == "command" and _keeps_one_word(c, option)),
             holder=line.holder if line else None,
             group=group,
             family=family,
@@ -196,6 +198,22 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             reason=reason,
         )
     )
+
+
+def _keeps_one_word(c: Collector, option: Option) -> bool:
+    """Whether quotes in an option only keep what the shell puts there in one word (`afterok:"$ID"`)."""
+    base, words = c.text.at(0), [w for w in (option.value, option.second) if w is not None]
+    near = c.text.exact and all(option.span.start <= w.span.start < option.span.end for w in words)
+    return near and _DOUBLE_QUOTED.fullmatch(c.text.data, option.span.start - base, option.span.end - base) is not None
+
+
+_DOUBLE_QUOTED = re.compile(rb"""(?:[^"'\\`$]|\$(?!['(]))*(?:"[^"'\\`]*"(?:[^"'\\`$]|\$(?!['(]))*)*""")
+
+
+def _is_settled(c: Collector, option: Option) -> bool:
+    """Whether a variable that is an option's value certainly holds one word there."""
+    settled = c.settled.get((option.value.variable if option.value else None) or "")
+    return settled is not None and settled[1] <= option.span.start
 
 
 def look_into(c: Collector, option: Option, program: str, place: Place, *, contained: bool = False) -> bool:

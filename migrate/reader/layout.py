@@ -552,6 +552,17 @@ class Layout:
         found = self._statement(statement)
         return found.holder(members)
 
+    def is_unconditional(self, node: Node) -> bool:
+        """Whether an assignment is a statement of the script itself and no part of one: it runs whatever is true."""
+        parent = self.parent(node)
+        if parent is not None and parent.type in _DECLARATIONS:
+            parent = self.parent(parent)
+        return parent == self.root
+
+    def without_comments(self) -> bytes:
+        """The text with blanks for its comments."""
+        return _blanked(self.data, self.comments) if self.comments else self.data
+
     def prefix_assignments(self, node: Node) -> tuple[Assignment, ...]:
         if node.type != "command":
             return ()

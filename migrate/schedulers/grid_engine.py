@@ -26,8 +26,8 @@ _CUTS_UP = re.compile(rb"[ \t]*(?:awk|cut|grep|sed)")
 _QSUB = re.compile(rb"(?<![\w./-])qsub[\"']?[ \t]")
 _OWN_OPTIONS = re.compile(
     rb"(?<![\w-])-(?:(?:cwd|pe|wd|hard|soft|now|notify|terse|sync|tc|shell|binding|ckpt|clear|js|jsv|masterq|verify|ac|dc)"
-    rb"(?![\w.=-])|hold_jid|l[ \t]*(?:rt_|[hs]_[a-z]|mem)|j[ \t]+[\"']?[yn]|b[ \t]+[\"']?[yn]|i[ \t]|g[ \t]+\w"
-    rb"|[oe][ \t]+[\"']?:|R[ \t]+[\"']?[yn][\"']?(?!\w)|t[ \t]*\d+-\d)"
+    rb"(?![\w.=-])|hold_jid|l[ \t]*(?:rt_|[hs]_[a-z]|mem_|mem=\d+[kKmMgG](?!\w))|j[ \t]+[\"']?[yn]|b[ \t]+[\"']?[yn]"
+    rb"|i[ \t]|g[ \t]+\w|[oe][ \t]+[\"']?:|R[ \t]+[\"']?[yn][\"']?(?!\w)|t[ \t]*\d+-\d)"
 )
 
 

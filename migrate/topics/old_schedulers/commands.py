@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from migrate.model import SLURM, Change, Edit, Invocation, Item, OptionRow, Options, Span, Word
 from migrate.quoting import is_quoted, keeps_quotes, value_as_written
@@ -14,6 +14,7 @@ from migrate.tables.converters import register
 from migrate.tables.tables import builtins
 from migrate.topics.old_schedulers.directives import translate_command, unasked
 from migrate.topics.old_schedulers.facts import between_of, live_dialect
+from migrate.topics.old_schedulers.run_time import EXPANSION, Shell
 
 
 def _reading(c: Context) -> Invocation | None:
@@ -40,9 +41,31 @@ def _changes_of_options(c: Context) -> Mapping[int, Change]:
         mine = [i for i in c.job.by_group.get(c.item.group or 0, ()) if i.kind == "directive"]
         reading = _reading(c)
         header = _header(c, reading) if reading is not None else None
-        c.known[key] = translate_command(mine, between_of(c, c.item.dialect), c.job.text.data, header)
+        between, script = between_of(c, c.item.dialect), c.job.text.data
+        c.known[key] = translate_command(mine, between, script, header, _shell(c, mine))
     found: Mapping[int, Change] = c.known[key]
     return found
+
+
+def _shell(c: Context, options: Sequence[Item]) -> Shell:
+    """What is known of the shell that runs a command with these options."""
+    place = c.item.group or 0 if c.item is not None else 0
+    part = c.job.part_at(place) or c.job
+    certain = {name: word for name, (word, since) in part.settled.items() if since <= place}
+    return Shell(certain, part.constants, {id(o): _value_as_it_stands(c, o) for o in options})
+
+
+def _value_as_it_stands(c: Context, option: Item) -> str:
+    """The value of an option as the shell reads it, with its quotes."""
+    if option.value_span is None:
+        return ""
+    start, end = option.value_span
+    around = c.source.data[start - 1 : start], c.source.data[end : end + 1]
+    quote = around[0].decode() if around in _QUOTED else ""
+    return f"{quote}{c.source.text(option.value_span)}{quote}"
+
+
+_QUOTED = ((b'"', b'"'), (b"'", b"'"))
 
 
 @translator("commands")
@@ -59,9 +82,11 @@ def new_words(c: Context) -> Change | None:
     if not of_command:
         return _new_option(c, reading, item)
     changes = _changes_of_options(c) if _submits(reading) else {}
-    looks = _form(reading) in {"listing", *_STARTERS} or any(t.verdict == "look" for t in changes.values())
+    notes = [change.message for change in changes.values() if change.verdict == "look"]
+    looks = _form(reading) in {"listing", *_STARTERS} or notes
     edits = (in_its_place(c, _new_command(c, reading)), *_more_edits(c, reading))
-    return Change("look" if looks else "done", f"{item.name} {item.reason}", edits=edits, shared=True)
+    message = "; ".join([f"{item.name} {item.reason}", *notes])
+    return Change("look" if looks else "done", message, edits=edits, shared=True)
 
 
 def _obstacle(c: Context, reading: Invocation) -> str:
@@ -90,6 +115,9 @@ def _unread(c: Context, reading: Invocation) -> str:
     fixed = next((i for i in c.job.by_group.get(group or 0, ()) if i.kind == "directive" and not i.editable), None)
     if fixed is not None:
         return f"`{c.source.text(fixed.span)}` is quoted in a way that this program does not take apart"
+    shells = (i for i in c.job.by_group.get(group or 0, ()) if i.kind == "directive" and not i.constant)
+    if any(EXPANSION.findall(i.value or "") != EXPANSION.findall(c.source.text(i.span)) for i in shells):
+        return "quotes part a variable from what follows it"
     if any(c.source.data[o.span.start - 1 : o.span.start] not in _PARTING for o in reading.options):
         return "its options are glued together, which is read in several ways"
     if not keeps_quotes(Edit(o.span.start, c.source.data[o.span.start : o.span.end], b"") for o in reading.options):
@@ -324,8 +352,10 @@ def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
         change = _changes_of_options(c).get(id(item))
         if change is None:
             return None
-        parted = "" if c.source.text(item.span).startswith("-") else " "  # a second resource of one -l
-        return _written_option(c, change.message, parted + " ".join(change.lines) if change.lines else "")
+        before = c.source.text(item.span)
+        parted = "" if before.startswith("-") else " "  # a second resource of one -l
+        lines = (_in_quotes(line) if '"' in before else line for line in change.lines)
+        return _written_option(c, change.message, parted + " ".join(lines) if change.lines else "")
     option = next((o for o in reading.options if o.span == item.span), None)
     if option is None or option.row is None:
         return None
@@ -337,6 +367,16 @@ def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
     elif option.row.form == "command":
         message = f"{spelled}: {_new_command(c, reading)} takes it as a word"
     return _written_option(c, message, new)
+
+
+def _in_quotes(line: str) -> str:
+    """An option whose value a shell neither splits nor takes for a pattern, as it was before."""
+    name, equals, value = line.partition("=")
+    plain = name == "--dependency" or _QUOTES.search(value) or not EXPANSION.search(value)  # ids need none
+    return line if plain else f'{name}{equals}"{value}"'
+
+
+_QUOTES = re.compile(r"[\"'\\]")
 
 
 def _written_option(c: Context, message: str, text: str) -> Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
 from functools import partial
 
 from migrate.frozen import dataclass
@@ -12,6 +13,7 @@ from migrate.model import Change, Item, OptionRow, Site, Target
 from migrate.schedulers import Dialect
 from migrate.schedulers.dialect import ONLY_IDS
 from migrate.tables.converters import register
+from migrate.topics.old_schedulers.run_time import EXPANSION, Shell
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
 from migrate.values import whole_number
 
@@ -40,7 +42,8 @@ class Conversion:
     throttle: str = ""  # how many tasks of the array may run at once
     command: bool = False  # it stands on a command line, not in a directive
     alone: bool = True  # all that is asked for the job is known
-    expands: bool = False  # in a here-document whose `$` the shell around it expands
+    expands: bool = False  # the shell that writes its here-document, or runs its command, puts something else for `$`
+    runs: Shell = field(default_factory=Shell)  # that shell
     home: str | None = None  # home folders, with %u for the user
     folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
     at_home: bool = False  # they go into the home folder, and where that is is not known
@@ -67,18 +70,26 @@ def with_new_paths(text: str, target: Target) -> str:
     return target.path_answers.moved_in(text)
 
 
-def option(name: str, value: str, *, command: bool = False) -> str:
-    """`--name=value` as a directive line (or a `command`) takes it: quoted where the value needs it."""
-    if command and not re.fullmatch(r"[\w./:,@%+=^-]*", value):
+def option(name: str, value: str, *, command: bool = False, expands: bool = False) -> str:
+    """`--name=value` as a directive line (or a `command`) takes it: quoted where the value needs it.
+
+    What a shell `expands` stands there as it stood before.
+    """
+    if command and not re.fullmatch(r"[\w./:,@%+=^-]*", EXPANSION.sub("", value) if expands else value):
         return f'{name}="{value}"'
+    if command and expands:
+        return f"{name}={value}"
     if _PLAIN.fullmatch(value):
         return f"{name}={value}"
     return f'{name}="' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def _text(a: Conversion) -> Change:
-    if a.command and _SHELL.search(a.value):
-        return left_open(f"{a.spelled}: its quotes are not certain on a command line")
+    if a.command and (a.expands or _SHELL.search(a.value)):
+        written = a.runs.written.get(id(a.item))
+        if not written:
+            return left_open(f"{a.spelled}: its quotes are not certain on a command line")
+        return done(f"{a.spelled} = {a.row.to}={written}", f"{a.row.to}={written}")
     line = option(a.row.to, a.value, command=a.command)
     return done(f"{a.spelled} = {line}", line)
 
@@ -158,6 +169,9 @@ def _join(a: Conversion) -> Change:
 
 
 def _queue(a: Conversion) -> Change:
+    if a.command and a.expands and EXPANSION.search(a.value):
+        line = option(a.row.to, a.value)
+        return look(f"{a.spelled} = {line}; give it the names of {a.target.id}'s partitions", line)
     names = [name.partition("@")[0] for name in re.split(r"[,\s]+", a.value)]
     hosts = "@" in a.value
     names = [name for name in names if name not in a.no_queues]
@@ -182,6 +196,16 @@ def _account(a: Conversion) -> Change:
 
 
 def _dependency(a: Conversion) -> Change:
+    texts = [match[0] for match in EXPANSION.finditer(a.value)] if a.command else []
+    numbers = iter(range(len(texts)))
+    plain = EXPANSION.sub(lambda _: f"$_{next(numbers)}_", a.value) if texts else a.value
+    change = _depends(replace(a, item=replace(a.item, value=plain)))
+    lines = tuple(re.sub(r"\$_(\d+)_", lambda m: texts[int(m[1])], line) for line in change.lines)
+    message = re.sub(r"\$_(\d+)_", lambda m: texts[int(m[1])], change.message)
+    return replace(change, lines=lines, message=message)
+
+
+def _depends(a: Conversion) -> Change:
     try:
         found = a.dialect.dependencies(a.item.name, a.value)
     except ValueError as error:
@@ -261,8 +285,10 @@ def path(a: Conversion, kind: str) -> Change:
         text = (
             re.sub(rf"^\$(?:{a.dialect.submit_folder}|\{{{a.dialect.submit_folder}\}})(?:/(?=.)|/?\Z)", "", text) or "."
         )
-    home_folder = ""
-    if home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
+    home_folder, by_shell = "", a.command and a.expands
+    if by_shell:
+        text = re.sub(r"^~(?=/|\Z)", "$HOME", text)  # behind `=` it is a name
+    elif home := re.match(r"(?:\$HOME|\$\{HOME\}|~)(?=/|\Z)", text):
         if a.home is None:
             return left_open(f"{a.spelled}: Slurm takes {home[0]} for a folder of that name; write the path out")
         home_folder, text = a.home, text[home.end() :]
@@ -276,7 +302,7 @@ def path(a: Conversion, kind: str) -> Change:
         text = f"{a.folder}/{text}"
     elif a.at_home and not text.startswith("/"):
         notes.append("without -cwd the file went into the home folder; here it goes where the job is submitted")
-    line = option(a.row.to, text, command=a.command)
+    line = option(a.row.to, text, command=a.command, expands=a.expands)
     message = "; ".join([f"{a.spelled} = {line}", *notes])
     return look(message, line) if notes else done(message, line)
 
@@ -286,18 +312,28 @@ def _in_folder(a: Conversion, kind: str, text: str, notes: list[str]) -> str:
     usual, last = usual_name(a.dialect, kind, array=a.array), text.rsplit("/", 1)[-1]
     if text.startswith("/dev/"):
         return text
-    if last in {"", ".", ".."} or text.removeprefix("./") in a.made:
+    if last in {"", ".", ".."} or _known_name(a, text).removeprefix("./") in a.made:
         return f"{text.rstrip('/')}/{usual}"
-    if a.dialect.takes_names_for_folders and _is_named_as_folder(text):
+    named = _is_named_as_folder(_known_name(a, text))
+    if a.dialect.takes_names_for_folders and named:
         notes.append("taken for a folder by its name")
         return f"{text}/{usual}"
-    if _is_named_as_folder(text) or ("/" in text and not re.search(r"[.%$]", last)):
+    by_shell = a.command and a.expands and "." not in _known_name(a, text) and EXPANSION.fullmatch(last)
+    if named or by_shell or ("/" in text and not re.search(r"[.%$]", last)):
         notes.append(f"if {text} is a folder, Slurm cannot write into it: then write {text}/{usual}")
     return text if "%a" in text else text + a.dialect.names_tasks_by.get(a.array, "")
 
 
 def _is_named_as_folder(text: str) -> bool:
     return text.rsplit("/", 1)[-1].lower() in _FOLDERS
+
+
+def _known_name(a: Conversion, text: str) -> str:
+    """A path whose last part is a variable that holds one word, with that word; any other as it is."""
+    folder, slash, name = text.rpartition("/")
+    match = re.fullmatch(r"\$\{?(\w+)\}?", name) if a.command and a.expands else None
+    known = a.runs.certain.get(match[1], a.runs.possible.get(match[1], name)) if match else name
+    return f"{folder}{slash}{known.rstrip('/')}"
 
 
 def folders_made(script: bytes) -> frozenset[str]:
@@ -307,7 +343,6 @@ def folders_made(script: bytes) -> frozenset[str]:
 
 
 _MKDIR = re.compile(rb"(?m)^[^#\n]*?(?<![\w./-])mkdir[ \t]+([^\n;&|<>#()]+)")
-_COMMAND = r"\$\((?:[^()]|\([^()]*\))*\)"  # what the shell around runs when it writes the text
 
 
 def _with_patterns(a: Conversion, text: str) -> str:
@@ -315,9 +350,11 @@ def _with_patterns(a: Conversion, text: str) -> str:
 
     Where all tasks of an array share the job's id they share a file; else each, which the id names, has one of its own.
     """
-    patterns = {spelling: new for name, new in a.patterns.items() for spelling in _spellings(name, a.dialect)}
+    of_job = {} if a.command and a.expands else a.patterns  # the shell has its own values for `$USER` and its like
+    names = {**of_job, **{name: new for name, new in a.patterns.items() if not name.isidentifier()}}
+    patterns = {spelling: new for name, new in names.items() for spelling in _spellings(name, a.dialect)}
     known = "|".join(map(re.escape, [*patterns, "%"]))
-    found = re.compile(rf"{_COMMAND}|{known}" if a.expands else known)
+    found = re.compile(rf"{EXPANSION.pattern}|{known}" if a.expands else known)
     indexed = any(patterns.get(match[0]) == "%a" for match in found.finditer(text))
     id_in_array = "%A" if a.dialect.tasks_share_id or indexed else "%A_%a"
 
@@ -352,6 +389,11 @@ def _error(a: Conversion) -> Change:
 
 
 def _folder(a: Conversion) -> Change:
+    if a.command and a.expands:
+        if not a.value.startswith("~"):
+            return _text(a)
+        line = option(a.row.to, re.sub(r"^~(?=/|\Z)", "$HOME", a.value), command=True, expands=True)
+        return done(f"{a.spelled} = {line}", line)
     if "$" in a.value or a.value.startswith("~"):
         return left_open(f"{a.spelled}: Slurm takes the variable for a name; write the path out")
     return _text(a)

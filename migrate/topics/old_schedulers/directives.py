@@ -21,6 +21,7 @@ from migrate.topics.old_schedulers.converters import (
 from migrate.topics.old_schedulers.launch import Launch, launch_of
 from migrate.topics.old_schedulers.request import Request, indices, slurm_numbers, with_unknown
 from migrate.topics.old_schedulers.resources import Need, Resources, resources_of
+from migrate.topics.old_schedulers.run_time import EXPANSION, Shell, places_of, with_shell_text
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
 from migrate.values import duration
 
@@ -100,6 +101,7 @@ class _Translator:
 
     between: Between
     command: bool = False  # they stand on a command line
+    runs: Shell = field(default_factory=Shell)  # what is known of the shell that runs it
     shell: bool = True  # a shell runs the script
     expands: bool = False  # in a here-document whose `$` the shell around it expands
     script: bytes = b""  # around the options
@@ -133,20 +135,29 @@ class _Translator:
 
 
 def translate_command(
-    items: Sequence[Item], between: Between, script: bytes = b"", header: Options | None = None
+    items: Sequence[Item],
+    between: Between,
+    script: bytes = b"",
+    header: Options | None = None,
+    shell: Shell | None = None,
 ) -> Mapping[int, Change]:
     """What stands for each option of one `qsub` line of a script, as words of a command; by id of the item.
 
-    `header` is that of the submitted script, where it is known.
+    `header` is that of the submitted script, where it is known, `shell` what is known of the one that runs the line.
     """
-    given = _items_of(header or (), between.dialect.name)
-    work = _Translator(between, command=True, script=script, given=given, alone=header is not None)
-    changes, counting, _, _ = _work_out(work, list(items), Launch())
-    for item in counting if between.dialect.appends_output else ():
-        change = changes[id(item)]
+    given, runs = _items_of(header or (), between.dialect.name), shell or Shell()
+    new = _Translator(between, command=True, runs=runs, script=script, given=given, alone=header is not None)
+
+    def work(those: Sequence[Item]) -> Mapping[int, Change]:
+        return _work_out(replace(new, changes={}, same={}), list(those), Launch())[0]
+
+    places = places_of(items, new.row, _RESOURCES)
+    found = {id(i): change for i, change in with_shell_text(items, places, runs, work)} if places else dict(work(items))
+    for item in _counting(new, list(items)) if between.dialect.appends_output else ():
+        change = found[id(item)]
         if item.name not in between.dialect.empties_files and any(map(_is_shared, change.lines)):
-            changes[id(item)] = replace(change, lines=(*change.lines, "--open-mode=append"))
-    return changes
+            found[id(item)] = replace(change, lines=(*change.lines, "--open-mode=append"))
+    return found
 
 
 def unasked(items: Sequence[Item], between: Between) -> tuple[str, ...]:
@@ -265,7 +276,9 @@ def translate(job: Job, between: Between, lines: Sequence[Submitted] = ()) -> Tr
     work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands, script=job.text.data)
     work.given = _in_common(work, lines)
     dialect = between.dialect
-    _, counting, rows, resources = _work_out(work, _directives(job, between), launch_of(job))
+    directives = _directives(job, between)
+    _, counting, rows, resources = _work_out(work, directives, launch_of(job))
+    work.changes |= _by_shell(work, directives, launch_of(job))
     work.changes |= _unknown_shares(counting, rows, resources)
     around = _around(work, counting)
     array = _array_option(around, rows)
@@ -293,6 +306,18 @@ def translate(job: Job, between: Between, lines: Sequence[Submitted] = ()) -> Tr
             between, counting, rows, resources, (line for change in work.changes.values() for line in change.lines)
         ),
     )
+
+
+def _by_shell(work: _Translator, items: list[Item], launch: Launch) -> dict[int, Change]:
+    """What becomes of options whose values the shell around a here-document writes; none elsewhere."""
+    places = places_of(items, work.row, _RESOURCES) if work.expands else ()
+    if not places:
+        return {}
+
+    def again(those: Sequence[Item]) -> Mapping[int, Change]:
+        return _work_out(replace(work, changes={}, same={}), list(those), launch)[0]
+
+    return {id(item): change for item, change in with_shell_text(items, places, Shell(), again)}
 
 
 def _work_out(
@@ -496,7 +521,8 @@ def _converted(
         throttle=next((i.value or "" for i in around if rows[id(i)].form == "throttle"), ""),
         command=work.command,
         alone=work.alone,
-        expands=work.expands,
+        expands=work.expands or (work.command and not item.constant),
+        runs=work.runs,
         home=between.home,
         folder=_folder_of_files(work, around, rows) if work.alone else "",
         made=folders_made(work.script),
@@ -570,7 +596,7 @@ def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping
     if not kept and base == "ALL" and not unset:
         return gone(message or f"{spelled(item)}: so does sbatch by itself")
     variables = f"{item.name} {','.join(kept)}" if base == "ALL" and not unset else spelled(item)
-    if all(_ASSIGNED.fullmatch(p) for p in kept):
+    if all(_ASSIGNED.fullmatch(EXPANSION.sub("$x", p) if work.command else p) for p in kept):
         line = f"--export={','.join([base, *kept])}"
         lines = (line,) if kept or base == "NONE" else ()
         return Change("done", "; ".join([" = ".join([variables, *lines]), *unset, *dropped]), lines=lines, begins=unset)

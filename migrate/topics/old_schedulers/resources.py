@@ -58,7 +58,11 @@ class Resources:
     asked: dict[str, int | str] = field(default_factory=dict)  # by what variables of the old scheduler say of it
     lines: tuple[int, ...] = ()  # of the old scheduler's file of hosts, for each node; empty where it spread them
     threads: int | None = None  # of a task, where the request says so: OMP_NUM_THREADS
+    varies: bool = False  # how many slots there are is known when the command runs
     changes: dict[int, Change] = field(default_factory=dict)
+
+
+_OF_SLOTS = frozenset({"parallel_environment", "slots", "slots_of_node", "node_list", "select", "cpus", "tasks"})
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,8 @@ def resources_of(  # noqa: PLR0913 - what a job asks for, where it comes from an
     apart: bool = False,
 ) -> Resources:
     """What the job asks for, with what becomes of each option by which it does; `apart`: its slots stand elsewhere."""
-    resources = Resources(apart=apart)
+    varies = any(not need.item.constant for need in needs if need.row.need in _OF_SLOTS)
+    resources = Resources(apart=apart, varies=varies)
     of: dict[str, list[Need]] = {}
     for need in needs:
         of.setdefault(need.row.need, []).append(need)
@@ -614,6 +619,14 @@ def _memory_limit(resources: Resources, need: Need, requested: Sequence[Need], d
     resources.changes[id(need.item)] = change
 
 
+def _is_each_slots(resources: Resources, need: Need) -> bool:
+    """Whether memory is asked for each of slots that are processors, and how much that comes to is not known here."""
+    varies = (resources.varies or not need.item.constant) and resources.cpus_of_slot == 1
+    of_process = need.row.per == "process" and resources.tasks_per_node is not None
+    of_slot = need.row.per not in {"job", "node"} and resources.count is not None and resources.kind == "cpus"
+    return varies and (of_process or of_slot)
+
+
 def _memory_line(resources: Resources, size: int, need: Need) -> Change:
     exact = memory(size)
     if need.row.per == "job":
@@ -623,6 +636,9 @@ def _memory_line(resources: Resources, size: int, need: Need) -> Change:
         return done(f"{need.spelled}{over} = --mem={memory(each)}", f"--mem={memory(each)}")
     if need.row.per == "node":
         return done(f"{need.spelled} = --mem={exact}", f"--mem={exact}")
+    if _is_each_slots(resources, need):
+        line = f"--mem-per-cpu={exact}"
+        return done(f"{need.spelled} for each of {resources.slots_from} = {line}", line)
     if need.row.per == "process" and resources.tasks_per_node:
         processes = resources.tasks_per_node * (resources.cpus or 1)
         total = memory(size * processes)
@@ -631,7 +647,6 @@ def _memory_line(resources: Resources, size: int, need: Need) -> Change:
     if apart or resources.kind == "tasks":
         line = f"--mem-per-cpu={memory(-(-size // resources.cpus_of_slot))}"
         return done(f"{need.spelled} for each {'slot' if apart else f'of {resources.slots_from}'} = {line}", line)
-    if resources.count:
-        total = memory(size * resources.count)
-        return done(f"{need.spelled} x {resources.slots_from} = --mem={total}", f"--mem={total}")
-    return done(f"{need.spelled} = --mem={exact}", f"--mem={exact}")
+    times = f" x {resources.slots_from}" if resources.count else ""
+    total = memory(size * (resources.count or 1))
+    return done(f"{need.spelled}{times} = --mem={total}", f"--mem={total}")
