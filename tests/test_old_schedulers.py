@@ -401,6 +401,11 @@ def test_an_output_that_may_be_a_folder_is_to_be_looked_at(
         ("#PBS -J 1-3\n", "%x.o%A.%a"),
         ("#PBS -t 1-3\n#PBS -o logs/\n", "logs/%x.o%A-%a"),
         ("#PBS -t 1-3\n#PBS -o $PBS_JOBNAME.$PBS_ARRAYID\n", "%x.%a"),
+        ("#PBS -k oe\n", "/home/%u/%x.o%j"),
+        ("#PBS -k o\n#PBS -o a.log\n", "/home/%u/%x.o%j"),
+        ("#PBS -k e\n#PBS -o a.log\n", "a.log"),
+        ("#PBS -k doe\n#PBS -j oe\n", "%x.o%j"),
+        ("#PBS -k n\n", "%x.o%j"),
     ],
 )
 def test_a_named_output_is_a_file_unless_it_is_known_for_a_folder(
@@ -434,6 +439,28 @@ def test_chunks_without_processors_are_to_be_looked_at(
     result = benches["any"](f"#!/bin/bash\n#PBS -l select={chunks}\ncd $PBS_O_WORKDIR\nhostname\n".encode())
     assert told == any("without ncpus a chunk has one CPU" in o.finding.message for o in result.outcomes)
     assert told == (result.readiness == "review")
+
+
+@pytest.mark.parametrize(
+    ("body", "at_home"),
+    [
+        ("./run\n", True),
+        ("cd $PBS_O_WORKDIR\n./run\n", False),
+        ("date; hostname\nexport A=1\nmodule load x\necho start > /dev/null 2>&1\ncd /work/a && ./run\n", False),
+        ("set -e\n[ -d /work/a ] || exit 1; cd /work/a\n", False),
+        ("cd $TMPDIR\n./run\n", True),
+        ('HERE=$(cd "$(dirname $0)"; pwd)\n./run\n', True),
+        ("echo $PWD\ncd $PBS_O_WORKDIR\n", True),
+        ("mkdir out\ncd $PBS_O_WORKDIR\n", True),
+        ("date > started\ncd $PBS_O_WORKDIR\n", True),
+        ("# see ./README\ncd $PBS_O_WORKDIR\n", False),
+    ],
+)
+def test_a_job_that_began_at_home_goes_there_unless_it_leaves_before_it_uses_it(
+    benches: Mapping[str, Bench], body: str, *, at_home: bool
+) -> None:
+    output = benches["any"](f"#!/bin/bash\n#PBS -N a\n{body}".encode()).output.decode()
+    assert at_home == ('\ncd "$HOME"\n' in output)
 
 
 @pytest.mark.parametrize("line", ["trap - EXIT", "trap '' INT TERM", 'trap "trap - EXIT; echo end" INT', "env - ls"])

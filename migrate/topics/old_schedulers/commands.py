@@ -229,7 +229,17 @@ def _starts_program(reading: Invocation) -> bool:
     """`qsub -b y PROGRAM …`, `bsub PROGRAM …`: no script is submitted, but a command."""
     if reading.table is not None and reading.table.operands[:1] == ("program",):
         return bool(reading.operands)
-    return any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options)
+    return _dashes(reading) is not None or any(
+        o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options
+    )
+
+
+def _dashes(reading: Invocation) -> Word | None:
+    """The `--` before a program of PBS, `qsub -- PROGRAM …`."""
+    if reading.table is None or reading.table.dialect != "pbs" or not reading.operands:
+        return None
+    start, end = reading.program_word.span.end, reading.operands[0].span.start
+    return next((w for w in reading.command.words if w.text == "--" and start <= w.span.start < end), None)
 
 
 def _wrapped(c: Context, reading: Invocation) -> Edit | None:
@@ -241,6 +251,7 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
         return None  # in a variable quotes would be words
     span = Span(words[0].span.start, words[-1].span.end)
     before = c.source.data[span.start : span.end]
+    dashes = _dashes(reading)
     joined = reading.table is not None and reading.table.operands[:1] == ("program",)
     if len(words) > 1 and not (_JOINED_WORDS if joined else _PLAIN_WORDS).fullmatch(before):
         return None
@@ -251,8 +262,10 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
     named = any(o.name == "-N" for o in reading.options) or _is_named(c)
     first = words[0].text.split()[:1]
     plain = bool(first) and re.fullmatch(r"[\w./+-]+", first[0])
-    name = b"" if named or not plain else b"--job-name=" + first[0].rsplit("/", 1)[-1].encode() + b" "
-    return Edit(span.start, before, name + _unasked(c) + b"--wrap=" + quoted)
+    own = "STDIN" if dashes else first[0].rsplit("/", 1)[-1] if plain else ""
+    name = b"" if named or not own else b"--job-name=" + own.encode() + b" "
+    start = dashes.span.start if dashes else span.start
+    return Edit(start, c.source.data[start : span.end], name + _unasked(c) + b"--wrap=" + quoted)
 
 
 def _unasked(c: Context) -> bytes:

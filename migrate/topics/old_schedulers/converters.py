@@ -262,6 +262,15 @@ def _told(a: Conversion) -> Change:
     return look(message) if a.command else left_open(message)
 
 
+def _keep(a: Conversion) -> Change:
+    streams = set(a.value.lower()) & {"o", "e"}
+    if not streams or "d" in a.value.lower():
+        return gone(f"{a.spelled}: {a.row.reason}")
+    if a.home is None and not a.command:
+        return look(f"{a.spelled}: the files stayed in the home folder; here they go where the job is submitted")
+    return gone(f"{a.spelled}: the files stay in the home folder, by --output and --error")
+
+
 def _interpreter(a: Conversion) -> Change:
     if a.value.rsplit("/", 1)[-1] not in INTERPRETERS:
         return left_open(
@@ -413,6 +422,7 @@ CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "account": _account,
     "dependency": _dependency,
     "umask": _umask,
+    "keep": _keep,
     "interpreter": _interpreter,
     "told": _told,
     "file_limit": partial(_limit, "-f"),

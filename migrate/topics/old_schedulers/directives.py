@@ -15,6 +15,7 @@ from migrate.topics.old_schedulers.converters import (
     Conversion,
     folders_made,
     is_template,
+    option,
     usual_name,
     with_new_paths,
 )
@@ -50,7 +51,17 @@ _RESOURCES = frozenset(
 _TIMES = frozenset({"time", "soft_time"})
 _OF_SLOTS = frozenset({"parallel_environment", "slots"})
 _OF_FILES = frozenset({"join", "array", "throttle", "interpreter"})
-_CD = re.compile(rb"^[^#\n]*?\b(?:cd|pushd)[ \t]+[\"']?[/$~]", re.MULTILINE)
+# A line that goes to a whole path, which is not the job's own folder for files of passing use.
+_CD = re.compile(
+    rb"^(?:[^#\n(`]*[;&|{][ \t]*)?[ \t]*(?:cd|pushd)[ \t]+[\"']?(?!\$\{?(?:TMPDIR|PBS_JOBDIR|SCRATCH)\b)[/$~]",
+    re.MULTILINE,
+)
+# What uses the folder where the script is: a relative path, or what a program that takes none says or writes there.
+_HERE = re.compile(
+    rb"(?:^|[\s\"'=(;|&`])\.\.?/|\$\{?PWD\b|(?:^|[;&|(`])[ \t]*pwd\b|(?<![<>&])>>?[ \t]*[\"']?[A-Za-z0-9_]"
+    rb"|^[ \t]*(?:mkdir|cp|mv|rm|touch|cat|tar|ln|python3?|sh|bash|perl|Rscript)[ \t]+[A-Za-z0-9_]",
+    re.MULTILINE,
+)
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*(?:=[^\s,'\"#]*)?")
 _NAMED = re.compile(r"[A-Za-z_]\w*(?:=|\Z)", re.ASCII)
 _UNKNOWN = OptionRow("", "none", reason="no table knows it")
@@ -164,15 +175,45 @@ def unasked(items: Sequence[Item], between: Between) -> tuple[str, ...]:
     """What keeps the folder and the files of a job for which one `qsub` line with these options says all, as words."""
     work = _Translator(between, command=True)
     counting, rows = _counting(work, list(items)), {id(i): work.row(i) for i in items}
-    home = between.dialect.starts_at_home and not any(rows[id(i)].need == "start_folder" for i in counting)
-    return (*(['--chdir="$HOME"'] if home else []), *filter(None, _unnamed_files(work, counting, rows, "")))
+    home = _starts_at_home(work, counting, rows)
+    files = filter(None, _unnamed_files(work, counting, rows, _submit_folder(work, counting, rows)))
+    lines = (option(name, path, command=True) for name, _, path in (each.partition("=") for each in files))
+    return (*(['--chdir="$HOME"'] if home else []), *lines)
+
+
+def _goes_elsewhere(script: bytes) -> bool:
+    """Whether a script goes to a folder of its own before it uses that where it began."""
+    match = _CD.search(script)
+    return match is not None and not any(
+        not line.lstrip().startswith(b"#") and _HERE.search(line) for line in script[: match.start()].split(b"\n")
+    )
+
+
+def _starts_at_home(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> bool:
+    return work.between.dialect.starts_at_home and not any(rows[id(i)].need == "start_folder" for i in items)
+
+
+def _submit_folder(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
+    """Where the files of a job go that a command line sends to the home folder; empty where they go there too."""
+    apart = _starts_at_home(work, items, rows) and not work.between.dialect.files_at_home
+    return "$PWD" if apart else ""
+
+
+def _kept(items: list[Item], rows: Mapping[int, OptionRow]) -> frozenset[str]:
+    """The streams whose files stay in the home folder of the node, by the letters of -k."""
+    value = next(((i.value or "").lower() for i in items if rows[id(i)].form == "keep"), "")
+    return frozenset() if "d" in value else frozenset(value) & {"o", "e"}
 
 
 def _unnamed_files(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow], folder: str) -> tuple[str, str]:
     """The lines that keep the names of the files of output and errors, which no option names; empty where one does."""
     dialect, forms = work.between.dialect, {rows[id(i)].form for i in items}
     array = _array_option(items, rows)
-    usual = {kind: "/".join(filter(None, [folder, usual_name(dialect, kind, array=array)])) for kind in ("o", "e")}
+    kept = _kept(items, rows)
+    forms -= {form for form in ("output", "error") if form[0] in kept}
+    home = "$HOME" if work.command else work.between.home or ""
+    folders = {kind: home if kind in kept else folder for kind in ("o", "e")}
+    usual = {k: "/".join(filter(None, [folders[k], usual_name(dialect, k, array=array)])) for k in ("o", "e")}
     joined = _joined(work, items, rows)
     named = bool({"error" if joined == "e" else "output"} & forms) or not dialect.stream_file
     output = "" if named else f"--output={usual[joined or 'o']}"
@@ -296,7 +337,7 @@ def translate(job: Job, between: Between, lines: Sequence[Submitted] = ()) -> Tr
         time=any(r.need in _TIMES for i in counting if (r := rows[id(i)])),
         starts_at_home=dialect.starts_at_home
         and not any(r.need == "start_folder" for i in around if (r := rows[id(i)]))
-        and not _CD.search(job.text.data),
+        and not _goes_elsewhere(job.text.data),
         interpreter=next((i.value or "" for i in around if rows[id(i)].form == "interpreter"), ""),
         image=_image(counting, rows),
         resource_type=next((rows[id(i)].name for i in counting if rows[id(i)].need == "resource_type"), ""),
@@ -504,6 +545,8 @@ def _converted(
         return gone(f"{spelled(item)}: told with the first {same[0].name}")
     between, around = work.between, _around(work, items)
     joined = _joined(work, around, rows) if work.alone or not between.dialect.joins_streams else ""
+    if row.form in {"output", "error"} and row.form[0] in _kept(around, rows):
+        return gone(f"{spelled(item)}: {between.submit_command} takes no notice of it beside -k")
     if joined and row.form in {"output", "error"}:
         if row.form[0] != joined:
             return gone(f"{spelled(item)}: {between.submit_command} takes no notice of it beside -j")
@@ -524,11 +567,17 @@ def _converted(
         expands=work.expands or (work.command and not item.constant),
         runs=work.runs,
         home=between.home,
-        folder=_folder_of_files(work, around, rows) if work.alone else "",
+        folder=_folder_of_named_files(work, around, rows),
         made=folders_made(work.script),
         at_home=work.alone and _is_at_home(work, around, rows) and between.home is None,
     )
     return _merged(conversion, same)
+
+
+def _folder_of_named_files(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
+    if work.command and work.alone and not work.given and (folder := _submit_folder(work, items, rows)):
+        return folder
+    return _folder_of_files(work, items, rows) if work.alone else ""
 
 
 def _folder_of_files(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
