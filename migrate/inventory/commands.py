@@ -98,6 +98,8 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
         _take_container(c, inner)
     elif table.kind == "launcher":
         _take_program(c, inner, "launcher-command")
+    elif table.starts == "host":
+        _take_program(c, inner, "scheduler-command")
     for option in (part for o in inner.options for part in parts(o, table.dialect or SLURM)):
         if kind is not None:
             take_option(

@@ -36,7 +36,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "launcher-option": ("launcher",),
     "launcher-command": ("launcher",),
     "directive": ("scheduler",),
-    "scheduler-command": ("scheduler",),
+    "scheduler-command": ("scheduler", "prefix"),
 }
 
 

@@ -23,6 +23,7 @@ from migrate.topics.environments.environment import (
 )
 from migrate.topics.launchers.facts import becomes_srun
 from migrate.topics.old_schedulers.facts import live_dialect
+from migrate.topics.old_schedulers.remote import goes_to
 from migrate.topics.requests import new_partition
 
 By = Literal["target", "mount", "own", "script", "answer", ""]
@@ -101,7 +102,7 @@ def _leaves(
         closed: set[int] = set()  # what starts commands of its own, of which nothing is to be said here
         for outer, inner in reading.lines():
             inside = bool(outer) and id(outer[-1]) in closed
-            if inside or inner.contains or _speaks_shell(inner):
+            if inside or inner.contains or _speaks_shell(inner) or goes_to(inner) == "elsewhere":
                 closed.add(id(inner))
             if inside:
                 continue
@@ -123,7 +124,8 @@ def _shown(job: Job, inner: Invocation, own: frozenset[str], idioms: Ranges) -> 
         return inner.program if inner.program_word.constant else inner.program_word.text
     if inner.contains or _speaks_shell(inner):
         return ""
-    name = inner.program if inner.kind in {"launcher", "prefix"} and inner.program != "sudo" else ""
+    named = inner.kind in {"launcher", "prefix"} and inner.program != "sudo" and inner.starts != "host"
+    name = inner.program if named else ""
     if inner.kind == "module" and inner.table.software and not inner.sets_up:
         name = inner.program  # `conda install`: a program like others
     if inner.kind == "source" and inner.operands and not _is_settled(job, inner):

@@ -14,6 +14,7 @@ from migrate.tables.converters import register
 from migrate.tables.tables import builtins
 from migrate.topics.old_schedulers.directives import translate_command, unasked
 from migrate.topics.old_schedulers.facts import between_of, live_dialect
+from migrate.topics.old_schedulers.remote import goes_to
 from migrate.topics.old_schedulers.run_time import EXPANSION, Shell
 
 
@@ -74,6 +75,8 @@ def new_words(c: Context) -> Change | None:
     reading, item = _reading(c), c.item
     if reading is None or reading.table is None or item is None:
         return None
+    if reading.program == "ssh" and goes_to(reading) in {"tunnel", "elsewhere"}:
+        return None  # a login that leaves the job is told by a rule of its own
     of_command = item.kind == "scheduler-command"
     obstacle = _obstacle(c, reading)
     if obstacle or not reading.table.to:
@@ -179,7 +182,11 @@ def _obstacle_to_remote_shell(c: Context, reading: Invocation) -> str:
     if found[0].constant or "@" in found[0].text:
         return "its host is not one of the job's nodes, as far as this program can tell"
     unknown = next((o.spelled for o in reading.options if o.row is None), "")
-    return f"{unknown} is not known here" if unknown else _of_the_shell(c, reading)
+    if unknown:
+        return f"{unknown} is not known here"
+    if any(o.name == "-f" for o in reading.options) or _STAYS_BEHIND.search(found[1].text):
+        return "it leaves a process behind, which Slurm ends with the step: write srun, and `&` behind it"
+    return _of_the_shell(c, reading)
 
 
 def _host_and_command(reading: Invocation) -> tuple[Word, Word] | None:
@@ -196,6 +203,9 @@ def _of_the_shell(c: Context, reading: Invocation) -> str:
     return f"`{found[1].text}` is of the shell, and srun starts programs only: write `bash -c '...'` with the command"
 
 
+_STAYS_BEHIND = re.compile(
+    r"(?<![&>])&[\s)}]*(?:;?\s*(?:exit|true|:)\b[\s\d]*)?;?\s*\Z"
+)  # `nohup ./a &`, and no `wait`
 _FILES = frozenset({"[", "echo", "false", "kill", "printf", "pwd", "test", "true"})  # builtins, and programs
 
 
@@ -358,6 +368,8 @@ def _new_command(c: Context, reading: Invocation) -> str:
 def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
     """What stands for an option of a command of the old scheduler."""
     spelled = f"{item.name} {item.value or ''}".strip()
+    if _form(reading) in _STARTERS and (own := _of_starter(reading, item)):
+        return _written_option(c, f"{spelled} = {own}", own)
     if _form(reading) in _STARTERS:
         message = f"{spelled} was for {reading.program}; srun needs nothing like it"
         return Change("gone", message, removes=True, shared=True)
@@ -390,6 +402,12 @@ def _in_quotes(line: str) -> str:
 
 
 _QUOTES = re.compile(r"[\"'\\]")
+
+
+def _of_starter(reading: Invocation, item: Item) -> str:
+    """What srun takes for an option of ssh: `-n`, by which it does not read what a loop around it reads."""
+    option = next((o for o in reading.options if o.span == item.span and o.row is not None), None)
+    return option.row.to if option is not None and option.row is not None and _form(reading) == "remote_shell" else ""
 
 
 def _written_option(c: Context, message: str, text: str) -> Change:
