@@ -761,6 +761,7 @@ class VariableRow:
     need: str = ""  # the part of the job's request that it says: slots, last, threads, queue, …
     without_index: str = ""  # Slurm's name for what is left of its value when the index of a task is cut off
     by: str = ""  # the option by which a job gets it, where not each has it
+    define_by: str = ""  # as `define`, for jobs with the option of `by`
 
 
 @dataclass(frozen=True, slots=True)

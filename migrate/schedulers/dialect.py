@@ -78,6 +78,7 @@ class Dialect:
     continues: bool = False  # a directive that ends in a backslash goes on in the next line
     suffixes: tuple[str, ...] = ()  # of the names of its scripts
     own_names: tuple[str, ...] = ()  # how variables begin that only it sets; others count where a shell expands them
+    host_lists: tuple[str, ...] = ()  # variables that list the job's hosts, by slots
     host_files: tuple[str, ...] = ()  # variables that hold the name of the file of the job's hosts
     own_commands: bool = False  # no other scheduler has commands of their names
     yields: bool = False  # its directives count for nothing where another scheduler's stand beside them

@@ -270,6 +270,7 @@ DIALECT = Dialect(
     is_spoken=lambda data: _COMMANDS.search(data) is not None,
     suffixes=(".lsf", ".bsub"),
     own_names=("LSB_", "LS_", "LSF"),
+    host_lists=("LSB_HOSTS", "LSB_MCPU_HOSTS"),
     host_files=("LSB_DJOB_HOSTFILE", "LSB_HOSTFILE"),
     submit="bsub < {script}",
     own_commands=True,

@@ -282,7 +282,7 @@ def _pattern(path: Path, text: str, keys: _Keys) -> PackText:
 def _check_text(path: Path, text: str, keys: _Keys) -> None:
     if not text.isprintable():
         raise _fault(path, keys, "wanted: one line of text, without control characters")
-    if keys[-1] == "define" and not _closes_quotes(text):
+    if keys[-1] in {"define", "define_by"} and not _closes_quotes(text):
         raise _fault(path, keys, f"`{text}` cannot stand in a script; wanted: shell that closes its quotes")
     if _WRITTEN.intersection(keys[-2:]) and keys[-1] != "reason" and not _WORDS.fullmatch(text):
         raise _fault(path, keys, f"`{text}` cannot stand in a script; wanted: words without quotes, such as --time=1")

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from migrate.frozen import dataclass
 from migrate.model import Invocation, Job, Option
+from migrate.schedulers import DIALECTS
+from migrate.topics.old_schedulers.remote import goes_to
 from migrate.values import whole_number
 
 _TOTAL, _ON_NODE = "--ntasks", "--ntasks-per-node"  # of Slurm, which stand for options of launchers by their tables
@@ -14,6 +16,7 @@ _PER_NODE = re.compile(r"ppr:(\d+):node")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 _ASSIGNED = re.compile(rb"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=(\S*)", re.MULTILINE)
 _MPI = frozenset({"mpi", "site-mpi", "horovod"})
+_LISTS = frozenset(name for dialect in DIALECTS.values() for name in (*dialect.host_files, *dialect.host_lists))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Launch:
     on_node: int | None = None
     in_variable: bool = False  # a variable holds a launcher that no line of the script was seen to run
     elsewhere: bool = False  # the job runs other scripts, which may hold one
+    by_hosts: bool = False  # the job goes over its hosts itself: by their list, or by logins on them
 
     def tasks_on_node(self, nodes: int) -> int | None:
         """Processes on each of this many nodes."""
@@ -42,7 +46,21 @@ def launch_of(job: Job) -> Launch:
     totals = [f.total for f in found if f.total]
     nodes = [f.on_node for f in found if f.on_node]
     runs = any(call.how != "submit" and not call.contained for calls in job.called.values() for call in calls)
-    return Launch(bool(found), max(totals, default=None), max(nodes, default=None), bool(hidden), runs)
+    return Launch(
+        used=bool(found),
+        total=max(totals, default=None),
+        on_node=max(nodes, default=None),
+        in_variable=bool(hidden),
+        elsewhere=runs,
+        by_hosts=_goes_over_hosts(job),
+    )
+
+
+def _goes_over_hosts(job: Job) -> bool:
+    """Whether the job reads a list of its hosts, a host for each slot, or logs in on them."""
+    return bool(_LISTS & job.names.get("scheduler-variable", frozenset())) or any(
+        goes_to(inner) == "node" for inner in job.invocations()
+    )
 
 
 def _numbers(job: Job) -> dict[str, str]:

@@ -293,7 +293,7 @@ def _spread(
     """The lines for so many slots, each of `width` processors, and why they are these."""
     nodes = 1 if one == 1 else -(-count // per) if per else None
     resources.count, resources.cpus_of_slot = count, width
-    starts = launch.used or launch.in_variable
+    starts = launch.used or launch.in_variable or launch.by_hosts
     if not starts and (nodes or 1) == 1:
         resources.kind, resources.nodes, resources.tasks, resources.cpus = "cpus", 1, 1, count * width
         resources.slots = "${SLURM_CPUS_PER_TASK}"
@@ -303,7 +303,8 @@ def _spread(
     resources.kind, resources.nodes = "tasks", nodes
     if nodes is None:
         resources.tasks, resources.cpus, resources.slots = count, width, "${SLURM_NTASKS}"
-        return [f"--ntasks={count}", *_wide(width)], ""
+        why = "" if launch.used or launch.in_variable else ", since the script goes over the job's hosts"
+        return [f"--ntasks={count}", *_wide(width)], why
     on_node = per if per and nodes > 1 else count
     started = min(launch.tasks_on_node(nodes) or on_node, on_node)
     resources.tasks_per_node, resources.cpus = started, max(1, on_node // started) * width

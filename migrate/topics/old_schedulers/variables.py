@@ -235,8 +235,14 @@ _SPLIT = (
 def _made_anew(c: Context, row: VariableRow) -> str:
     """The line of a table that makes a file or folder anew, with the slots of each node where it counts them."""
     number, split = _per_node(c, row) if "{per_node}" in row.define else ("", "")
-    text = row.define.replace("{local_scratch}", c.target.local_scratch)
+    define = row.define_by if _of_option(c, row) else row.define
+    text = define.replace("{local_scratch}", c.target.local_scratch)
     return text.replace("{per_node}", number).replace("{split}", split)
+
+
+def _of_option(c: Context, row: VariableRow) -> bool:
+    """Whether the job has the option by which the variable holds something else."""
+    return bool(row.define_by) and row.by in c.job.names.get("directive", frozenset())
 
 
 def _per_node(c: Context, row: VariableRow) -> tuple[str, str]:
@@ -269,8 +275,15 @@ def definition(c: Context) -> Change | None:
     line = _definition(c)
     if line is None:
         return None
+    message = f"{item.name} is {item.reason}"
+    if row.define and _of_option(c, row):
+        message = (
+            f"{message}. With {row.by} the launch host stood first in it, with one slot: here the first node does, "
+            "by its own name, so what takes it out by a name (`grep -v batch`) must take out the first line or word"
+        )
+        return Change("look", message, begins=(line,), fate="added")
     verdict: Verdict = "done" if row.fate == "kept" or row.need or item.place == "named" else "look"
-    return Change(verdict, f"{item.name} is {item.reason}", begins=(line,), fate="added")
+    return Change(verdict, message, begins=(line,), fate="added")
 
 
 @translator("variables")
