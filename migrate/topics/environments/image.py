@@ -27,13 +27,11 @@ from migrate.topics.environments.questions import proposed
 from migrate.topics.environments.venv import rebuild
 from migrate.topics.launchers.call_chain import starters
 from migrate.topics.launchers.facts import by_ssh
+from migrate.topics.old_schedulers.around import Around
 from migrate.topics.requests import gpus
 from migrate.values import image_path
 
 _PLAIN = re.compile(r"[\w.+-]+")
-_READS = re.compile(rb"\b(?:while|until)\b[^\n;]*\bread\b")
-_DO, _DONE = re.compile(rb"\bdo\b"), re.compile(rb"\bdone\b")
-_REDIRECTS = re.compile(rb"[^;|\n]*")  # behind a command's words
 _OF_CALLER = frozenset({"$@", "$*", "$1", "${@}", "${*}", "${1}"})
 PREPEND = "APPTAINERENV_PREPEND_PATH"
 
@@ -305,20 +303,10 @@ def _step(c: Context, payload: Payload, answer: EnvironmentAnswer, start: int) -
     step = step_in(c.job, payload.part, native=True)
     if not step:
         return "srun starts a step in a job, and here is none"
-    words = [step, *(["--input=none"] if _in_loop(c, payload) else []), *options, ""]
+    around = Around(c.source.data, payload.inner.command.span)
+    words = [step, *(["--input=none"] if around.reads_what_a_loop_reads else []), *options, ""]
     word = payload.inner.program_word.origin or payload.inner.program_word
     return Edit(start, c.source.data[start : word.span.start], " ".join(words).encode())
-
-
-def _in_loop(c: Context, payload: Payload) -> bool:
-    """Whether srun would read what a loop around the program reads: the program has no input of its own."""
-    data, start = c.source.data, payload.inner.program_word.span.start
-    loops = [m.end() for m in _READS.finditer(data, 0, start)]
-    inside = any(len(_DO.findall(data, at, start)) > len(_DONE.findall(data, at, start)) for at in loops)
-    command = payload.inner.command.span
-    before, behind = data[: command.start].rstrip(), _REDIRECTS.match(data, command.end)
-    piped = before.endswith((b"|", b"|&")) and not before.endswith(b"||")
-    return inside and not piped and not (behind and b"<" in behind[0])
 
 
 def _by_mpi(c: Context, payload: Payload) -> bool:

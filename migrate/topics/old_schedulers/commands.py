@@ -12,10 +12,12 @@ from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, is_foreign
 from migrate.tables.converters import register
 from migrate.tables.tables import builtins
+from migrate.topics.old_schedulers.around import Around
 from migrate.topics.old_schedulers.directives import translate_command, unasked
 from migrate.topics.old_schedulers.facts import between_of, live_dialect
 from migrate.topics.old_schedulers.remote import goes_to
 from migrate.topics.old_schedulers.run_time import EXPANSION, Shell
+from migrate.topics.old_schedulers.written import first_line, is_unseen, pipeline_start
 
 
 def _reading(c: Context) -> Invocation | None:
@@ -86,6 +88,10 @@ def new_words(c: Context) -> Change | None:
         return _new_option(c, reading, item)
     changes = _changes_of_options(c) if _submits(reading) else {}
     notes = [change.message for change in changes.values() if change.verdict == "look"]
+    if _submits(reading) and is_unseen(c, reading):
+        notes.append(
+            "what is printed into it is not read here: look for lines and variables of the old scheduler in it"
+        )
     looks = _form(reading) in {"listing", *_STARTERS} or notes
     edits = (in_its_place(c, _new_command(c, reading)), *_more_edits(c, reading))
     message = "; ".join([f"{item.name} {item.reason}", *notes])
@@ -157,6 +163,8 @@ def _no_job(reading: Invocation) -> str:
 
 def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
     assert reading.table is not None
+    if isinstance(written := _first_line(c, reading), str):
+        return written
     if _starts_program(reading) and _wrapped(c, reading) is None:
         return "it starts a program, whose words a shell reads once more: write `sbatch --wrap`, which is run by sh"
     opened = next((t.message for t in _changes_of_options(c).values() if t.verdict == "open" or t.begins), "")
@@ -331,10 +339,18 @@ def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
         return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
     if reading.table is not None and reading.table.operands_to and reading.operands:
         return (Edit(reading.operands[0].span.start, b"", f"{reading.table.operands_to}=".encode()),)
-    if _submits(reading) and not _starts_program(reading) and reading.operands and _header(c, reading) == ():
-        return (Edit(reading.operands[0].span.start, b"", _unasked(c)),)
+    if _submits(reading) and not _starts_program(reading):
+        first = _first_line(c, reading)
+        unasked = reading.operands and (_header(c, reading) == () or first)
+        files = (Edit(reading.operands[0].span.start, b"", _unasked(c)),) if unasked else ()
+        return (*files, *(first if not isinstance(first, str) else ()))
     edit = _wrapped(c, reading) if _starts_program(reading) else None
     return (edit,) if edit is not None else ()
+
+
+def _first_line(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
+    """The edits that give a script the `#!` line without which sbatch refuses it, where this script writes it."""
+    return () if _starts_program(reading) else first_line(c, reading)
 
 
 def _header(c: Context, reading: Invocation) -> Options | None:
@@ -349,7 +365,10 @@ def _header(c: Context, reading: Invocation) -> Options | None:
 
 def _is_read(c: Context, reading: Invocation) -> bool:
     """Whether what the command prints is put into a variable or a pipe."""
-    data, start = c.source.data, c.source.blanks_before(reading.program_word.span.start)
+    data, begin = c.source.data, reading.program_word.span.start
+    if _submits(reading) and begin == reading.command.span.start:
+        begin = pipeline_start(c, reading)
+    start = c.source.blanks_before(begin)
     return data.endswith((b"$(", b"`"), 0, start) or _PIPE.match(data, reading.command.span.end) is not None
 
 
@@ -360,9 +379,31 @@ def _new_command(c: Context, reading: Invocation) -> str:
         if option.row is not None and option.row.form == "command":
             return option.row.to
     if _form(reading) in _STARTERS:
-        return f"{reading.table.to} --overlap --nodes=1 --ntasks=1"
-    alone = _submits(reading) and DIALECTS[reading.table.dialect].prints_id_alone and _is_read(c, reading)
-    return f"{reading.table.to} --parsable" if alone else reading.table.to
+        no_input = " --input=none" if _reads_nothing(c, reading) else ""
+        return f"{reading.table.to} --overlap --nodes=1 --ntasks=1{no_input}"
+    if not _submits(reading):
+        return reading.table.to
+    alone = DIALECTS[reading.table.dialect].prints_id_alone and _is_read(c, reading)
+    parts = (reading.table.to, "--parsable" if alone else "", _of_standard_input(c, reading))
+    return " ".join(filter(None, parts))
+
+
+def _of_standard_input(c: Context, reading: Invocation) -> str:
+    """What keeps the name, the folder and the files of a job whose script stands on the submit line itself."""
+    assert reading.table is not None
+    named = _is_named(c) or not DIALECTS[reading.table.dialect].stream_file
+    if reading.operands or is_unseen(c, reading) or not _first_line(c, reading):
+        return ""
+    return " ".join(filter(None, ["" if named else "--job-name=STDIN", _unasked(c).decode().strip()]))
+
+
+def _reads_nothing(c: Context, reading: Invocation) -> bool:
+    """Whether a command on another node must not read what the script reads: it says so, or a loop around reads."""
+    says_so = any(o.name in _WITHOUT_INPUT for o in reading.options)
+    return says_so or Around(c.source.data, reading.command.span).reads_what_a_loop_reads
+
+
+_WITHOUT_INPUT = frozenset({"-n", "-nostdin"})  # of ssh and blaunch, of qrsh
 
 
 def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
