@@ -76,7 +76,6 @@ REQUESTS = (
     Request("-c", ("n",), rare=True),
     Request("-ac", ("a=1", "a=1,b=2"), rare=True),
     Request("-dc", ("a",), rare=True),
-    Request("-display", (":0",), rare=True),
     Request("-shell", ("y",), rare=True),
     Request("-w", ("e", "n", "w"), rare=True),
     Request("-hold_jid", ("nobody", "99999", "nobody,99999"), rare=True),
@@ -182,7 +181,10 @@ PROBES = (
     Probe("NHOSTS", of_variable("NHOSTS").forms, ("NHOSTS",)),
     Probe(
         "JOB_SCRIPT",
-        ('[ -r "$JOB_SCRIPT" ] && echo "@@ readable"', 'head -n 1 "$JOB_SCRIPT" | sed "s/^/@@ /"'),
+        (
+            '[ -r "$JOB_SCRIPT" ] && echo "@@ readable"',
+            'head -n 1 "$JOB_SCRIPT" 2> /dev/null | grep -a "^#!" | sed "s/^/@@ /"',
+        ),
         ("JOB_SCRIPT",),
     ),
     Probe(

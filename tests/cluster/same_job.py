@@ -218,17 +218,18 @@ def old_jobs(side: Side) -> dict[str, list[Mapping[str, str]]]:
     return found
 
 
-def old_ended(side: Side, seconds: float) -> set[int]:
-    """Wait for all; the cases whose jobs would not end, which are taken back."""
-    end = time.monotonic() + seconds
+def old_ended(side: Side, seconds: float) -> tuple[set[int], set[int]]:
+    """Wait for all; the cases whose jobs Grid Engine could not start, and those whose jobs would not end."""
+    end, broken = time.monotonic() + seconds, set[int]()
     while waiting := old_jobs(side):
         stuck = [job for jobs in waiting.values() for job in jobs if job["error"]]
+        broken |= {int(number) for number, jobs in waiting.items() if any(job["error"] for job in jobs)}
         GRID_ENGINE.withdraw(job["job_number"] for job in stuck)
         if time.monotonic() > end:
             GRID_ENGINE.withdraw(job["job_number"] for jobs in waiting.values() for job in jobs)
-            return {int(number) for number in waiting}
+            return broken, {int(number) for number in waiting}
         time.sleep(0.5)
-    return set()
+    return broken, set()
 
 
 # ------------------------------------------------------------------------------------------------ Slurm
@@ -278,6 +279,7 @@ def plain(texts: Mapping[str, Sequence[str]], ids: Sequence[str], side: Side, ea
         text = text.replace(str(side.folder(each)), "FOLDER").replace(str(side.home), "HOME")
         for number, job in enumerate(ids, 1):
             text = re.sub(rf"(?<!\d){job}(?!\d)", f"JOB{number}", text)
+        text = text.replace(f"{ROOT / 'client'}:", "")
         text = re.sub(r"\S+(?:/job_scripts/JOB\d|/slurm_script|/spool/\S+/\d+): line \d+:", "SCRIPT: line", text)
         text = re.sub(r"(?<!\w)/tmp/(?:tmp\.\w+|[\w.]+\.q|JOB\d\.\w+)", "TEMPORARY", text)
         text = re.sub(r"(?<![\w.])(?:all|short|long|gpu|unix)\.q(?!\w)|(?<![\w-])slinky(?![\w-])", "QUEUE", text)
@@ -358,7 +360,8 @@ def run(numbers: Sequence[int], *, seconds: float = 120) -> list[Ran]:
         for future in waiting:
             future.result()
     jobs, late = new_ended(new, seconds)
-    late |= old_ended(old, seconds)
+    broken, late_too = old_ended(old, seconds)
+    late |= late_too
     time.sleep(2)  # the last line of the accounts
     accounts = _accounts(start)
     ran = []
@@ -368,7 +371,9 @@ def run(numbers: Sequence[int], *, seconds: float = 120) -> list[Ran]:
         found.different = differences(each, before, after)
         told = [f for result in found.results for f in for_person(result)]
         found.unnamed = [d for d in found.different if not any(names(f, d) for f in told)]
-        if any("Unable to run job" in line for line in before.driver):  # no job on the old side: nothing to compare
+        if each.number in broken or any(
+            re.search("Unable to run job|Unknown option", line) for line in before.driver
+        ):  # nothing to compare
             found.different, found.unnamed = [], []
             found.refused = True
         if each.number in late:

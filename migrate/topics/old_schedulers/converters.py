@@ -44,6 +44,7 @@ class Conversion:
     alone: bool = True  # all that is asked for the job is known
     expands: bool = False  # the shell that writes its here-document, or runs its command, puts something else for `$`
     runs: Shell = field(default_factory=Shell)  # that shell
+    headed: bool = False  # the script that the command submits has directives, and is migrated too
     home: str | None = None  # home folders, with %u for the user
     folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
     at_home: bool = False  # they go into the home folder, and where that is is not known
@@ -276,7 +277,9 @@ def _interpreter(a: Conversion) -> Change:
         return left_open(
             f"{a.spelled}: a program of the old site runs the script; what it does must be written into it"
         )
-    return gone(f"{a.spelled}: Slurm runs a script by its `#!` line")
+    message = f"{a.spelled}: Slurm runs a script by its `#!` line"
+    named = a.headed or a.value.rsplit("/", 1)[-1] == "bash"  # by the header's rule, or by nearly every script
+    return look(f"{message}, which must name this shell") if a.command and not named else gone(message)
 
 
 def _mail_users(a: Conversion) -> Change:
@@ -389,6 +392,12 @@ def usual_name(dialect: Dialect, kind: str, *, array: str) -> str:
     return (of_task if array else dialect.stream_file).format(stream=kind)
 
 
+def _input(a: Conversion) -> Change:
+    """The file that the job reads, which lies where its other files do."""
+    lies_there = a.folder and a.value and not re.match(r"[/$~:]", a.value)
+    return _text(replace(a, item=replace(a.item, value=f"{a.folder}/{a.value}")) if lies_there else a)
+
+
 def _output(a: Conversion) -> Change:
     return path(a, "o")
 
@@ -428,6 +437,7 @@ CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "file_limit": partial(_limit, "-f"),
     "stack_limit": partial(_limit, "-s"),
     "core_limit": partial(_limit, "-c"),
+    "input": _input,
     "output": _output,
     "error": _error,
     "folder": _folder,

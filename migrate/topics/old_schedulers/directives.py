@@ -564,6 +564,7 @@ def _converted(
         throttle=next((i.value or "" for i in around if rows[id(i)].form == "throttle"), ""),
         command=work.command,
         alone=work.alone,
+        headed=bool(work.command and work.given),
         expands=work.expands or (work.command and not item.constant),
         runs=work.runs,
         home=between.home,

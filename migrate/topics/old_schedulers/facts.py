@@ -37,6 +37,16 @@ def live_dialect(c: Context) -> str | None:
     return SLURM if SLURM in c.job.dialects and not any(map(is_obeyed, c.job.dialects)) else None
 
 
+@fact(
+    "old_scheduler",
+    "The scheduler, other than Slurm, that the script was written for: by its lines, or by the scripts that call it.",
+    about="job",
+)
+def _old_scheduler(c: Context) -> str | None:
+    dialect = live_dialect(c) if c.job.dialects else c.around.inherits.dialect
+    return dialect if dialect and is_foreign(dialect) else None
+
+
 def between_of(c: Context, dialect: str) -> Between:
     """From which scheduler and site to which target the options of a job go."""
     there = {old: new for old, new in replaced(c).items() if new in c.target.partitions}
