@@ -478,6 +478,7 @@ class Job:
     )  # of those the word, and from where on it is certain
     contained: bool = False  # its commands run inside a container
     calls: tuple[Call, ...] = ()  # of other scripts, by its own commands
+    submitted: Submitted | None = None  # the command that gives it in, of whose script it is a here-document
 
     def walk(self) -> Iterator[Job]:
         yield self
@@ -951,6 +952,7 @@ class Tables:
     paths: PathTable
     idioms: tuple[Idiom, ...]
     workflows: Workflows
+    site_scheduler: str  # of the site that was named; empty where none was
 
     @cached_property
     def _families(self) -> tuple[re.Pattern[str], Mapping[str, Setting]]:

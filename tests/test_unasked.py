@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from migrate.model import Result
+from migrate.engine import run
+from migrate.model import Result, Source
 from migrate.runs.batch import Settings, migrate
-from migrate.runs.setup import Choice
+from migrate.runs.setup import Choice, make_plan
 
 Migrate = Callable[..., Result]
 
@@ -215,3 +216,31 @@ def test_a_script_without_directives_is_submitted_with_its_folder_and_files(tmp_
         "sbatch head.sh",
     ]
     assert out["job"] == "#!/bin/bash\nls\n"
+
+
+def test_what_a_line_says_of_its_here_document_counts_for_that(migrate_text: Migrate) -> None:
+    before = "#!/bin/bash\nqsub -cwd -j y -pe smp 4 <<'JOB'\n#!/bin/bash\n#$ -N q -e x.err\n#$ -l h_vmem=1G\nls\nJOB\n"
+    after = migrate_text(before).output.decode().splitlines()
+    assert after[1:-2] == [
+        "sbatch --cpus-per-task=4 <<'JOB'",
+        "#!/bin/bash",
+        "#SBATCH --job-name=q",
+        "#SBATCH --mem-per-cpu=1G",
+        "#SBATCH --output=%x.o%j",
+    ]
+
+
+def test_a_here_document_without_directives_keeps_its_files(migrate_text: Migrate) -> None:
+    for first in ("#!/bin/bash\n", ""):
+        result = migrate_text(f"#!/bin/bash\nqsub -cwd -N x <<'JOB'\n{first}ls\nJOB\n")
+        line = result.output.decode().splitlines()[1]
+        assert line.count("--output=%x.o%j --error=%x.e%j") == line.count("--output") == 1
+
+
+def test_a_named_site_says_whose_qsub_a_line_is_that_either_scheduler_takes(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("id: here\ntitle: here\nscheduler: grid_engine\n")
+    script = Source("submit.sh", b"#!/bin/bash\nqsub -N x job.sh\n")
+    named = run(script, make_plan("slinky", site=str(site)))
+    assert {i.dialect for i in named.job.all_items() if i.kind == "scheduler-command"} == {"grid_engine"}
+    assert {i.dialect for i in run(script, make_plan("slinky")).job.all_items() if i.dialect} == {"pbs"}

@@ -133,7 +133,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     dialect = (dialects[0] if len(dialects) == 1 else "mixed") if dialects else None
     shell = _shell(text, live)
     in_image = in_image or _runs_in_image(tables, text.data, live)
-    speaks = dialect if dialect and dialect in tables.dialect_commands else around or _spoken(text.data)
+    speaks = dialect if dialect and dialect in tables.dialect_commands else around or _spoken(text.data, tables)
     collector = Collector(
         tables=tables,
         read_job=partial(_read_job, tables, around=speaks, allowance=allowance, in_image=in_image),
@@ -197,9 +197,15 @@ def _without_continued(text: Text, live: Sequence[Directive]) -> Text:
     return joined(text, [(_offset(text, start), _offset(text, end), prefix) for (start, end), prefix in going_on])
 
 
-def _spoken(data: bytes) -> str:
-    """Whose commands a script without directives gives jobs in with; empty where it gives in none, or by Slurm's."""
-    return next((name for name in FOREIGN if DIALECTS[name].is_spoken(data)), "")
+def _spoken(data: bytes, tables: Tables) -> str:
+    """Whose commands a script without directives gives jobs in with; empty where it gives in none, or by Slurm's.
+
+    Of schedulers whose commands have the same names it is the one of the site, where that was named.
+    """
+    found = next((name for name in FOREIGN if DIALECTS[name].is_spoken(data)), "")
+    at_site = DIALECTS.get(tables.site_scheduler)
+    shared = found and at_site is not None and at_site.name in FOREIGN and not at_site.own_commands
+    return at_site.name if shared and at_site and not DIALECTS[found].own_commands else found
 
 
 def _offset(text: Text, at: int) -> int:

@@ -10,7 +10,20 @@ from functools import cached_property
 
 from migrate.commands import standing_at
 from migrate.frozen import dataclass
-from migrate.model import Assignment, CommandTable, Gap, Invocation, Item, Job, Kind, Span, Tables, Text, Word
+from migrate.model import (
+    Assignment,
+    CommandTable,
+    Gap,
+    Invocation,
+    Item,
+    Job,
+    Kind,
+    Span,
+    Submitted,
+    Tables,
+    Text,
+    Word,
+)
 from migrate.ranges import Ranges
 
 _SEPARATES = re.compile(r"[;|]|&&|\A&\Z")
@@ -195,7 +208,9 @@ class Collector:
         plain = isinstance(self.text.offsets, int) and data.decode("latin-1").split() == [w.text for w in words]
         return Text(data, start) if plain else None
 
-    def script(self, text: Text, *, contained: bool = False, frozen: bool = False) -> None:
+    def script(
+        self, text: Text, *, contained: bool = False, frozen: bool = False, submitted: Submitted | None = None
+    ) -> None:
         if self.depth >= _DEPTH or not text.data.strip():
             return
         self.allowance.take_commands(_SCRIPT)
@@ -203,7 +218,7 @@ class Collector:
         self._taken.add(text.at(0))
         frozen, contained = frozen or self.frozen, contained or self.contained
         job = self.read_job(text, self.variables, self.depth + 1, contained=contained, frozen=frozen)
-        self.jobs.append(job)
+        self.jobs.append(replace(job, submitted=submitted) if submitted else job)
 
 
 def decoded(text: str) -> str:

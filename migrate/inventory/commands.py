@@ -9,7 +9,20 @@ from collections.abc import Iterable, Mapping
 from migrate.commands import interpret, part_of
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, parts, take_assigned_word, take_option
-from migrate.model import SLURM, Assignment, CommandTable, Gap, Invocation, Item, Kind, ShellCommand, Span, Verb, Word
+from migrate.model import (
+    SLURM,
+    Assignment,
+    CommandTable,
+    Gap,
+    Invocation,
+    Item,
+    Kind,
+    ShellCommand,
+    Span,
+    Submitted,
+    Verb,
+    Word,
+)
 from migrate.reader.layout import NOWHERE
 from migrate.reader.words import Range
 
@@ -402,7 +415,20 @@ def _feed(c: Collector, inner: Invocation, *, contained: bool) -> None:
     if inner.kind == "container" and inner.payload and inner.chain()[-1].program not in SHELLS:
         return  # `singularity exec IMAGE python <<EOF`: text of another language
     if inner.kind in {"", "shell", "scheduler"} or contained:
-        c.script(document, contained=contained, frozen=not inner.program_word.editable)
+        submitted = _submitted(c, inner) if inner.table is not None and inner.table.form == "submission" else None
+        c.script(document, contained=contained, frozen=not inner.program_word.editable, submitted=submitted)
+
+
+def _submitted(c: Collector, inner: Invocation) -> Submitted:
+    """What the options of a command say of the job that it reads from its standard input."""
+    assert inner.table is not None
+    place, options = inner.program_word.span.start, list[tuple[str, str]]()
+    for item in reversed(c.items.values()):  # those of this command were taken last
+        if item.group == place and item.kind == "directive":
+            options.insert(0, (item.name, item.value or ""))
+        elif item.span.start < place:
+            break
+    return Submitted("", 0, inner.table.dialect or SLURM, tuple(options))
 
 
 def _is_script(inner: Invocation) -> bool:

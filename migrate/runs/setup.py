@@ -54,6 +54,8 @@ def plan_for(choice: Choice) -> Plan:
     target = _named(choice, "target", profiles.target)
     prefixes = {p for s in [*sites.values(), *([named] if named else [])] for p in s.paths}
     rulebook = open_rulebook(sorted(prefixes), choice.rules, target.path_answers)
+    if named is not None:
+        rulebook = replace(rulebook, tables=replace(rulebook.tables, site_scheduler=named.scheduler or ""))
     chosen, notes = _chosen(rulebook, choice)
     return Plan(
         rulebook=chosen,

@@ -66,6 +66,7 @@ def tables(path_prefixes: Iterable[str], library: Library | None = None, answere
         paths=_paths(library.table("paths")),
         idioms=tuple(map(_idiom, library.table("idioms")["idioms"])),
         workflows=library.value(_workflows),
+        site_scheduler="",
     )
 
 

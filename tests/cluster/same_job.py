@@ -168,20 +168,23 @@ class Side:
         return self.root / str(each.number)
 
     def run(self, each: Case, command: Sequence[str], variables: Mapping[str, str]) -> None:
-        done = subprocess.run(
-            command,
-            cwd=self.folder(each),
-            env={**self.environment, **USER, **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=90,
-            umask=0o022,
-        )
-        self.drivers[each.number] = [*done.stdout.splitlines(), f"exit {done.returncode}"]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.folder(each),
+                env={**self.environment, **USER, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=45,
+                umask=0o022,
+            )
+            self.drivers[each.number] = [*done.stdout.splitlines(), f"exit {done.returncode}"]
+        except subprocess.TimeoutExpired:  # it waits for a job that never starts
+            self.drivers[each.number] = ["does not end"]
 
     def files(self, each: Case) -> dict[str, list[str]]:
         """What the case left, by name; what it was given does not count."""

@@ -341,11 +341,21 @@ def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
         return (Edit(reading.operands[0].span.start, b"", f"{reading.table.operands_to}=".encode()),)
     if _submits(reading) and not _starts_program(reading):
         first = _first_line(c, reading)
-        unasked = reading.operands and (_header(c, reading) == () or first)
-        files = (Edit(reading.operands[0].span.start, b"", _unasked(c)),) if unasked else ()
+        bare = _header(c, reading) == () or first if reading.operands else _header(c, reading) == () and not first
+        files = _with_unasked(c, reading) if bare else ()  # else the words for its name have them
         return (*files, *(first if not isinstance(first, str) else ()))
     edit = _wrapped(c, reading) if _starts_program(reading) else None
     return (edit,) if edit is not None else ()
+
+
+def _with_unasked(c: Context, reading: Invocation) -> tuple[Edit, ...]:
+    words = _unasked(c)
+    if not words:
+        return ()
+    if reading.operands:
+        return (Edit(reading.operands[0].span.start, b"", words),)
+    end = max((w.span.end for w in reading.command.words if w.span.start < reading.command.span.end), default=0)
+    return (Edit(end, b"", b" " + words.rstrip()),)
 
 
 def _first_line(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
@@ -357,10 +367,26 @@ def _header(c: Context, reading: Invocation) -> Options | None:
     """The options in the header of the script that a command submits; empty for a program, None where unknown."""
     if _starts_program(reading):
         return ()
+    if not reading.operands:
+        return _header_of_input(c, reading)
     calls = [call for call in c.job.called.get(reading.program_word.span.start, ()) if call.how == "submit"]
     scripts = {each for call in calls for each in c.around.calls.get(call.path, ())}
     headers = {c.around.headers.get(each) for each in scripts}
     return next(iter(headers)) if len(headers) == 1 else None
+
+
+def _header_of_input(c: Context, reading: Invocation) -> Options | None:
+    """The options in the header of what a command reads as a script, where this script has its text."""
+    assert reading.table is not None
+    document = reading.command.heredoc
+    if document is not None:
+        inner = next((job for job in c.job.walk() if job is not c.job and job.text.at(0) == document.at(0)), None)
+        items = inner.items if inner is not None else ()
+        return tuple((i.name, i.value or "") for i in items if i.kind == "directive" and i.place == "header")
+    if Around(c.source.data, reading.command.span).is_piped_into and not is_unseen(c, reading):
+        text = c.source.data[pipeline_start(c, reading) : reading.command.span.start]
+        return () if DIALECTS[reading.table.dialect].prefix.encode() not in text else None
+    return None
 
 
 def _is_read(c: Context, reading: Invocation) -> bool:

@@ -65,7 +65,7 @@ def requests(c: Context) -> tuple[Request, ...]:
     dialect = live_dialect(c) if c.job.dialects else c.around.inherits.dialect
     if not dialect or not is_foreign(dialect):
         return ()
-    if lines := [each for each in c.around.inherits.submitted if each.dialect == dialect]:
+    if lines := [each for each in _lines(c) if each.dialect == dialect]:
         between = between_of(c, dialect)
         return tuple(request_of(c.job, between, line) for line in lines) + _handed(c)
     found = translation(c)
@@ -87,8 +87,11 @@ def translation(c: Context) -> Translation | None:
 
 
 def _lines(c: Context) -> tuple[Submitted, ...]:
-    """The lines of other scripts that submit the script; of a job inside it none is known."""
-    return () if c.scope else c.around.inherits.submitted
+    """The lines that submit the script; of a job inside it the command whose here-document it is."""
+    if not c.scope:
+        return c.around.inherits.submitted
+    given = c.job.submitted
+    return (replace(given, by=c.source.path, line=c.source.position(c.job.text.at(0))[0]),) if given else ()
 
 
 def _change_of(c: Context) -> Change | None:
