@@ -12,6 +12,7 @@ from pathlib import Path
 from migrate.detection import Witnesses
 from migrate.frozen import dataclass
 from migrate.inventory import take
+from migrate.line_ends import as_read, with_unix_line_ends
 from migrate.model import (
     SLURM,
     Finding,
@@ -90,6 +91,7 @@ def run(
     goes on with the others.
     """
     try:
+        source = with_unix_line_ends(source)
         result = _run(source, plan, around, refuse, job)
         return result if around is NOTHING else replace(result, around=around)
     except SifmigrateError:
@@ -110,6 +112,7 @@ def _run(source: Source, plan: Plan, around: Surroundings, refuse: str, job: Job
 
 def _untouched(source: Source, plan: Plan, fault: str) -> Result:
     """The script as it is, all of it one gap: nothing is known of it."""
+    source = as_read(source)
     text = Text(source.data)
     gap = Gap(text.span(0, len(source.data)), "this script could not be analysed; nothing in it is edited")
     job = Job(text, "", None, (), (), (gap,), (), None)
@@ -150,14 +153,21 @@ def _once(
     source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "", job: Job | None = None
 ) -> Result:
     draft = _draft(source, plan, around, refuse, job)
+    if source.raw is not None and not any(map(_mends_line_ends, draft.outcomes)):
+        source = as_read(source)
+        draft = _draft(source, plan, around, refuse)
     job, outcomes = draft.job, draft.outcomes
     owned = _annotated(source, draft, plan, around) if plan.annotate else draft.owned
     output = apply(source.data, [o.edit for o in owned])
     entries = write_ledger(source, job, outcomes, owned)
     assert_closed(job, entries, owned)
     gaps = _gaps(job)
-    readiness = judge(entries, outcomes, gaps, changed=output != source.data)
+    readiness = judge(entries, outcomes, gaps, changed=output != source.original)
     return Result(source, job, draft.site, draft.evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
+
+
+def _mends_line_ends(outcome: Outcome) -> bool:
+    return outcome.applied and outcome.finding.fix is not None and outcome.finding.fix.line_ends
 
 
 def _draft(source: Source, plan: Plan, around: Surroundings, refuse: str = "", job: Job | None = None) -> _Draft:

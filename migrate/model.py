@@ -32,6 +32,7 @@ Kind = Literal[
     "launcher-command",
     "launcher-option",
     "path",
+    "line-ends",  # of a file as a whole, which are no item
 ]
 # Where an item stands.
 Place = Literal[
@@ -86,11 +87,20 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """The bytes of one file as they were read; `path` is how the user named it."""
+    """The bytes of one file as they were read; `path` is how the user named it.
+
+    Of a job script with DOS line ends `data` has those of Unix: lines and columns are the same.
+    """
 
     path: str
     data: bytes
     mode: int = 0o644
+    raw: bytes | None = None  # where they are not `data`
+
+    @property
+    def original(self) -> bytes:
+        """The bytes of the file."""
+        return self.data if self.raw is None else self.raw
 
     @cached_property
     def _lines(self) -> list[int]:
@@ -1229,6 +1239,7 @@ class Fix:
     begins: str = ""  # a line of shell before the first command
     becomes: tuple[str, ...] = ()  # header lines that stand for the finding's item
     top: str = ""  # the script's first line
+    line_ends: bool = False  # those of Unix in the whole file
     fate: Fate = "rewritten"
     shared: bool = False  # one of several that change one thing: all of them are made, or none
     obstacle: str = ""  # why it cannot be made
@@ -1381,7 +1392,7 @@ class Result:
 
     @property
     def changed(self) -> bool:
-        return self.output != self.source.data
+        return self.output != self.source.original
 
 
 @dataclass(frozen=True)

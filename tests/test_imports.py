@@ -14,7 +14,7 @@ LAYERS = [
     ["frozen", "ranges", "answers", "model", "terminal", "__init__", "files"],
     ["values", "quoting", "reader"],
     ["commands", "schedulers", "tables"],
-    ["recipe"],
+    ["recipe", "line_ends"],
     ["inventory"],
     ["rulebook", "detection"],
     ["topics"],

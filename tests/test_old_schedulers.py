@@ -22,7 +22,7 @@ from old_scripts import (
     pbs_sizes,
     pbs_times,
 )
-from test_properties import Bench, accepted_by_bash, edits_of, fingerprint
+from test_properties import Bench, accepted_by_bash, as_counted, edits_of, fingerprint
 
 from migrate.engine import Plan, run
 from migrate.model import FATES, Entry, Result, Source
@@ -83,6 +83,7 @@ def test_no_promise_has_to_be_broken(benches: Mapping[str, Bench], name: str, da
 @given(names, anything_old)
 def test_output_is_the_input_with_the_edits_of_the_ledger(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
     result = benches[name](data)
+    data = as_counted(result)
     booked = [id(e) for entry in result.entries for e in entry.edits]
     assert len(booked) == len(set(booked))
     at, made = 0, 0  # insertions at one place stand in the order of the script's parts, not of the ledger
@@ -132,7 +133,8 @@ def test_the_same_is_said_twice(benches: Mapping[str, Bench], name: str, data: b
 
 @given(names, anything_old)
 def test_line_ends_stay_of_one_kind(benches: Mapping[str, Bench], name: str, data: bytes) -> None:
-    output = benches[name](data).output
+    result = benches[name](data)
+    data, output = as_counted(result), result.output
     if data.count(b"\n") == data.count(b"\r\n") and b"\r\n" in data:
         assert output.count(b"\n") == output.count(b"\r\n")
     if b"\r" not in data:

@@ -105,6 +105,15 @@ def edits_of(result: Result) -> list[Edit]:
     return sorted((e for entry in result.entries for e in entry.edits), key=lambda e: (e.start, e.end))
 
 
+def as_counted(result: Result) -> bytes:
+    """What the ledger's edits are of: the file, without its DOS line ends where an entry says that these go."""
+    data = result.source.original
+    if any(entry.kind == "line-ends" for entry in result.entries):
+        data = re.sub(rb"\r+(?=\n|\Z)", b"", data)
+    assert data == result.source.data
+    return data
+
+
 def accepted_by_bash(*texts: bytes) -> list[bool]:
     """Whether `bash -n` takes each text; -n reads, and runs nothing."""
     return [
@@ -127,7 +136,8 @@ def test_no_script_meets_a_bug(migrate: Bench, data: bytes) -> None:
 @given(anything)
 def test_output_is_the_input_with_the_edits_of_the_ledger(migrate: Bench, data: bytes) -> None:
     result = migrate(data)
-    made, at = [], 0
+    assert result.source.original == data
+    data, made, at = as_counted(result), [], 0
     for edit in edits_of(result):
         assert edit.start >= at, "edits overlap"
         assert data[edit.start : edit.end] == edit.before
@@ -139,7 +149,7 @@ def test_output_is_the_input_with_the_edits_of_the_ledger(migrate: Bench, data: 
 @given(anything)
 def test_lines_without_an_edit_stay_as_they_are(migrate: Bench, data: bytes) -> None:
     result = migrate(data)
-    edits, start = edits_of(result), 0
+    data, edits, start = as_counted(result), edits_of(result), 0
     untouched = []
     for line in data.split(b"\n"):  # without line ends: a new line below the last one gives that an end
         end = start + len(line) + 1
@@ -152,7 +162,8 @@ def test_lines_without_an_edit_stay_as_they_are(migrate: Bench, data: bytes) -> 
 
 @given(anything)
 def test_line_ends_and_a_missing_final_newline_are_kept(migrate: Bench, data: bytes) -> None:
-    output = migrate(data).output
+    result = migrate(data)
+    data, output = as_counted(result), result.output
     if output.strip():
         assert output.endswith(b"\n") == data.endswith(b"\n") or not data.endswith(b"\n")
     if data.count(b"\n") == data.count(b"\r\n"):
@@ -202,7 +213,7 @@ def test_every_item_has_one_entry_with_a_fate_and_a_reason(migrate: Bench, data:
     assert sorted(items) == sorted(id(e.item) for e in result.entries if e.item is not None)
     for entry in result.entries:
         assert entry.fate in FATES
-        assert (entry.item is None) == (entry.fate == "added")
+        assert (entry.item is None) == (entry.fate == "added" or entry.kind == "line-ends")
         assert entry.reason, f"{entry.kind} {entry.text!r} has no reason"
         assert bool(entry.edits) <= (entry.fate in {"rewritten", "removed", "added"})
 
@@ -219,7 +230,7 @@ def test_every_edit_belongs_to_one_entry_that_says_so(migrate: Bench, data: byte
     owned = [id(e) for entry in result.entries for e in entry.edits]
     assert len(owned) == len(set(owned))
     for entry in result.entries:
-        if entry.fate == "rewritten":
+        if entry.fate == "rewritten" and entry.kind != "line-ends":
             assert entry.edits, f"{entry.text!r} is called rewritten, and nothing was"
 
 
@@ -243,6 +254,15 @@ def test_dos_line_ends_hide_nothing(shipped: Bench, script: Script) -> None:
     result = shipped(script.data)
     found = Counter((e.kind, e.item.name) for e in result.entries if e.item is not None)
     assert _missing(script, found, result.gaps) == Counter()
+
+
+@given(scripts(dos=True))
+def test_a_job_script_with_dos_line_ends_is_migrated_as_with_those_of_unix(shipped: Bench, script: Script) -> None:
+    unix = script.data.replace(b"\r\n", b"\n")
+    result, other = shipped(script.data), shipped(unix)
+    if result.changed and b"\r" not in unix and result.job.insert_at is not None:
+        assert result.output == other.output
+        assert {o.finding.rule for o in result.outcomes} - {"dos-line-ends"} == {o.finding.rule for o in other.outcomes}
 
 
 @given(scripts())
@@ -506,5 +526,5 @@ def test_bash_takes_an_annotated_script(annotating: Bench, data: bytes) -> None:
 def test_safe_only_applies_safe_fixes_only(busy: Bench, data: bytes) -> None:
     result = run(Source("job.sh", data), replace(busy.plan, safe_only=True))
     assert all(o.finding.safety == "safe" for o in result.outcomes if o.applied)
-    assert apply(data, edits_of(result)) == result.output
+    assert apply(as_counted(result), edits_of(result)) == result.output
     assert result.fault == ""

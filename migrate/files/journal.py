@@ -138,15 +138,15 @@ def replace_in_place(journal: Journal, path: Path, source: Source, data: bytes) 
     It is left when it no longer holds what was read, when something of it could not be kept, or when a step fails.
     Where `path` is a link it stays, and the file that it points to is replaced.
     """
-    if data == source.data:
+    if data == source.original:
         return None
     try:
-        present, info = load(path, len(source.data) + 1)
-        if present != source.data:
+        present, info = load(path, len(source.original) + 1)
+        if present != source.original:
             return fault(source.path, "has changed since it was read; left as it is, run again")
         if lost := _lost(path, info):
             return fault(source.path, f"{lost}; left as it is")
-        journal.record(path, source.data, data, source.mode)
+        journal.record(path, source.original, data, source.mode)
         write_atomic(Path(os.path.realpath(path, strict=True)), data, source.mode)
     except SifmigrateError as error:
         return Fault(source.path, str(error))

@@ -31,7 +31,7 @@ def _lines(result: Result) -> Iterator[str]:
     if not result.changed:
         return
     path = result.source.path
-    before, after = _split(result.source.data), _split(result.output)
+    before, after = _split(result.source.original), _split(result.output)
     for line in difflib.unified_diff(before, after, _name("a", path), _name("b", path)):
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 

@@ -242,7 +242,7 @@ def _remarks(result: Result) -> Iterator[_Remark]:
     entries, mask = entries_by_item(result), _mask(result)
     new = {(o.finding.rule, o.finding.message): o for o in result.outcomes if _adds(o)}
     for entry in result.entries:
-        if entry.item is None:
+        if entry.item is None and entry.fate == "added":
             yield _added(result, entry, new.get((entry.rule, entry.reason)))
     for outcome in result.outcomes:
         section = _section(outcome, named := entries.get(id(outcome.finding.item)))

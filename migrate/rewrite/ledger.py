@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from migrate.model import (
@@ -56,7 +56,7 @@ def write_ledger(source: Source, job: Job, outcomes: Sequence[Outcome], owned: S
             numbers = gone.along_with(item)
         spoken = [outcomes[n] for n in numbers] if numbers else ()
         entries.append(_entry(source, item, spoken, own, f"i{count}"))
-    return entries + _added(source, outcomes, owned)
+    return [*entries, *_line_ends(outcomes), *_added(source, outcomes, owned)]
 
 
 class _Gone:
@@ -134,6 +134,26 @@ def _after(source: Source, span: Span, inside: Sequence[Edit]) -> str:
         out += source.data[at : edit.start] + edit.after
         at = edit.end
     return (out + source.data[at : span.end]).decode("utf-8", "replace")
+
+
+def _line_ends(outcomes: Sequence[Outcome]) -> Iterator[Entry]:
+    """The entry of all the bytes that go where a file gets the line ends of Unix."""
+    made = [o.finding for o in outcomes if o.applied and o.finding.fix is not None and o.finding.fix.line_ends]
+    for finding in made[:1]:
+        yield Entry(
+            id="l1",
+            item=None,
+            kind="line-ends",
+            text="\\r\\n",
+            line=1,
+            column=1,
+            end_line=1,
+            fate="rewritten",
+            safety=finding.safety,
+            rule=finding.rule,
+            reason=finding.message,
+            after="\\n",
+        )
 
 
 def _added(source: Source, outcomes: Sequence[Outcome], owned: Sequence[Owned]) -> list[Entry]:

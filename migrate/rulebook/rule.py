@@ -205,6 +205,8 @@ class Rule:
 
     def _fix(self, context: Context) -> Fix | None:
         (action, text), item = next(iter(self.fix.items())), context.item
+        if action == "line_ends":
+            return Fix(line_ends=True)
         if action in _ADDED:
             return Fix(fate="added", **{_ADDED[action]: fill(text, context)})  # type: ignore[arg-type]
         assert item is not None
@@ -422,7 +424,7 @@ def _check_fix(path: Path, data: Mapping[str, Any]) -> None:
         raise SifmigrateError(
             f"{place(path, ['safety'])}: without a `fix` the safety is `manual`, or the fate is `kept`"
         )
-    if fix and "item" not in data["match"] and not fix.keys() & _ADDED.keys():
+    if fix and "item" not in data["match"] and not fix.keys() & {*_ADDED, "line_ends"}:
         raise SifmigrateError(f"{place(path, ['fix'])}: a rule about the whole job can only `add`, `begin` or `top`")
 
 

@@ -15,6 +15,7 @@ from migrate.files.cache import save_answers, use_cache
 from migrate.files.exclusion import INSTALLED, Exclusion
 from migrate.files.unread import Reader
 from migrate.frozen import dataclass
+from migrate.line_ends import with_unix_line_ends
 from migrate.model import Fault, Job, Report, Result, SifmigrateError, Source, Surroundings, Unread
 from migrate.reports import BESIDE
 from migrate.reports.format import PLAIN
@@ -223,6 +224,7 @@ def _read_and_run(task: _Task, plan: Plan, read: Mapping[str, tuple[Source, Job]
     if around is None:
         result = run(source, plan)
     else:
+        source = with_unix_line_ends(source)
         before, job = read.get(found.path, (None, None))
         result = run(source, plan, around, job=job if before and before.data == source.data else None)
     return replace(result, job=result.job.outline)  # results are kept to the end: what rules alone ask for is not

@@ -23,6 +23,7 @@ from migrate.files.discover import is_shell
 from migrate.frozen import dataclass
 from migrate.inventory import take
 from migrate.inventory.calls import How
+from migrate.line_ends import with_unix_line_ends
 from migrate.model import (
     SCRIPT_FOLDER,
     SLURM,
@@ -103,9 +104,9 @@ class Files:
     def read(self, found: reading.Found) -> Source | None:
         """A script, as far as what was seen of it when it was found is all of it; None where it cannot be read."""
         if found.seen is not None and len(found.seen[0]) == found.seen[1].st_size:
-            return Source(found.path, *found.seen[:1], stat.S_IMODE(found.seen[1].st_mode))
+            return with_unix_line_ends(Source(found.path, *found.seen[:1], stat.S_IMODE(found.seen[1].st_mode)))
         source = reading.read(found)
-        return None if isinstance(source, Fault) else source
+        return None if isinstance(source, Fault) else with_unix_line_ends(source)
 
     def named(self, folder: str) -> list[str]:
         """The names of the files in a folder."""
@@ -135,7 +136,7 @@ class Texts(Files):
 
     def read(self, found: reading.Found) -> Source | None:
         text = self._texts.get(os.path.normpath(found.path).lstrip("/"))
-        return None if text is None else Source(found.path, text.encode())
+        return None if text is None else with_unix_line_ends(Source(found.path, text.encode()))
 
     def named(self, folder: str) -> list[str]:
         return [name for name in self._texts if os.path.dirname(f"/{name}") == folder]  # noqa: PTH120

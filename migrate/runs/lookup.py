@@ -89,7 +89,7 @@ def explain(
         here = [r for r in rules.values() if there is None or r.goes_to(there)]
         by_hand = sorted(here, key=lambda r: not r.is_manual)
         texts = [*symptoms.symptoms(rulebook.library, there), *(r.text for r in by_hand)]
-        found = symptoms.matches(query, texts)
+        found = symptoms.matches(query, texts, rulebook.library)
     near = [] if found else symptoms.nearest_texts(query, known)
     text = pages.EXPLANATIONS[form](found, near, rules, there, width)
     return text, "" if found else pages.nothing_fits(query, [t.id for t in known])

@@ -6,19 +6,20 @@ import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from migrate.frozen import dataclass
 from migrate.model import RuleText, Target
 from migrate.rulebook.rule import meets
-from migrate.tables.library import Library
+from migrate.tables.library import Library, shipped
 
 _STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)  # colours of a log
 _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
 _HOLE = re.compile(r"<[a-z][a-z ]*>|[*\u2026]")  # placeholders of a text: they stand for anything
 _REACH = 300  # characters that a placeholder may stand for
 _LONG = 4000  # characters: in more than that every word stands somewhere
+_QUESTION = 200  # characters: what is longer is no question
 _RARE = 5  # texts, at most, that have a word which says something by itself
 _SHARE, _WEIGHT = 0.7, 6.0  # how much of the words must be common to both, and how much they must say
 _EMPTY = re.compile(r"all|an|and|are|as|be|by|for|has|in|is|it|of|that|the|to|was|with")  # words that say nothing
@@ -45,12 +46,14 @@ def symptoms(library: Library, target: Target | None = None) -> list[RuleText]:
     ]
 
 
-def matches(message: str, known: Sequence[RuleText]) -> list[Match]:
+def matches(message: str, known: Sequence[RuleText], library: Library | None = None) -> list[Match]:
     """What fits a message, best first; of equals, what stands earlier in `known`.
 
-    A text that stands in the message, or the other way round, goes before any that only has words in common with it.
+    A text that stands in the message, or the other way round, goes before words by which people ask for a page, and
+    those before texts that only have words in common with it. A localised message counts as the English one.
     """
-    seen = _plain(message)
+    languages = (library or shipped()).table("languages")
+    seen = _plain(_in_english(message, languages["messages"]))
     if not re.search(r"\w", seen):
         return []
     texts = {text: _plain(text) for about in known for text in about.symptoms}
@@ -58,7 +61,9 @@ def matches(message: str, known: Sequence[RuleText]) -> list[Match]:
     found = [m for about in known for m in (_best(about, seen, texts, weights),) if m is not None]
     if any(m.exact for m in found):
         found = [m for m in found if m.exact]
-    return sorted(found, key=lambda m: (*_rank(m), m.about.symptoms.index(m.text)))
+    elif asked := list(_asked(_plain(message), known, languages["asked"])):
+        found = asked
+    return sorted(found, key=lambda m: (*_rank(m), m.text in m.about.symptoms and m.about.symptoms.index(m.text)))
 
 
 def nearest_texts(message: str, known: Sequence[RuleText]) -> list[str]:
@@ -69,6 +74,29 @@ def nearest_texts(message: str, known: Sequence[RuleText]) -> list[str]:
     common = {text: weights.weight(_words(plain) & _words(seen)) for text, plain in texts.items()}
     best = sorted((t for t in texts if common[t] > _TELLING), key=lambda t: -common[t])[:_NEAREST]
     return best or difflib.get_close_matches(seen[:80], list(texts), _NEAREST)
+
+
+def _in_english(message: str, messages: Mapping[str, Sequence[str]]) -> str:
+    """The message with what programs say in other languages as they say it in English."""
+    if message.isascii():
+        return message
+    message = message.replace("\uff1a", ": ")  # the colon of full width
+    for english, texts in messages.items():
+        for text in texts:
+            message = message.replace(text, f" {english} ")
+    return re.sub(r" +(?=[:;,.])", "", message)
+
+
+def _asked(seen: str, known: Sequence[RuleText], asked: Mapping[str, Sequence[str]]) -> Iterator[Match]:
+    """Pages for which people ask with all words of a row; words of letters stand there whole, others in other words."""
+    if len(seen) > _QUESTION:
+        return
+    pages, words = {about.id: about for about in known}, frozenset(re.findall(r"[a-z0-9._-]+", seen))
+    for page, rows in asked.items():
+        fits = [row for row in rows if all(w in (words if w.isascii() else seen) for w in row.lower().split())]
+        if fits and page in pages:
+            row = max(fits, key=len)
+            yield Match(pages[page], row, exact=False, weight=len(row))
 
 
 def _best(about: RuleText, seen: str, texts: Mapping[str, str], weights: _Words) -> Match | None:

@@ -163,7 +163,7 @@ def _rows(old: Sequence[_Row], new: Sequence[_Row]) -> list[_Row]:
                 below.append({**each, "names": rest} if common else each)
         found = below
         left = [name[-1] for name in names if name not in seen]
-        if left or not names:
+        if left or (not names and row not in old):
             added.append({**row, "names": left} if key == "names" else row)
     return [*added, *found]
 

@@ -33,6 +33,7 @@ TABLES: Mapping[str, Table] = {
     "gpus": Table("gpus"),
     "idioms": Table("idioms"),
     "images": Table("images"),
+    "languages": Table("languages"),
     "modules": Table("modules"),
     "packages": Table("packages"),
     "paths": Table("paths"),

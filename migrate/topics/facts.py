@@ -117,10 +117,9 @@ def _byte_order_mark(c: Context) -> str | None:
 _MARK = "\ufeff".encode()
 
 
-@fact("newlines", "How the lines end: dos or unix.", about="job")
+@fact("newlines", "How the lines of a file with directives end: dos or unix.", about="job")
 def _newlines(c: Context) -> str:
-    data = c.job.text.data
-    return "dos" if b"\r" in data and b"\r\n" in data else "unix"
+    return "unix" if c.source.raw is None else "dos"
 
 
 @fact(

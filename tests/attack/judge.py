@@ -24,6 +24,7 @@ from .case import Case, Failure, plan
 SECONDS = 20  # of processor time; what takes longer is told as slow
 _SHELLS = frozenset({"bash", "sh", ""})
 _BASH = shutil.which("bash") or "/bin/bash"
+_DOS = re.compile(rb"\r+(?=\n|\Z)")
 _INERT = re.compile(rb"(?:(?:\r?\n)?\t*##(?:\$|PBS|SBATCH)[^\n]*\n?)?")
 _ELSEWHERE = re.compile("changed (where its value stands|with its command)")
 _PACKAGE = Path(engine.__file__).parent
@@ -91,12 +92,15 @@ def _ledger(result: Result) -> Iterator[Failure]:
         if wrong := _wrong(entry):
             yield Failure("ledger", f"{wrong}: {entry.kind} {entry.rule}")
     edits = sorted((e for entry in result.entries for e in entry.edits), key=lambda e: (e.start, e.end))
+    unix = any(entry.kind == "line-ends" for entry in result.entries)
+    if result.source.data != (_DOS.sub(b"", result.source.original) if unix else result.source.original):
+        yield Failure("ledger", "the line ends are not those that the ledger says")
     if not _is_made_by(edits, result.source.data, result.output):
         yield Failure("ledger", "the output is not the input with the edits of the ledger")
 
 
 def _wrong(entry: Entry) -> str:
-    if entry.fate not in FATES or (entry.item is None) != (entry.fate == "added"):
+    if entry.fate not in FATES or (entry.item is None) != (entry.fate == "added" or entry.kind == "line-ends"):
         return f"fate {entry.fate}"
     if not entry.reason.strip():
         return "no reason"
