@@ -18,6 +18,7 @@ from migrate.model import (
     Finding,
     Gap,
     Job,
+    Mention,
     Outcome,
     Owned,
     Result,
@@ -31,6 +32,7 @@ from migrate.model import (
 )
 from migrate.ranges import Ranges
 from migrate.rewrite.annotate import later_notes, notes
+from migrate.rewrite.count import Count, assert_counted, count
 from migrate.rewrite.edits import apply, in_order, realize, select
 from migrate.rewrite.ignores import obey
 from migrate.rewrite.ledger import assert_closed, judge, write_ledger
@@ -146,43 +148,65 @@ class _Draft:
     evidence: str
     outcomes: Sequence[Outcome]
     owned: Sequence[Owned]
+    counted: Count  # the names in its bytes, and those that no item holds
     refused: bool  # nothing is edited
 
 
 def _once(
-    source: Source, plan: Plan, around: Surroundings = NOTHING, *, refuse: str = "", job: Job | None = None
+    source: Source,
+    plan: Plan,
+    around: Surroundings = NOTHING,
+    *,
+    refuse: str = "",
+    job: Job | None = None,
+    counts: bool = True,
 ) -> Result:
-    draft = _draft(source, plan, around, refuse, job)
+    draft = _draft(source, plan, around, refuse, job, counts=counts)
     if source.raw is not None and not any(map(_mends_line_ends, draft.outcomes)):
         source = as_read(source)
-        draft = _draft(source, plan, around, refuse)
+        draft = _draft(source, plan, around, refuse, counts=counts)
     job, outcomes = draft.job, draft.outcomes
     owned = _annotated(source, draft, plan, around) if plan.annotate else draft.owned
     output = apply(source.data, [o.edit for o in owned])
     entries = write_ledger(source, job, outcomes, owned)
     assert_closed(job, entries, owned)
     gaps = _gaps(job)
-    readiness = judge(entries, outcomes, gaps, changed=output != source.original)
-    return Result(source, job, draft.site, draft.evidence, tuple(outcomes), tuple(entries), gaps, output, readiness)
+    assert_counted(source, draft.counted, entries, gaps)
+    return Result(
+        source,
+        job,
+        draft.site,
+        draft.evidence,
+        tuple(outcomes),
+        tuple(entries),
+        gaps,
+        output,
+        judge(entries, outcomes, gaps, changed=output != source.original),
+        mentions=draft.counted.mentions,
+    )
 
 
 def _mends_line_ends(outcome: Outcome) -> bool:
     return outcome.applied and outcome.finding.fix is not None and outcome.finding.fix.line_ends
 
 
-def _draft(source: Source, plan: Plan, around: Surroundings, refuse: str = "", job: Job | None = None) -> _Draft:
+def _draft(
+    source: Source, plan: Plan, around: Surroundings, refuse: str = "", job: Job | None = None, *, counts: bool = True
+) -> _Draft:
     job = job or take(source, plan.rulebook.tables, None if around is NOTHING else around)
     site, evidence = site_of(source, job, plan, around)
     # what is rewritten may be what spoke for one of two sites: the next run would be surer, and change more
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
     scopes = job.scopes()
-    findings = _findings(source, scopes, site, plan, around)
+    tables = plan.rulebook.tables
+    counted = count(source, job, tables, plan.target, (around.inherits.dialect,)) if counts else Count((), ())
+    findings = _findings(source, scopes, site, plan, around, counted.mentions)
     outcomes = select(findings, scopes, safe_only=plan.safe_only, refuse=refuse)
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):
         refuse = "headers and commands change as a whole or not at all, and parts are for a person to look at"
         outcomes = select(findings, scopes, safe_only=True, refuse=refuse)
     outcomes = settle(source, outcomes)
-    return _Draft(job, site, evidence, outcomes, realize(source, scopes, outcomes), bool(refuse))
+    return _Draft(job, site, evidence, outcomes, realize(source, scopes, outcomes), counted, bool(refuse))
 
 
 def site_of(source: Source, job: Job, plan: Plan, around: Surroundings = NOTHING) -> tuple[Site, str]:
@@ -214,8 +238,15 @@ def _gaps(job: Job) -> tuple[Gap, ...]:
     return tuple(gap for part in job.walk() for gap in part.gaps)
 
 
-def _findings(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, around: Surroundings) -> list[Finding]:
-    contexts = _contexts(source, scopes, site, plan, around)
+def _findings(
+    source: Source,
+    scopes: Sequence[Job],
+    site: Site,
+    plan: Plan,
+    around: Surroundings,
+    mentions: tuple[Mention, ...],
+) -> list[Finding]:
+    contexts = [replace(c, mentions=mentions) for c in _contexts(source, scopes, site, plan, around)]
     concerned = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         concerned.sort(key=itemgetter(0, 1))
@@ -250,7 +281,8 @@ def broken_promise(result: Result, plan: Plan, around: Surroundings = NOTHING) -
     """What the output would break (a second run must change nothing, no new gap may appear); empty where it is good."""
     if not result.changed or not (plan.rehearse or result.gaps):
         return ""
-    again = _once(Source(result.source.path, result.output, result.source.mode), plan, around)
+    output = Source(result.source.path, result.output, result.source.mode)
+    again = _once(output, plan, around, counts=False)  # of names that nothing reads nothing is changed
     if again.changed:
         return "a second rewrite would change the script again"
     if len(again.gaps) > len(result.gaps):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from itertools import takewhile
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from migrate.answers import Answers, PathAnswers, lies_in
 from migrate.frozen import dataclass
@@ -58,6 +58,7 @@ Place = Literal[
 ]
 Arity = Literal["none", "required", "optional", "two"]
 
+_Made = TypeVar("_Made")
 _NO_SPAN = (0, 0)
 new_tuple = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
 # Options of pyxis that start a step, or a whole job, in a container.
@@ -489,6 +490,7 @@ class Job:
     contained: bool = False  # its commands run inside a container
     calls: tuple[Call, ...] = ()  # of other scripts, by its own commands
     submitted: Submitted | None = None  # the command that gives it in, of whose script it is a here-document
+    in_image: bool = False  # the job runs in a container as a whole: the paths in its body are the container's
 
     def walk(self) -> Iterator[Job]:
         yield self
@@ -965,6 +967,17 @@ class Tables:
     site_scheduler: str  # of the site that was named; empty where none was
 
     @cached_property
+    def _made(self) -> dict[object, Any]:
+        return {}
+
+    def made(self, work: Callable[[Tables], _Made]) -> _Made:
+        """What a module makes of the tables, made once."""
+        if work not in self._made:
+            self._made[work] = work(self)
+        found: _Made = self._made[work]
+        return found
+
+    @cached_property
     def _families(self) -> tuple[re.Pattern[str], Mapping[str, Setting]]:
         """What finds the prefix of a setting's name, the first in the table that fits; and the settings by prefix."""
         by_prefix = {s.prefix: s for s in self.settings if s.prefix}
@@ -1274,6 +1287,7 @@ class Change:
     suggestion: str = ""  # what a person could write
     also: tuple[Item, ...] = ()  # of a job as a whole: the items for which it speaks
     proposed: Proposed | None = None  # as the answer to the decision
+    at: int | None = None  # of a job as a whole: the place that it is about, where no item stands there
 
 
 @dataclass(frozen=True, slots=True)
@@ -1352,6 +1366,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """A name of a scheduler, a container tool, a network or a folder that no entry of the ledger holds."""
+
+    span: Span
+    kind: Kind
+    name: str
+    reason: str
+    runs: bool = False  # a program may run it or read it: somebody has to look
+    advice: str = ""
+    folder: str = ""  # of a path, the one to ask for
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """The command by which a job script is submitted, on the old cluster and on the new one."""
 
@@ -1389,6 +1416,7 @@ class Result:
     calls: tuple[Called, ...] = ()  # it is as ready as the worst of them
     alone: Readiness | None = None  # how ready it would be without them, where it has some
     parts: Mapping[object, Any] = field(default_factory=dict, compare=False)  # of reports, worked out already
+    mentions: tuple[Mention, ...] = ()  # what an independent count found and the ledger does not hold
 
     @property
     def changed(self) -> bool:
@@ -1405,7 +1433,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class UnreadLine:
     """A line of a file that is not looked at which names something that a migration would decide in a script."""
 
     line: int
@@ -1421,7 +1449,7 @@ class Unread:
     path: str
     kind: str
     advice: str
-    holds: tuple[Mention, ...]
+    holds: tuple[UnreadLine, ...]
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ LAYERS = [
 TOPICS = {
     "old_schedulers": set(),
     "chains": set(),
+    "hygiene": set(),
     "facts": {"old_schedulers", "requests"},
     "requests": {"old_schedulers"},
     "containers": {"old_schedulers"},
@@ -110,6 +111,12 @@ def test_topics_know_only_the_topics_that_the_list_names(path: Path) -> None:
 def test_no_topic_is_known_outside(path: Path) -> None:
     known = {name for name in imports_of(path) if name.partition(".")[0] == "topics"}
     assert not known or name_of(path).startswith("topics") or name_of(path) in KNOW_TOPICS
+
+
+@pytest.mark.parametrize("name", ["count", "signs"])
+def test_the_count_knows_nothing_of_how_scripts_are_read(name: str) -> None:
+    known = imports_of(PACKAGE / "rewrite" / f"{name}.py")
+    assert not {each.partition(".")[0] for each in known} & {"reader", "inventory", "commands", "topics"}
 
 
 @pytest.mark.parametrize("folder", [p.name for p in (PACKAGE / "topics").iterdir() if (p / "__init__.py").exists()])

@@ -19,7 +19,7 @@ from migrate.files.discover import discover
 from migrate.files.exclusion import Exclusion
 from migrate.files.reading import MAX_SIZE
 from migrate.files.unread import Reader
-from migrate.model import Mention, Unread, WorkflowFile
+from migrate.model import Unread, UnreadLine, WorkflowFile
 from migrate.reports import FORMATS
 from migrate.reports.secrets import mask_of
 from migrate.runs.batch import Settings, migrate
@@ -68,7 +68,7 @@ def looked(*paths: str, plan: Any = PLAN, **choice: Any) -> tuple[list[str], dic
     return [each.path for each in found], {each.path: each for each in reader.besides(found)}
 
 
-def held(text: str, name: str) -> list[Mention]:
+def held(text: str, name: str) -> list[UnreadLine]:
     """What a file of this name holds, where it is listed."""
     put({name: text})
     scripts, unread = looked()

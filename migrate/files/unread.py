@@ -12,7 +12,7 @@ from pathlib import PurePath
 from migrate.files.discover import LARGEST, suffixes
 from migrate.files.reading import Found, RealPaths, load
 from migrate.frozen import dataclass
-from migrate.model import SLURM, CommandTable, Mention, Site, Tables, Target, Unread, WorkflowFile
+from migrate.model import SLURM, CommandTable, Site, Tables, Target, Unread, UnreadLine, WorkflowFile
 from migrate.schedulers import DIALECTS
 
 _MOST = 200  # lines of one file that are told
@@ -186,7 +186,7 @@ class _Reading:
         lower = data.lower()
         return _holds(lower, self._hints) or (_holds(lower, self._common) and _holds(lower, self._names))
 
-    def mentions(self, data: bytes) -> Iterator[Mention]:
+    def mentions(self, data: bytes) -> Iterator[UnreadLine]:
         """What the lines of a text name, the same once a line."""
         lower, number, counted = data.lower(), 1, 0
         words = (*self._hints, *self._names, *self._beside)
@@ -196,7 +196,9 @@ class _Reading:
             end = data.find(b"\n", begin)
             end = min(end if end >= 0 else len(data), begin + 4 * _LONGEST)
             text = data[begin:end].decode("utf-8", "replace")
-            yield from (Mention(number, what, text.strip(), needs) for what, needs in dict.fromkeys(self._found(text)))
+            yield from (
+                UnreadLine(number, what, text.strip(), needs) for what, needs in dict.fromkeys(self._found(text))
+            )
 
     def _found(self, line: str) -> Iterator[tuple[str, str]]:
         if self._directive.search(line):

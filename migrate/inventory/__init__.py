@@ -181,6 +181,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         settled=collector.settled,
         contained=contained,
         calls=tuple(calls_of(collector)),
+        in_image=in_image,
     )
 
 

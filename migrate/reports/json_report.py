@@ -12,7 +12,7 @@ from typing import Any
 from migrate import __version__
 from migrate.decisions.kinds import question
 from migrate.files.write import RECORD
-from migrate.model import Called, Entry, Gap, Outcome, Report, Result, Unread
+from migrate.model import Called, Entry, Gap, Mention, Outcome, Report, Result, Unread
 from migrate.reports.format import PLAIN, Format, Style
 from migrate.reports.secrets import REMEMBERED, Mask, mask_of
 from migrate.reports.summary import (
@@ -101,6 +101,7 @@ def _of_script(result: Result, *_: object) -> tuple[str, str]:
         f'"calls": [{", ".join(map(_call, result.calls))}]' if result.calls else "",
         f'"findings": [{findings}]',
         f'"gaps": [{gaps}]',
+        f'"mentions": [{", ".join([_mention(result, each) for each in result.mentions])}]' if result.mentions else "",
     )
     fault = f', "fault": {_message(result.fault, mask)}' if result.fault else ""
     return _escaped_where_needed(f"{{{', '.join(filter(None, members))}"), _escaped_where_needed(f"{fault}}}")
@@ -156,6 +157,16 @@ def _gap(result: Result, gap: Gap) -> str:
     end = gap_lines(result, gap)[1]
     reason = _words(gap.reason, mask_of(result.source.data))
     return f'{{"line": {line}, "column": {column}, "end_line": {end}, "reason": {reason}}}'
+
+
+def _mention(result: Result, mention: Mention) -> str:
+    line, column = result.source.position(mention.span.start)
+    mask = mask_of(result.source.data)
+    text, reason = _words(result.source.text(mention.span), mask), _message(mention.reason, mask, mention.name)
+    return (
+        f'{{"kind": "{mention.kind}", "text": {text}, "line": {line}, "column": {column}, '
+        f'"runs": {"true" if mention.runs else "false"}, "reason": {reason}}}'
+    )
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from migrate.reports.summary import (
     fit_words,
     headline,
     held_words,
+    idle_words,
     kept_words,
     needed,
     proposed_answers,
@@ -190,6 +191,8 @@ def _points(about: Account) -> Iterator[str]:
         yield ""
     if about.kept:
         yield from (f"{kept_words(about.kept_items)}.", "")
+    if about.idle:
+        yield from (f"{idle_words(about.idle)}.", "")
 
 
 def _point(point: Point) -> Iterator[str]:

@@ -121,6 +121,7 @@ class Account:
     kept: tuple[Point, ...]
     kept_items: int
     calls: tuple[str, ...] = ()  # the scripts that it calls, in words
+    idle: tuple[int, ...] = ()  # lines with names of the old cluster in text that nothing runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,7 @@ def account(result: Result, report: Report) -> Account:
         kept=_points(kept, report),
         kept_items=len(kept),
         calls=tuple(mask(call_words(call)) for call in result.calls),
+        idle=tuple(dict.fromkeys(result.source.position(m.span.start)[0] for m in result.mentions if not m.runs)),
     )
 
 
@@ -305,7 +307,8 @@ def _remark(result: Result, outcome: Outcome, entry: Entry | None, section: Sect
         message = _unrepeated(message, before, after)
         return _Remark(section, finding.rule, message, advice, lines, before, after, look=look, blocks=blocks)
     line = result.source.position(finding.offset)[0]
-    lines_of = (line, line) if finding.scope else None
+    placed = finding.scope or (finding.offset and finding.fate == "review")  # else it is about the script as a whole
+    lines_of = (line, line) if placed else None
     return _Remark(section, finding.rule, message, advice, lines_of, look=look, blocks=blocks)
 
 
@@ -667,6 +670,16 @@ _VERBS = {"run": "runs", "source": "sources", "submit": "submits"}
 def kept_words(kept: int) -> str:
     """`41 items kept as they are`, in the right number."""
     return f"{counted(kept, 'item')} kept as {'it is' if kept == 1 else 'they are'}"
+
+
+def idle_words(lines: Sequence[int]) -> str:
+    """Where names of the old cluster stand in text that nothing runs."""
+    more = f" and {len(lines) - _IDLE} more" if len(lines) > _IDLE else ""
+    word = "line" if len(lines) == 1 else "lines"
+    return f"Text that nothing runs names things of the old cluster: {word} {', '.join(map(str, lines[:_IDLE]))}{more}"
+
+
+_IDLE = 12  # lines that are listed
 
 
 def where(place: Place) -> str:

@@ -30,6 +30,7 @@ from migrate.reports.summary import (
     fit_words,
     headline,
     held_words,
+    idle_words,
     kept_words,
     needed,
     proposal_words,
@@ -134,6 +135,8 @@ def _script(about: Account, *, verbose: bool = False) -> Iterator[Line]:
             yield from _point(point)
     if about.kept:
         yield Line(2, kept_words(about.kept_items), "dim")
+    if about.idle:
+        yield Line(2, idle_words(about.idle), "dim")
     if verbose:
         for point in about.kept:
             yield from _point(point)

@@ -16,6 +16,7 @@ from migrate.model import (
     EnvironmentAnswer,
     Item,
     Job,
+    Mention,
     SchedulerTable,
     Site,
     Source,
@@ -44,6 +45,7 @@ class Context:
     known: dict[object, Any] = field(default_factory=dict)  # what was worked out once for the whole job
     library: Library = field(default_factory=shipped)
     around: Surroundings = field(default_factory=Surroundings)  # what the other scripts of the run say of this one
+    mentions: tuple[Mention, ...] = ()  # of the whole file: what no item of it holds
 
     def called(self, at: int) -> tuple[str, ...]:
         """The scripts of the run that the command word at this place runs, sources or submits."""
@@ -79,6 +81,7 @@ class Context:
             self.known,
             self.library,
             self.around,
+            self.mentions,
         )
 
 

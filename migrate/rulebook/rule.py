@@ -221,7 +221,9 @@ class Rule:
 
 
 def _first_of(change: Change | None, job: Job) -> int:
-    """Where a finding about a whole job stands: at the first of the items for which it speaks."""
+    """Where a finding about a whole job stands: at its place, or at the first of the items for which it speaks."""
+    if change is not None and change.at is not None:
+        return change.at
     return min((i.span.start for i in change.also), default=job.text.at(0)) if change else job.text.at(0)
 
 

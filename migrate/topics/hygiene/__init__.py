@@ -1,0 +1,1 @@
+"""Hygiene: what keeps any script from running, wherever it comes from."""
