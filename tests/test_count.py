@@ -195,7 +195,7 @@ def test_a_name_in_text_that_may_run_is_an_item_a_gap_or_a_mention(
         ('echo "export NCCL_IB_HCA=mlx5_0" >> env.sh', 14, "environment"),
         ("./t --data /datasets/imagenet", 12, "path"),
         ("x --lib=/datasets/lib -I/datasets/include", 9, "path"),
-        ("python3 -c 'print(os.environ[\"NSLOTS\"])'", 31, "scheduler-variable"),
+        ("./x -j $SGE_THINGS", 9, "scheduler-variable"),
     ],
 )
 def test_a_mention_has_its_place_and_so_has_its_finding(

@@ -202,7 +202,7 @@ def _asked(decision: Decision, target: str) -> dict[str, Any]:
 
 FORMAT = Format(
     "json",
-    "Every item, finding and gap, for programs (`sifmigrate schema report`).",
+    "Every item, finding, gap and mention, for programs (`sifmigrate schema report`).",
     render,
     suffixes=(".json",),
     file=RECORD,
