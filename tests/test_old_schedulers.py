@@ -465,6 +465,25 @@ def test_a_job_that_began_at_home_goes_there_unless_it_leaves_before_it_uses_it(
     assert at_home == ('\ncd "$HOME"\n' in output)
 
 
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ("", ["#SBATCH --error=%x.e%j", "#SBATCH --output=%x.o%j"]),
+        ("-j oe ", ["#SBATCH --output=%x.o%j"]),
+        ("-j eo ", ["#SBATCH --output=%x.e%j"]),
+        ("-J 1-3 ", ["#SBATCH --error=%x.e%A.%a", "#SBATCH --output=%x.o%A.%a"]),
+    ],
+)
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_the_options_of_a_submit_command_count_for_the_job_in_its_here_document(
+    benches: Mapping[str, Bench], options: str, quote: str, lines: Sequence[str]
+) -> None:
+    inner = "#!/bin/bash\n#PBS -l walltime=1:00:00\ncd /work/a\n"
+    script = f"#!/bin/bash\nqsub {options}other.sh\nqsub {options}-N a <<{quote}EOF{quote}\n{inner}EOF\nqsub other.sh\n"
+    output = benches["any"](script.encode()).output.decode()
+    assert [line for line in output.splitlines() if "--output" in line or "--error" in line] == lines
+
+
 @pytest.mark.parametrize("line", ["trap - EXIT", "trap '' INT TERM", 'trap "trap - EXIT; echo end" INT', "env - ls"])
 def test_the_default_action_of_a_trap_is_no_program(benches: Mapping[str, Bench], line: str) -> None:
     assert benches["any"](f"#!/bin/bash\n#SBATCH -t 5\n{line}\n".encode()).readiness != "blocked"

@@ -112,6 +112,7 @@ class Dialect:
     stream_file_of_task: str = ""  # the same in an array
     stream_file_of_tasks_by: Mapping[str, str] = field(default_factory=dict)  # another, by the option of the array
     names_tasks_by: Mapping[str, str] = field(default_factory=dict)  # what follows a named file then
+    in_folder: str = ""  # what is to be said of the names of files for which only a folder is named
     takes_names_for_folders: bool = False  # people name folders for its files, and call them `logs`
     submit_folder: str = ""  # the variable of it, which may begin a file's name
     braces_in_paths: bool = False  # a variable in a file's name may be written `${NAME}`

@@ -156,6 +156,7 @@ DIALECT = Dialect(
     stream_file="%x.{stream}%j",
     stream_file_of_task="%x.{stream}%A.%a",
     stream_file_of_tasks_by={"-t": "%x.{stream}%A-%a"},
+    in_folder="PBS Pro calls the file there ID.SERVER.OU, or .ER for errors",
     names_tasks_by={"-t": "-%a"},
     submit_folder="PBS_O_WORKDIR",
     braces_in_paths=True,

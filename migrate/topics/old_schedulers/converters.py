@@ -310,12 +310,17 @@ def path(a: Conversion, kind: str) -> Change:
             return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
         notes.append("the rest of `$` is part of the file's name, as it was")
     text = _in_folder(a, kind, text, notes)
-    if a.folder and not text.startswith("/"):
+    said = (
+        [a.dialect.in_folder]
+        if a.dialect.in_folder and text.endswith(f"/{usual_name(a.dialect, kind, array=a.array)}")
+        else []
+    )
+    if a.folder and not text.startswith("/") and not (by_shell and text.startswith("$")):
         text = f"{a.folder}/{text}"
     elif a.at_home and not text.startswith("/"):
         notes.append("without -cwd the file went into the home folder; here it goes where the job is submitted")
     line = option(a.row.to, text, command=a.command, expands=a.expands)
-    message = "; ".join([f"{a.spelled} = {line}", *notes])
+    message = "; ".join([f"{a.spelled} = {line}", *said, *notes])
     return look(message, line) if notes else done(message, line)
 
 
@@ -414,7 +419,8 @@ def _folder(a: Conversion) -> Change:
         return done(f"{a.spelled} = {line}", line)
     if "$" in a.value or a.value.startswith("~"):
         return left_open(f"{a.spelled}: Slurm takes the variable for a name; write the path out")
-    return _text(a)
+    change = _text(a)
+    return look(f"{change.message}; {a.row.reason}", *change.lines) if a.row.fate == "review" else change
 
 
 CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
