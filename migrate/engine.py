@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
@@ -104,7 +105,7 @@ def run(
 
 def _run(source: Source, plan: Plan, around: Surroundings, refuse: str, job: Job | None) -> Result:
     result = _once(source, plan, around, job=job)
-    result = replace(result, submission=_submission(result, plan))
+    result = replace(result, submission=_submission(result, plan, around))
     fault = refuse or broken_promise(result, plan, around)
     if not fault:
         return result
@@ -131,12 +132,21 @@ def _bug(error: Exception) -> str:
     return f"a bug of sifmigrate ({what}{where}); please report it with this script and `sifmigrate --version`"
 
 
-def _submission(result: Result, plan: Plan) -> Submission | None:
+def _submission(result: Result, plan: Plan, around: Surroundings) -> Submission | None:
     def rewrite(command: str) -> str:
         found = _once(Source("", command.encode()), replace(plan, site=result.site))
         return "" if found.readiness == "blocked" else found.output.decode("utf-8", "replace")
 
-    return submission(result.source, result.job, result.site, plan.target, rewrite)
+    by_hand = not around.inherits.submitted and _lacks_array(result, plan)
+    return submission(result.source, result.job, result.site, plan.target, rewrite, array=by_hand)
+
+
+def _lacks_array(result: Result, plan: Plan) -> bool:
+    """Whether a script of another scheduler has the index of an array, and no line that makes it one."""
+    of_old = [i for i in result.job.by_kind.get("scheduler-variable", ()) if i.dialect and i.place != "own"]
+    rows = (plan.rulebook.tables.schedulers[i.dialect].variables.get(i.name) for i in of_old)
+    indexed = any(row is not None and row.to == "SLURM_ARRAY_TASK_ID" for row in rows)
+    return indexed and re.search(rb"^#SBATCH[ \t]+(?:--array|-a)\b", result.output, re.MULTILINE) is None
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ _ARGUMENT = re.compile(rb"\$(?<!\\\$)\{?[1-9@*]")
 
 
 def submission(
-    source: Source, job: Job, site: Site, target: Target, rewrite: Callable[[str], str]
+    source: Source, job: Job, site: Site, target: Target, rewrite: Callable[[str], str], *, array: bool = False
 ) -> Submission | None:
-    """How the script is submitted, before and after; None where it is no job script.
+    """How the script is submitted, before and after, as an `array` where a line must say so; None for no job script.
 
     What a comment of the script says of it counts (`# qsub -v INDEX=7 job.sh`), which `rewrite` turns into Slurm's
     words (or "" where a person must); else the site's usual line.
@@ -37,7 +37,8 @@ def submission(
     arguments = " ARGUMENTS" if _takes_arguments(job) else ""
     old = (site.submit or DIALECTS[dialect or SLURM].submit).replace("{script}", name + arguments)
     account = "--account=ACCOUNT " if "-g GROUP" in old and target.accounting != "none" else ""
-    return Submission(documented or old, f"sbatch {account}{name}{arguments}")
+    indices = "--array=FIRST-LAST " if array else ""
+    return Submission(documented or old, f"sbatch {account}{indices}{name}{arguments}")
 
 
 def _documented(source: Source, name: str) -> str:

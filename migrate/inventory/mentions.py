@@ -49,6 +49,7 @@ def take_mentions(c: Collector, layout: Layout, assigned: set[str]) -> None:
     for dialect, signs in _OWN_NAMES.items():
         if dialect in c.dialects or any(sign in data for sign in signs):
             _take_variables(c, layout, dialect, assigned)
+            _take_pieces(c, layout, dialect)
     for match in _WRITTEN.finditer(data):
         if not comments.hold(match.start()) and not c.is_inner(match.start()):
             reason = "a directive that this script writes into another one: it was not read"
@@ -147,7 +148,8 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         row = table.variables[name]
         own = "the script itself sets it" if name in assigned and not name.startswith(own_names) else ""
         idle = "" if dialect in c.dialects or not c.headers else "neither the old scheduler nor Slurm sets it"
-        whole = expands and (match["dollar"] == b"$" or c.text.data[end : end + 1] == b"}")
+        braced = match["dollar"] == b"${" and c.text.data[end : end + 1] == b"}"  # not `${#NAME}`, `${!NAME}`
+        whole = expands and (match["dollar"] == b"$" or braced)
         stop = (end if match["dollar"] == b"$" else end + 1) if whole else end
         begin = match.start() if whole else start
         place: Place = "expansion" if whole else "token" if expands or counted else "named"
@@ -169,6 +171,30 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
                 dialect=dialect,
             )
         )
+
+
+def _take_pieces(c: Collector, layout: Layout, dialect: str) -> None:
+    """Names of variables that are put together from pieces (`SGE_${x}_ID`), or of which the shell lists all."""
+    data, comments = c.text.data, Ranges(layout.comments)
+    for match in _pieces(DIALECTS[dialect].own_names).finditer(data) if _INDIRECT.search(data) else ():
+        if comments.hold(match.start()) or c.is_inner(match.start()):
+            continue
+        reason = (
+            "a name put together when the script runs: which variable of the old scheduler it is cannot be told here, "
+            "and Slurm's have other names"
+        )
+        name = match["name"].decode("latin-1")
+        span = c.text.span(*match.span("name"))
+        c.add(Item("scheduler-variable", name, span, place="named", editable=False, fate="review", reason=reason))
+
+
+@cache
+def _pieces(prefixes: tuple[str, ...]) -> re.Pattern[bytes]:
+    """A name that begins with one of these and goes on in a variable; `${!SGE_@}`."""
+    known = b"|".join(re.escape(p.encode()) for p in prefixes if p.endswith("_"))
+    return re.compile(
+        rb"(?<![A-Za-z0-9_$/.-])(?P<name>(?:" + (known or b"(?!)") + rb")[A-Z_]*)[\"']?(?:\$\{?[A-Za-z_]|(?<=_)[@*]\})"
+    )
 
 
 def _is_looked_up(data: bytes, match: re.Match[bytes], *, own: bool) -> bool:

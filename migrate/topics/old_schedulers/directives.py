@@ -20,13 +20,22 @@ from migrate.topics.old_schedulers.converters import (
     with_new_paths,
 )
 from migrate.topics.old_schedulers.launch import Launch, launch_of
-from migrate.topics.old_schedulers.request import Request, indices, slurm_numbers, with_unknown
+from migrate.topics.old_schedulers.request import UNKNOWN, Request, indices, slurm_numbers, with_unknown
 from migrate.topics.old_schedulers.resources import Need, Resources, resources_of
 from migrate.topics.old_schedulers.run_time import EXPANSION, Shell, places_of, with_shell_text
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
 from migrate.values import duration
 
-__all__ = ["INTERPRETERS", "Between", "Change", "Translation", "request_of", "translate", "translate_command"]
+__all__ = [
+    "INTERPRETERS",
+    "Between",
+    "Change",
+    "Translation",
+    "request_of",
+    "translate",
+    "translate_command",
+    "unlike_lines",
+]
 
 _RESOURCES = frozenset(
     {
@@ -227,19 +236,59 @@ def _is_shared(line: str) -> bool:
     return named is not None and "%j" not in named[1] and not ("%A" in named[1] and "%a" in named[1])
 
 
-def request_of(job: Job, between: Between, submitted: Submitted) -> Request:
-    """What a job asks for that a line of another script submits, whose options win over the job's own."""
+def request_of(job: Job, between: Between, submitted: Submitted, lines: Sequence[Submitted]) -> Request:
+    """What a job asks for that one of these lines submits, whose options win over the job's own."""
+    together = _together(job, between, submitted, lines)
+    words = " ".join(f"{name} {value}".strip() for name, value in submitted.options)
+    by = f"{submitted.by}:{submitted.line} ({between.submit_command}{' ' if words else ''}{words})"
+    return _request(between, together.counting, together.rows, together.resources, together.lines, by=by)
+
+
+def unlike_lines(job: Job, between: Between, submitted: Submitted, lines: Sequence[Submitted]) -> tuple[str, str]:
+    """The shape that a job has by the lines of its header and of its submit line, and what both together asked for.
+
+    Both are empty where they agree: Slurm puts the options of a header and of a submit line together by their names.
+    """
+    together = _together(job, between, submitted, lines)
+    both = {line.partition("=")[0]: line for line in together.lines if line.startswith(_SHAPE)}
+    meant = {line.partition("=")[0]: line for line in together.meant if line.startswith(_SHAPE)}
+    known = str(UNKNOWN) not in " ".join([*both.values(), *meant.values()])
+    alike = _numbers(both) == _numbers(meant) or not known
+    return ("", "") if alike else (" ".join(both.values()), " ".join(meant.values()))
+
+
+def _numbers(lines: Mapping[str, str]) -> dict[str, str]:
+    """The options with their values, without those that say what Slurm does by itself."""
+    found = {name: line.partition("=")[2] for name, line in lines.items()}
+    return {name: value for name, value in found.items() if (name, value) not in _USUAL}
+
+
+_SHAPE = ("--nodes=", "--ntasks=", "--ntasks-per-node=", "--cpus-per-task=")
+_USUAL = {("--cpus-per-task", "1"), ("--nodes", "1"), ("--ntasks", "1")}
+
+
+@dataclass(frozen=True)
+class _Together:
+    """A job with the options of the line that submits it: those that count, and the lines of Slurm."""
+
+    counting: list[Item]
+    rows: Mapping[int, OptionRow]
+    resources: Resources
+    lines: tuple[str, ...]  # of the header, then of the submit line, as they are written
+    meant: tuple[str, ...]  # that stand for all options as one
+
+
+def _together(job: Job, between: Between, submitted: Submitted, lines: Sequence[Submitted]) -> _Together:
     line = _items_of(submitted.options, submitted.dialect)
     queues = {i.name for i in line if between.table.options.get(i.name, _UNKNOWN).form == "queue"}
     header = [i for i in _directives(job, between) if i.name not in queues]
     work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands)
-    _, counting, rows, resources = _work_out(work, [*header, *line], launch_of(job))
-    of_line = translate_command(line, between)
-    own = translate(job, between).changes if header else {}
-    lines = (text for each in (own, of_line) for change in each.values() for text in change.lines)
-    words = " ".join(f"{name} {value}".strip() for name, value in submitted.options)
-    by = f"{submitted.by}:{submitted.line} ({between.submit_command}{' ' if words else ''}{words})"
-    return _request(between, counting, rows, resources, lines, by=by)
+    changes, counting, rows, resources = _work_out(work, [*header, *line], launch_of(job))
+    own = translate(job, between, lines).changes if header else {}
+    both = (own, translate_command(line, between))
+    written = tuple(text for each in both for change in each.values() for text in change.lines)
+    meant = tuple(text for item in counting for text in changes[id(item)].lines)
+    return _Together(counting, rows, resources, written, meant)
 
 
 def _items_of(options: Options, dialect: str) -> list[Item]:

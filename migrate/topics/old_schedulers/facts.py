@@ -14,7 +14,14 @@ from migrate.rulebook.facts import fact
 from migrate.rulebook.handed import in_each_way
 from migrate.rulebook.translators import translator
 from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
-from migrate.topics.old_schedulers.directives import INTERPRETERS, Between, Translation, request_of, translate
+from migrate.topics.old_schedulers.directives import (
+    INTERPRETERS,
+    Between,
+    Translation,
+    request_of,
+    translate,
+    unlike_lines,
+)
 from migrate.topics.old_schedulers.request import Request
 
 
@@ -62,14 +69,30 @@ def _in_each_way(c: Context) -> tuple[str, ...]:
 @once
 def requests(c: Context) -> tuple[Request, ...]:
     """What the job asks of another scheduler, for each way to submit it, or the jobs that run it; none if unknown."""
-    dialect = live_dialect(c) if c.job.dialects else c.around.inherits.dialect
-    if not dialect or not is_foreign(dialect):
+    dialect = _old_scheduler(c)
+    if not dialect:
         return ()
     if lines := [each for each in _lines(c) if each.dialect == dialect]:
         between = between_of(c, dialect)
-        return tuple(request_of(c.job, between, line) for line in lines) + _handed(c)
+        return tuple(request_of(c.job, between, line, lines) for line in lines) + _handed(c)
     found = translation(c)
     return (found.request,) if found is not None else _handed(c)
+
+
+@fact(
+    "submitted_otherwise",
+    "The submit lines of the run whose options do not make with the script's own what both asked for; none elsewhere.",
+    about="job",
+)
+def _submitted_otherwise(c: Context) -> str | None:
+    dialect = _old_scheduler(c)
+    lines = [each for each in c.around.inherits.submitted if each.dialect == dialect and not c.scope]
+    found = []
+    for line in lines if dialect else ():
+        written, meant = unlike_lines(c.job, between_of(c, line.dialect), line, lines)
+        if written != meant:
+            found.append(f"{line.by}:{line.line} gives `{written}` for `{meant or 'nothing'}`")
+    return "; ".join(dict.fromkeys(found)) or None
 
 
 def _handed(c: Context) -> tuple[Request, ...]:

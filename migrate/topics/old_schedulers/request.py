@@ -65,8 +65,8 @@ def slurm_numbers(lines: Iterable[str]) -> dict[str, int]:
             found[_COUNTED[name]] = int(value)
         if name == "--array" and (numbers := indices(value)) is not None:
             first, last, step = numbers
-            found |= {"SLURM_ARRAY_TASK_MIN": first, "SLURM_ARRAY_TASK_MAX": last - (last - first) % step}
-            found |= {"SLURM_ARRAY_TASK_STEP": step} if first + step <= last or step == 1 else {}
+            reached = last - (last - first) % step
+            found |= {"SLURM_ARRAY_TASK_MIN": first, "SLURM_ARRAY_TASK_MAX": reached, "SLURM_ARRAY_TASK_STEP": step}
     nodes = found.get("SLURM_JOB_NUM_NODES")
     tasks = found.get("SLURM_NTASKS")
     per_node = found.get("SLURM_NTASKS_PER_NODE")

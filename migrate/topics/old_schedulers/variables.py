@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from migrate.frozen import dataclass
 from migrate.model import Change, Item, VariableRow, Verdict
@@ -275,7 +274,8 @@ def definition(c: Context) -> Change | None:
     line = _definition(c)
     if line is None:
         return None
-    message = f"{item.name} is {item.reason}"
+    named = "; it is looked up by its name, and set under it" if item.place == "named" else ""
+    message = f"{item.name} is {row.reason}{named}"
     if row.define and _of_option(c, row):
         message = (
             f"{message}. With {row.by} the launch host stood first in it, with one slot: here the first node does, "
@@ -290,27 +290,39 @@ def definition(c: Context) -> Change | None:
 def variable(c: Context) -> Change | None:
     """What stands for a variable of the old scheduler; None where it goes with its command, or keeps its name."""
     row, item = _variable_row(c), c.item
-    if row is None or item is None or item.place == "named" or _value_set(c) or _only_names_hosts(c):
+    if row is None or item is None or _only_names_hosts(c):
         return None
-    message = f"{item.name} is {item.reason}"
+    message = f"{item.name} is {row.reason}"
+    if item.place == "named" or _value_set(c):
+        set_here = _value_set(c) is not None and c.job.begin_at is not None and not row.define
+        return Change("done", f"{message}; set at the start of the script") if set_here else None
     new = _new_variable(c)
     if new is None:
         return _not_decided(c, row, message)
+    doubt = _doubt(c, row, new)
+    message += f"; {doubt}" if doubt else _how_to_submit(c, row)
+    return Change("look" if doubt else "done", message, edits=(in_its_place(c, new),))
+
+
+def _doubt(c: Context, row: VariableRow, new: str) -> str:
+    """Why a person should look at what stands for the variable; empty where nothing speaks for that."""
+    if row.need == "queue":
+        compared = c.item is not None and not _only_printed(c, c.item.name)
+        return "where the script compares it, write the names of the partitions" if compared else ""
     value = _of_id(c, row) or _value(c, row)
-    if row.need == "queue" and not _only_printed(c, item.name):
-        return _look(c, new, f"{message}; where the script compares it, write the names of the partitions")
-    if value is not None and not value.sure and row.need != "queue":
-        return _look(c, new, f"{message}; {new} is the nearest, and the number may be another than before")
-    if _may_cut_index(c, row):
-        return _look(c, new, f"{message}; for the array's id, which the script cuts out, write ${row.without_index}")
-    if row.to == _INDEX and c.job.insert_at is not None and not any(r.array for r in requests(c)):
-        name = c.source.path.rpartition("/")[2]
-        message = f"{message}. No line asks for an array: submit it with `sbatch --array=FIRST-LAST {name}`"
-    return Change("done", message, edits=(in_its_place(c, new),))
+    if value is not None and not value.sure:
+        return f"{new} is the nearest, and the number may be another than before"
+    return (
+        f"for the array's id, which the script cuts out, write ${row.without_index}" if _may_cut_index(c, row) else ""
+    )
 
 
-def _look(c: Context, new: str, message: str) -> Change:
-    return Change("look", message, edits=(in_its_place(c, new),))
+def _how_to_submit(c: Context, row: VariableRow) -> str:
+    """How to submit a script that has the index of an array, and no line that makes it one."""
+    if row.to != _INDEX or c.job.insert_at is None or any(r.array for r in requests(c)):
+        return ""
+    name = c.source.path.rpartition("/")[2]
+    return f". No line asks for an array: submit it with `sbatch --array=FIRST-LAST {name}`"
 
 
 def _not_decided(c: Context, row: VariableRow, message: str) -> Change:
@@ -393,10 +405,11 @@ def _old_host_file(c: Context) -> str | None:
     parameters={"index": "the index of its array", "threads": "the number of threads"},
 )
 def _for_programs(c: Context, what: str) -> str | None:
-    found = requests(c)
-    if not found or c.job.begin_at is None or not _starts_programs(c):
+    if not requests(c) or c.job.begin_at is None:
         return None
-    return _index_line(c) if what == "index" else _threads_line(c)
+    if what == "index":
+        return _index_line(c) if _starts_programs(c) else None
+    return _threads_line(c) if says(c, _THREADS) or _starts_programs(c) else None
 
 
 def _index_line(c: Context) -> str | None:
@@ -409,10 +422,18 @@ def _index_line(c: Context) -> str | None:
 
 
 def _threads_line(c: Context) -> str | None:
-    found: Sequence[object] = [r.asked.get("threads") if r.asked.get("by_chunks") else None for r in requests(c)]
-    if says(c, b"OMP_NUM_THREADS") or len(set(found)) != 1 or not isinstance(found[0], int):
+    found = {r.asked.get("threads") if "by_chunks" in r.asked else None for r in requests(c)}
+    if len(found) != 1 or found == {None} or says(c, _SETS_THREADS):
         return None
-    return f"export OMP_NUM_THREADS={found[0]}"
+    line = f"export {_THREADS.decode()}={found.pop()}"
+    return None if says(c, line.encode()) else line
+
+
+_THREADS = b"OMP_NUM_THREADS"
+_SETS_THREADS = re.compile(  # whatever it was before
+    rb"(?m)^(?:export[ \t]+)?OMP_NUM_THREADS=(?![^\n]*\$\{?OMP_NUM_THREADS)"
+    rb"(?:[^\s;&\"'$]|\"[^\"\n]*\"|'[^'\n]*'|\$\([^()\n]*\)|\$)*[ \t\r]*(?:$|[;#])"
+)
 
 
 @once
