@@ -63,6 +63,8 @@ _NO_SPAN = (0, 0)
 new_tuple = tuple.__new__  # a Span made in half the time that its own call takes: every script has hundreds
 # Options of pyxis that start a step, or a whole job, in a container.
 PYXIS_IMAGE = frozenset({"--container-image", "--container-name"})
+# Those, and the options of the containers that Slurm starts itself.
+STEP_IMAGE = PYXIS_IMAGE | {"--container", "--container-id"}
 _NEWLINE = re.compile(rb"\n")
 _FOLDER = re.compile(r"(?!\.+\Z)[\w.+@~-]+")
 READINESS: tuple[Readiness, ...] = ("unchanged", "migrated", "review", "blocked")
@@ -364,10 +366,10 @@ class Invocation:
 
     @property
     def contains(self) -> bool:
-        """Whether what it starts runs in a container: by a container tool, or by srun with the options of pyxis."""
+        """Whether what it starts runs in a container: by a container tool, or by srun with an option for one."""
         if self.kind == "container":
             return True
-        return self.program == "srun" and any(o.name in PYXIS_IMAGE for o in self.options)
+        return self.program == "srun" and any(o.name in STEP_IMAGE for o in self.options)
 
     def chain(self) -> tuple[Invocation, ...]:
         """This invocation and those that it starts, from the outside in."""
@@ -1192,6 +1194,7 @@ class Target:
     memlock: float | None = None  # memory that a job may lock, in MiB; infinity where it is unlimited
     proxy: str | None = None  # URL through which nodes reach the internet; empty where they need none
     mail: bool | None = None  # whether Slurm can send mail
+    oci: bool | None = None  # whether Slurm starts containers itself (`--container`, oci.conf)
     architecture: str | None = None  # of the nodes: x86_64, aarch64
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environments: tuple[EnvironmentAnswer, ...] = ()  # the first that fits counts

@@ -17,7 +17,7 @@ from migrate.inventory.definition import take_definition
 from migrate.inventory.needs import leave_places_in_containers, take_needs
 from migrate.inventory.options import parts, take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
-from migrate.model import PYXIS_IMAGE, SLURM, Gap, Job, Source, Surroundings, Tables, Text
+from migrate.model import SLURM, STEP_IMAGE, Gap, Job, Source, Surroundings, Tables, Text
 from migrate.reader.definition import is_definition
 from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined
 from migrate.schedulers.slurm import first_command
@@ -102,7 +102,7 @@ def _runs_in_image(tables: Tables, data: bytes, live: Sequence[Directive]) -> bo
     named = [(d.dialect, part.name) for d in live for option in d.options for part in parts(option, d.dialect)]
     rows = (tables.schedulers[dialect].resources.get(name.partition(" ")[2]) for dialect, name in named)
     images = any(row is not None and row.need == "image" for row in rows)
-    return images or _STARTED_AGAIN in data or any(name in PYXIS_IMAGE for _, name in named)
+    return images or _STARTED_AGAIN in data or any(name in STEP_IMAGE for _, name in named)
 
 
 _STARTED_AGAIN = b"SINGULARITY_CONTAINER"  # by which a script that starts itself in an image asks whether it is there

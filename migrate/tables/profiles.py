@@ -152,6 +152,7 @@ def target_of(data: Mapping[str, Any]) -> Target:
         memlock=_size(data.get("limits", {}).get("memlock")),
         proxy=data["proxy"].removesuffix("none") if "proxy" in data else None,
         mail=data.get("mail"),
+        oci=data.get("oci"),
         architecture=data.get("architecture"),
         answers=data.get("answers", {}),
         environments=tuple(_environment(n, row) for n, row in enumerate(data.get("environments") or (), 1)),

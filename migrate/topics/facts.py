@@ -132,6 +132,7 @@ def _newlines(c: Context) -> str:
         "architecture": "the processor of its nodes",
         "shm": "the size of /dev/shm on its nodes, or words for one that is not stated",
         "mail": "whether it sends mail: yes or no",
+        "oci": "whether its Slurm starts containers itself: yes or no",
         "read_only_note": "what its file notes of mounts to which jobs cannot write, in brackets",
     },
 )
@@ -144,6 +145,7 @@ def _target(c: Context, key: str) -> str | None:
         "architecture": t.architecture,
         "shm": "a size that its file does not state" if t.shm is None else memory(t.shm),
         "mail": None if t.mail is None else "yes" if t.mail else "no",
+        "oci": None if t.oci is None else "yes" if t.oci else "no",
         "read_only_note": f" ({'; '.join(notes)})" if notes else None,
     }
     return known[key]

@@ -104,7 +104,8 @@ def _wrong(entry: Entry) -> str:
         return f"fate {entry.fate}"
     if not entry.reason.strip():
         return "no reason"
-    if entry.fate == "rewritten" and not entry.edits and not _ELSEWHERE.search(entry.reason):
+    of_file = entry.kind == "line-ends"
+    if entry.fate == "rewritten" and not entry.edits and not of_file and not _ELSEWHERE.search(entry.reason):
         return "rewritten without an edit"
     if entry.fate == "kept" and entry.edits:
         return "kept, and edited"

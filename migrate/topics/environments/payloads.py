@@ -89,7 +89,13 @@ def payloads(c: Context) -> tuple[Payload, ...]:
 def _starts_in_container(c: Context) -> bool:
     """Whether the job runs in a container as a whole, by a line of its header that counts."""
     counts = live_dialect(c) in {None, SLURM}
-    return counts and any(is_of_header(i) for i in c.job.by_kind.get("directive", ()))
+    return counts and any(
+        is_of_header(i) or (c.target.oci and i.place == "header" and i.name in _OF_SLURM)
+        for i in c.job.by_kind.get("directive", ())
+    )
+
+
+_OF_SLURM = frozenset({"--container", "--container-id"})  # of the containers that Slurm itself starts
 
 
 def _leaves(

@@ -58,10 +58,31 @@ def _verdict(c: Context, item: Item) -> str | None:
     if not item.role:
         return None
     if not item.constant:
-        return "look"
+        return "fits" if item.role in _KNOWN and _asks_the_node(c, item.value or "") else "look"
     verdict = _of_name(c, item) if item.role in _KNOWN else _of_role(item.role, c.target)
     stuck = item.place not in _GOES_ALONE or (item.place != "option" and item.holder is None and item.remove is None)
     return "look" if verdict in {"drop", "rename"} and (stuck or item.program in _DECLARING) else verdict
+
+
+def _asks_the_node(c: Context, value: str) -> bool:
+    """Whether a name is worked out on the node by a command that asks it for what it has, and names nothing itself."""
+    name = _ONE_VARIABLE.fullmatch(value)
+    if name is not None:
+        given = re.findall(rf"(?m)^[ \t]*(?:export[ \t]+)?{name[1]}=[\"']?([^\n]*)", c.source.data.decode("latin-1"))
+        return bool(given) and all(map(_is_question, given))
+    return _is_question(value)
+
+
+def _is_question(text: str) -> bool:
+    return _QUESTION.match(text) is not None and _NAMED.search(text) is None
+
+
+_ONE_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
+_QUESTION = re.compile(
+    r"(?:\$\(|`)[ \t]*(?:(?:/usr)?/s?bin/)?"
+    r"(?:ip|ifconfig|route|netstat|nmcli|ibstat|ibdev2netdev|ibv_dev\w+|rdma|(?:ls|find)[ \t]+/sys/class)\b"
+)
+_NAMED = re.compile(r"\b(?:ib|eth|en[ops]|bond|hsn|opa|mlx\d_|hfi1_)\d")
 
 
 def _of_role(role: str, target: Target) -> str:
