@@ -36,6 +36,14 @@ SCRIPTS: dict[str, Make] = {
     "directives SGE N": rep(G, "#$ -N x@\n"),
     "directives PBS": rep(P, "#PBS -l select=@:ncpus=4\n"),
     "directives PBS N": rep(P, "#PBS -N x@\n"),
+    # names that no item holds
+    "names told in lines": rep(H, 'parallel "docker run @" ::: /data/x@\n'),
+    "names told in a string": listed(H + 'echo "', "docker run @", " ", '" > cmds.txt\n'),
+    "names told in substitutions": listed(H + 'echo "', "$(./x /data/@)", " ", '" > cmds.txt\n'),
+    "names told in documents": rep(H, "lua <<E@\nrun qsub x@\nE@\n"),
+    "names told on one line": listed(H + "./x ", "/data/x@ NCCL_IB_HCA=@ $PBS_X@", " "),
+    "names printed": rep(H, 'echo "docker run @" >&2\n'),
+    "names in comments": listed(H, "# qsub @", " "),
     # directives
     "directives slurm": rep(H, "#SBATCH --comment=x@\n"),
     "directives slurm gres": rep(H, "#SBATCH --gres=gpu:@\n"),

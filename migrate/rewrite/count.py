@@ -396,7 +396,7 @@ def _of_setting(each: Sighting, what: str, tables: Tables, target: Target) -> _W
 
 def _of_directive(each: Sighting, _: str, __: Tables, target: Target) -> _Words:
     return _Words(
-        f"`{each.name}` is not translated: no line of this script's header, it goes where the text goes",
+        f"`{each.name[:_NEAR]}` is not translated: no line of this script's header, it goes where the text goes",
         f"Write the options of {target.id} here.",
     )
 

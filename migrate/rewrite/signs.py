@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -87,6 +87,7 @@ class Signs:
         self._cut()
         self._comment, self._string = Ranges(self._comments), FirstOf(self._strings)
         self._document = FirstOf(self._documents)
+        self._going: dict[int, bool] = {}  # by where a command begins
 
     def _cut(self) -> None:
         at, outer, waiting = 0, list[int](), list[tuple[str, int]]()
@@ -160,8 +161,8 @@ class Signs:
                 return "named"
             number = self._string.at(start)
             quoted = None if number is None else self._strings[number]
-            if quoted and _is_substituted(before := self._data[quoted[0] : start]):
-                return "asked" if _ASKED.search(before) else "runs"
+            if quoted and self._is_substituted(quoted[0], start):
+                return "asked" if _ASKED.search(self._data, max(quoted[0], start - _NEAR), start) else "runs"
             if word in _ASKS:
                 return "asked"
             if command and word in speakers | _PATTERNS and not _PRINTS.fullmatch(word):
@@ -204,11 +205,19 @@ class Signs:
             found.setdefault(start, []).append((at, end))
         return found
 
+    def _is_substituted(self, start: int, at: int) -> bool:
+        """Whether a place in a string that begins at `start` stands in a substitution."""
+        data = self._data
+        return data.count("$(", start, at) > data.count(")", start, at) or data.count("`", start, at) % 2 == 1
+
     def _goes_on(self, place: int) -> bool:
         """Whether what a command prints may come to be run: it goes into a file, or to another program."""
-        if self._block_writes:
-            return True
-        pieces = self._pieces[self._start_of(place)]
+        start = self._start_of(place)
+        if start not in self._going:
+            self._going[start] = self._block_writes or self._is_written(self._pieces[start])
+        return self._going[start]
+
+    def _is_written(self, pieces: Sequence[tuple[int, int]]) -> bool:
         text = "".join(self._data[a:b] for a, b in pieces)
         text = _QUOTED.sub(lambda quoted: quoted[0].replace(">", " "), text)
         if any(not _NO_SCRIPT.match(m[1] or m[2]) for m in _WRITES.finditer(text)):
@@ -216,8 +225,3 @@ class Signs:
         end = pieces[-1][1]
         piped = self._data[end - 1 : end] == "|" and self._data[end - 2 : end] != "||"
         return piped and self._first_word(end) not in _TAKES_PRINTED
-
-
-def _is_substituted(before: str) -> bool:
-    """Whether a place in a string, behind this part of it, stands in a substitution."""
-    return before.count("$(") > before.count(")") or before.count("`") % 2 == 1
