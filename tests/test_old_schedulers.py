@@ -538,3 +538,10 @@ def test_a_directive_that_goes_on_in_an_empty_line_is_written_without_it(options
     )
     assert not longer.fault
     assert longer.output == plain.output
+
+
+@pytest.mark.parametrize("name", ["LSB_JOBID", "PBS_JOBID", "SGE_TASK_ID", "PBS_ARRAY_INDEX", "JOB_ID"])
+@pytest.mark.parametrize("header", ["", "#PBS -N a\n", "#$ -N a\n", "#BSUB -J a\n"])
+def test_variables_of_slurm_may_stand_beside_those_of_another_scheduler(slinky: Plan, header: str, name: str) -> None:
+    script = f"#!/bin/bash\n{header}echo ${name} $SLURM_JOB_ID $SLURM_ARRAY_TASK_ID\n"
+    assert run(Source("job.sh", script.encode()), slinky).fault == ""

@@ -130,7 +130,8 @@ def _named_by_slurm(c: Context, row: VariableRow) -> _Value:
 @once
 def _names_index(c: Context) -> bool:
     """Whether the script names the index of an array, and so may be submitted as one."""
-    rows = (c.schedulers[i.dialect].variables.get(i.name) for i in c.job.by_kind.get("scheduler-variable", ()))
+    foreign = (i for i in c.job.by_kind.get("scheduler-variable", ()) if i.dialect)  # else it is Slurm's
+    rows = (c.schedulers[i.dialect].variables.get(i.name) for i in foreign)
     return any(row is not None and row.to == _INDEX for row in rows)
 
 
