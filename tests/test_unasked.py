@@ -230,6 +230,14 @@ def test_what_a_line_says_of_its_here_document_counts_for_that(migrate_text: Mig
     ]
 
 
+def test_what_a_line_says_counts_for_the_script_that_is_written_above_it(migrate_text: Migrate) -> None:
+    for writes in ("cat > j.sh <<'JOB'", "cat <<'JOB' > j.sh", 'cat > "j.sh" <<"JOB"'):
+        script = f"#!/bin/bash\n{writes}\n#!/bin/bash\n#$ -N q\nls\nJOB\nqsub -cwd -j y j.sh\n"
+        assert b"#SBATCH --job-name=q\n#SBATCH --output=%x.o%j\nls\n" in migrate_text(script).output
+        again = migrate_text(f"{script}qsub -wd /work/x j.sh\n").output  # which of the two it is nobody knows
+        assert b'cd "$HOME"' in again
+
+
 def test_a_here_document_without_directives_keeps_its_files(migrate_text: Migrate) -> None:
     for first in ("#!/bin/bash\n", ""):
         result = migrate_text(f"#!/bin/bash\nqsub -cwd -N x <<'JOB'\n{first}ls\nJOB\n")

@@ -17,7 +17,7 @@ from migrate.inventory.definition import take_definition
 from migrate.inventory.needs import leave_places_in_containers, take_needs
 from migrate.inventory.options import parts, take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
-from migrate.model import SLURM, STEP_IMAGE, Gap, Job, Source, Surroundings, Tables, Text
+from migrate.model import SLURM, STEP_IMAGE, Call, Gap, Job, Source, Submitted, Surroundings, Tables, Text
 from migrate.reader.definition import is_definition
 from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined
 from migrate.schedulers.slurm import first_command
@@ -163,6 +163,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     take_needs(collector)
     below = _below_header(text, live) if live else None
     first = first_command(text, below or 0)
+    calls = tuple(calls_of(collector))
     begins = below is not None or called  # what a job that calls it would set, it sets itself
     return Job(
         text=text,
@@ -171,7 +172,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         items=tuple(sorted(collector.items.values(), key=_ORDER)),
         commands=tuple(collector.commands),
         gaps=tuple(sorted(collector.gaps, key=lambda g: g.span)),
-        jobs=tuple(collector.jobs),
+        jobs=_with_submitters(collector, calls),
         insert_at=None if below is None else _line_start(text, below),
         begin_at=_line_start(text, first) if begins and shell in SHELLS else None,
         dialects=dialects,
@@ -180,9 +181,37 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         constants=collector.constants,
         settled=collector.settled,
         contained=contained,
-        calls=tuple(calls_of(collector)),
+        calls=calls,
         in_image=in_image,
     )
+
+
+def _with_submitters(c: Collector, calls: Sequence[Call]) -> tuple[Job, ...]:
+    """The scripts inside this one, with what the command says that submits the file into which one is written."""
+    submits: dict[str, list[Call]] = {}
+    for call in calls:
+        if call.how == "submit" and call.dialect != SLURM:
+            submits.setdefault(call.word.text, []).append(call)
+    if not submits or not c.text.exact:
+        return tuple(c.jobs)
+    options: dict[int | None, list[tuple[str, str]]] = {}
+    for item in sorted(c.items.values(), key=_ORDER):
+        if item.kind == "directive":
+            options.setdefault(item.group, []).append((item.name, item.value or ""))
+    found = []
+    for job in c.jobs:
+        end = job.text.at(0) - c.text.at(0) - 1
+        line = c.text.data[c.text.data.rfind(b"\n", 0, max(end, 0)) + 1 : max(end, 0)]
+        written = _WRITTEN.search(line) if job.submitted is None and job.insert_at is not None else None
+        lines = submits.get(written[1].decode("latin-1"), []) if written else []
+        if len(lines) == 1:
+            [call] = lines
+            job = replace(job, submitted=Submitted("", 0, call.dialect, tuple(options.get(call.program, ()))))  # noqa: PLW2901
+        found.append(job)
+    return tuple(found)
+
+
+_WRITTEN = re.compile(rb"(?<![0-9&>])>[ \t]*[\"']?([^\s\"';|&<>]+)")
 
 
 def _of_text(c: Collector, directive: Directive) -> Directive:

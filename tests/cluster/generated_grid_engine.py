@@ -35,9 +35,9 @@ REQUESTS = (
     Request("-e", tuple(text.replace("x.log", "x.err").replace("colon.log", "colon.err") for text in _STREAMS)),
     Request("-o", ("/dev/null",), rare=True),
     Request("-S", ("/bin/bash", "/bin/sh"), probes=("shell",)),
-    Request("-V", exports="export GIVEN=blue", probes=("given",)),
+    Request("-V", exports="export GIVEN=blue", probes=("given",), excludes=("-v",)),
     Request("-v", ("GIVEN=red", "GIVEN=1,SECOND=two", "GIVEN=a.b/c,SECOND=0"), probes=("given", "second")),
-    Request("-v", ("GIVEN", "GIVEN,SECOND=2"), exports="export GIVEN=blue", probes=("given", "second")),
+    Request("-v", ("GIVEN", "GIVEN,SECOND=2"), exports="export GIVEN=blue", probes=("given", "second"), rare=True),
     Request("-v", ('GIVEN="red and blue"',), command=False, probes=("given",)),
     Request(
         "-pe",

@@ -283,7 +283,7 @@ def plain(texts: Mapping[str, Sequence[str]], ids: Sequence[str], side: Side, ea
         for number, job in enumerate(ids, 1):
             text = re.sub(rf"(?<!\d){job}(?!\d)", f"JOB{number}", text)
         text = text.replace(f"{ROOT / 'client'}:", "")
-        text = re.sub(r"\S+(?:/job_scripts/JOB\d|/slurm_script|/spool/\S+/\d+): line \d+:", "SCRIPT: line", text)
+        text = re.sub(r"\S+(?:/job_scripts/JOB\d|/slurm_script|/spool/\S+/\d+): (?:line )?\d+:", "SCRIPT: line", text)
         text = re.sub(r"(?<!\w)/tmp/(?:tmp\.\w+|[\w.]+\.q|JOB\d\.\w+)", "TEMPORARY", text)
         text = re.sub(r"(?<![\w.])(?:all|short|long|gpu|unix)\.q(?!\w)|(?<![\w-])slinky(?![\w-])", "QUEUE", text)
         return re.sub(rf"(?<![\w-])(?:{os.uname().nodename}|localhost|n[12])(?![\w-])", "HOST", text)
