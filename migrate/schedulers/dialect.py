@@ -114,6 +114,7 @@ class Dialect:
     names_tasks_by: Mapping[str, str] = field(default_factory=dict)  # what follows a named file then
     in_folder: str = ""  # what is to be said of the names of files for which only a folder is named
     takes_names_for_folders: bool = False  # people name folders for its files, and call them `logs`
+    goes_by_first_line: bool = False  # its shell runs a script by the `#!` line, also beside an option for the shell
     submit_folder: str = ""  # the variable of it, which may begin a file's name
     braces_in_paths: bool = False  # a variable in a file's name may be written `${NAME}`
     literal_dollar: bool = False  # any other `$` is part of the file's name

@@ -158,6 +158,7 @@ DIALECT = Dialect(
     stream_file_of_tasks_by={"-t": "%x.{stream}%A-%a"},
     in_folder="PBS Pro calls the file there ID.SERVER.OU, or .ER for errors",
     names_tasks_by={"-t": "-%a"},
+    goes_by_first_line=True,
     submit_folder="PBS_O_WORKDIR",
     braces_in_paths=True,
 )

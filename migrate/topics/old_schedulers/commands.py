@@ -354,6 +354,9 @@ def _with_unasked(c: Context, reading: Invocation) -> tuple[Edit, ...]:
         return ()
     if reading.operands:
         return (Edit(reading.operands[0].span.start, b"", words),)
+    assert reading.table is not None
+    if not _is_named(c) and DIALECTS[reading.table.dialect].stream_file:
+        words = b"--job-name=STDIN " + words
     end = max((w.span.end for w in reading.command.words if w.span.start < reading.command.span.end), default=0)
     return (Edit(end, b"", b" " + words.rstrip()),)
 
@@ -369,6 +372,10 @@ def _header(c: Context, reading: Invocation) -> Options | None:
         return ()
     if not reading.operands:
         return _header_of_input(c, reading)
+    return _header_of_called(c, reading)
+
+
+def _header_of_called(c: Context, reading: Invocation) -> Options | None:
     calls = [call for call in c.job.called.get(reading.program_word.span.start, ()) if call.how == "submit"]
     scripts = {each for call in calls for each in c.around.calls.get(call.path, ())}
     headers = {c.around.headers.get(each) for each in scripts}
@@ -386,7 +393,7 @@ def _header_of_input(c: Context, reading: Invocation) -> Options | None:
     if Around(c.source.data, reading.command.span).is_piped_into and not is_unseen(c, reading):
         text = c.source.data[pipeline_start(c, reading) : reading.command.span.start]
         return () if DIALECTS[reading.table.dialect].prefix.encode() not in text else None
-    return None
+    return _header_of_called(c, reading)
 
 
 def _is_read(c: Context, reading: Invocation) -> bool:

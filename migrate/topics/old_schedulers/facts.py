@@ -220,6 +220,8 @@ def _interpreter(c: Context) -> str | None:
     if found is None:
         return None
     named = c.job.text.data.startswith(b"#!")
+    if named and DIALECTS[found.dialect].goes_by_first_line:
+        return None
     shell = found.interpreter.rpartition(":")[2]
     shell = f"/bin/{shell}" if shell and shell in INTERPRETERS else shell
     if shell.rsplit("/", 1)[-1] == "sh" and _bashism(c):

@@ -430,7 +430,7 @@ def _node_list(resources: Resources, need: Need, launch: Launch, dialect: Dialec
     )
     resources.count, resources.kind, resources.slots_from = nodes * per_node, "tasks", f"ppn={per_node}"
     resources.slots = "$((SLURM_NTASKS * ${SLURM_CPUS_PER_TASK:-1}))"
-    resources.lines = tuple(c.number("ppn", "ncpus") or 1 for c in chunks for _ in range(c.count))
+    resources.lines = tuple(c.number("ppn") or 1 for c in chunks for _ in range(c.count))
     first = chunks[0].number("ppn") or 1
     resources.asked |= {"slots": sum(resources.lines), "nodes": chunks[0].count, "processors": first}
     lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
