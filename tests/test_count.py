@@ -114,7 +114,15 @@ def holds(result: Result, span: Span) -> bool:
 # ------------------------------------------------------------------------------------------------ nothing to tell
 
 
-@pytest.mark.parametrize("script", ["", "./run\n", "#!/bin/bash\n#SBATCH -n 1\nsrun hostname\n"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "",
+        "#!/bin/bash\n#SBATCH -J docker\n#SBATCH --comment=qsub\n",
+        "./run\n",
+        "#!/bin/bash\n#SBATCH -n 1\nsrun hostname\n",
+    ],
+)
 def test_a_script_whose_names_are_items_has_no_mention(migrate_text: Migrate, script: str) -> None:
     assert migrate_text(script).mentions == ()
 
@@ -153,6 +161,8 @@ def test_what_is_only_printed_is_listed_and_no_reason_for_review(migrate_text: M
         "singularity exec --bind /home/x:/datasets /home/a.sif python /opt/app/run.py --data /datasets/x",
         "singularity exec /home/a.sif bash -c 'cat /datasets/x'",
         "export LAUNCHER=srun",
+        "ls | grep -E '(docker|qsub|bsub)' ; x=\"$(x | awk -F= '/Command=/{print $2}')\"",
+        "./x <PATH>/datasets/x",
         "which sbatch && command -v singularity",
     ],
 )

@@ -93,8 +93,8 @@ _SETS = re.compile(
 )
 # A path begins a word, or follows `NAME=`, a quote that opens, a sign of the shell or an option of one letter.
 _PATH = re.compile(
-    r"/(?:(?<=[\s=(\[{,;|&<>!]/)|(?<=[\s=(\[{,;|&<>!\\:][\"']/)|(?<=:-/)|(?<=[\s\"']-[A-Za-z]/)|(?<=PATH:/)"
-    r"|(?<=PATH\}:/)|(?<=^/))[A-Za-z]\w[\w.@+-]*(?:/[\w.@+%~${}-]*)*(?![=^])",
+    r"/(?:(?<=[\s=(\[{,;|&!]/)|(?<=[\s\d&<>][<>]/)|(?<=[\s=(\[{,;|&<>!\\:][\"']/)|(?<=:-/)|(?<=[\s\"']-[A-Za-z]/)"
+    r"|(?<=PATH:/)|(?<=PATH\}:/)|(?<=^/))[A-Za-z]\w[\w.@+-]*(?:/[\w.@+%~${}-]*)*(?![\w.@+=^-])",
     re.ASCII | re.MULTILINE,
 )
 _NEAR = 64  # characters before a name that are looked at
@@ -183,8 +183,11 @@ class _Held:
     def __init__(self, items: Iterable[Item], gaps: Iterable[Gap]) -> None:
         self._spans: dict[Kind, list[Span]] = defaultdict(list)
         self._set: set[str] = set()  # settings that an item makes
+        self._headers: list[Span] = []
         for item in items:
             self._spans[item.kind].append(item.span)
+            if item.kind == "directive" and item.place in {"header", "dead"}:
+                self._headers.append(item.span)
             if item.kind in _HOLD["environment"]:
                 self._set.add(item.name)
         self._gaps = [gap.span for gap in gaps]
@@ -194,7 +197,7 @@ class _Held:
         kind = each.kind
         if kind not in self._ranges:
             spans = [span for own in _HOLD[kind] for span in self._spans[own]]
-            self._ranges[kind] = Ranges([*spans, *self._gaps])
+            self._ranges[kind] = Ranges([*spans, *self._headers, *self._gaps])
         if self._ranges[kind].meet(each.start, each.end):
             return True
         # a setting that is named where another line makes it

@@ -51,6 +51,7 @@ _COMPARES = frozenset({"[", "[[", "test", "case", "unset"})
 _ASKS = frozenset({"which", "type", "hash", "whereis", "command"})
 _ASKED = re.compile(r"(?:\bwhich|\btype(?: -\w+)?|command -[vV])(?: -\w+)* \Z")
 _PATTERNS = frozenset({"sed", "grep", "egrep", "fgrep", "zgrep", "awk", "gawk", "tr", "expr", "cut"})
+_AWKS = frozenset({"awk", "gawk"})
 _STARTS = re.compile(r"system|getline|\|")  # by which awk runs a command
 _AWK = re.compile(r"(?<=/)[ \t]*(?:[{!~]|&&)")  # behind a pattern of awk, at the beginning of its program
 _IN_WORDS = re.compile(r"[\s=>\"'(]")
@@ -166,7 +167,7 @@ class Signs:
             if word in _ASKS:
                 return "asked"
             if command and word in speakers | _PATTERNS and not _PRINTS.fullmatch(word):
-                return "runs" if word in _PATTERNS and quoted and _STARTS.search(self._data, *quoted) else "named"
+                return "runs" if word in _AWKS and quoted and _STARTS.search(self._data, *quoted) else "named"
         prints = word == "cat" if document is not None else _PRINTS.fullmatch(word)
         return "printed" if prints and not self._goes_on(place) else "runs"
 
