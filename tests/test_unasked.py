@@ -96,6 +96,17 @@ def test_a_file_that_runs_share_is_added_to_wherever_it_is_named(migrate_text: M
         assert "all.log --open-mode=append job.sh" in result.output.decode()
 
 
+def test_a_percent_sign_of_a_file_is_no_pattern(migrate_text: Migrate) -> None:
+    result = migrate_text("#!/bin/bash\n#$ -cwd -j y -o p100%j.log\nhostname\n")
+    assert header(result) == ["#SBATCH --output=p100%%j.log", "#SBATCH --open-mode=append"]
+
+
+def test_space_on_the_nodes_disk_is_asked_for_and_told(migrate_text: Migrate) -> None:
+    result = migrate_text("#!/bin/bash\n#$ -cwd -l tmpfs=1G\nhostname\n")
+    assert "#SBATCH --tmp=1G" in header(result)
+    assert "a node of the target must declare it" in told(result)
+
+
 def test_the_index_in_a_file_name_outside_an_array_is_none_of_slurms(migrate_text: Migrate) -> None:
     alone = migrate_text("#!/bin/bash\n#$ -cwd -j y -o x.$JOB_ID.$TASK_ID\nhostname\n")
     assert "#SBATCH --output=x.%j.0" in header(alone)

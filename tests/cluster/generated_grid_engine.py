@@ -340,7 +340,7 @@ def _in_order(parts: Parts) -> None:
     ends = [line for line in parts.body if line.startswith(("exit", "false", "true;", "kill -TERM", "exec "))]
     begins = [line for line in parts.body if line.startswith("set -") and "--" not in line]
     rest = [line for line in parts.body if line not in ends and line not in begins]
-    parts.body = [*begins, *rest, *ends[:1]]
+    parts.body = [*begins, *rest, *(ends[:1] or ["true"])]  # what the last probe returns is no probe
 
 
 def in_header(parts: Parts) -> Draft:

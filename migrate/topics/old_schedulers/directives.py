@@ -232,7 +232,7 @@ def _unnamed_files(work: _Translator, items: list[Item], rows: Mapping[int, Opti
 
 def _is_shared(line: str) -> bool:
     """Whether runs of a job write into one file by this line."""
-    named = re.fullmatch(r'--(?:output|error)="?(?!/dev/)(.*?)"?', line)
+    named = re.fullmatch(r'--(?:output|error)="?(?!/dev/)(.*?)"?', line.replace("%%", ""))
     return named is not None and "%j" not in named[1] and not ("%A" in named[1] and "%a" in named[1])
 
 
@@ -552,7 +552,9 @@ def _change(work: _Translator, item: Item, row: OptionRow, items: list[Item], ro
     if row.need:
         return _needed(work, item, row, items, rows)
     if row.form:
-        return _converted(work, item, row, items, rows)
+        change = _converted(work, item, row, items, rows)
+        to_check = change.verdict == "done" and row.fate == "review" and row.reason
+        return look(f"{change.message}; {row.reason}", *change.lines) if to_check else change
     message = f"{spelled(item)}: {row.reason}"
     return gone(message) if row.fate == "removed" else left_open(message)
 
