@@ -145,7 +145,8 @@ _NUMBER = {
 
 
 def _with(probe: Probe, forms: Sequence[str]) -> Probe:
-    return Probe(probe.name, [*forms, *probe.forms], probe.names)
+    names = (*probe.names, "-pe") if probe.name == "NSLOTS" else probe.names  # of a range of slots
+    return Probe(probe.name, [*forms, *probe.forms], names)
 
 
 _FOLDERS = ("-cwd", "-wd", "folder", "start-at-home")
@@ -203,7 +204,7 @@ PROBES = (
             'grep -c . $PE_HOSTFILE > /dev/null && echo "@@ hosts"',
             'while read -r host rest; do [ -n "$host" ] && echo "@@ host"; done < "$PE_HOSTFILE" | uniq',
         ),
-        ("PE_HOSTFILE",),
+        ("PE_HOSTFILE", "-pe"),
         alone=False,
     ),
     Probe(
@@ -215,7 +216,7 @@ PROBES = (
             "awk '{ for (i = 0; i < $2; i++) print $1 }' $PE_HOSTFILE > nodes.list; wc -l < nodes.list | sed 's/^/@@ /'; rm nodes.list",
             'perl -ane \'$n += $F[1]; END { print "@@ ", $n + 0, "\\n" }\' < $PE_HOSTFILE',
         ),
-        ("PE_HOSTFILE",),
+        ("PE_HOSTFILE", "-pe"),
         alone=False,
     ),
     Probe(

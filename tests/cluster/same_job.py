@@ -191,7 +191,7 @@ class Side:
         found = {}
         for path in sorted(self.folder(each).rglob("*")):
             name = str(path.relative_to(self.folder(each)))
-            if path.is_file() and name not in {*each.files, "notes.txt"}:
+            if path.is_file() and name not in {*each.files, "notes.txt", f"{each.stem}job.sh"}:
                 found[name] = path.read_text(errors="replace").splitlines()
         for path in self.home.glob(f"*{each.stem}*"):
             found[f"~/{path.name}"] = path.read_text(errors="replace").splitlines()
