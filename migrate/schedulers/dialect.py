@@ -96,6 +96,8 @@ class Dialect:
     names_jobs: bool = False  # a dependency may name jobs in place of their ids
     any_dependency: str = ""  # what stands between dependencies of which one is enough
     mail_events: Mapping[str, str] = field(default_factory=dict)  # letter -> Slurm's; "" where it sends none
+    mail_unasked: str = ""  # Slurm's name for the mail that is sent where no option asks for any
+    mail_replaced: frozenset[str] = frozenset()  # options by which it is not sent
     moment: Callable[[str], str | None] = (
         values.moment
     )  # a date as Slurm takes it; None for what has no year, or is none

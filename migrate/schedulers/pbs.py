@@ -151,6 +151,7 @@ DIALECT = Dialect(
     virtual_memory=frozenset({"vmem", "pvmem"}),
     array=array,
     dependencies=dependencies,
+    mail_unasked="FAIL",
     mail_events={"b": "BEGIN", "e": "END", "a": "FAIL", "s": "", "n": "NONE", "j": "ARRAY_TASKS"},
     starts_at_home=True,
     stream_file="%x.{stream}%j",

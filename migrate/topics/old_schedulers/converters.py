@@ -48,6 +48,7 @@ class Conversion:
     home: str | None = None  # home folders, with %u for the user
     folder: str = ""  # where files with relative names go, when that is not the folder where the job starts
     at_home: bool = False  # they go into the home folder, and where that is is not known
+    mail: str = ""  # the mail that is sent though no option asks for any
     made: frozenset[str] = frozenset()  # folders that the script makes
 
     @property
@@ -155,7 +156,7 @@ def _mail_events(a: Conversion) -> Change:
     if not events:
         return gone(f"{a.spelled}{unsent}")
     line = f"{a.row.to}={','.join(events)}"
-    return done(f"{a.spelled} = {line}{unsent}", line)
+    return done(f"{a.spelled} = {line}{unsent}{_unsent(a)}", line)
 
 
 def _join(a: Conversion) -> Change:
@@ -283,7 +284,18 @@ def _interpreter(a: Conversion) -> Change:
 
 
 def _mail_users(a: Conversion) -> Change:
-    return _text(a)
+    users = ",".join(a.value.split())  # LSF and PBS take blanks between them too
+    change = _text(replace(a, item=replace(a.item, value=users), named=a.spelled) if users != a.value else a)
+    message = f"{change.message}{_unsent(a)}"
+    if not a.mail or not change.lines:
+        return replace(change, message=message)
+    line = f"--mail-type={a.mail}"
+    message += f"; {line}, the mail that {a.dialect.submit_command} has sent where no option asks for any"
+    return replace(change, message=message, lines=(*change.lines, line))
+
+
+def _unsent(a: Conversion) -> str:
+    return f"; {a.target.id} sends no mail" if a.target.mail is False else ""
 
 
 def path(a: Conversion, kind: str) -> Change:

@@ -620,6 +620,7 @@ def _converted(
         runs=work.runs,
         home=between.home,
         folder=_folder_of_named_files(work, around, rows),
+        mail=_unasked_mail(work, items, rows),
         made=folders_made(work.script),
         at_home=work.alone and _is_at_home(work, around, rows) and between.home is None,
     )
@@ -630,6 +631,13 @@ def _folder_of_named_files(work: _Translator, items: list[Item], rows: Mapping[i
     if work.command and work.alone and not work.given and (folder := _submit_folder(work, items, rows)):
         return folder
     return _folder_of_files(work, items, rows) if work.alone else ""
+
+
+def _unasked_mail(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
+    """The mail that a job gets by its header though no option asks for any; a header may say more than a command."""
+    dialect = work.between.dialect
+    asked = any(rows[id(i)].form == "mail_events" or i.name in dialect.mail_replaced for i in items)
+    return "" if asked or work.command else dialect.mail_unasked
 
 
 def _folder_of_files(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
