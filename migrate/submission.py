@@ -31,7 +31,7 @@ def submission(
         return None
     name = source.path.rpartition("/")[2]
     documented = _documented(source, name)
-    if documented and (new := rewrite(documented)):
+    if documented and (new := _of_file(documented, name, rewrite) or rewrite(documented)):
         return Submission(documented, new)
     dialect = job.dialect if job.dialect in DIALECTS else site.scheduler
     arguments = " ARGUMENTS" if _takes_arguments(job) else ""
@@ -39,6 +39,18 @@ def submission(
     account = "--account=ACCOUNT " if "-g GROUP" in old and target.accounting != "none" else ""
     indices = "--array=FIRST-LAST " if array else ""
     return Submission(documented or old, f"sbatch {account}{indices}{name}{arguments}")
+
+
+def _of_file(line: str, name: str, rewrite: Callable[[str], str]) -> str:
+    """What stands for `bsub OPTIONS FILE WORDS`: sbatch takes the file itself, whose directives it reads."""
+    words = line.split()
+    reads_input = any(d.submit_command == words[0] and " < " in d.submit for d in DIALECTS.values())
+    at = next(n for n, word in enumerate(words) if PurePath(word).name == name)
+    if not reads_input or words[at - 1] == "<" or "<" in words[:at]:
+        return ""
+    behind = f" < {words[at]}"
+    new = rewrite(" ".join(words[:at]) + behind)
+    return new.removesuffix(behind) + " " + " ".join(words[at:]) if new.endswith(behind) else ""
 
 
 def _documented(source: Source, name: str) -> str:

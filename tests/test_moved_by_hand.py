@@ -109,9 +109,56 @@ FOLDER = [
         for h in ("#BSUB -n 4", "#PBS -N a", "#$ -N a")
     ),
 ]
+MAIL = [
+    Case("#PBS -m n\n#PBS -M me@x.org", holds=["--mail-type=NONE"], lacks=["FAIL"]),
+    Case("#PBS -m b\n#PBS -M me@x.org", holds=["--mail-type=BEGIN"], lacks=["FAIL"]),
+    Case("#PBS -N a", lacks=["--mail"]),
+    Case("#$ -M me@x.org", holds=["--mail-user=me@x.org"], lacks=["--mail-type"]),  # seen on Grid Engine 8.1.9
+    Case("#BSUB -u me@x.org\n#BSUB -o a.log", holds=["--mail-user=me@x.org"], lacks=["--mail-type"]),
+    Case("#BSUB -u me@x.org\n#BSUB -B", holds=["--mail-type=BEGIN"], lacks=["END"]),
+    Case("#PBS -M me@x.org", holds=["--mail-user=me@x.org", "--mail-type=FAIL"]),
+    Case("#BSUB -u me@x.org", holds=["--mail-user=me@x.org", "--mail-type=END,FAIL"]),
+    Case('#BSUB -u "a@x.org b@x.org"\n#BSUB -N', holds=["--mail-user=a@x.org,b@x.org", "--mail-type=END,FAIL"]),
+]
+FILES = [
+    Case("#BSUB -o a.log", holds=["--output=a.log"]),
+    Case("#BSUB -o a-$WHERE.log", holds=["##BSUB -o a-$WHERE.log"]),
+    Case("#BSUB -o l/$LSB_JOBNAME-$LSB_JOBID-$HOSTNAME.out", holds=["--output=l/%x-%j-%N.out"]),
+    Case('#BSUB -J "a[1-3]"\n#BSUB -e $LSB_JOBID.$LSB_JOBINDEX', holds=["--error=%A.%a"]),
+]
+_TWO = "#PBS -l select=2:ncpus=4:mpiprocs=4"
+LAUNCHERS = [
+    *(
+        Case(_TWO, f"mpirun {words}", holds=[f"srun --mpi=pmix {words}"])
+        for words in ("$EXE", "$EXE ./in.dat", "$SOLVER input", "./x $ARGS", "$CMD $OPTS")
+    ),
+    Case(_TWO, 'BIND="-np 8"\nmpirun $BIND ./x', untold="may hold options"),
+    *(
+        Case(_TWO, f"mpirun {words}", holds=[f"mpirun {words}"], told="may hold options of mpirun")
+        for words in ("$BIND ./x", "$MPI_OPTS $EXE", "${FLAGS} /work/x a", "-np 8 $MCA ./x")
+    ),
+    Case(_TWO, "mpirun -np 8 ./x $OMPI_COMM_WORLD_RANK", untold="srun sets SLURM_PROCID and"),
+    Case("#SBATCH -N 1", "mpirun bash -c 'echo $OMPI_COMM_WORLD_RANK'", holds=["OMPI_COMM_WORLD_RANK"]),
+    *(
+        Case("#BSUB -nnodes 2", f"{start} bash -c './x $OMPI_COMM_WORLD_RANK'", holds=["./x $SLURM_PROCID"])
+        for start in ("jsrun -n 8", "J='jsrun -n 8'\n$J")
+    ),
+    Case("#SBATCH -N 1", 'RUN="srun -n 4"\nmy_mpirun() { :; }\nmy_mpirun a', untold="wrapper"),
+    *(
+        Case(header, body, told="wrapper around")
+        for header in ("#PBS -N a", "#BSUB -n 4", "#SBATCH -N 1", "#$ -N a")
+        for body in (
+            "nscc-docker run image ./x",
+            "nscc-docker run image << EOF\n./x\nEOF",
+            'export MPIRUN="Mpirun -np 4 "',
+            "/opt/site/bin/site_mpiexec -n 4 ./x",
+        )
+    ),
+]
+REQUESTS = [Case("#BSUB -alloc_flags maximizegpfs\n#BSUB -nnodes 1", lacks=["alloc_flags"])]
 
 
-@pytest.mark.parametrize("case", [*HOSTS, *FOLDER], ids=str)
+@pytest.mark.parametrize("case", [*HOSTS, *FOLDER, *MAIL, *FILES, *LAUNCHERS, *REQUESTS], ids=str)
 def test_what_people_wrote_is_written_or_told(slinky: Plan, case: Case) -> None:
     result = _migrated(slinky, case)
     output, said = result.output.decode(), _said(result)
@@ -130,3 +177,20 @@ def test_a_login_has_the_same_options_in_the_jobs_of_every_scheduler() -> None:
         assert {name: row.value for name, row in commands["ssh"].options.items()} == {
             name: row.value for name, row in general.items()
         }, dialect
+
+
+@pytest.mark.parametrize(
+    ("comment", "new"),
+    [
+        ("bsub < job.sh", "sbatch < job.sh"),
+        ("Run it with 'bsub job.sh'", "sbatch job.sh"),
+        ("bsub -q long sub/job.sh 7", "sbatch --partition=slinky sub/job.sh 7"),
+        ("bsub < other.sh", "sbatch job.sh"),
+    ],
+)
+def test_a_script_with_directives_is_no_program_on_its_submit_line(slinky: Plan, comment: str, new: str) -> None:
+    target = replace(slinky.target, answers={"partition": {"*": "slinky"}})
+    script = f"#!/bin/bash\n#BSUB -n 4\n# {comment}\n./x\n"
+    found = run(Source("job.sh", script.encode()), replace(slinky, target=target)).submission
+    assert found is not None
+    assert found.new == new

@@ -10,7 +10,7 @@ from migrate.frozen import dataclass
 from migrate.model import Invocation, Option, ShellCommand, Span, Word
 from migrate.rulebook.context import Context
 from migrate.topics.launchers.call_chain import is_launcher, node_count, starters
-from migrate.topics.launchers.srun import MPI_TYPES, has_no_form, new_words, setting_of
+from migrate.topics.launchers.srun import MPI_TYPES, has_no_form, may_hold_options, new_words, setting_of
 from migrate.topics.old_schedulers.launch import resource_sets
 
 _COUNTS = ("--ntasks", "--ntasks-per-node", "--ntasks-per-socket")
@@ -38,8 +38,8 @@ class Offer:
 
 def offer(c: Context, reading: Invocation) -> Offer:
     """The line of srun that stands for a launcher of MPI or of single processes."""
-    if any(is_launcher(i) for p in reading.payload for i in p.chain()):
-        return Offer(obstacle="the program that it starts starts processes itself")
+    if why := _unknown_program(reading):
+        return Offer(obstacle=why)
     lost = next((o for o in reading.options if _is_lost(c, o)), None)
     if lost is not None:
         value = f" {lost.value.text}" if lost.value is not None else ""
@@ -60,6 +60,14 @@ def offer(c: Context, reading: Invocation) -> Offer:
     settings = [*_settings(c, reading.options), *_assigned(reading)]
     env = ["env", *settings] if settings else []
     return Offer(joined(f"srun --mpi={mpi}", *words, *env, image_words(c, reading), payload_words(c, reading)))
+
+
+def _unknown_program(reading: Invocation) -> str:
+    """Why what a launcher starts is no single process of a program; empty where it may be."""
+    if any(is_launcher(i) for p in reading.payload for i in p.chain()):
+        return "the program that it starts starts processes itself"
+    held = may_hold_options(reading) if reading.payload else ""
+    return f"`{held}` may hold options of {reading.program}" if held else ""
 
 
 def _is_lost(c: Context, option: Option) -> bool:

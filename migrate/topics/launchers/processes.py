@@ -36,7 +36,7 @@ def _step_variable(c: Context) -> str | None:
     if starter.program != "srun":
         beside = c.job.by_group.get(starter.program_word.span.start, ())
         own = next((i for i in beside if i.kind == "launcher-command"), None)
-        if own is None or starts(c.about(own)) != "srun":
+        if own is None or starts(c.about(own)) not in {"srun", "old"}:  # for an old one a person writes srun
             return None
     return c.library.value(_step_variables).get(c.item.value or "")
 

@@ -117,7 +117,26 @@ def _obstacle(c: Context, readings: tuple[Invocation, ...]) -> str:
         return "it starts several programs" if reading.payload else "what it starts is not known"
     if c.target.runtime == "pyxis" and any(i.contains for i in reading.chain()):
         return "pyxis starts the container, by options of srun that have to be written as well"
+    if held := may_hold_options(reading):
+        return f"`{held}` may hold options of {reading.program}, and nothing here says what is in it"
     return _obstacle_in_name(c, readings) or _obstacle_in_words(c, readings)
+
+
+def may_hold_options(reading: Invocation) -> str:
+    """A variable of an unknown value between a launcher and what looks like its program; empty without one."""
+    word = reading.payload[0].program_word
+    name = _VARIABLE.fullmatch(word.text)
+    behind = next((w for w in reading.command.words if w.span.start > _here(word).start), None)
+    if name is None or word.quoted or behind is None or _OF_PROGRAM.search(name[1]):
+        return ""
+    return word.text if _OF_OPTIONS.search(name[1]) or behind.text.startswith(("/", "./", "../")) else ""
+
+
+_VARIABLE = re.compile(r"\$\{?(\w+)\}?")
+_OF_PROGRAM = re.compile(
+    r"exe|bin(?!d)|prog|cmd|command|(?<!m)app|solver|python|run(?!_?(?:opt|flag|arg))", re.IGNORECASE
+)
+_OF_OPTIONS = re.compile(r"opt|flag|arg|bind|mca|map|host|mpi|_?np\b|param", re.IGNORECASE)
 
 
 def _obstacle_in_name(c: Context, readings: tuple[Invocation, ...]) -> str:

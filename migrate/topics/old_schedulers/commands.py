@@ -92,10 +92,17 @@ def new_words(c: Context) -> Change | None:
         notes.append(
             "what is printed into it is not read here: look for lines and variables of the old scheduler in it"
         )
+    notes += [_OF_FILE] if _starts_job_of_run(c, reading) else []
     looks = _form(reading) in {"listing", *_STARTERS} or notes
     edits = (in_its_place(c, _new_command(c, reading)), *_more_edits(c, reading))
     message = "; ".join([f"{item.name} {item.reason}", *notes])
     return Change("look" if looks else "done", message, edits=edits, shared=True)
+
+
+_OF_FILE = (
+    "bsub heeds the #BSUB lines of a file that it is given as a command only where LSB_BSUB_PARSE_SCRIPT is set; "
+    "sbatch always reads them"
+)
 
 
 def _obstacle(c: Context, reading: Invocation) -> str:
@@ -165,7 +172,7 @@ def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
     assert reading.table is not None
     if isinstance(written := _first_line(c, reading), str):
         return written
-    if _starts_program(reading) and _wrapped(c, reading) is None:
+    if _starts_program(c, reading) and _wrapped(c, reading) is None:
         return "it starts a program, whose words a shell reads once more: write `sbatch --wrap`, which is run by sh"
     opened = next((t.message for t in _changes_of_options(c).values() if t.verdict == "open" or t.begins), "")
     terse = DIALECTS[reading.table.dialect].prints_id_alone or any(o.name == "-terse" for o in reading.options)
@@ -243,13 +250,21 @@ _PIPE = re.compile(rb"[ \t]*\|")
 _PARTING = frozenset({b" ", b"\t", b"\n", b"'", b'"'})
 
 
-def _starts_program(reading: Invocation) -> bool:
+def _starts_program(c: Context, reading: Invocation) -> bool:
     """`qsub -b y PROGRAM …`, `bsub PROGRAM …`: no script is submitted, but a command."""
     if reading.table is not None and reading.table.operands[:1] == ("program",):
-        return bool(reading.operands)
+        return bool(reading.operands) and not _starts_job_of_run(c, reading)
     return _dashes(reading) is not None or any(
         o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options
     )
+
+
+def _starts_job_of_run(c: Context, reading: Invocation) -> bool:
+    """`bsub FILE`, where the file is a script of the run with directives, which `--wrap` would lose."""
+    program = reading.table is not None and reading.table.operands[:1] == ("program",)
+    calls = c.job.called.get(reading.program_word.span.start, ()) if program else ()
+    scripts = [each for call in calls if call.how == "submit" for each in c.around.calls.get(call.path, ())]
+    return bool(scripts) and all(c.around.headers.get(each) for each in scripts)
 
 
 def _dashes(reading: Invocation) -> Word | None:
@@ -339,12 +354,12 @@ def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
         return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
     if reading.table is not None and reading.table.operands_to and reading.operands:
         return (Edit(reading.operands[0].span.start, b"", f"{reading.table.operands_to}=".encode()),)
-    if _submits(reading) and not _starts_program(reading):
+    if _submits(reading) and not _starts_program(c, reading):
         first = _first_line(c, reading)
         bare = _header(c, reading) == () or first if reading.operands else _header(c, reading) == () and not first
         files = _with_unasked(c, reading) if bare else ()  # else the words for its name have them
         return (*files, *(first if not isinstance(first, str) else ()))
-    edit = _wrapped(c, reading) if _starts_program(reading) else None
+    edit = _wrapped(c, reading) if _starts_program(c, reading) else None
     return (edit,) if edit is not None else ()
 
 
@@ -363,12 +378,12 @@ def _with_unasked(c: Context, reading: Invocation) -> tuple[Edit, ...]:
 
 def _first_line(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
     """The edits that give a script the `#!` line without which sbatch refuses it, where this script writes it."""
-    return () if _starts_program(reading) else first_line(c, reading)
+    return () if _starts_program(c, reading) else first_line(c, reading)
 
 
 def _header(c: Context, reading: Invocation) -> Options | None:
     """The options in the header of the script that a command submits; empty for a program, None where unknown."""
-    if _starts_program(reading):
+    if _starts_program(c, reading):
         return ()
     if not reading.operands:
         return _header_of_input(c, reading)
