@@ -457,8 +457,6 @@ _WITHOUT_INPUT = frozenset({"-n", "-nostdin"})  # of ssh and blaunch, of qrsh
 def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
     """What stands for an option of a command of the old scheduler."""
     spelled = f"{item.name} {item.value or ''}".strip()
-    if _form(reading) in _STARTERS and (own := _of_starter(reading, item)):
-        return _written_option(c, f"{spelled} = {own}", own)
     if _form(reading) in _STARTERS:
         message = f"{spelled} was for {reading.program}; srun needs nothing like it"
         return Change("gone", message, removes=True, shared=True)
@@ -491,12 +489,6 @@ def _in_quotes(line: str) -> str:
 
 
 _QUOTES = re.compile(r"[\"'\\]")
-
-
-def _of_starter(reading: Invocation, item: Item) -> str:
-    """What srun takes for an option of ssh: `-n`, by which it does not read what a loop around it reads."""
-    option = next((o for o in reading.options if o.span == item.span and o.row is not None), None)
-    return option.row.to if option is not None and option.row is not None and _form(reading) == "remote_shell" else ""
 
 
 def _written_option(c: Context, message: str, text: str) -> Change:
