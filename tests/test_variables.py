@@ -106,6 +106,8 @@ WAYS: Mapping[str, str] = {
     "by another name": 'name=V; echo "[${!name}]"',
     "in a list of names": 'for name in V HOME; do [ "$name" = HOME ] || echo "[${!name}]"; done',
     "by a reference": 'declare -n ref=V; echo "[$ref]"',
+    "among names in an array": 'names=(HOME V); for n in "${names[@]:1}"; do echo "[${!n}]"; done',
+    "as an argument": 'get() { printenv "$1"; }; get V',
     "by eval": 'eval x=\\$V; echo "[$x]"',
     "by eval in quotes": "eval 'x=$V'; echo \"[$x]\"",
     "by declare": "declare -p V",
@@ -118,7 +120,11 @@ WAYS: Mapping[str, str] = {
     "in awk": "awk 'BEGIN { print ENVIRON[\"V\"] }'",
     "in Perl": "perl -e 'print \"$ENV{V}\\n\"'",
 }
-SUMS: Mapping[str, str] = {"in a sum": "echo $((V + 1)) $(( $V * 2 ))"}
+SUMS: Mapping[str, str] = {
+    "in a sum": "echo $((V + 1)) $(( $V * 2 ))",
+    "by let": "let n=V+1; echo $n",
+    "as an index": 'list=(a b c d e f g h i); echo "[${list[V]}]"',
+}
 FILES: Mapping[str, str] = {
     "counted": 'echo "$(wc -l < $V)"',
     "summed": "awk '{ s += $2 } END { print NR, s }' $V",
@@ -377,6 +383,8 @@ def test_a_helper_of_a_job_has_the_values_of_the_line_that_submits_the_job(slink
         'echo "in \\$SGE_TASK_ID"',
         '[ "$1" = "QUEUE" ] && echo yes',
         "unset SGE_TASK_ID",
+        "sed s/SGE_TASK_ID/3/ data",
+        "ls QUEUE NSLOTS JOB_ID.txt",
     ],
 )
 def test_a_name_that_nothing_looks_up_is_set_nowhere(bench: Bench, body: str) -> None:

@@ -204,24 +204,36 @@ def _is_looked_up(data: bytes, match: re.Match[bytes], *, own: bool) -> bool:
     """
     start, end = match.span("name")
     line = data.rfind(b"\n", 0, start) + 1
-    before, behind = data[max(line, start - _BEFORE) : start], data[end : end + _BEHIND]
-    if _LOOKS_UP.search(before) or (_POINTS.search(before) and _ENDS_WORD.match(behind) and _INDIRECT.search(data)):
-        return True
     words = data[line:start]
-    if match["dollar"] is not None and (_EVALUATES.search(words) or (own and not _PRINTS.search(words))):
+    before, behind = words[-_BEFORE:], data[end : end + _BEHIND]
+    if _LOOKS_UP.search(before):
         return True
-    return own and before[-1:] in {b'"', b"'"} and behind[:1] == before[-1:]
+    printed = _PRINTS.search(words) is not None
+    if match["dollar"] is not None:
+        return _EVALUATES.search(words) is not None or (own and not printed)
+    if printed or behind.startswith((b"=", b"+=")) or _UNSETS.search(before):
+        return False
+    whole = before[-1:] in {b'"', b"'"} and behind[:1] == before[-1:]
+    bare = not (words.count(b'"') % 2 or words.count(b"'") % 2) and before[-1:] not in _OF_OTHER_WORDS
+    if own:
+        return whole or bare
+    return (whole and _ASKS.search(data) is not None) or (
+        (whole or bare) and _ENDS_WORD.match(behind) is not None and _INDIRECT.search(data) is not None
+    )
 
 
 _BEFORE, _BEHIND = 80, 2  # bytes around a name
 _LOOKS_UP = re.compile(
     rb"(?:\b(?:(?:get_?env|environ(?:\.get|\.pop)?|get_environment_variable|env(?:iron)?)[ \t]*[(\[{.][ \t]*[\"']?)"
+    rb"|\blet[ \t]+[^;\n]*|-(?:eq|ne|lt|le|gt|ge)[ \t]+|\$\{\w+(?:\[[^\]]*|:)"
     rb"|\bENV(?:IRON)?[ \t]*[\[{][ \t]*[\"']?|\bgetenv[ \t]+|-v[ \t]+(?=\Z)"
     rb"|\b(?:printenv|export|readonly|typeset|declare|local)[ \t]+(?:[\w-]+(?:=\S*)?[ \t]+)*"
     rb"|(?<=[ \t])(?:-x|-e|--env)[ \t=])[ \t]*\Z",
     re.IGNORECASE,
 )
-_POINTS = re.compile(rb"(?:=|\bin(?:[ \t]+\w+)*[ \t]+|-n[ \t]+\w+=)[\"']?\Z")
+_OF_OTHER_WORDS = frozenset((b"/", b"@", b"%", b".", b":", b"#", b"-", b"$"))  # before a name that is part of another
+_UNSETS = re.compile(rb"\bunset[ \t]+(?:-v[ \t]+)?(?:\w+[ \t]+)*\Z")
+_ASKS = re.compile(rb"environ|getenv|ENV[\[({]|process\.env")
 _ENDS_WORD = re.compile(rb"[\"' \t\r\n;&|)]|\Z")
 _INDIRECT = re.compile(rb"\$\{!\w|\b(?:declare|local|typeset)[ \t]+-n\b|\bprintenv[ \t]+[\"']?\$|\beval\b")
 _PRINTS = re.compile(rb"(?:^|[;&|({]|\b(?:then|do|else)\b)[ \t]*(?:echo|printf|logger)\b[^;&|]*\Z")
