@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-cluster same-job attack bench lint types format clean
+.PHONY: demo test test-cluster same-job same-pbs-job attack bench lint types format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,11 @@ test-cluster: $(STAMP)
 same-job: $(STAMP)
 	bash tests/cluster/up.sh
 	$(BIN)/python tests/cluster/same_job.py $(SAME_JOB)
+
+# The same for PBS Pro and Torque, under a stand-in: `make same-pbs-job SAME_PBS_JOB="--first 5000 --count 200"`.
+same-pbs-job: $(STAMP)
+	bash tests/cluster/up.sh
+	$(BIN)/python tests/cluster/same_pbs_job.py $(SAME_PBS_JOB)
 
 # Hostile inputs of every sort; `make attack ATTACK="--count 15000 --log done.json"` tries more and goes on where it
 # was stopped. SIFMIGRATE_FOREIGN names a folder of other people's scripts.

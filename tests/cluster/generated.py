@@ -31,10 +31,11 @@ class Request:
     files: Files = field(default_factory=dict)  # that it needs
     excludes: Sequence[str] = ()  # options that cannot stand beside it
     rare: bool = False  # it brings little or costs time: seldom chosen
+    joint: str = " "  # what stands between the option and its value
 
     def text(self, value: str) -> str:
         """The option as a header has it."""
-        return f"{self.option} {value}".rstrip()
+        return f"{self.option}{self.joint}{value}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Parts:
     def words(self, chosen: Sequence[Chosen] | None = None) -> str:
         """The requests as words of a command line."""
         found = self.chosen if chosen is None else chosen
-        return " ".join(f"{each.request.option} {_quoted(each.value, self.chance)}".rstrip() for each in found)
+        return " ".join(each.request.text(_quoted(each.value, self.chance)) for each in found)
 
     def split(self) -> tuple[list[Chosen], list[Chosen]]:
         """Some requests for the header, the others for the command line."""
