@@ -155,7 +155,10 @@ LAUNCHERS = [
         )
     ),
 ]
-REQUESTS = [Case("#BSUB -alloc_flags maximizegpfs\n#BSUB -nnodes 1", lacks=["alloc_flags"])]
+REQUESTS = [
+    Case("#PBS -R eo", holds=["##PBS -R eo"], told="removed when the job ends"),
+    Case("#BSUB -alloc_flags maximizegpfs\n#BSUB -nnodes 1", lacks=["alloc_flags"]),
+]
 
 
 @pytest.mark.parametrize("case", [*HOSTS, *FOLDER, *MAIL, *FILES, *LAUNCHERS, *REQUESTS], ids=str)
