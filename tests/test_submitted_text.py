@@ -104,9 +104,12 @@ def test_a_file_that_the_script_writes_is_taken_and_does_what_it_did(
 @pytest.mark.parametrize(
     ("line", "new"),
     [
-        ("echo hostname | qsub", '| sbatch --job-name=STDIN --chdir="$HOME" --output=%x.o%j --error=%x.e%j'),
+        (
+            "echo hostname | qsub",
+            '| sbatch --job-name=STDIN --chdir="$HOME" --output="$PWD/%x.o%j" --error="$PWD/%x.e%j"',
+        ),
         ("J=$(echo hostname | qsub -N x -V)", "sbatch --parsable"),
-        ("qsub -N x <<EOF\nhostname\nEOF", "--output=%x.o%j"),
+        ("qsub -N x <<EOF\nhostname\nEOF", '--output="$PWD/%x.o%j"'),
     ],
 )
 def test_the_job_has_the_name_and_the_files_of_one_on_standard_input(

@@ -190,13 +190,22 @@ def test_a_variable_behind_backslashes_is_rewritten_where_bash_expands_it(count:
         assert entry.fate == ("rewritten" if expands else "kept")
 
 
-@pytest.mark.parametrize("command", ["qlogin", "qrsh", "qlogin -V", "qrsh -l gpu=1"])
-def test_a_command_that_opens_a_session_becomes_no_srun_that_starts_nothing(
-    command: str, migrate_text: Migrate
+@pytest.mark.parametrize(
+    ("command", "new"),
+    [
+        ("qlogin", "srun --pty bash"),
+        ("qrsh", "srun --pty bash"),
+        ("qlogin -V", "srun --pty bash"),
+        ("qrsh -l gpu=1", "srun --pty --gpus-per-node=1 bash"),
+        ("qlogin -pe smp 4 -l h_rt=1:0:0", "srun --pty --cpus-per-task=4 --time=01:00:00 bash"),
+    ],
+)
+def test_a_command_that_opens_a_session_becomes_an_srun_that_starts_a_shell(
+    command: str, new: str, migrate_text: Migrate
 ) -> None:
     result = migrate_text(f"#!/bin/bash\n#$ -N fit\n{command}\n")
-    assert result.output.decode().splitlines()[-1] == command
-    assert any("srun --pty bash" in outcome.finding.message for outcome in result.outcomes)
+    assert result.output.decode().splitlines()[-1] == new
+    assert result.readiness == "review"
 
 
 @pytest.mark.parametrize("tasks", [1, 4, 5, 96, 192, 300])

@@ -83,6 +83,7 @@ class Dialect:
     own_commands: bool = False  # no other scheduler has commands of their names
     yields: bool = False  # its directives count for nothing where another scheduler's stand beside them
     obeys: tuple[str, ...] = ()  # prefixes of other schedulers' directives that its submit command reads too
+    lists_ended_jobs: bool = False  # for a while, so that its list does not say whether a job still runs
     prints_id_alone: bool = False  # its submit command prints no sentence around the job's id
 
     # -------------------------------------------------------------------------------------------- values

@@ -274,6 +274,7 @@ DIALECT = Dialect(
     host_files=("LSB_DJOB_HOSTFILE", "LSB_HOSTFILE"),
     submit="bsub < {script}",
     own_commands=True,
+    lists_ended_jobs=True,
     yields=True,
     parts=_parts,
     seconds=_seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from migrate.model import SLURM, Change, Edit, Invocation, Item, OptionRow, Options, Span, Word
+from migrate.model import SLURM, Change, Edit, Invocation, Item, Option, OptionRow, Options, Span, Word
 from migrate.quoting import is_quoted, keeps_quotes, value_as_written
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.translators import in_its_place, translator
@@ -15,6 +15,15 @@ from migrate.tables.tables import builtins
 from migrate.topics.old_schedulers.around import Around
 from migrate.topics.old_schedulers.directives import translate_command, unasked
 from migrate.topics.old_schedulers.facts import between_of, live_dialect
+from migrate.topics.old_schedulers.jobs import (
+    Named,
+    field_of,
+    is_question,
+    last_word,
+    listing,
+    named,
+    unlike_a_session,
+)
 from migrate.topics.old_schedulers.remote import goes_to
 from migrate.topics.old_schedulers.run_time import EXPANSION, Shell
 from migrate.topics.old_schedulers.written import first_line, is_unseen, pipeline_start
@@ -82,18 +91,20 @@ def new_words(c: Context) -> Change | None:
     of_command = item.kind == "scheduler-command"
     obstacle = _obstacle(c, reading)
     if obstacle or not reading.table.to:
-        message = f"{item.name} {item.reason}; {obstacle}"
+        message = "; ".join(filter(None, [f"{item.name} {item.reason}", obstacle]))
         return Change("open", message, blocks=True) if of_command else None
     if not of_command:
         return _new_option(c, reading, item)
-    changes = _changes_of_options(c) if _submits(reading) else {}
+    changes = _changes_of_options(c) if _form(reading) in {"submission", "update"} else {}
     notes = [change.message for change in changes.values() if change.verdict == "look"]
     if _submits(reading) and is_unseen(c, reading):
         notes.append(
             "what is printed into it is not read here: look for lines and variables of the old scheduler in it"
         )
     notes += [_OF_FILE] if _starts_job_of_run(c, reading) else []
-    looks = _form(reading) in {"listing", *_STARTERS} or notes
+    if _form(reading) == "listing":
+        notes += listing(c, reading).notes
+    looks = (_form(reading) in {"listing", *_STARTERS} and not is_question(c, reading)) or notes
     edits = (in_its_place(c, _new_command(c, reading)), *_more_edits(c, reading))
     message = "; ".join([f"{item.name} {item.reason}", *notes])
     return Change("look" if looks else "done", message, edits=edits, shared=True)
@@ -151,6 +162,39 @@ def _obstacle_to_options(_: Context, reading: Invocation) -> str:
     return "its options ask for two things" if two else ""
 
 
+def _obstacle_to_listing(c: Context, reading: Invocation) -> str:
+    assert reading.table is not None
+    jobs = _obstacle_to_options(c, reading)
+    return jobs or listing(c, reading).obstacle
+
+
+def _obstacle_to_jobs(c: Context, reading: Invocation) -> str:
+    """`qdel`, `qhold`, …: ids of jobs, or their names."""
+    assert reading.table is not None
+    if not reading.operands and not any(o.row and o.row.to for o in reading.options):
+        return "it names no job"
+    return _obstacle_to_options(c, reading) or _names(c, reading).obstacle
+
+
+def _names(c: Context, reading: Invocation) -> Named:
+    assert reading.table is not None
+    by_name, prefix = DIALECTS[reading.table.dialect].names_jobs, "JobId=" if _form(reading) == "update" else ""
+    return named(c, reading, reading.table.to, by_name=by_name, prefix=prefix)
+
+
+def _obstacle_to_update(c: Context, reading: Invocation) -> str:
+    """`qalter OPTIONS ID`."""
+    if len(reading.operands) != 1 or (why := _names(c, reading).obstacle):
+        return "it must name one job" if len(reading.operands) != 1 else why
+    changes = _changes_of_options(c).values()
+    unknown = next((t.message for t in changes if t.verdict == "open" or t.begins), "")
+    lines = [line for t in changes for line in t.lines]
+    missing = next((line for line in lines if not field_of(line)), "")
+    if not unknown and (missing or not lines):
+        return f"`scontrol update` has no form of {missing}" if missing else "nothing that it changes is known to Slurm"
+    return unknown
+
+
 def _goes(row: OptionRow) -> bool:
     return row.fate == "removed" and not row.to
 
@@ -170,6 +214,8 @@ def _no_job(reading: Invocation) -> str:
 
 def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
     assert reading.table is not None
+    if _is_session(reading):
+        return "it names a script as well" if reading.operands else _obstacle_to_session(c)
     if isinstance(written := _first_line(c, reading), str):
         return written
     if _starts_program(c, reading) and _wrapped(c, reading) is None:
@@ -181,10 +227,31 @@ def _obstacle_to_submission(c: Context, reading: Invocation) -> str:
     return opened
 
 
+def _is_session(reading: Invocation) -> bool:
+    """Whether a command opens a session: `qlogin`, `qrsh` without words, `qsub -I`."""
+    names = {o.name for o in reading.options}
+    if _form(reading) == "step":
+        return "-inherit" not in names and not reading.operands and not reading.payload
+    return _submits(reading) and not names.isdisjoint(_SESSIONS)
+
+
+_SESSIONS = frozenset({"-I", "-Ip", "-Is"})  # options of qsub and bsub
+_WINDOWS = frozenset({"-X", "-XF"})
+
+
+def _obstacle_to_session(c: Context) -> str:
+    """Why `srun --pty bash` cannot stand for a session; empty where it can."""
+    changes = [(i, t) for i, t in _change_by_option(c) if i.name not in _SESSIONS | _WINDOWS]
+    opened = next((t.message for _, t in changes if t.verdict == "open" or t.begins), "")
+    return opened or unlike_a_session(line for _, t in changes for line in t.lines)
+
+
 def _obstacle_to_step(c: Context, reading: Invocation) -> str:
     """`qrsh -inherit HOST COMMAND` starts a command on another node of the job, as srun does."""
+    if _is_session(reading):
+        return _obstacle_to_session(c)
     if not any(o.name == "-inherit" for o in reading.options) or _host_and_command(reading) is None:
-        return "it opens a session: `srun --pty bash`, with what the options asked for"
+        return "it starts a command in a job of its own: `srun COMMAND`, with what the options asked for"
     opened = (t.message for o, t in _change_by_option(c) if t.verdict == "open" and o.name != "-inherit")
     return next(opened, "") or _of_the_shell(c, reading)
 
@@ -234,6 +301,9 @@ _OBSTACLES: Mapping[str, Callable[[Context, Invocation], str]] = {
     "submission": _obstacle_to_submission,
     "step": _obstacle_to_step,
     "remote_shell": _obstacle_to_remote_shell,
+    "listing": _obstacle_to_listing,
+    "jobs": _obstacle_to_jobs,
+    "update": _obstacle_to_update,
 }
 _STARTERS = frozenset({"step", "remote_shell"})  # of a command on another node of the job
 
@@ -345,13 +415,29 @@ _IN_SINGLE_QUOTES = re.compile(rb"(?P<dollar>\$)\{?(?P<name>\w+)\}?")
 
 def _more_edits(c: Context, reading: Invocation) -> tuple[Edit, ...]:
     """What changes in a command of the old scheduler beside its name and its options."""
-    if _form(reading) in _STARTERS and (found := _host_and_command(reading)):
-        host, command = found
-        edits = (Edit(host.span.start, b"", b"--nodelist="),)
-        if _evaluated(reading, command):
-            return (*edits, Edit(command.span.start, c.source.data[slice(*command.span)], b"bash -c"))
-        # they give its words to a shell, srun does not
-        return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
+    assert reading.table is not None
+    if _is_session(reading):
+        return (Edit(last_word(reading), b"", b" bash"),)
+    if _form(reading) in {"listing", "jobs", "update"}:
+        return listing(c, reading).edits if _form(reading) == "listing" else _names(c, reading).edits
+    return _edits_of_starter(c, reading) if _form(reading) in _STARTERS else _edits_of_words(c, reading)
+
+
+def _edits_of_starter(c: Context, reading: Invocation) -> tuple[Edit, ...]:
+    """What changes in the words of a command that starts one on another node."""
+    found = _host_and_command(reading)
+    if found is None:
+        return ()
+    host, command = found
+    edits = (Edit(host.span.start, b"", b"--nodelist="),)
+    if _evaluated(reading, command):
+        return (*edits, Edit(command.span.start, c.source.data[slice(*command.span)], b"bash -c"))
+    # they give its words to a shell, srun does not
+    return (*edits, Edit(command.span.start, b"", b"bash -c ")) if " " in command.text else edits
+
+
+def _edits_of_words(c: Context, reading: Invocation) -> tuple[Edit, ...]:
+    """What changes in the operands of a command: a program that it starts goes into --wrap."""
     if reading.table is not None and reading.table.operands_to and reading.operands:
         return (Edit(reading.operands[0].span.start, b"", f"{reading.table.operands_to}=".encode()),)
     if _submits(reading) and not _starts_program(c, reading):
@@ -423,6 +509,10 @@ def _is_read(c: Context, reading: Invocation) -> bool:
 def _new_command(c: Context, reading: Invocation) -> str:
     """The words that stand for the command's name."""
     assert reading.table is not None
+    if _is_session(reading):
+        return "srun --pty"
+    if _form(reading) == "listing":
+        return listing(c, reading).command
     for option in reading.options:
         if option.row is not None and option.row.form == "command":
             return option.row.to
@@ -430,7 +520,8 @@ def _new_command(c: Context, reading: Invocation) -> str:
         no_input = " --input=none" if _reads_nothing(c, reading) else ""
         return f"{reading.table.to} --overlap --nodes=1 --ntasks=1{no_input}"
     if not _submits(reading):
-        return reading.table.to
+        signal = " --signal=TERM" if reading.program == "qsig" and not reading.options else ""
+        return f"{reading.table.to}{signal}"
     alone = DIALECTS[reading.table.dialect].prints_id_alone and _is_read(c, reading)
     parts = (reading.table.to, "--parsable" if alone else "", _of_standard_input(c, reading))
     return " ".join(filter(None, parts))
@@ -457,26 +548,38 @@ _WITHOUT_INPUT = frozenset({"-n", "-nostdin"})  # of ssh and blaunch, of qrsh
 def _new_option(c: Context, reading: Invocation, item: Item) -> Change | None:
     """What stands for an option of a command of the old scheduler."""
     spelled = f"{item.name} {item.value or ''}".strip()
-    if _form(reading) in _STARTERS:
+    session = _is_session(reading)
+    if session and item.name in _SESSIONS | _WINDOWS:
+        return _written_option(c, f"{spelled}: srun --pty", "--x11" if item.name in _WINDOWS else "")
+    if _form(reading) in _STARTERS and not session:
         message = f"{spelled} was for {reading.program}; srun needs nothing like it"
         return Change("gone", message, removes=True, shared=True)
-    if _submits(reading):
+    if _form(reading) in {"submission", "update"} or session:
         change = _changes_of_options(c).get(id(item))
         if change is None:
             return None
         before = c.source.text(item.span)
         parted = "" if before.startswith("-") else " "  # a second resource of one -l
-        lines = (_in_quotes(line) if '"' in before else line for line in change.lines)
+        words = [field_of(line) for line in change.lines] if _form(reading) == "update" else change.lines
+        lines = (_in_quotes(line) if '"' in before else line for line in words)
         return _written_option(c, change.message, parted + " ".join(lines) if change.lines else "")
     option = next((o for o in reading.options if o.span == item.span), None)
-    if option is None or option.row is None:
-        return None
+    return None if option is None or option.row is None else _renamed_option(c, reading, item, option, option.row)
+
+
+def _renamed_option(c: Context, reading: Invocation, item: Item, option: Option, row: OptionRow) -> Change:
+    """What stands for an option of a command about jobs."""
+    spelled = f"{item.name} {item.value or ''}".strip()
+    if row.to == "--user" and item.value == "*":
+        return _written_option(c, f"{spelled}: squeue lists the jobs of all by itself", "")
     value = value_as_written(c.source, option) if option.value else ""
-    new = value if option.row.form == "command" else f"{option.row.to} {value}".strip()
+    asks = is_question(c, reading)
+    new = value if row.form == "command" else f"{row.to} {value}".strip()
+    new = f"--jobs={value}" if asks and row.form == "command" and value else new
     message = f"{spelled} = {new}"
-    if _goes(option.row):
-        new, message = "", f"{spelled}: {option.row.reason}"
-    elif option.row.form == "command":
+    if _goes(row):
+        new, message = "", f"{spelled}: {row.reason}"
+    elif row.form == "command":
         message = f"{spelled}: {_new_command(c, reading)} takes it as a word"
     return _written_option(c, message, new)
 
@@ -498,4 +601,4 @@ def _written_option(c: Context, message: str, text: str) -> Change:
 
 
 register("scheduler", ("command", "text"))
-register("commands of scheduler", ("submission", "listing", *_STARTERS))
+register("commands of scheduler", ("submission", "listing", "jobs", "update", *_STARTERS))

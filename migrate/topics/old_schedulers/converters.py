@@ -197,6 +197,13 @@ def _account(a: Conversion) -> Change:
     return done(f"{a.spelled} = {line}{unchecked}", line)
 
 
+def _qos(a: Conversion) -> Change:
+    change = _text(a)
+    known = a.target.qos is not None and a.value in a.target.qos
+    unsure = replace(change, verdict="look", message=f"{change.message}, where {a.target.id} has it")
+    return change if known or change.verdict == "open" else unsure
+
+
 def _dependency(a: Conversion) -> Change:
     texts = [match[0] for match in EXPANSION.finditer(a.value)] if a.command else []
     numbers = iter(range(len(texts)))
@@ -447,6 +454,7 @@ CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "join": _join,
     "queue": _queue,
     "account": _account,
+    "qos": _qos,
     "dependency": _dependency,
     "umask": _umask,
     "keep": _keep,
