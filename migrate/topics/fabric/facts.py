@@ -58,7 +58,8 @@ def _verdict(c: Context, item: Item) -> str | None:
     if not item.role:
         return None
     if not item.constant:
-        return "fits" if item.role in _KNOWN and _asks_the_node(c, item.value or "") else "look"
+        there = item.role in _KNOWN and bool(_KNOWN[item.role](c.target))  # else the node has nothing to answer
+        return "fits" if there and _asks_the_node(c, item.value or "") else "look"
     verdict = _of_name(c, item) if item.role in _KNOWN else _of_role(item.role, c.target)
     stuck = item.place not in _GOES_ALONE or (item.place != "option" and item.holder is None and item.remove is None)
     return "look" if verdict in {"drop", "rename"} and (stuck or item.program in _DECLARING) else verdict
