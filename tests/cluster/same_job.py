@@ -251,7 +251,7 @@ def new_jobs(side: Side) -> dict[str, list[dict[str, Any]]]:
         folder, name = Path(job["current_working_directory"]), STEM_OF.search(job["name"])
         if folder.is_relative_to(side.root) and folder != side.root:
             found.setdefault(folder.relative_to(side.root).parts[0], []).append(job)
-        elif name and (side.root / name[1]).is_dir():
+        elif name and str(side.root) in job["command"] + job["submit_line"] + job["standard_output"]:
             found.setdefault(name[1], []).append(job)
     return found
 
