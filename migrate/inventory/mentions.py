@@ -134,6 +134,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
     pattern = _any_name(tuple(names))
     sums, comments, raw = Ranges(_sums(c.text.data)), Ranges(layout.comments), Ranges(layout.raw_strings)
     off = {m.start() for m in _SWITCHED_OFF.finditer(c.text.data)}
+    points = _INDIRECT.search(c.text.data) is not None, _ASKS.search(c.text.data) is not None
     for match in pattern.finditer(c.text.data):
         start, end = match.span("name")
         if comments.hold(start) or c.is_inner(start) or layout.line_start(start) in off:
@@ -142,7 +143,7 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
         single = raw.hold(start)
         expands = match["dollar"] is not None and not single and not is_escaped(c.text.data, match.start())
         counted = sums.hold(start) and not single
-        read = not (expands or counted) and _is_looked_up(c.text.data, match, own=name.startswith(own_names))
+        read = not (expands or counted) and _is_looked_up(c.text.data, match, points, own=name.startswith(own_names))
         if not (expands or counted or read) and not name.startswith(own_names):
             continue
         row = table.variables[name]
@@ -197,14 +198,14 @@ def _pieces(prefixes: tuple[str, ...]) -> re.Pattern[bytes]:
     )
 
 
-def _is_looked_up(data: bytes, match: re.Match[bytes], *, own: bool) -> bool:
+def _is_looked_up(data: bytes, match: re.Match[bytes], points: tuple[bool, bool], *, own: bool) -> bool:
     """Whether a name that is not expanded here is one by which a program, or the shell later on, gets the variable.
 
+    `points` says whether the script takes names of variables from others, and whether a program in it asks for any.
     Of a name that others than the scheduler may use (JOB_ID) only what says so by itself counts.
     """
     start, end = match.span("name")
-    line = data.rfind(b"\n", 0, start) + 1
-    words = data[line:start]
+    words = data[max(start - _FAR, 0) : start].rpartition(b"\n")[2]
     before, behind = words[-_BEFORE:], data[end : end + _BEHIND]
     if _LOOKS_UP.search(before):
         return True
@@ -217,12 +218,10 @@ def _is_looked_up(data: bytes, match: re.Match[bytes], *, own: bool) -> bool:
     bare = not (words.count(b'"') % 2 or words.count(b"'") % 2) and before[-1:] not in _OF_OTHER_WORDS
     if own:
         return whole or bare
-    return (whole and _ASKS.search(data) is not None) or (
-        (whole or bare) and _ENDS_WORD.match(behind) is not None and _INDIRECT.search(data) is not None
-    )
+    return (whole and points[1]) or ((whole or bare) and _ENDS_WORD.match(behind) is not None and points[0])
 
 
-_BEFORE, _BEHIND = 80, 2  # bytes around a name
+_FAR, _BEFORE, _BEHIND = 400, 80, 2  # bytes around a name
 _LOOKS_UP = re.compile(
     rb"(?:\b(?:(?:get_?env|environ(?:\.get|\.pop)?|get_environment_variable|env(?:iron)?)[ \t]*[(\[{.][ \t]*[\"']?)"
     rb"|\blet[ \t]+[^;\n]*|-(?:eq|ne|lt|le|gt|ge)[ \t]+|\$\{\w+(?:\[[^\]]*|:)"

@@ -157,8 +157,9 @@ def _new_variable(c: Context) -> str | None:
 
 _CUT = re.compile(rb"(?:%%?|//?)(?:[\"'\\]*\[(?![\w!^])|\[[!^]0-9\])")  # behind the name in `${…}`
 _CUT_BEHIND = re.compile(
-    rb"[^\n]*?(?:cut[ \t]+(?:-f[ \t]*1[ \t]+)?-d[ \t]*[\"'\\]*\[|sed[ \t]+[^|\n]*?s(.)(?:\\\[|\[\^0-9\])\.\*\1{2}"
-    rb"|awk[ \t]+-F[ \t]*[\"'\\]*\[[^|\n]*print[ \t]*\$1|grep[ \t]+-\w*o\w*[ \t]+[\"']?\^?\[0-9\])"
+    rb"[^\n]{0,120}?(?:cut[ \t]+(?:-f[ \t]*1[ \t]+)?-d[ \t]*[\"'\\]*\["
+    rb"|sed[ \t]+[^|\n]{0,80}?s(.)(?:\\\[|\[\^0-9\])\.\*\1{2}"
+    rb"|awk[ \t]+-F[ \t]*[\"'\\]*\[[^|\n]{0,80}?print[ \t]*\$1|grep[ \t]+-\w*o\w*[ \t]+[\"']?\^?\[0-9\])"
 )
 _CUT_OF_ANOTHER = re.compile(rb"\$\{\w+(?:%%?|//?)(?:[\"'\\]*\[(?![\w!^])|\[[!^]0-9\])")
 
@@ -349,12 +350,15 @@ def new_name(c: Context) -> str | None:
 _PRINTS = re.compile(rb"(?:^|[;&|({]|\b(?:then|do|else)\b)[ \t]*(?:echo|printf|logger)\b[^;&|]*\Z")
 
 
+_FAR = 400  # bytes before a variable in which its command is looked for
+
+
 @once
 def _printed(c: Context) -> dict[str, bool]:
     """Whether every place of a variable is among the words of a command that prints them, by its name."""
     found: dict[str, bool] = {}
     for item in c.job.by_kind.get("scheduler-variable", ()):
-        line = c.source.data[c.source.line_start(item.span.start) : item.span.start]
+        line = c.source.data[max(item.span.start - _FAR, 0) : item.span.start].rpartition(b"\n")[2]
         prints = item.place == "expansion" and _PRINTS.search(line) is not None
         found[item.name] = found.get(item.name, True) and prints
     return found
