@@ -84,6 +84,7 @@ class Dialect:
     yields: bool = False  # its directives count for nothing where another scheduler's stand beside them
     obeys: tuple[str, ...] = ()  # prefixes of other schedulers' directives that its submit command reads too
     lists_ended_jobs: bool = False  # for a while, so that its list does not say whether a job still runs
+    program_behind_dashes: bool = False  # what stands behind `--` on its submit line is a program, and no script
     prints_id_alone: bool = False  # its submit command prints no sentence around the job's id
 
     # -------------------------------------------------------------------------------------------- values

@@ -145,6 +145,7 @@ DIALECT = Dialect(
     own_names=("PBS_", "MOAB_"),
     host_files=("PBS_NODEFILE",),
     submit="qsub {script}",
+    program_behind_dashes=True,
     prints_id_alone=True,
     seconds=seconds,
     memory=memory,

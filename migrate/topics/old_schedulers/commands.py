@@ -339,7 +339,7 @@ def _starts_job_of_run(c: Context, reading: Invocation) -> bool:
 
 def _dashes(reading: Invocation) -> Word | None:
     """The `--` before a program of PBS, `qsub -- PROGRAM …`."""
-    if reading.table is None or reading.table.dialect != "pbs" or not reading.operands:
+    if reading.table is None or not DIALECTS[reading.table.dialect].program_behind_dashes or not reading.operands:
         return None
     start, end = reading.program_word.span.end, reading.operands[0].span.start
     return next((w for w in reading.command.words if w.text == "--" and start <= w.span.start < end), None)
