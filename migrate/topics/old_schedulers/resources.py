@@ -172,7 +172,10 @@ def _resource_type(
 ) -> None:
     """`-l rt_F=2`, or `-q rt_HF` with `-l select=2`: a share of a node, or whole nodes."""
     named = need.row.name
-    kind = site.resource_types[named]
+    kind = site.resource_types.get(named)
+    if kind is None:
+        resources.changes[id(need.item)] = left_open(f"{need.spelled}: no site file says how much of a node {named} is")
+        return
     count = need.value if need.item.name.startswith("-l ") else ""
     chunks = [_chunks(n.value) for n in of.get("select", [])]
     chunk = chunks[-1][0] if chunks and chunks[-1] else None
