@@ -203,9 +203,13 @@ def _starts_at_home(work: _Translator, items: list[Item], rows: Mapping[int, Opt
 
 
 def _submit_folder(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
-    """Where the files of a job go that a command line sends to the home folder; empty where they go there too."""
-    apart = _starts_at_home(work, items, rows) and not work.between.dialect.files_at_home
+    """Where the files of a job go that a command line starts in another folder; empty where they go there too."""
+    here = any(rows[id(i)].need == "start_folder" and i.value in _HERE_BY_NAME for i in items)
+    apart = work.between.dialect.starts_at_home and not work.between.dialect.files_at_home and not here
     return "$PWD" if apart else ""
+
+
+_HERE_BY_NAME = frozenset({".", "$PWD", "${PWD}", "`pwd`", "$(pwd)"})
 
 
 def _kept(items: list[Item], rows: Mapping[int, OptionRow]) -> frozenset[str]:
