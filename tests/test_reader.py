@@ -193,3 +193,23 @@ def test_a_word_is_constant_only_where_bash_leaves_it_one_word_as_it_stands() ->
         assert word.constant or "{" in re.sub(r"\\\\.|\"[^\"]*\"|\$?'[^']*'", "", each), each
         kinds[one] += 1
     assert min(kinds.values()) > 100
+
+
+@pytest.mark.parametrize(
+    "opened", ["<<NOTE", "<<'NOTE'", '<<"NOTE"', "<<-NOTE", "  << NOTE", ": <<NOTE", "true <<'NOTE'"]
+)
+@pytest.mark.parametrize("text", ["qsub -q x this; module load x\n", 'docker run a\nsrun "b\n', "if then (\n"])
+def test_a_here_document_that_no_command_reads_is_a_comment(opened: str, text: str, slinky: Plan) -> None:
+    script = f"#!/bin/bash\n#SBATCH -n 1\n{opened}\n{text}NOTE\nsrun ./a\n"
+    result = run(Source("job.sh", script.encode()), slinky)
+    assert (result.fault, result.gaps) == ("", ())
+    assert f"{opened}\n{text}NOTE\n" in result.output.decode()
+    assert not any(3 < e.line < script.count("\n") - 1 for e in result.entries)
+    assert not any(mention.runs for mention in result.mentions)
+
+
+@pytest.mark.parametrize("before", ["bash ", "bash -s \\\n", "cat \\\n"])
+def test_a_here_document_that_a_command_reads_is_none(before: str, slinky: Plan) -> None:
+    script = f"#!/bin/bash\n#SBATCH -n 1\n{before}<<NOTE\nqsub this\nNOTE\n"
+    result = run(Source("job.sh", script.encode()), slinky)
+    assert any(e.text == "qsub" for e in result.entries) or result.mentions

@@ -55,6 +55,7 @@ _WRAPPERS = _LISTS | {"redirected_statement"}
 _BLOCKS = frozenset({"program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause"})
 _HEREDOC = rb"<<-?[ \t]*['\"\\]?"
 _OPENED = re.compile(rb"(?<!<)" + _HEREDOC + rb"([A-Za-z_]\w*)")
+_ALONE = re.compile(rb"^(?<!\\\n)[ \t]*<<-?[ \t]*([\"']?)([A-Za-z_]\w*)\1[ \t]*\r?$", re.MULTILINE)
 _CLOSES = re.compile(rb"^\t*([A-Za-z_]\w*)\r?$", re.MULTILINE)
 _TWO_HEREDOCS = re.compile(
     rb"^[^#\n]*(?<!<)" + _HEREDOC + rb"[A-Za-z_][^\n]*[^<\n]" + _HEREDOC + rb"(?P<last>[A-Za-z_]\w*)[^\n]*$",
@@ -105,6 +106,7 @@ class Layout:
         self.data = text.data
         self.twins, self.tangled = _find_twins(self.data)
         script = _BASE.sub(rb"\1+", _backslashes_hidden(_joined(text, headers))[: self.tangled])
+        script = _blanked(script, _unread_documents(script))
         self._parse(script)
         for _ in range(_PREFIXES):
             if not (prefixes := list(self._prefixes(script))):
@@ -726,6 +728,21 @@ def _is_deep(node: Node) -> bool:
             return True
         at += _NESTED - cursor.depth + 1  # each node stands at most one level below the one before it
     return False
+
+
+def _unread_documents(data: bytes) -> list[Range]:
+    """Here-documents without a command, which scripts have for long comments: tree-sitter takes their text for code."""
+    found: list[Range] = []
+    closing: dict[bytes, list[re.Match[bytes]]] = {}
+    opened = list(_ALONE.finditer(data))
+    for line in _CLOSES.finditer(data) if opened else ():
+        closing.setdefault(line[1], []).append(line)
+    for start in opened:
+        lines = closing.get(start[2], [])
+        at = bisect_left(lines, start.end(), key=re.Match.start)
+        if at < len(lines) and not (found and start.start() < found[-1][1]):
+            found.append((start.start(), lines[at].end()))
+    return found
 
 
 def _blanked(data: bytes, ranges: Sequence[Range]) -> bytes:

@@ -293,6 +293,7 @@ class _Words(NamedTuple):
 _IDLE = {
     "printed": "only printed",
     "named": "compared, tested or taken away here, or the name of a file",
+    "unread": "in a here-document that nothing reads",
     "asked": "the script asks whether there is one, and there is",
 }
 _VALUE = re.compile(r"[\w\])]=([\"']?)\Z", re.ASCII)  # before a name in a value

@@ -13,7 +13,7 @@ from migrate.schedulers import DIALECTS
 
 # What becomes of a name: a program may run it or read it, it is only printed, it is compared or stands for a file, or
 # the script asks whether there is a program of the name.
-Use = Literal["runs", "printed", "named", "asked"]
+Use = Literal["runs", "printed", "named", "asked", "unread"]
 Where = Literal["in a string", "in a here-document", "among the words of a command"]
 
 _MARKS = "|".join(dict.fromkeys(d.mark.decode().removeprefix("#") for d in DIALECTS.values()))
@@ -57,6 +57,7 @@ _AWK = re.compile(r"(?<=/)[ \t]*(?:[{!~]|&&)")  # behind a pattern of awk, at th
 _IN_WORDS = re.compile(r"[\s=>\"'(]")
 _CLOSES = re.compile(r"[ \t]\]\]?\s*(?:\)?[;|&\n]+)?\s*\Z")
 _CASE = re.compile(r"[\w|*\"'. \t-]*", re.ASCII)
+_READS_NOTHING = re.compile(r"(?:(?::|true)?\Z|<<)")  # a here-document that is a long comment has no command, or these
 _NEAR = 300  # characters around a name that are looked at
 
 
@@ -168,6 +169,8 @@ class Signs:
                 return "asked"
             if command and word in speakers | _PATTERNS and not _PRINTS.fullmatch(word):
                 return "runs" if word in _AWKS and quoted and _STARTS.search(self._data, *quoted) else "named"
+        elif _READS_NOTHING.match(word):
+            return "unread"
         prints = word == "cat" if document is not None else _PRINTS.fullmatch(word)
         return "printed" if prints and not self._goes_on(place) else "runs"
 
