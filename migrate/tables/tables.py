@@ -98,12 +98,14 @@ def base_programs(library: Library) -> frozenset[str]:
 
 
 def _with_names_of_their_own(own: Mapping[str, dict[str, CommandTable]]) -> list[dict[str, CommandTable]]:
-    """The commands of schedulers none of which shares a name with another's: they are known in every script."""
-    return [
-        known
-        for name, known in own.items()
-        if all(known.keys().isdisjoint(own[other]) for other in own if other != name)
-    ]
+    """The commands of schedulers none of which shares a name with another's: they are known in every script.
+
+    What all of them have, such as ssh, is nobody's own.
+    """
+    everywhere = set.intersection(*map(set, own.values())) if own else set()
+    names = {dialect: known.keys() - everywhere for dialect, known in own.items()}
+    alone = (d for d in own if all(names[d].isdisjoint(names[other]) for other in own if other != d))
+    return [{name: own[dialect][name] for name in names[dialect]} for dialect in alone]
 
 
 def _idiom(row: Mapping[str, Any]) -> Idiom:

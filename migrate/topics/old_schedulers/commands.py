@@ -26,7 +26,7 @@ from migrate.topics.old_schedulers.jobs import (
 )
 from migrate.topics.old_schedulers.remote import goes_to
 from migrate.topics.old_schedulers.run_time import EXPANSION, Shell
-from migrate.topics.old_schedulers.written import first_line, is_unseen, pipeline_start
+from migrate.topics.old_schedulers.written import first_line, is_unseen, job_of_input, pipeline_start
 
 
 def _reading(c: Context) -> Invocation | None:
@@ -486,11 +486,11 @@ def _header_of_called(c: Context, reading: Invocation) -> Options | None:
 def _header_of_input(c: Context, reading: Invocation) -> Options | None:
     """The options in the header of what a command reads as a script, where this script has its text."""
     assert reading.table is not None
-    document = reading.command.heredoc
-    if document is not None:
-        inner = next((job for job in c.job.walk() if job is not c.job and job.text.at(0) == document.at(0)), None)
-        items = inner.items if inner is not None else ()
-        return tuple((i.name, i.value or "") for i in items if i.kind == "directive" and i.place == "header")
+    inner = job_of_input(c, reading)
+    if inner is not None:
+        return tuple((i.name, i.value or "") for i in inner.items if i.kind == "directive" and i.place == "header")
+    if reading.command.heredoc is not None:
+        return ()
     if Around(c.source.data, reading.command.span).is_piped_into and not is_unseen(c, reading):
         text = c.source.data[pipeline_start(c, reading) : reading.command.span.start]
         return () if DIALECTS[reading.table.dialect].prefix.encode() not in text else None
@@ -531,7 +531,7 @@ def _of_standard_input(c: Context, reading: Invocation) -> str:
     """What keeps the name, the folder and the files of a job whose script stands on the submit line itself."""
     assert reading.table is not None
     named = _is_named(c) or not DIALECTS[reading.table.dialect].stream_file
-    if reading.operands or is_unseen(c, reading) or not _first_line(c, reading):
+    if reading.operands or is_unseen(c, reading) or not _first_line(c, reading) or _header(c, reading):
         return ""
     return " ".join(filter(None, ["" if named else "--job-name=STDIN", _unasked(c).decode().strip()]))
 

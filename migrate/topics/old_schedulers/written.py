@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from migrate.model import Edit, Invocation, Span, Word
+from migrate.model import Edit, Invocation, Job, Span, Word
 from migrate.rulebook.context import Context, once
 from migrate.topics.old_schedulers.around import Around
 
@@ -66,12 +66,29 @@ def _document(c: Context, reading: Invocation) -> int | None:
     return match.end() if match and b"|" not in between and b";" not in between else None
 
 
+def job_of_input(c: Context, reading: Invocation) -> Job | None:
+    """The job in the here-document that a command reads, itself or through a pipe; None without one."""
+    start = _document(c, reading)
+    if start is None and Around(c.source.data, reading.command.span).is_piped_into:
+        first = pipeline_start(c, reading)
+        writer = next((r for r in _commands(c) if r.command.span.start == first), None)
+        start = _document(c, writer) if writer else None
+    return None if start is None else _job_in(c, start)
+
+
+def _job_in(c: Context, start: int) -> Job | None:
+    """The script that a here-document is, whose first line may be indented."""
+    text = c.source.data[start : start + 256]
+    begin = start + len(text) - len(text.lstrip(b"\t"))
+    return next((job for job in c.job.walk() if job is not c.job and job.text.at(0) in {start, begin}), None)
+
+
 def _in_document(c: Context, start: int) -> tuple[Edit, ...]:
     """The line at the top of a here-document; none where it has one, or directives, by which a rule writes it."""
-    text = c.source.data[start : start + 256].lstrip(b"\t")
-    begin = start + len(c.source.data[start : start + 256]) - len(text)
-    headed = any(job.insert_at is not None and job.text.at(0) in {start, begin} for job in c.job.walk())
-    return () if text.startswith(b"#!") or headed else (Edit(start, b"", f"{_LINE}\n".encode()),)
+    job = _job_in(c, start)
+    headed = job is not None and job.insert_at is not None
+    begun = c.source.data[start : start + 256].lstrip(b"\t").startswith(b"#!")
+    return () if begun or headed else (Edit(start, b"", f"{_LINE}\n".encode()),)
 
 
 @once
