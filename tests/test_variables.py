@@ -103,6 +103,8 @@ WAYS: Mapping[str, str] = {
     "with its length": 'echo "[${#V}]"',
     "cut": 'echo "[${V%%[a-z]*}]"',
     "by printenv": 'echo "[$(printenv V)]"',
+    "among all variables": "printenv | grep '^V=' | cut -d= -f2",
+    "among all by sed": "env | sed -n 's/^V=/is /p'",
     "by another name": 'name=V; echo "[${!name}]"',
     "in a list of names": 'for name in V HOME; do [ "$name" = HOME ] || echo "[${!name}]"; done',
     "by a reference": 'declare -n ref=V; echo "[$ref]"',

@@ -207,7 +207,7 @@ def _is_looked_up(data: bytes, match: re.Match[bytes], points: tuple[bool, bool]
     start, end = match.span("name")
     words = data[max(start - _FAR, 0) : start].rpartition(b"\n")[2]
     before, behind = words[-_BEFORE:], data[end : end + _BEHIND]
-    if _LOOKS_UP.search(before):
+    if _LOOKS_UP.search(before) or _LISTS.search(words):
         return True
     printed = _PRINTS.search(words) is not None
     if match["dollar"] is not None:
@@ -230,6 +230,7 @@ _LOOKS_UP = re.compile(
     rb"|(?<=[ \t])(?:-x|-e|--env)[ \t=])[ \t]*\Z",
     re.IGNORECASE,
 )
+_LISTS = re.compile(rb"(?:^|[;&|({`])[ \t]*(?:(?:print)?env|set|(?:export|declare)[ \t]+-p)[ \t]*\|[^;]*\Z")
 _OF_OTHER_WORDS = frozenset((b"/", b"@", b"%", b".", b":", b"#", b"-", b"$"))  # before a name that is part of another
 _UNSETS = re.compile(rb"\bunset[ \t]+(?:-v[ \t]+)?(?:\w+[ \t]+)*\Z")
 _ASKS = re.compile(rb"environ|getenv|ENV[\[({]|process\.env")
