@@ -209,7 +209,7 @@ def _draft(
     refuse = refuse or (f"{evidence}: name the site (--site)" if evidence.startswith("undecided") else "")
     scopes = job.scopes()
     tables = plan.rulebook.tables
-    counted = count(source, job, tables, plan.target, (around.inherits.dialect,)) if counts else Count((), ())
+    counted = count(source, job, tables, (site, plan.target), (around.inherits.dialect,)) if counts else Count((), ())
     findings = _findings(source, scopes, site, plan, around, counted.mentions)
     outcomes = select(findings, scopes, safe_only=plan.safe_only, refuse=refuse)
     if plan.safe_only and not refuse and any(_is_half(o) for o in outcomes):

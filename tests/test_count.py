@@ -281,3 +281,11 @@ def test_comments_are_where_the_reader_has_them(slinky: Plan, path: Path) -> Non
             inside = any(start <= each.start < end for start, end in comments)
             left_out = signs.is_comment(each.start) or in_comment_line(text, each.start)
             assert left_out == inside or (left_out and line.startswith("#")), line  # the reader reads documents later
+
+
+@pytest.mark.parametrize("folder", ["/groups", "/apps", "/xgroups"])
+def test_a_folder_of_another_site_is_told_like_any_other(folder: str, slinky: Plan) -> None:
+    """What a table of sites has of a folder is nothing about a script that is of none of them."""
+    script = f"#!/bin/bash\n#SBATCH -N 1\nexport DATA={folder}/lab/x\n"
+    found = run(Source("job.sh", script.encode()), slinky).mentions
+    assert [m.kind for m in found] == ["path"]

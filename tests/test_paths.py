@@ -127,8 +127,10 @@ def judged(script: str, *mounts: str) -> Result:
 
 
 def asked(result: Result) -> set[str]:
+    """The folders for which the script waits; that a name of one stands in text is told, and nothing waits for it."""
     assert not result.fault
-    return {o.finding.decision for o in result.outcomes if o.finding.decision.startswith("path:")}
+    found = (o.finding for o in result.outcomes if o.finding.blocks)
+    return {f.decision for f in found if f.decision.startswith("path:")}
 
 
 def is_there(path: str, mounts: list[str]) -> bool:

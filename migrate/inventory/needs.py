@@ -70,6 +70,7 @@ def leave_places_in_containers(c: Collector) -> None:
     for inner in (inner for reading in c.commands for inner in reading.chain() if inner.contains):
         binds = [o.value for o in inner.options if o.value is not None and _is_bind(c, inner, o.name)]
         places = [(word.text[a:b], word.part(a, b)) for word in binds for a, b in _places(word.text)]
+        places += [(o.value.text, o.value.span) for o in inner.options if o.value is not None and o.name in _MAKES]
         own += [span for _, span in places]
         commands += [(span, [text for text, _ in places]) for span in _inside(inner)] if places else []
     if not own:
@@ -85,6 +86,9 @@ def leave_places_in_containers(c: Collector) -> None:
 
     c.items.update({key: left(item) for key, item in c.items.items() if item.kind == "path"})
     c.jobs[:] = [_left_in(job, left) if job.contained else job for job in c.jobs]
+
+
+_MAKES = frozenset({"--scratch", "--scratch-dir"})  # folders in the container, which Apptainer makes
 
 
 def _inside(inner: Invocation) -> Iterator[Span]:

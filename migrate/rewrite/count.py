@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from migrate.frozen import dataclass
-from migrate.model import SLURM, Entry, Gap, Item, Job, Kind, Mention, Source, Span, Tables, Target
+from migrate.model import SLURM, Entry, Gap, Item, Job, Kind, Mention, Site, Source, Span, Tables, Target
 from migrate.ranges import Ranges
 from migrate.rewrite.signs import DIRECTIVE, Signs, in_comment_line
 from migrate.schedulers import DIALECTS
@@ -175,16 +175,21 @@ class Count:
 
     sightings: tuple[Sighting, ...]
     mentions: tuple[Mention, ...]
+    strange: frozenset[Span] = (
+        frozenset()
+    )  # where paths stand of which no rule decides: neither the site's nor answered
 
 
 class _Held:
     """Where items and gaps stand, and what they hold."""
 
-    def __init__(self, items: Iterable[Item], gaps: Iterable[Gap]) -> None:
+    def __init__(self, items: Iterable[Item], gaps: Iterable[Gap], strange: frozenset[Span]) -> None:
         self._spans: dict[Kind, list[Span]] = defaultdict(list)
         self._set: set[str] = set()  # settings that an item makes
         self._headers: list[Span] = []
         for item in items:
+            if item.kind == "path" and item.span in strange:
+                continue
             self._spans[item.kind].append(item.span)
             if item.kind == "directive" and item.place in {"header", "dead"}:
                 self._headers.append(item.span)
@@ -204,13 +209,15 @@ class _Held:
         return kind == "environment" and each.name in self._set and data[each.end : each.end + 1] != "="
 
 
-def count(source: Source, job: Job, tables: Tables, target: Target, dialects: Iterable[str] = ()) -> Count:
+def count(source: Source, job: Job, tables: Tables, place: tuple[Site, Target], dialects: Iterable[str] = ()) -> Count:
     """The names in a script's bytes, and those that no item of it and no gap holds.
 
     Paths that the nodes of the target have are no matter, nor are those in a container.
     """
     data, names = source.data.decode("latin-1"), tables.made(names_of)
-    held = _Held((i for part in job.walk() for i in part.items), (g for part in job.walk() for g in part.gaps))
+    (site, target), parts = place, list(job.walk())
+    strange = frozenset(i.span for part in parts for i in part.items if _is_strange(i, site, target))
+    held = _Held((i for part in parts for i in part.items), (g for part in parts for g in part.gaps), strange)
     signs, elsewhere, own, told = None, None, None, 0
     found, left = list[Sighting](), list[Mention]()
     for each in sightings(data, names, dialects) if job.shell != "parameters" else ():
@@ -225,7 +232,13 @@ def count(source: Source, job: Job, tables: Tables, target: Target, dialects: It
             if each.kind == "directive" and not data[data.rfind("\n", 0, each.start) + 1 : each.start].strip():
                 told = data.find("\n", each.start)  # what stands in its line is told with it
         found.append(each)
-    return Count(tuple(found), tuple(left))
+    return Count(tuple(found), tuple(left), strange)
+
+
+def _is_strange(item: Item, site: Site, target: Target) -> bool:
+    """Whether a path is that of another site than the script's, so that no rule and no answer speaks of it."""
+    of_none = item.kind == "path" and item.place == "body" and not item.verb and item.name not in site.paths
+    return of_none and not target.path_answers.match(item.value or "")
 
 
 def _matters(path: str, tables: Tables, target: Target) -> bool:
@@ -272,7 +285,7 @@ def _elsewhere(job: Job, tables: Tables, data: str) -> tuple[Ranges, Ranges]:
 def assert_counted(source: Source, counted: Count, entries: Sequence[Entry], gaps: Iterable[Gap]) -> None:
     """Raise AssertionError unless each name that was found is either held by an entry or a gap, or a mention."""
     data = source.data.decode("latin-1")
-    held = _Held((e.item for e in entries if e.item is not None), gaps)
+    held = _Held((e.item for e in entries if e.item is not None), gaps, counted.strange)
     told = sorted((*m.span, m.kind) for m in counted.mentions)
     missing = sorted((each.start, each.end, each.kind) for each in counted.sightings if not held.hold(data, each))
     if told != missing:

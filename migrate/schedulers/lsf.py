@@ -296,5 +296,4 @@ DIALECT = Dialect(
     joins_streams=True,
     index_without_array="0",
     tasks_share_id=True,
-    takes_names_for_folders=True,
 )

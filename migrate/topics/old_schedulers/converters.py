@@ -346,6 +346,7 @@ def path(a: Conversion, kind: str) -> Change:
 def _in_folder(a: Conversion, kind: str, text: str, notes: list[str]) -> str:
     """The path of a file: with its usual name where the text is that of a folder, with a note where it may be."""
     usual, last = usual_name(a.dialect, kind, array=a.array), text.rsplit("/", 1)[-1]
+    usual = usual or f"%j.{_ENDINGS.get(kind, 'out')}"  # of a scheduler that gives files no names of its own
     if text.startswith("/dev/"):
         return text
     if last in {"", ".", ".."} or _known_name(a, text).removeprefix("./") in a.made:
@@ -358,6 +359,9 @@ def _in_folder(a: Conversion, kind: str, text: str, notes: list[str]) -> str:
     if named or by_shell or ("/" in text and not re.search(r"[.%$]", last)):
         notes.append(f"if {text} is a folder, Slurm cannot write into it: then write {text}/{usual}")
     return text if "%a" in text else text + a.dialect.names_tasks_by.get(a.array, "")
+
+
+_ENDINGS = {"e": "err"}
 
 
 def _is_named_as_folder(text: str) -> bool:
