@@ -31,7 +31,7 @@ class Request:
     slurm: Mapping[str, int] = field(default_factory=dict)  # what its lines under Slurm set, by variable
     array: bool = False
     slots: str = ""  # shell text: what stands for the number of slots where no number of them is known
-    lines: tuple[int, ...] = ()  # of the file of hosts, for each node; empty where the scheduler spread them
+    lines: tuple[tuple[int, int], ...] = ()  # of so many nodes the lines in the file of hosts; empty where spread
     by: str = ""  # the submit line, where the job's own lines do not say all of it
 
     def value(self, text: str) -> int | None:

@@ -56,7 +56,7 @@ class Resources:
     asks_for_memory: bool = False
     apart: bool = False  # its slots are asked for elsewhere
     asked: dict[str, int | str] = field(default_factory=dict)  # by what variables of the old scheduler say of it
-    lines: tuple[int, ...] = ()  # of the old scheduler's file of hosts, for each node; empty where it spread them
+    lines: tuple[tuple[int, int], ...] = ()  # of so many nodes the lines in the file of hosts; empty where spread
     threads: int | None = None  # of a task, where the request says so: OMP_NUM_THREADS
     varies: bool = False  # how many slots there are is known when the command runs
     changes: dict[int, Change] = field(default_factory=dict)
@@ -395,11 +395,11 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
 
 def _asked_by_chunks(resources: Resources, chunks: list[_Chunk], *, times: int) -> None:
     """A line of the file of hosts for each MPI process of a chunk; the first one's threads (PBS Pro's start_exec.c)."""
-    each = [1 if (own := c.number("mpiprocs")) is None else own for c in chunks for _ in range(c.count)]
-    packed = times > 1
-    resources.lines = (sum(each),) if packed else tuple(each)
+    each = [(c.count, 1 if (own := c.number("mpiprocs")) is None else own) for c in chunks]
+    slots = sum(count * lines for count, lines in each)
+    resources.lines = ((1, slots),) if times > 1 else tuple(each)
     threads = chunks[0].number("ompthreads") or chunks[0].number("ncpus")
-    resources.asked |= {"slots": sum(each)} | ({"threads": threads, "by_chunks": 1} if threads else {})
+    resources.asked |= {"slots": slots} | ({"threads": threads, "by_chunks": 1} if threads else {})
 
 
 def _node_list(resources: Resources, need: Need, launch: Launch, dialect: Dialect) -> None:
@@ -433,9 +433,11 @@ def _node_list(resources: Resources, need: Need, launch: Launch, dialect: Dialec
     )
     resources.count, resources.kind, resources.slots_from = nodes * per_node, "tasks", f"ppn={per_node}"
     resources.slots = "$((SLURM_NTASKS * ${SLURM_CPUS_PER_TASK:-1}))"
-    resources.lines = tuple(c.number("ppn") or 1 for c in chunks for _ in range(c.count))
+    each = [(c.count, c.number("ppn") or 1) for c in chunks]
+    resources.lines = tuple(each)
     first = chunks[0].number("ppn") or 1
-    resources.asked |= {"slots": sum(resources.lines), "nodes": chunks[0].count, "processors": first}
+    slots = sum(count * lines for count, lines in each)
+    resources.asked |= {"slots": slots, "nodes": chunks[0].count, "processors": first}
     lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
     lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 else []
     lines += [f"--gpus-per-node={gpus}"] if gpus else []
@@ -507,7 +509,7 @@ def _cpus(resources: Resources, need: Need, launch: Launch) -> None:
         "$((${SLURM_NTASKS:-1} * ${SLURM_CPUS_PER_TASK:-1}))",
     )
     resources.asked |= {"slots": count, "threads": count}
-    resources.lines = (1,)
+    resources.lines = ((1, 1),)
     lines = ["--nodes=1", f"--ntasks={tasks}"] if tasks > 1 else []
     lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 or tasks == 1 else []
     resources.changes[id(need.item)] = done(f"{need.spelled} = {' '.join(lines)}", *lines)

@@ -251,11 +251,12 @@ def _per_node(c: Context, row: VariableRow) -> tuple[str, str]:
     found = requests(c)
     counts = {r.lines for r in found}
     if row.need == "lines" and len(counts) == 1 and (lines := next(iter(counts))):
-        as_tasks = all(r.slurm.get("SLURM_NTASKS_PER_NODE", 1) == n for r in found for n in lines)
+        as_tasks = all(r.slurm.get("SLURM_NTASKS_PER_NODE", 1) == n for r in found for _, n in lines)
         if as_tasks:
             return '-v n="${SLURM_NTASKS_PER_NODE:-1}"', ""
-        same = len(set(lines)) == 1
-        return (f"-v n={lines[0]}", "") if same else (f'-v t="{",".join(map(str, lines))}"', _SPLIT)
+        same = len({n for _, n in lines}) == 1
+        each = ",".join(f"{n}(x{count})" if count > 1 else str(n) for count, n in lines)
+        return (f"-v n={lines[0][1]}", "") if same else (f'-v t="{each}"', _SPLIT)
     spread = found and all("SLURM_NTASKS" in r.slurm and "SLURM_NTASKS_PER_NODE" not in r.slurm for r in found)
     if spread and all(r.value("${SLURM_NTASKS}") == r.asked.get("slots") for r in found):
         return f'-v t="{SPREAD}"', _SPLIT

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 
 from migrate.model import Edit, Invocation, Job, Span, Word
 from migrate.rulebook.context import Context, once
@@ -76,11 +77,17 @@ def job_of_input(c: Context, reading: Invocation) -> Job | None:
     return None if start is None else _job_in(c, start)
 
 
+@once
+def _jobs(c: Context) -> Mapping[int, Job]:
+    """The scripts inside this one, by where they begin."""
+    return {job.text.at(0): job for job in c.job.walk() if job is not c.job}
+
+
 def _job_in(c: Context, start: int) -> Job | None:
     """The script that a here-document is, whose first line may be indented."""
     text = c.source.data[start : start + 256]
     begin = start + len(text) - len(text.lstrip(b"\t"))
-    return next((job for job in c.job.walk() if job is not c.job and job.text.at(0) in {start, begin}), None)
+    return _jobs(c).get(start) or _jobs(c).get(begin)
 
 
 def _in_document(c: Context, start: int) -> tuple[Edit, ...]:
