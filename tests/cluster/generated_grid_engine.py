@@ -213,7 +213,7 @@ PROBES = (
             'awk \'{ n += $2 } END { print "@@ " n + 0 }\' "$PE_HOSTFILE"',
             'n=0; while read -r host slots rest; do n=$((n + slots)); done < $PE_HOSTFILE; echo "@@ $n"',
             "echo \"@@ $(cut -d' ' -f2 $PE_HOSTFILE | paste -sd+ | cut -d+ -f1- | tr + '\\n' | awk '{s+=$1} END {print s+0}')\"",
-            "awk '{ for (i = 0; i < $2; i++) print $1 }' $PE_HOSTFILE > nodes.list; wc -l < nodes.list | sed 's/^/@@ /'; rm nodes.list",
+            "awk '{ for (i = 0; i < $2; i++) print $1 }' $PE_HOSTFILE > nodes.$$; wc -l < nodes.$$ | sed 's/^/@@ /'; rm nodes.$$",
             'perl -ane \'$n += $F[1]; END { print "@@ ", $n + 0, "\\n" }\' < $PE_HOSTFILE',
         ),
         ("PE_HOSTFILE", "-pe"),
