@@ -86,7 +86,7 @@ def test_who_expands_a_variable_stays_as_it_was(text: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("directive", "line"),
     [
-        ("#PBS -l nodes=1:ppn=$(( a * b ))", "##PBS -l nodes=1:ppn=$(( a * b ))"),
+        ("#PBS -l nodes=1:ppn=$(( a * b ))", "#SBATCH --cpus-per-task=$(( a * b ))"),
         ("#PBS -o $d/$(date +%F -u).out", '#SBATCH --output="$d/$(date +%F -u).out"'),
         ("#PBS -N $n", "#SBATCH --job-name=$n"),
         (r"#PBS -N \$n", r"#SBATCH --job-name=\$n"),
