@@ -348,7 +348,7 @@ def _mebibytes(text: str) -> int:
 # ------------------------------------------------------------------------------------------------ all of it
 
 
-def run(numbers: Sequence[int], *, seconds: float = 120) -> list[Ran]:
+def run(numbers: Sequence[int], *, seconds: float = 300) -> list[Ran]:
     """The cases of these numbers, all given in at once on each side."""
     cases = [case(SPEECH, number) for number in numbers]
     old, new = old_side(lab.fresh_folder("same-old")), new_side(lab.fresh_folder("same-new"))
