@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from operator import attrgetter
 
 from migrate.commands import Variables, constant_elsewhere
@@ -19,7 +19,7 @@ from migrate.inventory.options import parts, take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
 from migrate.model import SLURM, STEP_IMAGE, Call, Gap, Job, Source, Submitted, Surroundings, Tables, Text
 from migrate.reader.definition import is_definition
-from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined
+from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined, switched_off
 from migrate.schedulers.slurm import first_command
 
 __all__ = ["decoded", "interpreter_of", "reads_otherwise", "take"]
@@ -232,21 +232,12 @@ def _spoken(data: bytes, tables: Tables) -> str:
 
     Of schedulers whose commands have the same names it is the one of the site, where that was named.
     """
-    found = _switched_off(data) or next((name for name in FOREIGN if DIALECTS[name].is_spoken(data)), "")
+    off = switched_off(data)
+    spoken = (name for name in FOREIGN if DIALECTS[name].is_spoken(data))
+    found = off[0] if len(off) == 1 else next(spoken, "")
     at_site = DIALECTS.get(tables.site_scheduler)
     shared = found and at_site is not None and at_site.name in FOREIGN and not at_site.own_commands
     return at_site.name if shared and at_site and not DIALECTS[found].own_commands else found
-
-
-def _switched_off(data: bytes) -> str:
-    """The one scheduler of which lines are comments, as an earlier run leaves what it cannot translate."""
-    found = {name for name in FOREIGN if _off(DIALECTS[name].prefix).search(data)} if b"##" in data else set()
-    return found.pop() if len(found) == 1 else ""
-
-
-@cache
-def _off(prefix: str) -> re.Pattern[bytes]:
-    return re.compile(rb"^##" + re.escape(prefix[1:].encode()) + rb"(?![\w#])", re.MULTILINE)
 
 
 def _offset(text: Text, at: int) -> int:

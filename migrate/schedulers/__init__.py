@@ -24,6 +24,7 @@ __all__ = [
     "is_foreign",
     "is_obeyed",
     "joined",
+    "switched_off",
 ]
 
 
@@ -41,6 +42,17 @@ PREFIXES = tuple(dict.fromkeys([*(d.prefix for d in DIALECTS.values()), *_OBEYED
 _MARKS = [*(d.mark for d in DIALECTS.values()), *(re.escape(p.encode()) + rb"(?![^\s-])" for p in _OBEYED)]
 # How a line begins that people mean as a directive, of whichever scheduler.
 DIRECTIVE = re.compile(rb"^[ \t]*(?:" + b"|".join(dict.fromkeys(_MARKS)) + rb")", re.MULTILINE)
+
+
+_SWITCHED_OFF = {
+    name: re.compile(rb"^#" + re.escape(DIALECTS[name].prefix.encode()) + rb"(?![\w#])", re.MULTILINE)
+    for name in FOREIGN
+}
+
+
+def switched_off(data: bytes) -> tuple[str, ...]:
+    """The schedulers of which a script has lines as comments, as an earlier run leaves what it cannot translate."""
+    return tuple(name for name, line in _SWITCHED_OFF.items() if line.search(data)) if b"##" in data else ()
 
 
 def is_foreign(dialect: str) -> bool:

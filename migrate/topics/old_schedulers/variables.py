@@ -10,7 +10,7 @@ from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, says
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import in_its_place, translator
-from migrate.schedulers import DIALECTS, is_foreign
+from migrate.schedulers import DIALECTS, switched_off
 from migrate.tables.tables import base_programs, builtins
 from migrate.topics.old_schedulers.facts import live_dialect, requests
 from migrate.topics.old_schedulers.request import SPREAD, exact
@@ -50,7 +50,7 @@ def _variable_row(c: Context) -> VariableRow | None:
         return None
     if item.place == "named" and item.verb != "read":
         return None
-    spoke_to = (live_dialect(c),) if c.job.dialects else _inherited(c) or _switched_off(c)
+    spoke_to = (live_dialect(c),) if c.job.dialects else _inherited(c) or switched_off(c.job.text.data)
     if spoke_to and item.dialect not in spoke_to:
         return None
     return c.schedulers[item.dialect].variables.get(item.name)
@@ -60,14 +60,6 @@ def _inherited(c: Context) -> tuple[str, ...]:
     """The scheduler of the jobs that call the script, whose variables it has."""
     dialect = c.around.inherits.dialect if c.job.insert_at is None else ""
     return (dialect,) if dialect else ()
-
-
-@once
-def _switched_off(c: Context) -> tuple[str, ...]:
-    """The schedulers of whose lines comments alone are left, as an earlier run leaves what it cannot translate."""
-    lines = {d.name: rf"^#{re.escape(d.prefix)}(?![\w#])".encode() for d in DIALECTS.values() if is_foreign(d.name)}
-    data = c.job.text.data
-    return tuple(name for name, line in lines.items() if b"##" in data and re.search(line, data, re.MULTILINE))
 
 
 # ------------------------------------------------------------------------------------------------ values
