@@ -105,7 +105,7 @@ def of_variable(name: str, *, by_name: bool = True, names: Sequence[str] = ()) -
         f'awk -v n="${name}" \'BEGIN {{ print "@@ " n }}\'',
         f'echo "@@ `echo ${name}`"',
         f'show() {{ echo "@@ $1 ${name}"; }}; show a',
-        f'if [ -n "${name}" ]; then echo "@@ set: ${{#{name}}}" | tr -d 0-9; fi',
+        f'if [ -n "${name}" ]; then echo "@@ set: ${{#{name}}}" | sed "s/[0-9]*$//"; fi',
     ]
     if by_name:
         forms += [

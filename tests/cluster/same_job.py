@@ -243,7 +243,7 @@ def new_side(root: Path) -> Side:
 
 
 def new_jobs(side: Side) -> dict[str, list[dict[str, Any]]]:
-    """All jobs that were given in from a case's folder, or have its name, by its number."""
+    """All jobs since the run began that were given in from a case's folder, or have its name, by its number."""
     found: dict[str, list[dict[str, Any]]] = {}
     for job in lab.RUN.show("jobs"):
         if job["submit_time"]["number"] < side.since:
@@ -251,7 +251,7 @@ def new_jobs(side: Side) -> dict[str, list[dict[str, Any]]]:
         folder, name = Path(job["current_working_directory"]), STEM_OF.search(job["name"])
         if folder.is_relative_to(side.root) and folder != side.root:
             found.setdefault(folder.relative_to(side.root).parts[0], []).append(job)
-        elif name and str(side.root) in job["command"] + job["submit_line"] + job["standard_output"]:
+        elif name:
             found.setdefault(name[1], []).append(job)
     return found
 
