@@ -20,7 +20,15 @@ from migrate.topics.old_schedulers.converters import (
     with_new_paths,
 )
 from migrate.topics.old_schedulers.launch import Launch, launch_of
-from migrate.topics.old_schedulers.request import UNKNOWN, Request, indices, slurm_numbers, with_unknown
+from migrate.topics.old_schedulers.request import (
+    HOME_FOLDER,
+    SUBMIT_FOLDER,
+    UNKNOWN,
+    Request,
+    indices,
+    slurm_numbers,
+    with_unknown,
+)
 from migrate.topics.old_schedulers.resources import Need, Resources, resources_of
 from migrate.topics.old_schedulers.run_time import EXPANSION, Shell, places_of, with_shell_text
 from migrate.topics.old_schedulers.verdicts import done, gone, left_open, look, spelled
@@ -341,9 +349,12 @@ def _request(
     asked = dict(resources.asked)
     if not resources.slots and not any(rows[id(i)].need in _RESOURCES for i in counting):
         asked |= dict.fromkeys(("slots", "nodes", "processors", "threads"), 1)
+    asked["folder"] = HOME_FOLDER if between.dialect.starts_at_home else SUBMIT_FOLDER
     for item in counting:
         row = rows[id(item)]
         value = item.value or between.dialect.bare_value
+        if row.need == "start_folder":
+            asked["folder"] = item.value or SUBMIT_FOLDER
         if row.form == "array":
             asked |= _of_array(between, item.value or "")
         if row.need == "time" and (seconds := between.dialect.seconds(value)) and seconds != float("inf"):

@@ -20,6 +20,7 @@ _COUNTED = {  # options of Slurm, and the variable that it sets for each
     "--ntasks-per-node": "SLURM_NTASKS_PER_NODE",
     "--cpus-per-task": "SLURM_CPUS_PER_TASK",
 }
+SUBMIT_FOLDER, HOME_FOLDER = ".", "~"  # where a job starts, beside the folder that an option names
 SPREAD = "$SLURM_TASKS_PER_NODE"  # the tasks of each node, `2(x3),1`
 
 

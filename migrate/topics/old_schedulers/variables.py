@@ -13,7 +13,7 @@ from migrate.rulebook.translators import in_its_place, translator
 from migrate.schedulers import DIALECTS, switched_off
 from migrate.tables.tables import base_programs, builtins
 from migrate.topics.old_schedulers.facts import live_dialect, requests
-from migrate.topics.old_schedulers.request import SPREAD, exact
+from migrate.topics.old_schedulers.request import HOME_FOLDER, SPREAD, SUBMIT_FOLDER, exact
 
 _INDEX = "SLURM_ARRAY_TASK_ID"
 _TEXTS = {  # shell text whose value may be that of a part of the request; the first that has it is written
@@ -69,6 +69,8 @@ def _value(c: Context, row: VariableRow) -> _Value | None:
     """What stands for the variable by what the job asks for; None where nothing does, or several requests differ."""
     if row.need in {"first", "last", "step"}:
         return _bound(c, row)
+    if row.need == "folder":
+        return _folder(c, row)
     if row.need:
         return _counted(c, row)
     return _named_by_slurm(c, row) if row.to else None
@@ -90,6 +92,14 @@ def _counted(c: Context, row: VariableRow) -> _Value | None:
     if part in {"queue", "nodes"}:
         return _Value(f"${{{row.to}}}", part == "nodes", row.to)
     return _Value(_NEAREST[part], sure=False) if part in _NEAREST else None
+
+
+def _folder(c: Context, row: VariableRow) -> _Value | None:
+    """The folder where the job starts: that of the submit command or the home folder; None where it is another one."""
+    folders = {r.asked.get("folder") for r in requests(c)}
+    if folders == {HOME_FOLDER}:
+        return _Value("${HOME}", name="HOME")
+    return _Value(f"${{{row.to}}}", name=row.to) if folders <= {SUBMIT_FOLDER} else None
 
 
 def _bound(c: Context, row: VariableRow) -> _Value | None:
@@ -195,6 +205,8 @@ def _value_set(c: Context) -> str | None:
         return None
     if row.define:
         return _made_anew(c, row)
+    if row.need == "folder" and _starts_in_another(c):
+        return f"export {item.name}=$PWD"
     if item.place == "named" or (item.verb == "assigned" and row.to) or row.need in {"resource_type", "environment"}:
         return _line(c, row, item.name)
     if row.need == "queue" and not _only_printed(c, item.name):
@@ -217,6 +229,12 @@ def _line(c: Context, row: VariableRow, name: str) -> str | None:
     if ":-$" in value.text or value.name == row.in_array != "":
         return f"export {name}={value.text}"
     return f"export {name}=${{{row.to}:-{row.default or row.outside_array}}}"
+
+
+def _starts_in_another(c: Context) -> bool:
+    """Whether the job begins where an option says, and so in the current folder of its first command."""
+    folders = {r.asked.get("folder") for r in requests(c)}
+    return c.job.insert_at is not None and HOME_FOLDER not in folders and not folders <= {SUBMIT_FOLDER}
 
 
 _SPLIT = (
@@ -289,8 +307,11 @@ def variable(c: Context) -> Change | None:
         return None
     message = f"{item.name} is {row.reason}"
     if item.place == "named" or _value_set(c):
-        set_here = _value_set(c) is not None and c.job.begin_at is not None and not row.define
-        return Change("done", f"{message}; set at the start of the script") if set_here else None
+        if row.define and c.job.begin_at is not None:
+            return None  # told by the rule that writes the line
+        if _value_set(c) is not None and c.job.begin_at is not None:
+            return Change("done", f"{message}; set at the start of the script")
+        return _by_name(c, row, message) if item.place == "named" else None
     new = _new_variable(c)
     if new is None:
         return _not_decided(c, row, message)
@@ -326,9 +347,21 @@ def _not_decided(c: Context, row: VariableRow, message: str) -> Change:
     if row.need and len({r.asked.get(row.need) for r in found}) > 1:
         ways = "; ".join(f"{r.asked.get(row.need, 'unset')} by {r.by or 'its own lines'}" for r in found)
         return Change("open", f"{message}: {ways}. No variable of Slurm has each of these values")
+    if row.need == "folder":
+        return Change("open", f"{message}: {found[0].asked.get('folder')}; write $PWD there where the script begins")
     if row.need and found:
         return Change("done", f"{message}; the job asks for none, so it was unset")
     return Change("open", message)
+
+
+def _by_name(c: Context, row: VariableRow, message: str) -> Change:
+    """Why a variable that is looked up by its name is not there."""
+    value, found = _value(c, row), requests(c)
+    if row.need and found and value is None and len({r.asked.get(row.need) for r in found}) == 1:
+        return Change("done", f"{message}; the job asks for none, so it was unset")
+    name = c.item.name if c.item else ""
+    way = f": write `export {name}={value.text}` before it" if value is not None and value.sure else ""
+    return Change("open", f"{message}; it is looked up by its name here, which Slurm does not set{way}")
 
 
 def new_name(c: Context) -> str | None:
