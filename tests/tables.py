@@ -1,4 +1,4 @@
-"""The tables of the pages about old schedulers and software, written from rules/schedulers/*.yaml and other tables.
+"""Tables of pages about old schedulers, software and runtimes, written from rules/schedulers/*.yaml and other tables.
 
 A table stands between `<!-- table: DIALECT PART -->` and `<!-- end of table -->`; `python tests/tables.py` writes them
 anew after a change of the rules, and a test says when that was forgotten.
@@ -19,7 +19,9 @@ from migrate.tables.load import load, rules_folder
 from migrate.topics.environments.images import window
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = tuple(DOCS / f"{name}.md" for name in ("migrate-grid-engine-and-pbs", "migrate-lsf", "modules-and-images"))
+PAGES = tuple(
+    DOCS / f"{name}.md" for name in ("migrate-grid-engine-and-pbs", "migrate-lsf", "modules-and-images", "runtimes")
+)
 TABLE = re.compile(r"<!-- table: (?P<dialect>\w+) (?P<part>\w+) -->\n(?P<text>.*?)<!-- end of table -->", re.DOTALL)
 _HEADS = {
     "options": "| option | under Slurm | remark |\n|---|---|---|\n",
@@ -29,6 +31,7 @@ _HEADS = {
     "releases": "| release | CUDA | cuDNN | NCCL | Python | PyTorch | driver | processors | GPUs | source |\n|"
     + "---|" * 10
     + "\n",
+    "differences": "| | {old} | {new} | where it matters |\n|---|---|---|---|\n",
     "images": "| image | has | CUDA | processors | installed into it | source |\n|---|---|---|---|---|---|\n",
 }
 # What an option becomes that says something of the job as a whole.
@@ -72,6 +75,8 @@ def table(dialect: str, part: str) -> str:
     if dialect in {"modules", "images"}:
         rows_of = load(rules_folder() / f"{dialect}.yaml", dialect)[part]
         return _HEADS[part] + "".join(f"| {' | '.join(map(_cell, _SOFTWARE[part](row)))} |\n" for row in rows_of)
+    if part == "differences":
+        return _differences(*dialect.split("_to_"))
     data = load(rules_folder() / "schedulers" / f"{dialect}.yaml", "scheduler")
     told = _variable if part == "variables" else _option
     rows: dict[tuple[str, str], list[str]] = {}
@@ -80,6 +85,15 @@ def table(dialect: str, part: str) -> str:
         rows.setdefault(told(row), []).extend(names)
     lines = (f"| {', '.join(names)} | {new} | {remark} |\n" for (new, remark), names in rows.items())
     return _HEADS[part] + "".join(lines)
+
+
+def _differences(old: str, new: str) -> str:
+    """What differs between two runtimes: the rows of which both say the same are left out."""
+    data = load(rules_folder() / "runtimes.yaml", "runtimes")
+    titles = {row["id"]: row["title"] for row in data["runtimes"]}
+    rows = (row for row in data["differences"] if row[old] != row[new])
+    lines = (f"| {' | '.join([row['what'], row[old], row[new], row.get(f'to_{new}', '')])} |\n" for row in rows)
+    return _HEADS["differences"].format(old=titles[old], new=titles[new]) + "".join(lines)
 
 
 def _option(row: dict[str, Any]) -> tuple[str, str]:

@@ -62,3 +62,10 @@ def test_a_rule_may_ask_of_a_target_what_its_file_may_state() -> None:
     fabric = next(each for each in states["fabric"]["anyOf"] if "properties" in each)["properties"]["kind"]
     assert asked == {k: {**states, "fabric": fabric}[k]["enum"] for k in asked}
     assert {"runtime", "command", "modules", "accounting", "fabric", "select_type"} <= set(asked)
+
+
+def test_each_way_from_one_runtime_to_another_has_a_message_and_a_table() -> None:
+    rows = load(rules_folder() / "runtimes.yaml", "runtimes")["directions"]
+    ways = {(row["from"], row["to"]) for row in rows}
+    assert {(f"{old}_to_{new}", "differences") for old, new in ways} <= set(tables())
+    assert {(row["from"], row["to"]) for row in rows if "isolation" not in row} == ways

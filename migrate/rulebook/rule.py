@@ -174,7 +174,7 @@ class Rule:
             decision = fill(self.decision, context, self.found)
         else:
             fix = fix_of(context, change)
-            safety, fate, blocks = _safety(self.safety, change, fix), "review", change.blocks
+            safety, fate, blocks = _safety(self.safety, change, fix), change.fate or "review", change.blocks
             decision = change.decision
         return Finding(
             rule=self.id,

@@ -38,6 +38,7 @@ TABLES: Mapping[str, Table] = {
     "packages": Table("packages"),
     "paths": Table("paths"),
     "schedulers": Table("scheduler", folder=True, about="name"),
+    "runtimes": Table("runtimes"),
     "secrets": Table("secrets"),
     "servers": Table("servers"),
     "settings": Table("settings"),

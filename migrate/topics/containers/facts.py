@@ -17,7 +17,7 @@ from migrate.topics.containers.translate import move
 from migrate.topics.old_schedulers.variables import new_name
 
 
-def _change(c: Context) -> Change | None:
+def change_of(c: Context) -> Change | None:
     """What becomes of the item; None where it is no word of such a command."""
     item = c.item
     if item is None or not (item.family or is_of_header(item) or _is_step(item) or _is_native(item)):
@@ -59,13 +59,13 @@ def _is_native(item: Item) -> bool:
     "moved", "`yes` for the words of container commands and steps that have another form; none elsewhere.", about="item"
 )
 def _is_moved(c: Context) -> str | None:
-    return "yes" if _change(c) is not None else None
+    return "yes" if change_of(c) is not None else None
 
 
 @translator("containers")
 def moved_words(c: Context) -> Change | None:
     """What the item is on the target: a word of a container command or of a step, which moves whole or not at all."""
-    change = _change(c)
+    change = change_of(c)
     if change is None:
         return None
     if change.verdict != "open":
@@ -109,7 +109,12 @@ def _moves_along(c: Context) -> str | None:
 
 @once
 def _moved_places(c: Context) -> Ranges:
-    return _places(_moved(c) if "container-command" in c.job.by_kind or _pyxis(c) else {})
+    return _places(_moved(c) if moves_something(c) else {})
+
+
+def moves_something(c: Context) -> bool:
+    """Whether the job has a command or a header that may have another form on the target."""
+    return "container-command" in c.job.by_kind or _pyxis(c) is not None
 
 
 @fact("pyxis", "`yes` where a command of the job has options of pyxis; none elsewhere.", about="job")
