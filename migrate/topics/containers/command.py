@@ -46,6 +46,7 @@ class Moving:
     obstacles: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what else is told of the command
     looks: list[str] = field(default_factory=list)  # why a person should look at the command as a whole
+    of_image: tuple[str, str] = ("", "")  # an image, and what is to be looked at once for all commands that run it
     cwd: str = ""  # as it is written
     user: str = ""
     runtime: set[str] = field(default_factory=set)  # what the options ask of it: init, read_only, ipc, pid, stdin, …

@@ -65,6 +65,7 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
         moved.append(_checked(moving, part))
     _leave_what_is_shared(moved)
     _leave_what_fetches(moved)
+    _look_once(moved)
     for moving in moved:
         changes_here = _left(moving) if moving.obstacles else moving.changes
         for key, change in changes_here.items():
@@ -231,6 +232,20 @@ def _leave_what_fetches(moved: list[Moving]) -> None:
         those = users.get(id(moving.reading), ())
         if those and all(m.obstacles for m in those) and not moving.obstacles:
             moving.obstacles = ["the commands that run what it fetches are left as they are"]
+
+
+def _look_once(moved: list[Moving]) -> None:
+    """What a person should look at for an image stands at the first command that runs it."""
+    told: set[tuple[str, str]] = set()
+    for moving in sorted(moved, key=lambda m: m.reading.program_word.span.start):
+        if moving.obstacles or not moving.of_image[1]:
+            continue
+        if moving.of_image in told:
+            moving.question = ""
+        else:
+            moving.looks.append(moving.of_image[1])
+        told.add(moving.of_image)
+        moving.put()
 
 
 def _contradict(edits_of_each: Sequence[Sequence[Edit]]) -> bool:

@@ -198,14 +198,16 @@ def _workdir(m: Moving, image: Word, *, detached: bool) -> None:
         m.lead.append(f"--cwd {known}")
     elif not detached and m.target.isolation != "plain":
         m.lead.append("--cwd /")
-        m.looks.append(
-            "it starts in /; where the image has a WORKDIR, name that (`images: {workdirs: …}` of the target)"
-        )
+        m.of_image = m.value(image), _AT_THE_TOP
     else:
-        m.looks.append(
-            "it starts in the script's folder, where Docker started in the image's WORKDIR: write `--cwd DIR`, or "
-            "name it once in the target's file (`images: {workdirs: {IMAGE: DIR}}`)"
-        )
+        m.of_image = m.value(image), _IN_THE_FOLDER
+
+
+_AT_THE_TOP = "it starts in /; where the image has a WORKDIR, name that (`images: {workdirs: …}` of the target)"
+_IN_THE_FOLDER = (
+    "it starts in the script's folder, where Docker started in the image's WORKDIR: write `--cwd DIR`, or name it once "
+    "in the target's file (`images: {workdirs: {IMAGE: DIR}}`)"
+)
 
 
 def _image(m: Moving, image: Word) -> None:
