@@ -54,6 +54,7 @@ class Moving:
     name: str = ""
     mounts: list[str] = field(default_factory=list)  # of a step of pyxis, as they are written
     step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
+    in_string: bool = False  # it stands in a string or a here-document, whose quotes and `$` count
     outer: tuple[Invocation, ...] = ()  # what starts the command, from the outside in
     starter: Invocation | None = None  # the command that starts the container which this one is about
     pulled: Invocation | None = None  # the command that fetches its image, which stays where this one does

@@ -24,8 +24,9 @@ _QUOTE_LINES = (
     '{ i = index($0, "="); print substr($0, 1, i) quoted(substr($0, i + 1)) }'
 )
 _READ = frozenset({"ro", "readonly"})
+# `U` gives the folder to the container's user, who is the caller
 _ONLY_DOCKER = re.compile(
-    r"rw|z|Z|cached|delegated|consistent|nocopy|r?(?:shared|slave|private)|idmap|no(?:exec|suid|dev)"
+    r"rw|z|Z|U|cached|delegated|consistent|nocopy|r?(?:shared|slave|private)|idmap|no(?:exec|suid|dev)"
 )
 
 
@@ -64,6 +65,8 @@ def bind(m: Moving, option: Option) -> None:
         m.obstacles.append(
             f"{m.spelled(option)} is a volume that Docker keeps, and Apptainer has none: bind a folder instead"
         )
+    elif _ENGINE.search(source):
+        m.drop(option, _NO_ENGINE, look=True)
     elif "," in source or "," in texts[1]:
         _bind_with_comma(m, option, texts, modes)
     elif unknown := [mode for mode in modes if not (_ONLY_DOCKER.fullmatch(mode) or mode in _READ)]:
@@ -75,7 +78,11 @@ def bind(m: Moving, option: Option) -> None:
             if texts[2] in {"ro", "rw"}:
                 changes = []
         m.respell(option, "--bind", changes)
-        _make_source(m, option, source)
+        _make_source(m, option, source, only_read=bool(_READ & set(modes)))
+
+
+_ENGINE = re.compile(r"/(?:docker|podman)\.sock\Z")
+_NO_ENGINE = "no Docker engine listens there: what the program starts by it has to be started by the script"
 
 
 def _bind_with_comma(m: Moving, option: Option, texts: list[str], modes: list[str]) -> None:
@@ -88,25 +95,48 @@ def _bind_with_comma(m: Moving, option: Option, texts: list[str], modes: list[st
     m.become(option, f'--mount "type=bind,\\"src={texts[0]}\\",\\"dst={texts[1]}\\"{only}"')
 
 
-def _make_source(m: Moving, option: Option, source: str) -> None:
-    """Docker makes the folder that it binds; in the policy that comes closest to Docker the script does."""
-    command = m.reading.command
-    line = m.source.data[m.source.line_start(command.span.start) : command.span.start]
+def _make_source(m: Moving, option: Option, source: str, *, only_read: bool) -> None:
+    """Docker makes the folder that it binds, so the script does: any in the policy that comes closest to Docker.
+
+    Else those below the job's folder and the home folder, in which a script keeps its results.
+    """
+    command, data = m.reading.command, m.source.data
+    line_start = m.source.line_start(command.span.start)
+    line = data[line_start : command.span.start]
     there = _USUAL.match(source) or source in {".", "./", "~"} or "." in source.rsplit("/", 1)[-1].lstrip(".")
-    if m.target.isolation != "compat" or there or line.strip() or not m.direct or option.value is None:
+    if m.target.isolation != "compat" and (only_read or not _OWN.match(source) or _is_made(m, source)):
         return
-    if option.value.origin is not None or command.span.start > option.span.start or command.assignments:
+    own_line = not line.strip() and not _GOES_ON.search(data, 0, line_start)
+    if there or m.in_string or option.value is None or not (own_line or _NEW_COMMAND.search(line)):
         return
-    if not re.fullmatch(r"[\w./~-]+" if option.value.constant else r"(?:[\w./~-]|\$\w+|\$\{\w+\})+", source, re.ASCII):
+    if not m.direct or option.value.origin is not None or command.span.start > option.span.start or command.assignments:
+        return
+    if not re.fullmatch(r"[\w./~-]+" if option.value.constant else _PATH, source, re.ASCII):
         return
     quoted = f'"{source}"' if not source.startswith("~") else source
-    made = f"[ -e {quoted} ] || mkdir -p {quoted}\n".encode() + line
+    made = f"[ -e {quoted} ] || mkdir -p {quoted}".encode()
+    made = made + b"\n" + line if own_line else b"{ " + made + b"; } && "
     change = m.changes.get(m.key_of(option))
     if change is None:  # it is in the way of the whole command
         return
     edits = (Edit(command.span.start, b"", made), *change.edits)
     message = f"{change.message}; made where it is missing, as Docker does"
     m.changes[m.key_of(option)] = replace(change, edits=edits, message=message)
+
+
+def _is_made(m: Moving, source: str) -> bool:
+    """Whether the script itself makes the folder before, or goes into it."""
+    name = _HERE.sub("", source).rstrip("/").encode()
+    before = m.source.data[: m.reading.command.span.start]
+    return any(name in line for line in _MAKES.findall(before))
+
+
+_PATH = r"(?:[\w./~-]|\$\w+|\$\{\w+\}|\$\(pwd\)|`pwd`)+"
+_HERE = re.compile(r"^(?:\.|~|\$\{?(?:PWD|HOME)\}?|\$\(pwd\)|`pwd`)/")
+_OWN = re.compile(r"\.{1,2}/|~/|\$")
+_MAKES = re.compile(rb"\b(?:mkdir|cd|pushd|git clone|cp|mv|tar|unzip|rsync|tee|ls)\b[^\n]*|>[^\n]*")
+_NEW_COMMAND = re.compile(rb"(?:\b(?:do|then|else)|[;{(]|&&)[ \t]*\Z")
+_GOES_ON = re.compile(rb"(?:\\|&&|\|)[ \t]*\n\s*\Z")  # a line before, of which the command is part
 
 
 def _parts(value: str) -> list[tuple[int, int]]:
@@ -132,6 +162,9 @@ def mount(m: Moving, option: Option) -> None:
     place = named.get("target") or named.get("dst") or named.get("destination") or ""
     if named.get("type") == "tmpfs" and is_plain(place):
         m.become(option, f"--scratch {place}")
+        return
+    if _ENGINE.search(named.get("source") or named.get("src") or ""):
+        m.drop(option, _NO_ENGINE, look=True)
         return
     if named.get("type") != "bind" or '"' in value:
         m.obstacles.append(f"{m.spelled(option)} is a volume that Docker keeps: bind a folder instead")

@@ -55,14 +55,14 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
         moving = Moving(
             reading, _verb(reading), source, target, part.constants, direct, images, readings, shared, step=step
         )
-        moving.outer = outer
+        moving.outer, moving.in_string = outer, _in_string(part, reading, source)
         _move(moving, job)
         if stuck := fixed.intersection(moving.changes):
             words = ", ".join(source.text(span) for span, *_ in sorted(stuck))
             moving.obstacles.append(f"{words}: quoted in a way that this program does not take apart")
         if nested := _nested(reading, starts):
             moving.obstacles.append(f"{moving.spelled(nested)} starts a program: have its output in a variable first")
-        moved.append(_checked(moving, part))
+        moved.append(_checked(moving))
     _leave_what_is_shared(moved)
     _leave_what_fetches(moved)
     _look_once(moved)
@@ -158,15 +158,19 @@ def _move(moving: Moving, job: Job) -> None:
         moving.tidy_lines()
 
 
-def _checked(moving: Moving, part: Job) -> Moving:
-    """The same, left as it is where quotes or a `$` would be written into a string, which they end or change."""
-    start, whole = part.text.at(0), moving.reading.command.span
-    in_string = (
+def _in_string(part: Job, reading: Invocation, source: Source) -> bool:
+    start = part.text.at(0)
+    return (
         part.text.expands
         or not part.text.exact
-        or moving.source.data[max(start - 1, 0) : start] in {b'"', b"'"}
-        or id(moving.reading) in part.hidden_ids
+        or source.data[max(start - 1, 0) : start] in {b'"', b"'"}
+        or id(reading) in part.hidden_ids
     )
+
+
+def _checked(moving: Moving) -> Moving:
+    """The same, left as it is where quotes or a `$` would be written into a string, which they end or change."""
+    whole, in_string = moving.reading.command.span, moving.in_string
     removed = [moving.source.data[key[0].start : key[0].end] for key, p in moving.changes.items() if p.removes]
     edits = {e for p in moving.changes.values() for e in p.edits}
     new = _quoting(*(e.after for e in edits)) - _quoting(*removed, *(e.before for e in edits))
