@@ -777,6 +777,7 @@ class VariableRow:
     without_index: str = ""  # Slurm's name for what is left of its value when the index of a task is cut off
     by: str = ""  # the option by which a job gets it, where not each has it
     define_by: str = ""  # as `define`, for jobs with the option of `by`
+    indexed_by: str = ""  # the option of arrays whose tasks have `-INDEX` behind its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -1052,6 +1053,7 @@ class SchedulerTable:
     parallel_environments: Mapping[str, str] = field(default_factory=dict)  # name or pattern -> cpus, tasks, N
     path_patterns: Mapping[str, str] = field(default_factory=dict)  # variable in the path of -o, -e -> Slurm's pattern
     default_queues: frozenset[str] = frozenset()  # where a job goes that names none
+    variants: Mapping[str, frozenset[str]] = field(default_factory=dict)  # schedulers -> what only one of them has
     own_directives: Mapping[str, OptionRow] | None = None  # where they are not all of `options`
     conflicts: tuple[Conflict, ...] = ()
     needs: tuple[Need, ...] = ()

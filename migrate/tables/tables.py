@@ -166,6 +166,7 @@ def _scheduler(data: Mapping[str, Any]) -> SchedulerTable:
         parallel_environments={k: str(v) for k, v in data.get("parallel_environments", {}).items()},
         path_patterns=data.get("path_patterns", {}),
         default_queues=frozenset(data.get("default_queues", ())),
+        variants={name: frozenset(own) for name, own in data.get("variants", {}).items()},
         conflicts=tuple(map(_conflict, data.get("conflicts", ()))),
         needs=tuple(
             Need(row["options"], tuple(row["one_of"]), tuple(row.get("commands", ()))) for row in data.get("needs", ())

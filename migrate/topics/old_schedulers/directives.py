@@ -65,6 +65,7 @@ _RESOURCES = frozenset(
         "resource_type",
     }
 )
+_WITHIN = frozenset({"memory", "memory_limit", "gpus", "place", "exclusive"})  # ask for no slots of their own
 _TIMES = frozenset({"time", "soft_time"})
 _OF_SLOTS = frozenset({"parallel_environment", "slots"})
 _OF_FILES = frozenset({"join", "array", "throttle", "interpreter"})
@@ -347,7 +348,7 @@ def _request(
 ) -> Request:
     """What the options that count ask for, and what the lines that stand for them have Slurm set."""
     asked = dict(resources.asked)
-    if not resources.slots and not any(rows[id(i)].need in _RESOURCES for i in counting):
+    if not resources.slots and not any(rows[id(i)].need in _RESOURCES - _WITHIN for i in counting):
         asked |= dict.fromkeys(("slots", "nodes", "processors", "threads"), 1)
     asked["folder"] = HOME_FOLDER if between.dialect.starts_at_home else SUBMIT_FOLDER
     for item in counting:
@@ -356,16 +357,23 @@ def _request(
         if row.need == "start_folder":
             asked["folder"] = item.value or SUBMIT_FOLDER
         if row.form == "array":
-            asked |= _of_array(between, item.value or "")
+            asked |= {"array": item.name, **_of_array(between, item.value or "")}
         if row.need == "time" and (seconds := between.dialect.seconds(value)) and seconds != float("inf"):
             asked["seconds"] = int(seconds)
         if row.need == "resource_type":
             asked["resource_type"] = row.name
         if row.form == "queue" and re.fullmatch(r"[\w.-]+", value):
             asked["queue"] = value
+        if row.form == "account" and item.name in _by_accounts(between.table):
+            asked["account"] = value
     array = bool(_array_option(counting, rows))
     slots = resources.slots or "${SLURM_CPUS_PER_TASK:-1}"
     return Request(asked, slurm_numbers(lines), array, slots, resources.lines, by)
+
+
+def _by_accounts(table: SchedulerTable) -> frozenset[str]:
+    """The options whose account a variable of the scheduler has."""
+    return frozenset(row.by for row in table.variables.values() if row.need == "account")
 
 
 def _of_array(between: Between, value: str) -> Mapping[str, int]:

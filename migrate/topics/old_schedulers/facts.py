@@ -79,6 +79,16 @@ def requests(c: Context) -> tuple[Request, ...]:
     return (found.request,) if found is not None else _handed(c)
 
 
+@once
+def variant(c: Context) -> frozenset[str]:
+    """Under which schedulers of one dialect the script can have run (PBS Pro, Torque), by what only one of them has."""
+    dialect = _old_scheduler(c)
+    variants = c.schedulers[dialect].variants if dialect else {}
+    used = {i.name for i in c.job.items if i.dialect == dialect and i.place != "own"} if variants else set()
+    used |= {name for line in _lines(c) if line.dialect == dialect for name, _ in line.options} if variants else set()
+    return frozenset(name for name, own in variants.items() if own & used) or frozenset(variants)
+
+
 @fact(
     "submitted_otherwise",
     "The submit lines of the run whose options do not make with the script's own what both asked for; none elsewhere.",

@@ -437,7 +437,8 @@ def _node_list(resources: Resources, need: Need, launch: Launch, dialect: Dialec
     resources.lines = tuple(each)
     first = chunks[0].number("ppn") or 1
     slots = sum(count * lines for count, lines in each)
-    resources.asked |= {"slots": slots, "nodes": chunks[0].count, "processors": first}
+    threads = chunks[0].number("ppn", "ncpus") or 1
+    resources.asked |= {"slots": slots, "nodes": chunks[0].count, "processors": first, "threads": threads}
     lines = [f"--nodes={nodes}", f"--ntasks-per-node={tasks}"]
     lines += [f"--cpus-per-task={resources.cpus}"] if resources.cpus > 1 else []
     lines += [f"--gpus-per-node={gpus}"] if gpus else []
@@ -464,7 +465,7 @@ def _tasks(resources: Resources, need: Need) -> None:
         return
     resources.tasks, resources.kind, resources.count = count, "tasks", count
     resources.slots, resources.slots_from = "${SLURM_NTASKS}", need.spelled
-    resources.asked |= {"slots": count, "nodes": 1, "processors": 1}
+    resources.asked |= {"slots": count, "nodes": 1, "processors": 1, "threads": 1}
     resources.changes[id(need.item)] = done(f"{need.spelled} = --ntasks={need.value}", f"--ntasks={need.value}")
 
 

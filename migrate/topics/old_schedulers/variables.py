@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from migrate.frozen import dataclass
 from migrate.model import Change, Item, VariableRow, Verdict
 from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once, says
 from migrate.rulebook.facts import fact
-from migrate.rulebook.translators import in_its_place, translator
+from migrate.rulebook.translators import in_its_place, job_translator, translator
 from migrate.schedulers import DIALECTS, switched_off
 from migrate.tables.tables import base_programs, builtins
-from migrate.topics.old_schedulers.facts import live_dialect, requests
-from migrate.topics.old_schedulers.request import HOME_FOLDER, SPREAD, SUBMIT_FOLDER, exact
+from migrate.topics.old_schedulers.facts import live_dialect, requests, variant
+from migrate.topics.old_schedulers.request import HOME_FOLDER, SPREAD, SUBMIT_FOLDER, Request, exact
 
 _INDEX = "SLURM_ARRAY_TASK_ID"
 _TEXTS = {  # shell text whose value may be that of a part of the request; the first that has it is written
@@ -79,6 +80,8 @@ def _value(c: Context, row: VariableRow) -> _Value | None:
 def _counted(c: Context, row: VariableRow) -> _Value | None:
     """A number of the request: the text of Slurm that has it in every way to submit the job, or the number."""
     found, part = requests(c), row.need
+    if part == "account" and found and all(part in r.asked for r in found) and not _is_renamed(c, found):
+        return _Value(f"${{{row.to}}}", name=row.to)
     own = tuple(dict.fromkeys(r.slots for r in found)) if part == "slots" else ()
     text = exact(found, part, (*own, *_TEXTS.get(part, (f"${{{row.to}}}",) if row.to else ())))
     if text is not None:
@@ -102,6 +105,12 @@ def _folder(c: Context, row: VariableRow) -> _Value | None:
     return _Value(f"${{{row.to}}}", name=row.to) if folders <= {SUBMIT_FOLDER} else None
 
 
+def _is_renamed(c: Context, found: Sequence[Request]) -> bool:
+    """Whether the target has another name for the account of a request."""
+    new = c.target.answers_to("account")
+    return any(new.get(str(r.asked.get("account")), "") not in {"", r.asked.get("account")} for r in found)
+
+
 def _bound(c: Context, row: VariableRow) -> _Value | None:
     """The first or last index of the array, or its step."""
     found = [r for r in requests(c) if r.array]
@@ -117,6 +126,8 @@ def _named_by_slurm(c: Context, row: VariableRow) -> _Value:
     """Slurm's variable, with the value that the old scheduler gave where Slurm leaves it unset."""
     found = requests(c)
     arrays = [r.array for r in found]
+    if index := _index_behind(c, row):
+        return _Value(f"${{{row.to}}}{index}")
     if row.in_array:
         if found and all(arrays):
             return _Value(f"${{{row.in_array}}}", name=row.in_array)
@@ -129,12 +140,27 @@ def _named_by_slurm(c: Context, row: VariableRow) -> _Value:
     return _Value(f"${{{row.to}:-{default}}}") if default else _Value(f"${{{row.to}}}", name=row.to)
 
 
+def _index_behind(c: Context, row: VariableRow) -> str:
+    """Shell text for the index behind a variable's value (Torque's job_func.c: `NAME-INDEX`); empty without one."""
+    by_option = [r.asked.get("array") == row.indexed_by for r in requests(c)] if row.indexed_by else []
+    if by_option and all(by_option):
+        return f"-${{{_INDEX}}}"
+    if any(by_option) or (row.indexed_by and row.indexed_by in _index_options(c)):
+        return f"${{{_INDEX}:+-${_INDEX}}}"
+    return ""
+
+
 @once
-def _names_index(c: Context) -> bool:
-    """Whether the script names the index of an array, and so may be submitted as one."""
+def _index_options(c: Context) -> frozenset[str]:
+    """The options by which jobs get the variables of an array's index that the script names; empty for any."""
     foreign = (i for i in c.job.by_kind.get("scheduler-variable", ()) if i.dialect)  # else it is Slurm's
     rows = (c.schedulers[i.dialect].variables.get(i.name) for i in foreign)
-    return any(row is not None and row.to == _INDEX for row in rows)
+    return frozenset(row.by for row in rows if row is not None and row.to == _INDEX)
+
+
+def _names_index(c: Context) -> bool:
+    """Whether the script names the index of an array, and so may be submitted as one."""
+    return bool(_index_options(c))
 
 
 def _new_variable(c: Context) -> str | None:
@@ -148,7 +174,8 @@ def _new_variable(c: Context) -> str | None:
     if item.place == "token":
         braces = c.source.data.endswith((b"{", b"{!", b"{#"), 0, item.span.start)
         # in a sum a variable that is unset counts as 0, as the word `undefined` does
-        return value.name or (row.to if not (braces and requests(c)) and not row.need and not row.in_array else None)
+        renamed = not (braces and requests(c)) and not row.need and not row.in_array and not _index_behind(c, row)
+        return value.name or (row.to if renamed else None)
     if value.name and value.text == f"${{{value.name}}}" and row.need != "slots":
         return value.text if c.source.text(item.span).startswith("${") else f"${value.name}"
     return value.text
@@ -217,16 +244,17 @@ def _value_set(c: Context) -> str | None:
 def _line(c: Context, row: VariableRow, name: str) -> str | None:
     """`export NAME=value`, with the value that the old scheduler gave; None where that is not known."""
     value = (_of_id(c, row) if c.item and c.item.place == "token" else None) or _value(c, row)
-    if value is None or (row.need and not value.sure):
+    by_name = c.item is not None and c.item.place == "named"  # so what is done with it is not seen
+    if value is None or (row.need and not value.sure and not (row.need == "queue" and by_name)):
         return None
     if row.need:
-        return f"export {name}={value.text}" if not value.name or value.sure else None
+        return f"export {name}={value.text}"
     found = requests(c)
     if row.to == _INDEX and not (row.default or row.outside_array):
         if found and all(r.array for r in found):
             return f"export {name}=${_INDEX}"
         return f'[ -z "${{{_INDEX}:-}}" ] || export {name}=${_INDEX}'
-    if ":-$" in value.text or value.name == row.in_array != "":
+    if ":-$" in value.text or value.name == row.in_array != "" or _index_behind(c, row):
         return f"export {name}={value.text}"
     return f"export {name}=${{{row.to}:-{row.default or row.outside_array}}}"
 
@@ -295,8 +323,13 @@ def definition(c: Context) -> Change | None:
             "by its own name, so what takes it out by a name (`grep -v batch`) must take out the first line or word"
         )
         return Change("look", message, begins=(line,), fate="added")
+    if row.need == "queue" and (value := _value(c, row)) and not value.sure:
+        return Change("look", f"{message}; {_QUEUES}", begins=(line,), fate="added")
     verdict: Verdict = "done" if row.fate == "kept" or row.need or item.place == "named" else "look"
     return Change(verdict, message, begins=(line,), fate="added")
+
+
+_QUEUES = "where the script compares it, write the names of the partitions"
 
 
 @translator("variables")
@@ -324,7 +357,7 @@ def _doubt(c: Context, row: VariableRow, new: str) -> str:
     """Why a person should look at what stands for the variable; empty where nothing speaks for that."""
     if row.need == "queue":
         compared = c.item is not None and not _only_printed(c, c.item.name)
-        return "where the script compares it, write the names of the partitions" if compared else ""
+        return _QUEUES if compared else ""
     value = _of_id(c, row) or _value(c, row)
     if value is not None and not value.sure:
         return f"{new} is the nearest, and the number may be another than before"
@@ -433,14 +466,10 @@ def _old_host_file(c: Context) -> str | None:
     "The line that sets what the programs of the job may read of the old scheduler and the script names nowhere; "
     "none where there is nothing such.",
     about="job",
-    parameters={"index": "the index of its array", "threads": "the number of threads"},
+    parameters={"index": "the index of its array"},
 )
-def _for_programs(c: Context, what: str) -> str | None:
-    if not requests(c) or c.job.begin_at is None:
-        return None
-    if what == "index":
-        return _index_line(c) if _starts_programs(c) else None
-    return _threads_line(c) if says(c, _THREADS) or _starts_programs(c) else None
+def _for_programs(c: Context, _: str) -> str | None:
+    return _index_line(c) if requests(c) and c.job.begin_at is not None and _starts_programs(c) else None
 
 
 def _index_line(c: Context) -> str | None:
@@ -452,14 +481,43 @@ def _index_line(c: Context) -> str | None:
     return f"export {name}=${_INDEX}" if name and unnamed and all(r.array for r in requests(c)) else None
 
 
-def _threads_line(c: Context) -> str | None:
-    found = {r.asked.get("threads") if "by_chunks" in r.asked else None for r in requests(c)}
-    if len(found) != 1 or found == {None} or says(c, _SETS_THREADS):
-        return None
-    line = f"export {_THREADS.decode()}={found.pop()}"
-    return None if says(c, line.encode()) else line
+@job_translator("threads")
+def threads(c: Context) -> Iterator[Change]:
+    """The number of threads that a scheduler gave to programs; told where another of its dialect may have run it."""
+    found, known = requests(c), variant(c)
+    dialect = live_dialect(c) or c.around.inherits.dialect
+    by = DIALECTS[dialect].sets_threads if found and dialect else ""
+    certain = bool(found) and (known == {by} or all("by_chunks" in r.asked for r in found))
+    numbers = list(dict.fromkeys(r.asked.get("threads") for r in found))
+    if by not in known or c.job.begin_at is None or numbers == [None] or says(c, _SETS_THREADS):
+        return
+    name, place = _THREADS.decode(), _read_at(c)
+    if certain and len(numbers) == 1:
+        line = f"export {name}={numbers[0]}"
+        if (says(c, _THREADS) or _starts_programs(c)) and not says(c, line.encode()):
+            yield Change(
+                "done", f"{by} set {name} by the job's first chunk; Slurm does not", begins=(line,), fate="added"
+            )
+    elif place is not None and (c.job.dialects or c.around.inherits.submitted):
+        others = " and ".join(sorted(known - {by}))
+        ways = "; ".join(f"{r.asked.get('threads', 1)} by {r.by}" for r in found) if numbers[1:] else numbers[0]
+        unlike = f", and {others} did not: nothing here says which ran the script" if others else ""
+        yield Change("open", f"{by} set {name} to {ways}{unlike}", at=place, suggestion=_AS_BEFORE.format(by, name))
 
 
+_AS_BEFORE = "Where {} ran the script, write `export {}=NUMBER` above it, with the number that it had; else nothing."
+
+
+def _read_at(c: Context) -> int | None:
+    """Where the job first reads the number of its threads; None where it does not."""
+    data = c.job.text.data
+    for match in _READS_THREADS.finditer(data):
+        if not data[data.rfind(b"\n", 0, match.start()) + 1 : match.start()].lstrip().startswith(b"#"):
+            return c.job.text.at(match.start())
+    return None
+
+
+_READS_THREADS = re.compile(rb"(?<![A-Za-z0-9_])OMP_NUM_THREADS(?![A-Za-z0-9_=])")
 _THREADS = b"OMP_NUM_THREADS"
 _SETS_THREADS = re.compile(  # whatever it was before
     rb"(?m)^(?:export[ \t]+)?OMP_NUM_THREADS=(?![^\n]*\$\{?OMP_NUM_THREADS)"
