@@ -13,6 +13,7 @@ from migrate.inventory import decoded
 from migrate.model import Change, Edit, Invocation, Key, Option, Source, Span, Target, Verb, Verdict, Word
 from migrate.quoting import head_of, is_glued, value_as_written
 from migrate.topics.containers.images import Images
+from migrate.topics.containers.standing import Standing
 
 # Variables whose values hold no `=`, comma or quote: Apptainer's --env takes them as they are.
 _TAME = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))|\$\((?:pwd|hostname|id -[ug]n?|whoami|nproc)\)", re.ASCII)
@@ -53,6 +54,8 @@ class Moving:
     carried: list[str] = field(default_factory=list)  # options that later `exec`s of an instance repeat
     name: str = ""
     mounts: list[str] = field(default_factory=list)  # of a step of pyxis, as they are written
+    standing: Standing = Standing()  # where it would stand as a step of pyxis
+    overlaps: bool = False  # as such a step it must not wait for another one, nor another one for it
     step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
     in_string: bool = False  # it stands in a string or a here-document, whose quotes and `$` count
     outer: tuple[Invocation, ...] = ()  # what starts the command, from the outside in

@@ -86,7 +86,7 @@ def _move_start(m: Moving) -> None:
         m.mounts.append('"$PWD"')
         m.lead += ["--container-mount-home"] if "--no-home" not in names else []
         m.lead += ['--container-workdir="$PWD"'] if "--cwd" not in names else []
-        m.looks.append("the container sees this folder and the home folder, as before; its /tmp is its own")
+        m.looks.append("the container sees this folder and the home folder, as before")
     m.tidy()
     _write(m, m.reading.operands[0], entry_point=m.verb.name == "run")
     m.tidy_lines()
@@ -282,7 +282,7 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     m.changes[m.image_key(image if is_native(m.reading) else own)] = Change(
         "done", f"{m.value(image)}: the image of the step", (edit, after)[: 1 + bool(m.after_image)]
     )
-    lead = ["--input=none"] if m.tail else []  # srun would read what a loop around it reads
+    lead = [] if inner else _by_place(m)
     lead += ["--container-entrypoint"] if entry_point else []
     lead += [f"--container-mounts={','.join(m.mounts)}"] if m.mounts else []  # of several it may take the last alone
     front = _variables(m, lead, inner=inner)
@@ -300,6 +300,18 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
         Edit(start, data[start : program.span.end], words.encode()),
         Edit(verb, data[verb : named[-1].span.end], b""),
     )
+
+
+def _by_place(m: Moving) -> list[str]:
+    """What a new step is told because of where it stands.
+
+    srun reads all that it can get, and Docker gives a container nothing to read without -i. Steps wait for each other
+    unless one says that it does not (srun(1), --overlap).
+    """
+    here = m.standing
+    reads = is_native(m.reading) or "stdin" in m.runtime
+    found = ["--input=none"] if here.in_loop or (here.fed and not reads) else []
+    return [*found, *(["--overlap"] if m.overlaps else [])]
 
 
 def _variables(m: Moving, lead: list[str], *, inner: bool) -> list[str]:

@@ -18,10 +18,13 @@ from migrate.topics.containers.header import move_header
 from migrate.topics.containers.images import Images
 from migrate.topics.containers.options import CONVERTERS
 from migrate.topics.containers.pyxis import OPTION, move_step
+from migrate.topics.containers.standing import Standing, Standings
 from migrate.topics.containers.to_pyxis import is_native, move_native, step_in
 from migrate.topics.containers.verbs import VERBS, leave
 
 __all__ = ["Change", "Key", "move"]
+
+Found = tuple[Job, tuple[Invocation, ...], Invocation]  # a command in its part of the job, behind what starts it
 
 
 def move(job: Job, source: Source, target: Target) -> Mapping[Key, Change]:
@@ -46,6 +49,7 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
     moved: list[Moving] = []
     shared: dict[object, Any] = {}
     steps: dict[tuple[int, bool], str] = {}
+    places = {} if apptainer else _places_of_steps(job, found)
     for part, outer, reading in found:
         direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
         native = not _is_docker(reading)
@@ -56,6 +60,7 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
             reading, _verb(reading), source, target, part.constants, direct, images, readings, shared, step=step
         )
         moving.outer, moving.in_string = outer, _in_string(part, reading, source)
+        moving.standing, moving.overlaps = places.get(id(reading), (moving.standing, False))
         _move(moving, job)
         if stuck := fixed.intersection(moving.changes):
             words = ", ".join(source.text(span) for span, *_ in sorted(stuck))
@@ -71,6 +76,28 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
         for key, change in changes_here.items():
             changes[key] = _joined(changes[key], change) if key in changes else change
     return changes
+
+
+def _places_of_steps(job: Job, found: Sequence[Found]) -> Mapping[int, tuple[Standing, bool]]:
+    """Where each command stands that would be a step, by its identity, and whether it runs at the same time as another.
+
+    A step waits for the one before it unless one of the two has --overlap (srun(1)).
+    """
+    standings = Standings(job)
+    sruns = [(part, r.command.span) for part in job.parts() for r in part.commands if _starts_step(r)]
+    new = [(part, r) for part, outer, r in found if not any(i.program == "srun" for i in outer)]
+    there = [standings.of(*each) for each in sruns]
+    own = {id(r): standings.of(part, r.command.span) for part, r in new}
+    taken = Counter(pipe for each in (*there, *own.values()) for pipe in each.pipes)
+    waits = any(each.background for each in there)
+    return {
+        key: (here, waits or here.background or any(taken[pipe] > 1 for pipe in here.pipes))
+        for key, here in own.items()
+    }
+
+
+def _starts_step(reading: Invocation) -> bool:
+    return any(inner.program == "srun" for inner in reading.chain())
 
 
 def _starts(job: Job) -> list[int]:
