@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -115,3 +116,100 @@ def test_a_step_reads_what_it_is_given(name: str, command: str) -> None:
 @pytest.mark.parametrize("place", ["echo x | @", "@ <data"])
 def test_without_i_docker_gives_a_container_nothing_to_read(place: str) -> None:
     assert "srun --input=none " in _output(_run(place.replace("@", "docker run ubuntu:22.04 cat")))
+
+
+# ------------------------------------------------------------------------------------------------------- options
+
+# A command, and what stands for it: of Docker, whose image can be written to, and of Apptainer, which shows its folder.
+DOCKER = {
+    "nothing": ("", "srun @", ""),
+    "a variable with = in its value": ("-e A=a=b", "env A=a=b srun @ --container-env=A", ""),
+    "a variable with blanks": ("-e 'A=x y'", "env 'A=x y' srun @ --container-env=A", ""),
+    "a variable of the job": ('-e A="$B"', 'env A="$B" srun @ --container-env=A', ""),
+    "the job's value": ("-e A", "srun @ --container-env=A", ""),
+    "one by which srun goes": ("-e PATH=/opt/bin", "srun @", "env PATH=/opt/bin "),
+    "one by which enroot goes": ("-e LD_PRELOAD=$X -e A=1", "env A=1 srun @ --container-env=A", "env LD_PRELOAD=$X "),
+    "a folder below home": ("-v ~/x:/x:ro", 'srun @ --container-mounts="$HOME"/x:/x:ro', ""),
+    "mounts": ("-v /work/a:/a -v $D:/d:ro,z", "srun @ --container-mounts=/work/a:/a,$D:/d:ro", ""),
+    "a mount": ("--mount type=bind,source=/work/a,target=/b", "srun @ --container-mounts=/work/a:/b", ""),
+    "one to read": ("--mount type=bind,src=$D,dst=/b,readonly", 'srun @ --container-mounts="$D:/b:ro"', ""),
+    "one to write": ("--mount type=bind,src=$D,dst=/b,ro=false", 'srun @ --container-mounts="$D:/b"', ""),
+    "a tmpfs": ("--mount type=tmpfs,dst=/b", "srun @ --container-mounts=tmpfs:/b", ""),
+    "oneself": ("-u $(id -u):$(id -g)", "srun @", ""),
+}
+# Options, `env` before srun, mounts, --container-env, `env` in the container.
+APPTAINER = {
+    "nothing": ("", "", "", "", ""),
+    "a variable with = in its value": ("--env A=a=b", "env A=a=b ", "", "A", ""),
+    "several variables": ("--env A=1,B=2 --env C=x", "env A=1 B=2 C=x ", "", "A,B,C", ""),
+    "a comma": ("--env A=1,2", "env A=1,2 ", "", "A", ""),
+    "one by which srun goes": ("--env PATH=/opt/bin", "", "", "", "env PATH=/opt/bin "),
+    "folders": ("-B /work/a -B $D:/d", "", "/work/a,$D:/d,", "", ""),
+    "a folder of this one": ("-B a:/a,b:/b", "", "./a:/a,./b:/b,", "", ""),
+    "a folder below home": ("-B ~/res:/res", "", '"$HOME"/res:/res,', "", ""),
+    "a mount in words": ("--mount type=bind,src=/work/a,dst=/b,ro", "", "/work/a:/b:ro,", "", ""),
+}
+
+
+@pytest.mark.parametrize("name", [*DOCKER])
+def test_what_docker_was_asked_pyxis_is_asked(name: str) -> None:
+    options, step, inside = DOCKER[name]
+    output = _output(_run(f"docker run {options} ubuntu:22.04 ls".replace("  ", " "))).removeprefix(
+        '[ -e "$D" ] || mkdir -p "$D"\n'
+    )
+    step = step.replace("srun @", "srun --container-entrypoint")
+    made = output.removeprefix("[ -e ~/x ] || mkdir -p ~/x\n")
+    assert made == f"{step} --container-writable --container-image=ubuntu:22.04 {inside}ls"
+
+
+@pytest.mark.parametrize(
+    ("options", "step"),
+    [
+        ("--read-only", ""),
+        ("-u root", "--container-writable --container-remap-root "),
+        ("-w /a", "--container-writable --container-workdir=/a "),
+        ("-w ~/a", '--container-writable --container-workdir="$HOME"/a '),
+    ],
+)
+def test_what_the_whole_container_is_like(options: str, step: str) -> None:
+    output = _output(_run(f"docker run {options} ubuntu:22.04 ls"))
+    assert output == f"srun --container-entrypoint {step}--container-image=ubuntu:22.04 ls"
+
+
+def test_in_the_policy_that_comes_closest_to_docker_one_is_root() -> None:
+    plan = _plan("slinky-pyxis")
+    closest = replace(plan, target=replace(plan.target, isolation="compat"))
+    result = run(Source("job.sh", b"docker run ubuntu:22.04 id\n"), closest)
+    step = "srun --container-entrypoint --container-remap-root --container-writable"
+    assert result.output.decode() == f"{step} --container-image=ubuntu:22.04 id\n"
+
+
+def test_contained_means_a_home_of_its_own_where_it_starts() -> None:
+    home = '--container-mounts=tmpfs:"$HOME" --no-container-mount-home --container-workdir="$HOME"'
+    assert _output(_run(f"singularity exec --contain {_BOX} ls")) == f"srun {home} {_IMAGE} ls"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"singularity exec --bind=~/res:/res {_BOX} ls", "the shell leaves `~` there as it is"),
+        (f"singularity exec -B ~someone/res:/res {_BOX} ls", "the shell leaves `~` there as it is"),
+        (f"singularity exec --env 'A=$HOME' {_BOX} ls", "Apptainer has a shell in the container work it out"),
+        (f"singularity exec -B /a:/b:image-src=/ {_BOX} ls", "pyxis takes ro and rw"),
+        ("docker run --mount source=vol,dst=/b ubuntu:22.04 ls", "a volume that Docker keeps"),
+        ("docker run --mount 'type=bind,\"src=/a,b\",dst=/b' ubuntu:22.04 ls", "--container-mounts=SOURCE:PLACE"),
+        ("docker run -v vol:/b ubuntu:22.04 ls", "a volume that Docker keeps"),
+    ],
+)
+def test_what_pyxis_cannot_be_asked_is_left(line: str, said: str) -> None:
+    result = _run(line)
+    assert _output(result) == line
+    assert said in _said(result)
+
+
+@pytest.mark.parametrize("name", [*APPTAINER])
+def test_what_apptainer_was_asked_pyxis_is_asked(name: str) -> None:
+    options, before, mounts, names, inside = APPTAINER[name]
+    passed = f"--container-env={names} " if names else ""
+    step = f'{before}srun --container-mounts={mounts}"$PWD" {passed}--container-mount-home --container-workdir="$PWD"'
+    assert _output(_run(f"singularity exec {options} {_BOX} ls".replace("  ", " "))) == f"{step} {_IMAGE} {inside}ls"

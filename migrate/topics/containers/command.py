@@ -54,6 +54,8 @@ class Moving:
     carried: list[str] = field(default_factory=list)  # options that later `exec`s of an instance repeat
     name: str = ""
     mounts: list[str] = field(default_factory=list)  # of a step of pyxis, as they are written
+    passed: list[str] = field(default_factory=list)  # names of the job's variables that count more than the image's
+    inside: list[str] = field(default_factory=list)  # NAME=value words for `env` in the container
     standing: Standing = Standing()  # where it would stand as a step of pyxis
     overlaps: bool = False  # as such a step it must not wait for another one, nor another one for it
     step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
@@ -172,6 +174,10 @@ class Moving:
     def written(self, option: Option) -> str:
         """The option's value as it stands in the script, with its quotes."""
         return value_as_written(self.source, option)
+
+    def variable(self, name: str) -> str:
+        """A variable of the shell as it is written in this command."""
+        return f'"${name}"'
 
     def value(self, word: Word) -> str:
         """What is known of the word: its text, with the variables replaced whose one value the script gives."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 
 from migrate.model import SLURM, Change, Edit, Invocation, Job, Option, Word
@@ -21,11 +22,25 @@ def start_by_srun(m: Moving, new: str, image: Word | None) -> None:
         m.obstacles.append(f"pyxis has nothing like `{new}`: each step of srun is a container of its own")
         return
     m.lead = []
+    if "read_only" not in m.runtime:  # enroot unpacks an image for each step, which may have it
+        m.lead += ["--container-remap-root"] if m.target.isolation == "compat" and not m.user else []
+        m.lead.append("--container-writable")
     for option in m.reading.options:
+        if option.row is not None and option.row.form in STEP_OPTIONS:
+            continue
         name, value = _for_apptainer(m, option)
+        made = _made_before(m, option)
         if name:
             _tell(m, option, name, value)
+        m.put(*made)
     _write(m, image, entry_point=new == "run")
+
+
+def _made_before(m: Moving, option: Option) -> list[Edit]:
+    """What makes the folder that an option binds, before the command."""
+    change = m.changes.get(m.key_of(option))
+    edits = change.edits if change is not None else ()
+    return [e for e in edits if not e.before and e.start == m.reading.command.span.start]
 
 
 def is_native(reading: Invocation) -> bool:
@@ -81,12 +96,19 @@ def _move_start(m: Moving) -> None:
         else:
             name = _NAMES.get(option.name, option.row.to or option.name)
             names.add(name)
-            _tell(m, option, name, m.written(option) if option.value is not None else "")
-    if not names & {"--contain", "--containall"}:
-        m.mounts.append('"$PWD"')
+            if name == "--mount":
+                _mount(m, option)
+            else:
+                _tell(m, option, name, m.written(option) if option.value is not None else "")
+    if "--contain" in names:
+        start = "/" if "--no-home" in names else m.variable("HOME")
+        m.mounts += [f"tmpfs:{start}"] if start != "/" else []
+    else:
+        start = m.variable("PWD")
+        m.mounts.append(start)
         m.lead += ["--container-mount-home"] if "--no-home" not in names else []
-        m.lead += ['--container-workdir="$PWD"'] if "--cwd" not in names else []
         m.looks.append("the container sees this folder and the home folder, as before")
+    m.lead += [f"--container-workdir={start}"] if "--cwd" not in names else []
     m.tidy()
     _write(m, m.reading.operands[0], entry_point=m.verb.name == "run")
     m.tidy_lines()
@@ -123,11 +145,74 @@ def _tell(m: Moving, option: Option, name: str, value: str) -> None:
 
 def _bind(m: Moving, option: Option, value: str) -> None:
     known = m.value(option.value) if option.value is not None else value
-    if not re.match(r"[/$~`]|\.{1,2}/", known):
+    modes = {part.split(":")[2] for part in known.split(",") if part.count(":") > 1 and "${" not in part}
+    value, known = _at_home(m, option, value), known.removeprefix("~") if value.startswith("~") else known
+    if modes - {"ro", "rw"}:
+        m.obstacles.append(f"{m.spelled(option)}: of what follows the folders pyxis takes ro and rw")
+    elif value and is_native(m.reading) and is_plain(value):  # a name alone is a folder here to Apptainer
+        value = ",".join(part if part.startswith(("/", ".")) else f"./{part}" for part in value.split(","))
+    elif not re.match(r"[/$~`]|\.{0,2}/", known):
         m.obstacles.append(f"{m.spelled(option)}: pyxis takes a folder for one where its path begins with / or ./")
+    if value:
+        m.mounts.append(value)
+        m.drop(option, f"given to pyxis as --container-mounts={value}")
+
+
+def _at_home(m: Moving, option: Option, value: str) -> str:
+    """A path with the home folder by its variable, since no shell expands `~` behind an `=`; empty in vain."""
+    data, word = m.source.data, option.value
+    behind = word is not None and data[word.span.start - 1 : word.span.start] in {b"=", b":"}
+    head = _HOME.match(value)
+    if "~" not in value or (head and not behind and not _TILDE.search(value, 1)):
+        return f"{m.variable('HOME')}{value[1:]}" if head else value
+    if not head and not _TILDE.search(value):
+        return value  # the name of a file
+    m.obstacles.append(f"{m.spelled(option)}: the shell leaves `~` there as it is: write the folder, or $HOME")
+    return ""
+
+
+_HOME = re.compile(r"~(?=[/:,]|\Z)")
+_TILDE = re.compile(r"(?:\A|[\"':,])~")
+
+
+def _mount(m: Moving, option: Option) -> None:
+    """`--mount type=bind,source=A,target=B[,readonly]` of either tool."""
+    assert option.value is not None
+    named = {key: given for key, _, given in (part.partition("=") for part in option.value.text.split(","))}
+    source = named.get("source") or named.get("src") or ""
+    place = named.get("target") or named.get("dst") or named.get("destination") or ""
+    only = next((":ro" for key in ("readonly", "ro") if named.get(key, "false").lower() not in {"false", "0"}), "")
+    kind = named.get("type", "bind" if is_native(m.reading) else "volume")
+    if kind == "tmpfs" and place and not source:
+        written = _again(option.value, f"tmpfs:{place}")
+    elif kind == "bind" and source and place:
+        source = source if re.match(r"[/$.]", source) else f"./{source}"
+        written = _again(option.value, f"{source}:{place}{only}")
+    elif '"' in option.value.text:
+        written = ""
+    else:
+        m.obstacles.append(f"{m.spelled(option)} is a volume that Docker keeps: mount a folder instead")
         return
-    m.mounts.append(value)
-    m.drop(option, f"given to pyxis as --container-mounts={value}")
+    if not written or named.keys() - _MOUNT_KEYS:
+        m.obstacles.append(f"{m.spelled(option)}: write it as --container-mounts=SOURCE:PLACE")
+        return
+    m.mounts.append(written)
+    m.drop(option, f"given to pyxis as --container-mounts={written}")
+
+
+_PLACES = ("source", "src", "target", "dst", "destination")
+_MOUNT_KEYS = frozenset(
+    {*_PLACES, "type", "readonly", "ro", "bind-propagation", "consistency", "tmpfs-size", "tmpfs-mode"}
+)
+
+
+def _again(word: Word, text: str) -> str:
+    """A part of a word, written so that a shell gets the same; empty where that is not so simple."""
+    if is_plain(text):
+        return text
+    if word.constant:
+        return shlex.quote(text)
+    return "" if re.search(r"[\"\\`]|\$\(", text) else f'"{text}"'
 
 
 def _scratch(m: Moving, option: Option, value: str) -> None:
@@ -136,17 +221,65 @@ def _scratch(m: Moving, option: Option, value: str) -> None:
 
 
 def _workdir(m: Moving, option: Option, value: str) -> None:
-    m.lead.append(f"--container-workdir={value}")
-    m.drop(option, f"given to pyxis as --container-workdir={value}")
+    if value := _at_home(m, option, value):
+        m.lead.append(f"--container-workdir={value}")
+        m.drop(option, f"given to pyxis as --container-workdir={value}; the folder must be there in the container")
 
 
 def _env(m: Moving, option: Option, value: str) -> None:
-    named = _NAMED.match(value)
-    if named is None or value.count("=") > 1 or _DECIDED.match(named["name"]):
-        m.obstacles.append(f"{m.spelled(option)}: export the variable before the line, and name it by --container-env")
+    """`--env A=1[,B=2]` of Apptainer, which splits the text at commas where it has several `=`."""
+    word = option.value
+    if word is None or value.count("=") == 1 or "," not in value:
+        _set(m, option, value)
         return
-    m.before.append(value)
-    m.drop(option, f"{value}: set for srun, which passes it on; --container-env says that the image's value loses")
+    parts = word.text.split(",")
+    written = [_again(word, part) for part in parts]
+    if '"' in word.text or not all(written) or not all(map(_NAMED.match, parts)):
+        m.obstacles.append(f"{m.spelled(option)}: write each variable as an option of its own")
+        return
+    for part in written:
+        _set(m, option, part)
+
+
+def _env_of_docker(m: Moving, option: Option) -> None:
+    """`-e A=1`, and `-e A` for the value that the job has exported."""
+    assert option.value is not None
+    name, equals, _ = option.value.text.partition("=")
+    if equals:
+        _set(m, option, m.written(option))
+    elif re.fullmatch(r"[A-Za-z_]\w*", name):
+        m.passed.append(name)
+        m.drop(option, f"--container-env={name}: the job's value, where it has one")
+    else:
+        m.obstacles.append(f"{m.spelled(option)}: which variable it sets is not known")
+
+
+def _set(m: Moving, option: Option, value: str) -> None:
+    """A variable of the container: for srun, which passes it on, or in the container where srun would go by it."""
+    named = _NAMED.match(value)
+    if named is None or _DECIDED.match(named["name"]):
+        m.obstacles.append(f"{m.spelled(option)}: export the variable before the line, and name it by --container-env")
+    elif is_native(m.reading) and _worked_out(m, option, value):
+        m.obstacles.append(f"{m.spelled(option)}: Apptainer has a shell in the container work it out; pyxis has none")
+    elif _OF_NODE.fullmatch(named["name"]):
+        m.inside.append(value)
+        m.drop(option, f"{value}: set in the container, since srun and enroot would go by it")
+    else:
+        m.before.append(value)
+        m.drop(option, f"{value}: set for srun, which passes it on; --container-env says that the image's value loses")
+
+
+def _worked_out(m: Moving, option: Option, value: str) -> bool:
+    """Whether Apptainer finds something to expand in a value that the script's shell leaves as it is."""
+    literal = option.value is not None and option.value.constant and re.search(r"[$`]", value)
+    return bool(literal) and not any(o.name in {"--no-eval", "--compat"} for o in m.reading.options)
+
+
+_OF_NODE = re.compile(
+    r"PATH|HOME|IFS|ENV|BASH_ENV|SHELL|TMPDIR|LD_\w+|SLURM_\w+|SRUN_\w+|SBATCH_\w+|PYXIS_\w+|ENROOT_\w+|PMIX?_\w+|XDG_\w+"
+)
+# What Docker's options say in words of pyxis, where Apptainer has other means.
+STEP_OPTIONS: Mapping[str, Callable[[Moving, Option], None]] = {"env": _env_of_docker, "mount": _mount}
 
 
 _CONVERTERS: Mapping[str, Callable[[Moving, Option, str], None]] = {
@@ -278,9 +411,10 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     own = image.origin or image
     reference = _image(m, image)
     edit = Edit(own.span.start, m.source.data[own.span.start : own.span.end], f"--container-image={reference}".encode())
-    after = Edit(own.span.end, b"", m.after_image.encode())
+    behind = f" env {' '.join(m.inside)}{m.after_image}" if m.inside else m.after_image
+    after = Edit(own.span.end, b"", behind.encode())
     m.changes[m.image_key(image if is_native(m.reading) else own)] = Change(
-        "done", f"{m.value(image)}: the image of the step", (edit, after)[: 1 + bool(m.after_image)]
+        "done", f"{m.value(image)}: the image of the step", (edit, after)[: 1 + bool(behind)]
     )
     lead = [] if inner else _by_place(m)
     lead += ["--container-entrypoint"] if entry_point else []
@@ -316,13 +450,11 @@ def _by_place(m: Moving) -> list[str]:
 
 def _variables(m: Moving, lead: list[str], *, inner: bool) -> list[str]:
     """What sets the variables of the container: `env` before srun, or its --export where it stands there already."""
-    values = [value.removeprefix("SINGULARITYENV_") for value in m.before]
-    if not values:
-        return []
-    names = [match["name"] for value in values if (match := _NAMED.match(value))]
-    lead.append(f"--container-env={','.join(names)}")
-    if not inner:
-        return ["env", *values]
+    values = m.before
+    names = [*m.passed, *(match["name"] for value in values if (match := _NAMED.match(value)))]
+    lead += [f"--container-env={','.join(names)}"] if names else []
+    if not values or not inner:
+        return ["env", *values] if values else []
     exports = any(o.name == "--export" for i in m.outer for o in i.options)
     if exports or not all(is_plain(v) and "," not in v for v in values):
         m.obstacles.append("srun stands before it already: export its variables before the line")

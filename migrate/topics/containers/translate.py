@@ -19,7 +19,7 @@ from migrate.topics.containers.images import Images
 from migrate.topics.containers.options import CONVERTERS
 from migrate.topics.containers.pyxis import OPTION, move_step
 from migrate.topics.containers.standing import Standing, Standings
-from migrate.topics.containers.to_pyxis import is_native, move_native, step_in
+from migrate.topics.containers.to_pyxis import STEP_OPTIONS, is_native, move_native, step_in
 from migrate.topics.containers.verbs import VERBS, leave
 
 __all__ = ["Change", "Key", "move"]
@@ -216,7 +216,9 @@ def _quoting(*texts: bytes) -> Counter[bytes]:
 def _option(moving: Moving, option: Option) -> None:
     row = option.row
     assert row is not None
-    if row.form:
+    if row.form in STEP_OPTIONS and moving.target.runtime == "pyxis":
+        STEP_OPTIONS[row.form](moving, option)
+    elif row.form:
         CONVERTERS[row.form](moving, option)
     elif row.fate == "removed":
         moving.drop(option, row.reason)
