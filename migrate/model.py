@@ -1041,6 +1041,15 @@ class Need:
     commands: tuple[str, ...] = ()  # empty: every program
 
 
+@dataclass(frozen=True, slots=True)
+class ValueForm:
+    """What a scheduler takes as the value of an option: a pattern for all of it, and the words of a message."""
+
+    takes: Pattern
+    words: str
+    rising: bool = False  # the second number of a range is not below its first
+
+
 @dataclass(frozen=True)
 class SchedulerTable:
     """One dialect's options and variables."""
@@ -1057,6 +1066,7 @@ class SchedulerTable:
     own_directives: Mapping[str, OptionRow] | None = None  # where they are not all of `options`
     conflicts: tuple[Conflict, ...] = ()
     needs: tuple[Need, ...] = ()
+    forms: Mapping[str, ValueForm] = field(default_factory=dict)  # by the name of the option
 
     @property
     def directive_options(self) -> Mapping[str, OptionRow]:

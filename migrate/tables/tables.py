@@ -21,6 +21,7 @@ from migrate.model import (
     Setting,
     SoftwareFile,
     Tables,
+    ValueForm,
     VariableRow,
     Verb,
     WorkflowFile,
@@ -171,6 +172,11 @@ def _scheduler(data: Mapping[str, Any]) -> SchedulerTable:
         needs=tuple(
             Need(row["options"], tuple(row["one_of"]), tuple(row.get("commands", ()))) for row in data.get("needs", ())
         ),
+        forms={
+            option: ValueForm(of_value(row["takes"]), row["words"], row.get("rising", False))
+            for row in data.get("forms", ())
+            for option in row["options"]
+        },
     )
 
 
