@@ -18,7 +18,7 @@ from migrate.tables.tables import tables
 pytestmark = pytest.mark.cluster("slurm")
 
 # Of each form that some option takes a few, and of each a few that are nearly so.
-VALUES = """
+_LISTED = """
 1 0 -1 +5 -5 010 1.5 30 123 0x10 1e3 10000000 99999999999999999999 12345678901234567890123
 1k 1K 1M 30m 2G 1T 1P 64g 1GB 1Gb 64gb 64GiB 2x 1h 10h 30min 128M; 4; 4,
 1-2 2-1 4- -4 1k-2k 1,2 1,3,5-9 1-9:2 0-9%4 0-9%0 5-1 1-3, [1-3] a-b 3,1-2 2-4,7-9
@@ -37,7 +37,8 @@ mask_gpu:0x1 map:0 local rank map_mem:0 verbose,local v,rank cores sockets verbo
 mask_cpu:0x3 core_thread rank_ldom depth socket,quiet CORE AS MEMLOCK,AS STACK,foo RLIMIT_STACK STACK
 task=30 energy=10,task=20 task=x filesystem=60 foo=1 afterok afterok:abc singleton afterany:x aftercorr after
 1@24:00:00 2@00:10 0@1 expedite off set TOP top a100:1 a100:x gpu:1 gpu:x gpu: a100 help 60000 70000 HUP KILL
-""".split()
+"""
+VALUES = _LISTED.split()
 
 # What only the cluster can answer: names that it has or has not, and what it is configured to allow.
 OF_THE_CLUSTER = {

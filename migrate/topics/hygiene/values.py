@@ -16,7 +16,7 @@ _TEMPLATE = re.compile(r"(?<![\w.$@-])@[A-Z][A-Z0-9_]{2,}@(?![\w@])")
 
 @fact(
     "value_taken",
-    "What Slurm takes for the option, where it refuses the item's value; none where it takes it, or nobody knows it yet.",
+    "What Slurm takes for the option, where it refuses the item's value; none where it takes it, or it is open.",
     about=("directive",),
 )
 def _value_taken(c: Context) -> str | None:
