@@ -70,12 +70,15 @@ def move_header(job: Job, source: Source, target: Target) -> dict[Key, Change]:
         command = f"srun … {start(m, image)} COMMAND" if "srun" in _programs(job) else f"exec {start(m, image)} {again}"
         why = "; ".join(dict.fromkeys(m.obstacles))
         return {first: Change("open", why, decision=m.decision, suggestion=command if image else "")}
-    if len(options) < len(m.reading.options):
-        m.looks.append("of several --container-mounts pyxis may have taken the last alone; here all count")
     m.lead.append('--bind "$0"')
     line = f'[ -n "${{SINGULARITY_CONTAINER:-}}" ] || exec {start(m, image)} {again}'
-    messages = [f"the script starts itself in {image}, by its first command", *m.notes, *m.looks]
-    of_options = [m.changes[key].message for key in takes]
+    messages = [
+        f"the script starts itself in {image}, by its first command",
+        *m.notes,
+        *m.looks,
+        *filter(None, m.of_image[1:]),
+    ]
+    of_options = [m.changes[key].message for key in takes if key in m.changes]
     return {first: Change("look", "; ".join([*messages, *of_options]), removes=True, begins=(line,), takes=takes)}
 
 

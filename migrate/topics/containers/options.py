@@ -215,16 +215,25 @@ def env(m: Moving, option: Option) -> None:
 def _env_of_caller(m: Moving, option: Option, name: str) -> None:
     """`-e NAME`: the caller's value, where the caller has exported one."""
     given = next((a for a in m.reading.command.assignments if a.name == name and a.value is not None), None)
-    assigned, exported = name in m.once(_assigned), name in m.once(_exported) or m.once(_exports_all)
     if given is not None and given.value is not None:
         m.become(option, f"--env {name}={m.source.text(given.value.span)}")
-    elif assigned and not exported and given is None:
+    elif assigned(m, name) and not exported(m, name) and given is None:
         m.drop(option, f"{name} is not exported, so Docker passed nothing on", look=True)
     elif m.target.isolation == "plain":
         m.drop(option, f"the container sees {name} of the job, unless the image sets it itself")
     else:
         m.become(option, f'${{{name}+--env}} ${{{name}+"{name}=${name}"}}')
         m.runtime.add("env")
+
+
+def assigned(m: Moving, name: str) -> bool:
+    """Whether a line of the script begins by setting the variable."""
+    return name in m.once(_assigned)
+
+
+def exported(m: Moving, name: str) -> bool:
+    """Whether the script exports the variable, or all that it sets."""
+    return name in m.once(_exported) or m.once(_exports_all)
 
 
 def _assigned(m: Moving) -> frozenset[str]:

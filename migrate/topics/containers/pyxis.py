@@ -6,10 +6,11 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
-from migrate.model import Edit, Invocation, Option, Span, Word
+from migrate.model import Change, Edit, Invocation, Option, Span, Word
 from migrate.quoting import is_plain
 from migrate.topics.containers.command import Moving
-from migrate.topics.containers.enroot import address_of, registry_of
+from migrate.topics.containers.enroot import IN_THE_FOLDER, address_of, image_for, maker_of, obey_settings
+from migrate.topics.containers.options import assigned, exported
 
 Form = Callable[[Moving, Option], None]
 
@@ -19,7 +20,13 @@ _WRITTEN = re.compile(_FLAGS.pattern.replace(r"\Z", "[\"'\\s]|\\Z"))
 _PLAIN = re.compile(r"[\w${}./:,=#+%-]+")  # as it stands, it means the same in a variable and on a command line
 _UNRESOLVED = re.compile(r"[$`]")
 _RELATIVE = re.compile(r"(?:\A|,)\.[^:,]*(?:,|\Z)|:\.")
-_NO_FORM = {"--container-save": "build the image with what is installed there, from a definition file"}
+_NO_FORM = {
+    "--container-save": "build the image with what is installed there, from a definition file",
+    "--no-container-entrypoint-log": "pyxis has no such option and refuses it; it logs nothing by itself",
+    "--no-container-readonly": "pyxis has no such option and refuses it; --container-writable is its name",
+    "--no-container-writable": "pyxis has no such option and refuses it; --container-readonly is its name",
+}
+_BEGINS = frozenset("./~$`")
 _NAMESPACES = {"ipc": "--ipc", "uts": "--uts", "net": "--network none"}
 
 
@@ -33,6 +40,7 @@ def move_step(m: Moving) -> None:
     elif elsewhere:
         m.looks.append("its options stood in a variable, and are now written where the command is")
     take_options(m, [o for o in m.reading.options if OPTION.match(o.name)])
+    obey_settings(m)
     image = image_of(m, options)
     payload = m.reading.payload
     if payload and payload[0].kind == "container":
@@ -65,13 +73,38 @@ def _first_word(m: Moving, first: Word) -> Word | None:
 
 
 def take_options(m: Moving, options: Iterable[Option]) -> None:
-    """Each option told to Apptainer, or an obstacle; mounts add up, and pyxis refuses two of any other option."""
+    """Each option told to Apptainer, or an obstacle; of several of one name those that pyxis obeys (seen on 0.24)."""
+    by_name: dict[str, list[Option]] = defaultdict(list)
     for option in options:
-        form = _CONVERTERS.get(option.name)
-        if option.row is None or form is None:
-            m.obstacles.append(f"{option.name} has no form under Apptainer: {_NO_FORM.get(option.name, 'take it out')}")
+        by_name[option.name].append(option)
+    for name, those in by_name.items():
+        form = _CONVERTERS.get(name)
+        *earlier, last = those
+        if other := next((o for o in _EXCLUDES.get(name, ()) if o in by_name), None):
+            m.obstacles.append(f"pyxis refuses {name} beside {other}: take one of them out")
+        for option in earlier:
+            same = option.value is None or (last.value is not None and m.value(option.value) == m.value(last.value))
+            if same:
+                m.drop(option, "the same stands there again")
+            elif name in _LAST_COUNTS:
+                m.drop(option, f"of several {name} pyxis took the last alone: this one never counted", look=True)
+            else:
+                m.obstacles.append(f"pyxis refuses two values of {name}: take one of them out")
+        if last.row is None or form is None:
+            m.obstacles.append(f"{name} has no form under Apptainer: {_NO_FORM.get(name, 'take it out')}")
         else:
-            form(m, option)
+            form(m, last)
+        for option in those:
+            if m.key_of(option) not in m.changes:  # it stays with the command, which says why
+                m.tell(option, Change("open", "the command as a whole is left as it is"))
+
+
+_LAST_COUNTS = frozenset({"--container-mounts", "--container-env"})
+_EITHER = ("mount-home", "remap-root", "entrypoint")
+_EXCLUDES: Mapping[str, tuple[str, ...]] = {
+    "--container-writable": ("--container-readonly",),
+    **{f"--container-{name}": (f"--no-container-{name}",) for name in _EITHER},
+}
 
 
 def start(m: Moving, image: str) -> str:
@@ -80,7 +113,7 @@ def start(m: Moving, image: str) -> str:
     verb = "run" if "entrypoint" in m.runtime else "exec"
     literal = ["--no-eval"] if m.before or verb == "run" else []
     home = [] if "home" in m.runtime else ["--no-home"]
-    return " ".join([*front, m.target.command, verb, *literal, "--nv", *home, *m.lead, image])
+    return " ".join([*front, m.target.command, verb, *literal, "--nv", *home, *dict.fromkeys(m.lead), image])
 
 
 def image_of(m: Moving, options: Mapping[str, Option]) -> str:
@@ -98,7 +131,7 @@ def image_of(m: Moving, options: Mapping[str, Option]) -> str:
     reference = m.value(option.value)
     if "--container-workdir" not in options:
         _start_in_workdir(m, reference)
-    answer = m.images.answer(reference) or registry_of(m, reference)
+    answer, m.pulled = image_for(m, reference), maker_of(m, reference)
     if any(m.value(o.value) != reference for o in _same_option(m, option) if o.value is not None):
         return _whichever(m, option, answer or address_of(reference))
     if answer:
@@ -108,6 +141,12 @@ def image_of(m: Moving, options: Mapping[str, Option]) -> str:
         m.obstacles.append(
             f"which image {reference} is, is known only when the job is submitted: "
             "write docker://REGISTRY/NAME:TAG, or a .sif file, for it"
+        )
+    elif reference.startswith(("dockerd://", "podman://")):
+        m.decision = f"image:{reference}"
+        m.obstacles.append(
+            f"{reference} is an image of the engine of the node where the job ran, which no registry has: "
+            "build it for Apptainer (`sifmigrate recipe`), and name the file under `answers: {image: …}`"
         )
     elif reference.startswith(("/", "./")) or reference.endswith(".sqsh"):
         m.decision = f"image:{reference}"
@@ -153,8 +192,17 @@ def _start_in_workdir(m: Moving, reference: str) -> None:
     known = m.images.workdir(reference) or m.images.workdir(address_of(reference).removeprefix("docker://"))
     if known:
         m.lead.append(f"--cwd {known}")
-    else:
-        m.notes.append("it starts in the job's folder, where pyxis started in the image's WORKDIR")
+    elif not (m.reading.payload and m.reading.payload[0].program in _ANYWHERE):
+        m.of_image = reference, IN_THE_FOLDER
+        if not _UNRESOLVED.search(reference):
+            m.question = f"workdir:{reference}"
+
+
+# programs that do the same wherever they start, if nothing is redirected inside the container
+_ANYWHERE = frozenset(
+    {"date", "echo", "env", "free", "hostname", "id", "lscpu", "nproc", "nvidia-smi", "printenv", "sleep", "true"}
+    | {"uname", "uptime", "whoami"}
+)
 
 
 def _images_by_name(m: Moving) -> Mapping[str, Option]:
@@ -180,7 +228,13 @@ def _mounts(m: Moving, option: Option) -> None:
     assert option.value is not None
     known = m.value(option.value)
     flags = [flag for match in _FLAGS.finditer(known) for flag in match["flags"].split("+")]
-    if _RELATIVE.search(known):
+    parts = [part.split(":") for part in known.split(",")]
+    places = [part[1] if len(part) > 1 else part[0] for part in parts]
+    if refused := next((part[0] for part in parts if part[0][:1] not in _BEGINS and part[0] != "tmpfs"), None):
+        m.obstacles.append(f"{m.spelled(option)}: pyxis refuses {refused}, which begins neither with / nor with ./")
+    elif twice := next((place for place in places if places.count(place) > 1), None):
+        m.obstacles.append(f"two folders are mounted at {twice}; pyxis shows the last of them: write that one alone")
+    elif _RELATIVE.search(known):
         m.obstacles.append(f"{m.spelled(option)}: write the place in the container from / on")
     elif any(part.startswith("tmpfs:") for part in known.split(",")):
         m.obstacles.append(f"{m.spelled(option)}: write --scratch for what is a tmpfs")
@@ -209,17 +263,68 @@ def _asks(what: str, message: str, lead: str = "") -> Form:
 
 
 def _name(m: Moving, option: Option) -> None:
-    m.drop(option, "every step begins with the image as it is: what a step changes in the container is gone", look=True)
+    """A named container keeps what a step writes into it, if it may write at all."""
+    assert option.value is not None
+    name = option.value.text.partition(":")[0]
+    steps = m.once(_steps_by_name)[name]
+    if not any(steps.values()):
+        m.drop(option, "each step runs the image itself; none of these steps may write into the container")
+    elif len(steps) > 1:
+        m.obstacles.append(
+            f"a step writes into the container {name}, which other steps use then, and Apptainer keeps nothing of it: "
+            "install it when the image is built (`sifmigrate recipe`)"
+        )
+    else:
+        m.drop(option, f"what the step writes into the container {name} is gone, where it was kept", look=True)
+
+
+def _steps_by_name(m: Moving) -> Mapping[str, Mapping[Span, bool]]:
+    """The steps that use the container of each name, by their place: whether they may write into it."""
+    found: dict[str, dict[Span, bool]] = defaultdict(dict)
+    for other in (*m.others, m.reading):
+        writes = any(o.name == "--container-writable" for o in other.options)
+        for option in other.options:
+            if option.name == "--container-name" and option.value is not None:
+                found[option.value.text.partition(":")[0]][other.program_word.span] = writes
+    return found
+
+
+def _writable(m: Moving, option: Option) -> None:
+    """Files of an image file are root's, so that only root may write over them; those of enroot are the caller's."""
+    m.runtime.add("writable")
+    m.lead += ["--writable-tmpfs", "--fakeroot"]
+    known = any(o.name == "--container-remap-root" for o in m.reading.options)
+    as_root = "" if known else ", as root: `id -u` is 0 and HOME is /root"
+    m.drop(option, f"--writable-tmpfs --fakeroot say it{as_root}", look=not known)
 
 
 def _env(m: Moving, option: Option) -> None:
+    """The caller's values instead of the image's, where the caller has exported some."""
     assert option.value is not None
     names = option.value.text.split(",")
     if not all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in names):
         m.obstacles.append(f"{m.spelled(option)}: which variables it names is not known")
         return
-    m.before += [f'SINGULARITYENV_{name}="${name}"' for name in names if name != "HOME"]  # which is the caller's
-    m.drop(option, "given to Apptainer by SINGULARITYENV_…, since the image's own values would win")
+    unknown = [name for name in names if not _env_of(m, name)]
+    if unknown:
+        own = f"{', '.join(unknown)}: not exported, so that the image's own value counts"
+        m.drop(option, own, look=True)
+    else:
+        m.drop(option, "given to Apptainer by SINGULARITYENV_…, since the image's own values would win")
+
+
+def _env_of(m: Moving, name: str) -> bool:
+    """Whether the caller's value of a variable is handed on; not so where the script sets it and exports nothing."""
+    given = [a for a in m.reading.command.assignments if a.name == name and a.value is not None]
+    if name == "HOME":  # which is the caller's
+        return True
+    if given and given[-1].value is not None:
+        m.before.append(f"SINGULARITYENV_{name}={m.source.text(given[-1].value.span)}")
+    elif m.reading.program != "sbatch" and assigned(m, name) and not exported(m, name):
+        return False
+    else:
+        m.before.append(f'${{{name}+SINGULARITYENV_{name}="${name}"}}')
+    return True
 
 
 def _unshare(m: Moving, option: Option) -> None:
@@ -247,9 +352,6 @@ _CONVERTERS: Mapping[str, Form] = {
     "--container-entrypoint": _asks("entrypoint", "`run` starts the entry point"),
     "--no-container-entrypoint": _asks("", "`exec` starts no entry point"),
     "--container-entrypoint-log": _asks("", "what the entry point prints is always seen"),
-    "--no-container-entrypoint-log": _asks("", "what the entry point prints is always seen"),
-    "--container-writable": _asks("", "--writable-tmpfs says it", "--writable-tmpfs"),
-    "--no-container-writable": _asks("", _SAME),
+    "--container-writable": _writable,
     "--container-readonly": _asks("", _SAME),
-    "--no-container-readonly": _asks("", "--writable-tmpfs says it", "--writable-tmpfs"),
 }

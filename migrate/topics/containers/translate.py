@@ -257,14 +257,18 @@ def _leave_what_is_shared(moved: list[Moving]) -> None:
 
 
 def _leave_what_fetches(moved: list[Moving]) -> None:
-    """Commands that fetch an image are left where all that run it are."""
+    """Commands that fetch an image are left where all that run it are; those of enroot where one of these is."""
     users: dict[int, list[Moving]] = defaultdict(list)
     for moving in moved:
         users[id(moving.pulled)].append(moving)
-    for moving in moved:
-        those = users.get(id(moving.reading), ())
-        if those and all(m.obstacles for m in those) and not moving.obstacles:
-            moving.obstacles = ["the commands that run what it fetches are left as they are"]
+    fetching = [m for m in moved if users.get(id(m.reading))]
+    more = bool(fetching)
+    while more:  # what an image file was made of may have been fetched itself
+        more = False
+        for moving in fetching:
+            left = [bool(m.obstacles) for m in users[id(moving.reading)]]
+            if not moving.obstacles and (all(left) or (any(left) and moving.reading.family == "enroot")):
+                moving.obstacles, more = ["a command that needs what it fetches is left as it is"], True
 
 
 def _look_once(moved: list[Moving]) -> None:
