@@ -141,14 +141,7 @@ class Moving:
             self.obstacles.append("its sub-command stands in two places")
             return
         front = f"env {' '.join(self.before)} " if self.before else ""
-        start = program.span.start
-        if sudo := _SUDO.search(data, max(0, start - _NEAR), start):
-            word = Span(sudo.start(), sudo.start() + len("sudo"))
-            self.changes[word, "container-option", "sudo"] = Change(
-                "gone", "Apptainer runs as the caller", removes=True
-            )
-        elif any(w.text == "sudo" for w in self.reading.command.words if w.span.start < start):
-            self.obstacles.append("sudo with words of its own stands before it: Apptainer runs as the caller")
+        self.drop_sudo()
         lead = "".join(f" {option}" for option in self.lead)
         edits = [
             Edit(
@@ -164,6 +157,17 @@ class Moving:
         if self.tail:
             edits.append(Edit(max(w.span.end for w in self.reading.command.words), b"", self.tail.encode()))
         self.put(*[e for e in edits if e.before != e.after])
+
+    def drop_sudo(self) -> None:
+        """`sudo` before the command goes, where it has no words of its own."""
+        start = self.reading.program_word.span.start
+        if sudo := _SUDO.search(self.source.data, max(0, start - _NEAR), start):
+            word = Span(sudo.start(), sudo.start() + len("sudo"))
+            self.changes[word, "container-option", "sudo"] = Change(
+                "gone", "Apptainer runs as the caller", removes=True
+            )
+        elif any(w.text == "sudo" for w in self.reading.command.words if w.span.start < start):
+            self.obstacles.append("sudo with words of its own stands before it: Apptainer runs as the caller")
 
     # ------------------------------------------------------------------------------------------------- options
 

@@ -126,14 +126,26 @@ def _make_source(m: Moving, option: Option, source: str, *, only_read: bool) -> 
 
 def _is_made(m: Moving, source: str) -> bool:
     """Whether the script itself makes the folder before, or goes into it."""
-    name = _HERE.sub("", source).rstrip("/").encode()
-    before = m.source.data[: m.reading.command.span.start]
-    return any(name in line for line in _MAKES.findall(before))
+    at = m.once(_made).get(_HERE.sub("", source).strip("/"))
+    return at is not None and at < m.reading.command.span.start
+
+
+def _made(m: Moving) -> Mapping[str, int]:
+    """Where the script first makes each folder or writes into it."""
+    found: dict[str, int] = {}
+    for line in _MAKES.finditer(m.source.data):
+        for word in _PATHS.findall(line[0].decode("latin-1")):
+            path = _HERE.sub("", word).strip("/")
+            while path:
+                found.setdefault(path, line.start())
+                path = path.rpartition("/")[0]
+    return found
 
 
 _PATH = r"(?:[\w./~-]|\$\w+|\$\{\w+\}|\$\(pwd\)|`pwd`)+"
 _HERE = re.compile(r"^(?:\.|~|\$\{?(?:PWD|HOME)\}?|\$\(pwd\)|`pwd`)/")
 _OWN = re.compile(r"\.{1,2}/|~/|\$")
+_PATHS = re.compile(r"[\w./${}()`~-]+")
 _MAKES = re.compile(rb"\b(?:mkdir|cd|pushd|git clone|cp|mv|tar|unzip|rsync|tee|ls)\b[^\n]*|>[^\n]*")
 _NEW_COMMAND = re.compile(rb"(?:\b(?:do|then|else)|[;{(]|&&)[ \t]*\Z")
 _GOES_ON = re.compile(rb"(?:\\|&&|\|)[ \t]*\n\s*\Z")  # a line before, of which the command is part

@@ -65,6 +65,8 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
         if stuck := fixed.intersection(moving.changes):
             words = ", ".join(source.text(span) for span, *_ in sorted(stuck))
             moving.obstacles.append(f"{words}: quoted in a way that this program does not take apart")
+        if unsure := _in_variable(moving):
+            moving.obstacles.append(unsure)
         if nested := _nested(reading, starts):
             moving.obstacles.append(f"{moving.spelled(nested)} starts a program: have its output in a variable first")
         moved.append(_checked(moving))
@@ -114,6 +116,54 @@ def _nested(reading: Invocation, starts: Sequence[int]) -> Option | None:
         if own and option.value is not None and at < len(starts) and starts[at] < option.span.end:
             return option
     return None
+
+
+def _in_variable(moving: Moving) -> str:
+    """Why options that a variable brings in cannot be written there; empty where they can."""
+    reading, data = moving.reading, moving.source.data
+    words = {w.variable: w for w in reading.command.words if w.variable}
+    for option in reading.options:
+        if _within(option.span, reading.command.span):
+            continue
+        given = _GIVEN.search(data, moving.source.line_start(option.span.start), option.span.start)
+        word = words.get(given["name"].decode()) if given else None
+        if given is None or word is None:
+            continue
+        if word.quoted and not word.text.endswith("]}") and _is_no_word(moving.changes.get(moving.key_of(option))):
+            return f"`{moving.text(word)}` is one word in quotes, and its options change: write an array"
+        if not _all_values_read(moving, given["name"]):
+            return f"`{word.text}` has a value that is not known here"
+    return ""
+
+
+_GIVEN = re.compile(rb"(?<![\w$])(?P<name>[A-Za-z_]\w*)=[^\n]*\Z")
+
+
+def _is_no_word(change: Change | None) -> bool:
+    """Whether nothing is left of an option, or two words of one."""
+    if change is None:
+        return False
+    new = b"".join(e.after for e in change.edits)
+    return change.removes or not new or b" " in new
+
+
+def _all_values_read(moving: Moving, name: bytes) -> bool:
+    """Whether each value that the script gives a variable begins with a word of this command that was read."""
+    at = moving.reading.program_word.span
+    starts = {w.start for r in moving.others if r.program_word.span == at for w in _spans(r)}
+    values = re.finditer(rb"(?<![\w$])" + name + _FIRST_WORD, moving.source.data)
+    return all(not starts.isdisjoint((found.end(), found.end() - 1)) for found in values)
+
+
+_FIRST_WORD = rb"=(?:\(\s*)?[\"']?[ \t]*(?:\\\n\s*)?(?=[^\s\"'$;&|)])"
+
+
+def _spans(reading: Invocation) -> Iterator[Span]:
+    yield from (reading.program_word.span, *(w.span for w in (*reading.verb_words, *reading.operands)))
+    for option in reading.options:
+        yield option.span
+        if option.value is not None:
+            yield option.value.span
 
 
 def _placed(change: Change, target: Target) -> Change:

@@ -230,7 +230,7 @@ def _image(m: Moving, image: Word) -> None:
     elif constant and (why := why_not(reference)):
         m.decision = f"image:{reference}"
         m.obstacles.append(why)
-    elif not constant and not _is_image(image):
+    elif not constant and (not _is_image(image) or _holds_options(m, image)):
         m.obstacles.append(f"whether `{image.text}` is the image or holds options is not known")
     elif constant and m.target.image_folder:
         _name_image(m, image, own, image_path(reference, m.target.image_folder))
@@ -248,10 +248,24 @@ def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:
 
 
 def _is_image(image: Word) -> bool:
-    """Whether a word with variables is one image, by its quotes or by its name."""
+    """Whether a word with variables is one image, by its quotes or by its name, or by those of what brought it in."""
+    own = image.origin or image
     alone = re.fullmatch(r"\$\{?[A-Za-z_0-9]\w*[^}]*\}?", image.text)
-    named = image.quoted or alone is None or _IMAGE_LIKE.search(image.text) is not None
+    named = own.quoted or alone is None or _IMAGE_LIKE.search(f"{own.text} {image.text}") is not None
     return _is_one(image) and named
+
+
+def _holds_options(m: Moving, image: Word) -> bool:
+    """Whether the script gives the variable a value that begins like an option."""
+    name = (image.origin or image).variable
+    return name is not None and name.encode() in m.once(_with_options)
+
+
+def _with_options(m: Moving) -> frozenset[bytes]:
+    return frozenset(_OPTION_GIVEN.findall(m.source.data))
+
+
+_OPTION_GIVEN = re.compile(rb"(?<![\w$])([A-Za-z_]\w*)=[\"']?-")
 
 
 def _is_one(word: Word) -> bool:
@@ -356,6 +370,32 @@ def pull(m: Moving) -> None:
         m.command("pull", None)
 
 
+def inspect(m: Moving) -> None:
+    """`docker inspect IMAGE || docker pull IMAGE`: whether the file is there that the script fetches itself."""
+    word = m.reading.operands[0] if len(m.reading.operands) == 1 else None
+    command = m.reading.command
+    fetched = {w.text for other in m.others if other.verb == "pull" for w in other.operands}
+    end = max(w.span.end for w in command.words)
+    asked = _ASKED.match(m.source.data, end) or _ASKS.search(m.source.data, 0, m.reading.program_word.span.start)
+    if word is None or word.text not in fetched or m.reading.options or not asked or not m.direct:
+        leave(m)
+        return
+    reference = m.value(word)
+    known = m.images.answer(reference)
+    if not known and (re.search(r"[$`]", reference) or why_not(reference)):
+        leave(m)
+        return
+    file, start = known or image_path(reference, m.target.image_folder), m.reading.program_word.span.start
+    m.notes.append(f"whether there is {file}, as which the script fetches the image")
+    m.changes[m.image_key(word.origin or word)] = Change("done", f"{reference} = {file}")
+    m.drop_sudo()
+    m.put(Edit(start, m.source.data[start:end], f"test -e {file}".encode()))
+
+
+_ASKED = re.compile(rb"(?:[ \t]*(?:&>|[12]?>>?|2>&1)[ \t]*(?:/dev/null)?)*[ \t]*(?:\\\n\s*)?\|\|")
+_ASKS = re.compile(rb"\b(?:if|until|while)[ \t]+(?:![ \t]+)?\Z|![ \t]+\Z")
+
+
 def build(m: Moving) -> None:
     """`docker build`: nothing builds in a job; which definition file stands for it, and what its image is called."""
     options = {o.name: m.value(o.value) for o in m.reading.options if o.value is not None}
@@ -428,6 +468,7 @@ VERBS: Mapping[str, Convert] = {
     "run": run,
     "exec": exec_,
     "build": build,
+    "inspect": inspect,
     "pull": pull,
     "login": login,
     "stop": stop,
