@@ -31,7 +31,8 @@ _NO_VALUE = "it takes no value"
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CHANGING = re.compile(r"[$`*?~]")
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*|\$\{?PYTHON\w*\}?", re.IGNORECASE)
-_BLANKS = re.compile(r"[^ \t\n]+")
+# what a command prints is taken for one word (`-u $(id -u)`)
+_BLANKS = re.compile(r"(?:\$\([^()]{0,200}\)|`[^`]{0,200}`|[^ \t\n])+")
 _BLANK = re.compile(r"[ \t\n]")
 
 
