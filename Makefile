@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-cluster same-job same-pbs-job attack bench lint types format clean
+.PHONY: demo test test-cluster same-job same-pbs-job same-container attack bench lint types format clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,12 @@ same-job: $(STAMP)
 same-pbs-job: $(STAMP)
 	bash tests/cluster/up.sh
 	$(BIN)/python tests/cluster/same_pbs_job.py $(SAME_PBS_JOB)
+
+# Scripts with containers on Docker, Apptainer, pyxis and enroot, in six directions: see CONTRIBUTING.md;
+# `make same-container SAME_CONTAINER="--direction docker-apptainer --first 5000 --count 200"`.
+same-container: $(STAMP)
+	bash tests/cluster/up.sh
+	$(BIN)/python tests/cluster/same_container.py $(SAME_CONTAINER)
 
 # Hostile inputs of every sort; `make attack ATTACK="--count 15000 --log done.json"` tries more and goes on where it
 # was stopped. SIFMIGRATE_FOREIGN names a folder of other people's scripts.

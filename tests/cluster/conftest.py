@@ -16,6 +16,7 @@ ANSWERS = {
     "slurm": lambda: lab.RUN.answers() and lab.JUDGE.answers(),
     "gridengine": GRID_ENGINE.answers,
     "docker": containers.answers,
+    "pyxis": containers.pyxis_answers,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
@@ -17,6 +18,10 @@ from typing import Any
 
 LAB = Path(os.environ.get("SIFMIGRATE_LAB", "/opt/sifmigrate-lab"))
 WORK = LAB / "work"
+# A Slurm with pyxis and enroot, which nothing here installs: a folder with run/slurm.conf and node/bin, the PATH of its
+# jobs; and a user of it with a home, in whose name its jobs run.
+PYXIS = Path(os.environ.get("SIFMIGRATE_PYXIS", "/nowhere"))
+PYXIS_USER = os.environ.get("SIFMIGRATE_PYXIS_USER", getpass.getuser())
 SLURM = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
 RUNTIMES = ("apptainer", "singularity")
 LAUNCHERS = ("mpirun",)
@@ -27,6 +32,9 @@ Done = subprocess.CompletedProcess[str]
 
 def missing(part: str) -> str:
     """Why `part` (the name of a file in parts/) is not here; empty where it is."""
+    if part == "pyxis":
+        there = (PYXIS / "run/slurm.conf").exists()
+        return "" if there else "SIFMIGRATE_PYXIS names no installation of pyxis and enroot: see CONTRIBUTING.md"
     reason = LAB / "missing" / part
     if reason.exists():
         return reason.read_text().strip()

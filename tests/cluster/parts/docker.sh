@@ -31,6 +31,10 @@ declare -A IMAGES=(
             WORKDIR /workspace
             ENV FRAMEWORK=24.01
             CMD ["probe", "of", "CMD"]'
+  [app]='USER 3000:3000
+         WORKDIR /srv/app
+         ENV FOO=imgfoo'
+  [shell]='ENTRYPOINT ["sh", "-c", "echo shell of the image; exec probe \"$@\"", "entry"]'
 )
 
 install_docker() {
