@@ -1208,6 +1208,7 @@ class Target:
     mail: bool | None = None  # whether Slurm can send mail
     oci: bool | None = None  # whether Slurm starts containers itself (`--container`, oci.conf)
     architecture: str | None = None  # of the nodes: x86_64, aarch64
+    variables: frozenset[str] = frozenset()  # that the nodes set in each job
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environments: tuple[EnvironmentAnswer, ...] = ()  # the first that fits counts
 

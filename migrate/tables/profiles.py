@@ -153,6 +153,7 @@ def target_of(data: Mapping[str, Any]) -> Target:
         proxy=data["proxy"].removesuffix("none") if "proxy" in data else None,
         mail=data.get("mail"),
         oci=data.get("oci"),
+        variables=frozenset(data.get("variables", ())),
         architecture=data.get("architecture"),
         answers=data.get("answers", {}),
         environments=tuple(_environment(n, row) for n, row in enumerate(data.get("environments") or (), 1)),
