@@ -9,6 +9,7 @@ import pty
 import random
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -508,6 +509,7 @@ def at_terminal(cluster: Cluster, *words: str, keys: Iterable[str] = ()) -> tupl
     child, terminal = pty.fork()
     if not child:
         os.chdir(cluster.folder)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs, as this run may be, ignore it
         os.execve(  # noqa: S606
             sys.executable, [sys.executable, "-m", "migrate", *words], {**os.environ, "TERM": "dumb", "NO_COLOR": "1"}
         )
