@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import json
 import os
@@ -26,6 +27,8 @@ SLURM = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
 RUNTIMES = ("apptainer", "singularity")
 LAUNCHERS = ("mpirun",)
 SYSTEM_PATH = "/usr/bin:/bin"  # a distribution's programs, whatever else the caller has on PATH
+
+_ENDED = frozenset({"BOOT_FAIL", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT"})
 
 Done = subprocess.CompletedProcess[str]
 
@@ -53,20 +56,33 @@ def furnish_node(programs: Iterable[str]) -> None:
 
 
 def link_all(folder: Path, links: Mapping[str, str]) -> None:
-    """Make `folder` hold these links (name: to where) and nothing else."""
+    """Make `folder` hold these links (name: to where) and nothing else; one process after the other."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name not in links or not path.is_symlink() or str(path.readlink()) != links[path.name]:
-            path.unlink()
-    for name, place in links.items():
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(place)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in folder.iterdir():
+            if path.name not in links or not path.is_symlink() or str(path.readlink()) != links[path.name]:
+                path.unlink()
+        for name, place in links.items():
+            if not (folder / name).is_symlink():
+                (folder / name).symlink_to(place)
 
 
 def fresh_folder(name: str) -> Path:
     """A new folder in the lab: Apptainer mounts /tmp and homes by itself, so jobs do not live there."""
     WORK.mkdir(parents=True, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix=f"{name}.", dir=WORK))
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A job, or a task of an array, as squeue lists it."""
+
+    number: str
+    array: str  # the number of its array, of which it may be the only one
+    state: str
+    reason: str
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -125,14 +141,17 @@ class Cluster:
         jobs: list[dict[str, Any]] = json.loads(self.call("scontrol", "show", *what, "--json").stdout)["jobs"]
         return jobs
 
+    def queued(self, folder: Path, number: int = 0) -> list[Queued]:
+        """The jobs that work in `folder` or have this number, and were not withdrawn; cheap to ask again and again."""
+        listed = self.call("squeue", "--noheader", "--states=all", "--format=%A|%F|%T|%r|%Z").stdout.splitlines()
+        jobs = (Queued(*line.split("|", 4)) for line in listed)
+        mine = (job for job in jobs if job.folder == str(folder) or str(number) in {job.number, job.array})
+        return [job for job in mine if job.state != "CANCELLED"]
+
     def jobs(self, folder: Path, number: int = 0) -> list[dict[str, Any]]:
-        """The jobs that work in `folder` or have this number, and were not withdrawn, in order."""
-        here = [
-            job
-            for job in self.show("jobs")
-            if job["current_working_directory"] == str(folder) or number in numbers_of(job)
-        ]
-        return sorted((job for job in here if job["job_state"] != ["CANCELLED"]), key=lambda job: int(job["job_id"]))
+        """All that is told of these jobs, in order."""
+        found = {job["job_id"]: job for each in self.queued(folder, number) for job in self.show("job", each.number)}
+        return [job for _, job in sorted(found.items()) if job["job_state"] != ["CANCELLED"]]
 
     def withdraw(self, jobs: list[dict[str, Any]]) -> None:
         for job in jobs:
@@ -141,17 +160,14 @@ class Cluster:
     def finished(self, folder: Path, number: int = 0, *, seconds: float = 60) -> list[dict[str, Any]]:
         """The jobs of `folder`, or of this number, once all have ended, also those that they gave in themselves."""
         end = time.monotonic() + seconds
-        while True:
-            jobs = self.jobs(folder, number)
-            waiting = [job for job in jobs if {"PENDING", "RUNNING", "COMPLETING"} & set(job["job_state"])]
-            if not waiting:
-                return jobs
-            states = {job["job_id"]: (job["job_state"], job["state_reason"]) for job in waiting}
-            never = any(job["state_reason"] == "DependencyNeverSatisfied" for job in waiting)
+        while waiting := [job for job in self.queued(folder, number) if job.state not in _ENDED]:
+            never = any(job.reason == "DependencyNeverSatisfied" for job in waiting)
             if never or time.monotonic() > end:
-                self.withdraw(waiting)
-                raise AssertionError(f"will not end, or not within {seconds} s: {states}")
+                for job in waiting:
+                    self.call("scancel", job.number)
+                raise AssertionError(f"will not end, or not within {seconds} s: {waiting}")
             time.sleep(0.1)
+        return self.jobs(folder, number)
 
 
 RUN = Cluster("run")

@@ -33,6 +33,8 @@ def start(target: Target) -> None:
 
 def stop() -> None:
     """End the controller that was started; its own pid file names it."""
+    if not (FOLDER / "slurm.conf").exists():
+        return  # none was ever started: without a file Slurm's commands look for a controller in DNS, for two minutes
     scontrol = lab.LAB / "slurm/usr/bin/scontrol"
     subprocess.run([scontrol, "shutdown", "slurmctld"], env=MODEL.environment, check=False, capture_output=True)
     for _ in range(300):
