@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 from pathlib import Path
 
@@ -85,17 +85,21 @@ _REFUSED = re.compile(
 )
 
 
-def test_the_real_sbatch_refuses_the_pairs_that_we_say_and_no_others(judge: Cluster) -> None:
+def headers_judged_otherwise(judge: Cluster, headers: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers that sbatch refuses and we do not, or we and not sbatch, with its words."""
     folder = fresh_folder("together")
     wrong = []
-    for options in pairs(HEADER):
+    for options in headers:
         script = f"#!/bin/bash\n#SBATCH {options}\nhostname\n"
         (folder / "job.sh").write_text(script)
         said = judge.call("sbatch", "--test-only", "job.sh", folder=folder).stderr
-        refused = _REFUSED.search(said) is not None
-        if refused != named(script):
+        if (_REFUSED.search(said) is not None) != named(script):
             wrong.append((options, said.strip()))
-    assert wrong == []
+    return wrong
+
+
+def test_the_real_sbatch_refuses_the_pairs_that_we_say_and_no_others(judge: Cluster) -> None:
+    assert headers_judged_otherwise(judge, pairs(HEADER)) == []
 
 
 def test_the_real_srun_refuses_the_pairs_that_we_say_and_no_others(judge: Cluster, tmp_path: Path) -> None:
@@ -110,18 +114,11 @@ def test_the_real_srun_refuses_the_pairs_that_we_say_and_no_others(judge: Cluste
 
 
 def test_numbers_of_gpus_that_the_real_sbatch_refuses_are_those_that_we_say(judge: Cluster) -> None:
-    folder = fresh_folder("together")
     by_node = ("", "--gpus-per-node=1", "--gres=gpu:2")
     by_task = ("", "--ntasks=2 --gpus-per-task=1", "--ntasks=4 --gpus-per-task=1", "--ntasks=2 --gpus-per-task=2")
-    wrong = []
-    for numbers in product(("--nodes=1", "--nodes=2"), ("--gpus=1", "--gpus=3", "--gpus=4"), by_node, by_task):
-        script = f"#!/bin/bash\n#SBATCH {' '.join(numbers)}\nhostname\n"
-        (folder / "job.sh").write_text(script)
-        said = judge.call("sbatch", "--test-only", "job.sh", folder=folder).stderr
-        refused = _REFUSED.search(said) is not None
-        if refused != named(script):
-            wrong.append((numbers, said.strip()))
-    assert wrong == []
+    totals = ("--gpus=1", "--gpus=3", "--gpus=4")
+    numbers = map(" ".join, product(("--nodes=1", "--nodes=2"), totals, by_node, by_task))
+    assert headers_judged_otherwise(judge, numbers) == []
 
 
 def test_what_the_job_asks_for_makes_the_real_srun_refuse_the_steps_that_we_say(cluster: Cluster) -> None:
