@@ -28,7 +28,7 @@ test: lint types $(STAMP)
 # Real Slurm, Grid Engine, Docker, Apptainer and Open MPI in a folder of their own (root, Debian packages); says loudly what it could not test.
 test-cluster: $(STAMP)
 	bash tests/cluster/up.sh
-	$(BIN)/python -m pytest tests/cluster
+	$(BIN)/python -m pytest --numprocesses 2 tests/cluster
 
 # The same job on both clusters, by generation: see CONTRIBUTING.md; `make same-job SAME_JOB="--count 200 --first 5000"`.
 same-job: $(STAMP)

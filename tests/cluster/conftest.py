@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import containers
 import lab
@@ -18,11 +20,37 @@ ANSWERS = {
     "docker": containers.answers,
     "pyxis": containers.pyxis_answers,
 }
+OF_CONTAINERS = {
+    "test_container_help.py",
+    "test_containers.py",
+    "test_docker_client.py",
+    "test_packages.py",
+    "test_parameters.py",
+    "test_paths.py",
+    "test_recipes.py",
+    "test_same_container.py",
+    "test_venv.py",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker here, where it is used."""
     config.addinivalue_line("markers", "cluster(*parts): needs these parts of the lab (tests/cluster/parts)")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Two processes at most (`make test-cluster`), each with the files of which two must not run at once.
+
+    Those about containers share a Docker engine; all others nodes, home folders and a controller.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - who runs one process may have no xdist
+
+    class Halves(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "containers" if Path(nodeid.partition("::")[0]).name in OF_CONTAINERS else "jobs"
+
+    return Halves(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
