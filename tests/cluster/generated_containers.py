@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -405,71 +405,54 @@ def _use(tool: Tool, chance: random.Random, n: int) -> Use:
     kind = chance.choice([*PLAIN, *PLAIN, *sorted(ENTRIES)])
     chosen = _options(tool, chance)
     front = chance.choice(tool.fronts)
-    options = [(o, o.forms and chance.choice(o.forms).replace("{}", v)) for o, v in chosen]
-    value = next((v for o, v in chosen if o.name == "--entrypoint"), None)
-    entry = _runs_entry(tool, front, [o.name for o, _ in chosen]) and kind in ENTRIES and value is None
+    texts = [chance.choice(option.forms).replace("{}", value) for option, value in chosen]
     body = _body(chance, chosen)
-    place = _place(tool, chance, body)
-    mark = f"[p{n}]"
-    named = tuple(
-        dict.fromkeys(
-            [
-                *body.named,
-                *(o.name for o, _ in chosen if body.name in o.shows),
-                *(ENTRY_NAMES if kind in {*ENTRIES, "banner"} else ()),
-                *((f"{ROW}exit codes", f"{ROW}home") if entry else ()),
-            ]
-        )
-    )
-    if kind in WITH_USER and body.name in OF_THE_USER:
-        named = (*named, f"{ROW}who one is")
-    before = [o.before for o, value in chosen if o.before and ("DATA=" not in o.before or "DATA" in value)]
-    texts = [text for _, text in options if text]
-    if place == "pair":
-        texts.append(
-            {
-                "docker": "-v $PWD:/pair",
-                "apptainer": "-B $PWD:/pair",
-                "pyxis": "--container-mounts=$PWD:/pair",
-                "enroot": "-m $PWD:/pair",
-            }[tool.name]
-        )
-        if tool.name == "pyxis":
-            texts = [t for t in texts if not t.startswith("--container-mounts") or "/pair" in t]
-        if tool.name == "docker":
-            texts = [t for t in texts if not t.startswith("--name")]
-    if (
-        tool.name == "docker"
-        and (place in {"fed", "document"} or body.reads)
-        and "-i" not in texts
-        and chance.random() < 0.8
-    ):
-        texts.insert(0, "-i")
-    chance.shuffle(texts)
-    line, words = _words(body, chance, mark)
+    use = Use(front, [*filter(None, texts)], "", "", body, f"[p{n}]", (), place=_place(tool, chance, body))
+    entrypoint = next((value for option, value in chosen if option.name == "--entrypoint"), None)
+    entry = _runs_entry(tool, front, [o.name for o, _ in chosen]) and kind in ENTRIES and entrypoint is None
+    use.named = tuple(dict.fromkeys(_named(body, chosen, kind, entry=entry)))
+    use.before += [body.before] if body.before else []
+    use.before += [o.before for o, value in chosen if o.before and ("DATA=" not in o.before or "DATA" in value)]
+    use.after += [body.after.replace("@@", use.mark)] if body.after else []
+    _fit_options(tool, use, chance)
+    use.line, use.words = _words(body, chance, use.mark)
     if entry:
-        line, words = "", chance.choice([f"a '{mark} c'", "", "x y", "'it is'"])
-    if value is not None and value != '""' and line:
-        words = words.partition(" ")[2] if words.startswith(("sh ", "bash ")) else words
-    use = Use(
-        front,
-        texts,
-        "",
-        words,
-        body,
-        mark,
-        named,
-        line,
-        before,
-        [body.after.replace("@@", mark)] if body.after else [],
-        place,
-    )
-    if body.before:
-        use.before.insert(0, body.before)
-    if value is not None and value != '""' and not line:
-        use.words = f"-c 'echo \"{mark} $PWD\"'"
+        use.line, use.words = "", chance.choice([f"a '{use.mark} c'", "", "x y", "'it is'"])
+    elif entrypoint not in {None, '""'}:  # a shell, which gets the words as its own
+        use.words = use.words.partition(" ")[2] if use.line else f"-c 'echo \"{use.mark} $PWD\"'"
     _image(tool, use, kind, chance)
     return use
+
+
+def _named(body: Body, chosen: Sequence[tuple[Option, str]], kind: str, *, entry: bool) -> Iterator[str]:
+    """What must be named where the body shows something else."""
+    yield from body.named
+    yield from (option.name for option, _ in chosen if body.name in option.shows)
+    if kind in {*ENTRIES, "banner"}:
+        yield from ENTRY_NAMES
+    if entry:
+        yield from (f"{ROW}exit codes", f"{ROW}home")
+    if kind in WITH_USER and body.name in OF_THE_USER:
+        yield f"{ROW}who one is"
+
+
+MOUNTED = {
+    "docker": "-v $PWD:/pair",
+    "apptainer": "-B $PWD:/pair",
+    "pyxis": "--container-mounts=$PWD:/pair",
+    "enroot": "-m $PWD:/pair",
+}
+
+
+def _fit_options(tool: Tool, use: Use, chance: random.Random) -> None:
+    """What a place needs of the options: a folder that two share, a standard input."""
+    if use.place == "pair":  # pyxis takes the last mounts alone, and Docker each name once
+        use.options = [t for t in use.options if not t.startswith(("--container-mounts", "--name"))]
+        use.options.append(MOUNTED[tool.name])
+    wants_input = tool.name == "docker" and (use.place in {"fed", "document"} or use.body.reads)
+    if wants_input and "-i" not in use.options and chance.random() < 0.8:
+        use.options.insert(0, "-i")
+    chance.shuffle(use.options)
 
 
 def _words(body: Body, chance: random.Random, mark: str) -> tuple[str, str]:

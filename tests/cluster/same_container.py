@@ -138,7 +138,7 @@ class Compared:
     direction: str
     case: Case
     result: Result
-    old: Ran
+    old: Ran | None = None  # not run where the report has the script blocked
     new: Ran | None = None
     different: Sequence[Difference] = ()
     unnamed: Sequence[Difference] = ()  # by a finding
@@ -315,6 +315,8 @@ def came(each: Case, ran: Ran, user: User) -> Came:
     for path in sorted(user.home.glob(f"{each.stem}*")):
         files[f"~/{path.name}"] = plain(path.read_text(errors="replace")) if path.is_file() else ["a folder"]
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in (user.home / ".local/share/enroot").glob(f"*{each.stem}*"):  # a container that outlives its job
+        shutil.rmtree(path)
     return Came(files, [*plain(ran.printed), f"exit {ran.code}"], {})
 
 
@@ -323,10 +325,12 @@ def compare(name: str, number: int) -> Compared:
     direction = DIRECTIONS[name]
     each, user = case(direction.tool, number), direction.user
     result = migrated(name, each)
-    old = _ran(direction.old, each, text_of(each), user)
+    found = Compared(name, each, result)
+    if result.readiness == "blocked":
+        return found
+    old = found.old = _ran(direction.old, each, text_of(each), user)
     before = came(each, old, user)
-    found = Compared(name, each, result, old)
-    if result.readiness == "blocked" or REFUSED.search(old.complaints + old.printed):
+    if REFUSED.search(old.complaints + old.printed):
         return found
     found.new = _ran(direction.new, each, result.output.decode(), user)
     found.different = differences(each, before, came(each, found.new, user))
