@@ -346,7 +346,8 @@ def _read_option(
     word = words[at]
     text = word.text
     name, glue, _ = text.partition("=")
-    if text.startswith("--") or (long_single_dash and (name in rows or len(name) > 2)):  # noqa: PLR2004 - `-x`
+    named = name in rows and len(name) > 2  # noqa: PLR2004 - `-xml` of a table with letters
+    if text.startswith("--") or named or (long_single_dash and (name in rows or len(name) > 2)):  # noqa: PLR2004 - `-x`
         row = rows.get(name) or (_by_prefix(name, rows) if prefixes else None)
         if row is None:
             return Found(

@@ -8,7 +8,7 @@ from migrate.model import Change, Edit, EnvironmentAnswer, Item, Job
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import translator
-from migrate.topics.environments.environment import words
+from migrate.topics.environments.environment import Software, words
 from migrate.topics.environments.image import is_open
 from migrate.topics.environments.payloads import for_callers, is_provided, served
 
@@ -90,8 +90,25 @@ def _provided_module(c: Context) -> str | None:
 
 @fact("own_software", "The conda environment or venv in which programs run without an answer; none else.", about="job")
 def _own_software(c: Context) -> str | None:
-    own = dict.fromkeys(s for each in served(c) if each.by == "own" for s in each.payload.loaded)
-    return words(own) or None
+    own = _own(c)
+    known = [s for s in own if not s.words.rpartition(" ")[2].startswith("$")]
+    unnamed = dict.fromkeys(f"the {s.kind} environment that is named when the job runs" for s in own if s not in known)
+    return ", ".join(filter(None, [words(known), *unnamed])) or None
+
+
+def _own(c: Context) -> list[Software]:
+    return list(dict.fromkeys(s for each in served(c) if each.by == "own" for s in each.payload.loaded))
+
+
+@fact("own_software_again", "How the conda environment or venv is made again on the target.", about="job")
+def _own_software_again(c: Context) -> str | None:
+    own = {s.kind for s in _own(c)}
+    conda = "Where its programs do not start, make it again there from its list: `conda env export > environment.yml`."
+    venv = (
+        "A venv whose Python is of the system's has to be made again: `python3 -m venv --clear DIR` and "
+        "`pip install -r requirements.txt`."
+    )
+    return " ".join([*([conda] if own - {"venv"} else []), *([venv] if "venv" in own else [])]) or None
 
 
 @fact(
@@ -102,14 +119,16 @@ def _own_software(c: Context) -> str | None:
 def _unset_variable(c: Context) -> str | None:
     name = (c.item.value or "").lstrip("${").rstrip("}") if c.item else ""
     gone = modules_of(c) in {"in_image", "removable", "lines"}
-    loads = any(i.verb == "load" and i.name != "container-runtime" for i in c.job.by_kind.get("module", ()))
+    loads = any(
+        i.verb in {"load", "swap", "restore"} and i.name != "container-runtime" for i in c.job.by_kind.get("module", ())
+    )
     own = re.search(rb"(?<![A-Za-z0-9_])" + name.encode() + rb"=", c.job.text.data)
     return "yes" if gone and loads and not own else None
 
 
 @fact(
     "idle_activation",
-    "`yes` for a line that activates software of which no program outside a container is left; none for others.",
+    "Why a line that activates software does nothing for any program of the job; none where it does.",
     about=("module",),
 )
 def _idle_activation(c: Context) -> str | None:
@@ -117,7 +136,10 @@ def _idle_activation(c: Context) -> str | None:
     if item is None or item.name == "venv":  # its folder may be that of the image's Python
         return None
     idle = state == "in_image" and all(each.by != "own" for each in served(c))
-    return "yes" if idle or (state == "removable" and item.name == "conda" and _has_conda_module(c)) else None
+    if not idle and not (state == "removable" and item.name == "conda" and _has_conda_module(c)):
+        return None
+    behind = ": what is activated on the node does not reach a container" if runs_container(c.job) or idle else ""
+    return f"{_unneeded(c)}{behind}"
 
 
 @once

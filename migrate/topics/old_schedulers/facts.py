@@ -248,6 +248,13 @@ def _bash_in_sh(c: Context) -> str | None:
     return _bashism(c)
 
 
+@fact("sh_option", "The long options that the `#!` line gives to /bin/sh; none without.", about="job")
+def _sh_option(c: Context) -> str | None:
+    match = re.match(rb"#![ \t]*/bin/sh[ \t]+([^\r\n]*?)[ \t]*\r?\n", c.source.data)
+    options = match[1].decode("latin-1") if match and not c.job.text.at(0) and c.job.insert_at is not None else ""
+    return options if re.fullmatch(r"--[a-z]{2,}", options) else None
+
+
 def _bashism(c: Context) -> str | None:
     found = _BASHISM.search(_COMMENT.sub(b"", c.job.text.data))
     return found[0].decode("utf-8", "replace").strip() if found else None
