@@ -142,6 +142,12 @@ def test_a_step_that_moves_with_nothing_to_look_at(step: str, expected: str, mig
             id="an image file, which keeps nothing",
         ),
         pytest.param(
+            "enroot start --net --pid ./a.sqsh ls",
+            f"singularity run {SHOWN} --no-eval --cleanenv --network none --pid /a.sif ls",
+            "WORKDIR",
+            id="what a container has for itself",
+        ),
+        pytest.param(
             "enroot start -m /d:/d:none:rbind,ro ./a.sqsh ls",
             f"singularity run {SHOWN} --no-eval --cleanenv --bind /d:/d:ro /a.sif ls",
             "WORKDIR",

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from migrate.model import Change, Edit, Invocation, Option, Span, Word
 from migrate.quoting import is_plain
+from migrate.tables.converters import register
 from migrate.topics.containers.command import Moving
-from migrate.topics.containers.options import CONVERTERS, assigned, exported
+from migrate.topics.containers.options import CONVERTERS, Form, assigned, exported
 
 _MAKES = frozenset({"import", "create", "load"})
 _OF_A_FOLDER = re.compile(r"(?:\./|\$PWD/|\$\{PWD\}/|\$\(pwd\)/)+")
@@ -93,7 +94,7 @@ def _start(m: Moving) -> None:
         if option.row is None or not option.row.form:
             m.obstacles.append(f"{m.spelled(option)}: {option.row.reason if option.row else 'no table knows it'}")
         else:
-            _OPTIONS.get(option.name, CONVERTERS[option.row.form])(m, option)
+            _CONVERTERS[option.row.form](m, option)
     _keep_changes(m, name)
     apart = [] if m.target.isolation == "plain" else ["--contain"]
     m.lead = ["--nv", "--no-home", "--no-eval", "--cleanenv", *apart, *dict.fromkeys(m.lead)]
@@ -172,6 +173,11 @@ def _env(m: Moving, option: Option) -> None:
     m.drop(option, f"set by SINGULARITYENV_{name}, which takes any value")
 
 
+def _net(m: Moving, option: Option) -> None:
+    """A network of its own, with nothing but itself: of such Apptainer lets others than root make only that one."""
+    m.become(option, "--network none")
+
+
 def _mount(m: Moving, option: Option) -> None:
     """`SOURCE[:PLACE[:KIND[:MODES]]]`, the fields of a line of fstab (seen on enroot 4.1)."""
     assert option.value is not None
@@ -196,7 +202,9 @@ def _mount(m: Moving, option: Option) -> None:
         m.respell(option, "--bind", [(at, len(text), ":ro" if "ro" in modes else "")])
 
 
-_OPTIONS = {"--root": _root, "--rw": _root, "--env": _env, "--mount": _mount}
+_OWN: Mapping[str, Form] = {"root": _root, "variable": _env, "fstab": _mount, "net": _net}
+_CONVERTERS: Mapping[str, Form] = {**CONVERTERS, **_OWN}
+register("enroot", _OWN)
 
 
 def image_for(m: Moving, name: str, depth: int = _STEPS) -> str:
