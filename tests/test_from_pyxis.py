@@ -208,6 +208,29 @@ def test_what_the_real_ones_refuse_or_keep_stays_whole(step: str, words: str, mi
     assert words in findings(result)
 
 
+@pytest.mark.parametrize(
+    ("around", "named"),
+    [
+        pytest.param("F=a.sqsh\n@", "", id="no more than the name"),
+        pytest.param("if [ ! -f a.sqsh ]; then\n  @\nfi", "", id="whether it must be made"),
+        pytest.param("[ -e a.sqsh ] || @", "", id="whether it must be made, in one line"),
+        pytest.param("rm -f a.sqsh\n@\nls -l a.sqsh\n# a.sqsh", "", id="looked at"),
+        pytest.param("@\ncp b-a.sqsh a.sqsh.old c", "", id="other files"),
+        pytest.param("@\n[ -f a.sqsh ] || exit 1", "[ -f a.sqsh ] || exit 1", id="asked for"),
+        pytest.param("@\ncp a.sqsh /tmp", "cp a.sqsh /tmp", id="copied"),
+    ],
+)
+def test_what_else_names_an_image_file_that_is_not_made_any_more_is_told(
+    around: str, named: str, migrate_text: Migrate
+) -> None:
+    make = "enroot import -o a.sqsh docker://ubuntu"
+    result = migrate_text(f"#!/bin/bash\n{around.replace('@', make)}\nsrun --container-image=./a.sqsh hostname\n")
+    assert make not in result.output.decode()
+    assert "srun singularity exec" in result.output.decode()
+    assert (f"`{named}` names the file" in findings(result)) is bool(named)
+    assert result.readiness == ("review" if named else "migrated")
+
+
 @pytest.mark.parametrize("isolation", ["contain", "compat"])
 def test_a_target_that_keeps_containers_apart_does_so_for_those_of_enroot(
     isolation: str, migrate_text: Migrate, slinky: Plan

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from migrate.model import Change, Edit, Invocation, Option, Span, Word
 from migrate.quoting import is_plain
+from migrate.ranges import Ranges
 from migrate.tables.converters import register
 from migrate.topics.containers.command import Moving
 from migrate.topics.containers.options import CONVERTERS, Form, assigned, exported
@@ -43,8 +45,37 @@ def _leave_out(m: Moving) -> None:
     elif image_for(m, made):
         m.pulled = maker_of(m, source)
         m.remove("Apptainer fetches the image when it runs it")
+        if m.verb.name == "import" and (line := _named_elsewhere(m, made)):
+            named = f"`{line}` names the file {made}, which is not made any more"
+            m.changes[m.key] = replace(m.changes[m.key], verdict="look", message=named)
     else:
         m.obstacles.append(m.verb.reason)
+
+
+def _named_elsewhere(m: Moving, made: str) -> str:
+    """A line that does something else with the file; empty where none does.
+
+    What runs it names the image instead, and whether it is not there is asked for the line that is left out.
+    """
+    words = [o.value for o in m.reading.options if o.name == "--output" and o.value is not None]
+    variables = [(w.variable or (w.origin and w.origin.variable)) for w in words]
+    names = [re.escape(made.rsplit("/", 1)[-1]), *(rf"\$\{{?{v}\b" for v in variables if v)]
+    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(names)})(?![\w.-])".encode())
+    for match in pattern.finditer(m.source.data):
+        start, end = m.source.line_start(match.start()), m.source.data.find(b"\n", match.start())
+        line = m.source.data[start : end if end >= 0 else None].strip()
+        if not _HARMLESS.search(line) and not m.once(_container_words).cover(*match.span()):
+            return line.decode("latin-1")
+    return ""
+
+
+_HARMLESS = re.compile(
+    rb"\A(?:#|echo\b|printf\b|ls\b|rm -r?f\b|(?:export[ \t]+|local[ \t]+)?\w+=)|!\s+-[ef]\b|\|\|\s*enroot\b"
+)
+
+
+def _container_words(m: Moving) -> Ranges:
+    return Ranges(sorted({other.command.span for other in m.others}))
 
 
 def maker_of(m: Moving, name: str) -> Invocation | None:
