@@ -1292,6 +1292,7 @@ class Change:
     edits: tuple[Edit, ...] = ()
     lines: tuple[str, ...] = ()  # of a header, which stand for a directive: `--time=01:00:00`
     begins: tuple[str, ...] = ()  # lines of shell before the first command, which stand for it
+    top: str = ""  # the script's first line
     removes: bool = False  # it is taken out
     holder: Holder | None = None  # what goes with it, where it is a whole statement
     erase: Span | None = None  # what goes with it, where its holder stays

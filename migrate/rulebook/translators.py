@@ -47,7 +47,8 @@ def fix_of(c: Context, change: Change) -> Fix | None:
     """The fix that makes the change; None where a person must write it."""
     item, fate, begins = c.item, change.fate or _fate(change), "\n".join(change.begins)
     if item is None:
-        return Fix(edits=change.edits, begins=begins, fate=fate) if change.edits or begins else None
+        writes = change.edits or begins or change.top
+        return Fix(edits=change.edits, begins=begins, top=change.top, fate=fate) if writes else None
     if change.lines:
         return Fix(becomes=change.lines, begins=begins, fate=fate)
     if change.removes:

@@ -115,6 +115,7 @@ class Dialect:
     stream_file: str = ""  # by Slurm's pattern: where a stream goes for which no option names a file
     stream_file_of_task: str = ""  # the same in an array
     stream_file_of_tasks_by: Mapping[str, str] = field(default_factory=dict)  # another, by the option of the array
+    replaces_files: bool = False  # a file is put in its place when its job, or task, has ended
     sets_threads: str = ""  # which of its schedulers sets OMP_NUM_THREADS in a job
     names_tasks_by: Mapping[str, str] = field(default_factory=dict)  # what follows a named file then
     in_folder: str = ""  # what is to be said of the names of files for which only a folder is named

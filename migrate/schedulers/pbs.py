@@ -159,6 +159,7 @@ DIALECT = Dialect(
     stream_file_of_task="%x.{stream}%A.%a",
     stream_file_of_tasks_by={"-t": "%x.{stream}%A-%a"},
     in_folder="PBS Pro calls the file there ID.SERVER.OU, or .ER for errors",
+    replaces_files=True,
     sets_threads="PBS Pro",
     names_tasks_by={"-t": "-%a"},
     goes_by_first_line=True,

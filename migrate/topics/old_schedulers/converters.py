@@ -271,10 +271,17 @@ def _told(a: Conversion) -> Change:
     return look(message) if a.command else left_open(message)
 
 
+def _dropped(a: Conversion) -> Change:
+    """What nothing stands for, and somebody may miss: the line goes, and a person looks."""
+    return look(f"{a.spelled}: {a.row.reason}")
+
+
 def _keep(a: Conversion) -> Change:
     streams = set(a.value.lower()) & {"o", "e"}
     if not streams or "d" in a.value.lower():
         return gone(f"{a.spelled}: {a.row.reason}")
+    if a.command and not a.alone:
+        return look(f"{a.spelled}: the files stayed in the home folder; write --output and --error if they must")
     if a.home is None and not a.command:
         return look(f"{a.spelled}: the files stayed in the home folder; here they go where the job is submitted")
     return gone(f"{a.spelled}: the files stay in the home folder, by --output and --error")
@@ -329,6 +336,10 @@ def path(a: Conversion, kind: str) -> Change:
             return left_open(f"{a.spelled}: neither scheduler knows this variable here; write the path out")
         notes.append("the rest of `$` is part of the file's name, as it was")
     text = _in_folder(a, kind, text, notes)
+    own = text.startswith("/dev/") or "%a" in text or "%j" in text
+    if a.array and a.dialect.replaces_files and not own:
+        each = "each task put its file in the place of the one before; under Slurm all write into it"
+        notes.append(f"{each}: {text}.%a gives each its own")
     said = (
         [a.dialect.in_folder]
         if a.dialect.in_folder and text.endswith(f"/{usual_name(a.dialect, kind, array=a.array)}")
@@ -464,6 +475,7 @@ CONVERTERS: Mapping[str, Callable[[Conversion], Change]] = {
     "keep": _keep,
     "interpreter": _interpreter,
     "told": _told,
+    "dropped": _dropped,
     "file_limit": partial(_limit, "-f"),
     "stack_limit": partial(_limit, "-s"),
     "core_limit": partial(_limit, "-c"),

@@ -67,7 +67,7 @@ _RESOURCES = frozenset(
 )
 _WITHIN = frozenset({"memory", "memory_limit", "gpus", "place", "exclusive"})  # ask for no slots of their own
 _TIMES = frozenset({"time", "soft_time"})
-_OF_SLOTS = frozenset({"parallel_environment", "slots"})
+_OF_SLOTS = frozenset({"parallel_environment", "slots", "node_list", "select", "tasks", "cpus"})
 _OF_FILES = frozenset({"join", "array", "throttle", "interpreter"})
 # A line that goes to a whole path, which is not the job's own folder for files of passing use.
 _CD = re.compile(
@@ -182,11 +182,22 @@ def translate_command(
 
     places = places_of(items, new.row, _RESOURCES)
     found = {id(i): change for i, change in with_shell_text(items, places, runs, work)} if places else dict(work(items))
+    for item in _counting(new, list(items)) if given else ():
+        lines = _kept_files(new, items, given) if new.row(item).form == "keep" else ()
+        found[id(item)] = replace(found[id(item)], lines=(*found[id(item)].lines, *lines))
     for item in _counting(new, list(items)) if between.dialect.appends_output else ():
         change = found[id(item)]
         if item.name not in between.dialect.empties_files and any(map(_is_shared, change.lines)):
             found[id(item)] = replace(change, lines=(*change.lines, "--open-mode=append"))
     return found
+
+
+def _kept_files(work: _Translator, items: Sequence[Item], given: Sequence[Item]) -> tuple[str, ...]:
+    """The words by which a command keeps the files in the home folder of a job whose own lines put them elsewhere."""
+    around = [*items, *given]
+    files = _unnamed_files(work, around, {id(i): work.row(i) for i in around}, "")
+    pairs = (line.partition("=") for line in files if "=$HOME/" in line)
+    return tuple(option(name, path, command=True) for name, _, path in pairs)
 
 
 def unasked(items: Sequence[Item], between: Between) -> tuple[str, ...]:

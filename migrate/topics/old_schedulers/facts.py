@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from migrate.answers import Renamed
 from migrate.inventory import interpreter_of, misspelt_interpreter
 from migrate.inventory.options import inert_line
-from migrate.model import SLURM, Change, Submitted
+from migrate.model import SLURM, Change, Submitted, Verdict
 from migrate.rulebook.context import Context, once, replaced
 from migrate.rulebook.facts import fact
 from migrate.rulebook.handed import in_each_way
-from migrate.rulebook.translators import translator
+from migrate.rulebook.translators import job_translator, translator
 from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
 from migrate.topics.old_schedulers.directives import (
     INTERPRETERS,
@@ -239,6 +240,30 @@ def _interpreter(c: Context) -> str | None:
     if not shell.startswith("/") or shell.rsplit("/", 1)[-1] not in INTERPRETERS:
         return None if named else f"#!{misspelt_interpreter(c.job.text.data) or '/bin/bash'}"
     return None if interpreter_of(c.job.text.data) == shell.rsplit("/", 1)[-1] else f"#!{shell}"
+
+
+@job_translator("interpreter")
+def interpreter(c: Context) -> Iterator[Change]:
+    """The first line that names the shell; a person looks where neither an option nor the script's text shows which."""
+    line, found = _interpreter(c), translation(c)
+    if line is not None and found is not None:
+        named = found.interpreter.rsplit("/", 1)[-1] in INTERPRETERS
+        verdict: Verdict = "done" if named or _is_of_bourne(c) else "look"
+        yield Change(verdict, f"the script needs the first line {line}", top=line, fate="added")
+
+
+def _is_of_bourne(c: Context) -> bool:
+    """Whether the script has what only bash and its kin take, and nothing of csh."""
+    text = _COMMENT.sub(b"", c.job.text.data)
+    return _BOURNE.search(text) is not None and _CSH.search(text) is None
+
+
+_BOURNE = re.compile(
+    rb"(?m)^[ \t]*(?:export|readonly|declare|typeset|local)[ \t]+[A-Za-z_]|^[ \t]*[A-Za-z_]\w*(?:\[\w+\])?\+?="
+    rb"|^[ \t]*(?:fi|done|esac)[ \t]*(?:$|[;|&>])|\$\(|\$\{\w+[:%/\[#]|\[\[[ \t]"
+    rb"|^[ \t]*(?:function[ \t]+)?[A-Za-z_]\w*[ \t]*\(\)"
+)
+_CSH = re.compile(rb"(?m)^[ \t]*(?:setenv|unsetenv|foreach|endif|endsw|set[ \t]+\w+[ \t]*=|@[ \t]+\w)")
 
 
 @fact("bash_in_sh", "What a script for sh uses that only bash has; none where it uses nothing such.", about="job")

@@ -374,6 +374,8 @@ def _select(resources: Resources, need: Need, of: dict[str, list[Need]], launch:
     notes = [f"{len(chunks)} kinds of chunks: each node gets the most that one asks for"] if len(chunks) > 1 else []
     rest = [r for c in chunks for r in c.rest]
     notes += [f"{', '.join(dict.fromkeys(rest))} names something of the old nodes"] if rest else []
+    if any((c.number("mpiprocs") or 0) > n for c in chunks if (n := c.number("ncpus"))):
+        notes.append("more processes than processors, which shared them: under Slurm each gets one of its own")
     if not all("ncpus" in c.values for c in chunks):
         notes.append("without ncpus a chunk has one CPU, where the old site did not give it a whole node")
     resources.nodes, resources.tasks_per_node = nodes // times, tasks * times
@@ -477,7 +479,18 @@ def _place(resources: Resources, need: Need) -> None:
     elif {"excl", "exclhost"} & set(parts):
         resources.changes[id(need.item)] = done(f"{need.spelled} = --exclusive", "--exclusive")
     else:
-        resources.changes[id(need.item)] = gone(f"{need.spelled}: told by --nodes and --ntasks-per-node")
+        where = "; ".join(dict.fromkeys(_PLACES[part] for part in parts))
+        resources.changes[id(need.item)] = gone(f"{need.spelled}: {where}")
+
+
+_APART = "each chunk gets a node of its own, by --nodes"
+_PLACES = {
+    "scatter": _APART,
+    "vscatter": _APART,
+    "pack": "all chunks go on one node, by --nodes=1",
+    "free": "chunks could share a node; under Slurm each has one of its own, by --nodes",
+    "shared": "others may use the nodes, as is usual under Slurm",
+}
 
 
 # ------------------------------------------------------------------------------------------------ both
@@ -650,10 +663,10 @@ def _memory_line(resources: Resources, size: int, need: Need) -> Change:
         processes = resources.tasks_per_node * (resources.cpus or 1)
         total = memory(size * processes)
         return done(f"{need.spelled} x {processes} on a node = --mem={total}", f"--mem={total}")
-    apart = resources.apart and need.row.per == "slot"
+    apart = resources.apart and need.row.per in {"slot", "process"}
     if apart or resources.kind == "tasks":
         line = f"--mem-per-cpu={memory(-(-size // resources.cpus_of_slot))}"
-        return done(f"{need.spelled} for each {'slot' if apart else f'of {resources.slots_from}'} = {line}", line)
+        return done(f"{need.spelled} for each {need.row.per if apart else f'of {resources.slots_from}'} = {line}", line)
     times = f" x {resources.slots_from}" if resources.count else ""
     total = memory(size * (resources.count or 1))
     return done(f"{need.spelled}{times} = --mem={total}", f"--mem={total}")

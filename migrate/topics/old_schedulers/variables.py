@@ -489,10 +489,10 @@ def threads(c: Context) -> Iterator[Change]:
     by = DIALECTS[dialect].sets_threads if found and dialect else ""
     certain = bool(found) and (known == {by} or all("by_chunks" in r.asked for r in found))
     numbers = list(dict.fromkeys(r.asked.get("threads") for r in found))
-    if by not in known or c.job.begin_at is None or numbers == [None] or says(c, _SETS_THREADS):
+    if not found or by not in known or c.job.begin_at is None or says(c, _SETS_THREADS):
         return
     name, place = _THREADS.decode(), _read_at(c)
-    if certain and len(numbers) == 1:
+    if certain and len(numbers) == 1 and numbers != [None]:
         line = f"export {name}={numbers[0]}"
         if (says(c, _THREADS) or _starts_programs(c)) and not says(c, line.encode()):
             yield Change(
@@ -500,8 +500,11 @@ def threads(c: Context) -> Iterator[Change]:
             )
     elif place is not None and (c.job.dialects or c.around.inherits.submitted):
         others = " and ".join(sorted(known - {by}))
-        ways = "; ".join(f"{r.asked.get('threads', 1)} by {r.by}" for r in found) if numbers[1:] else numbers[0]
-        unlike = f", and {others} did not: nothing here says which ran the script" if others else ""
+        own = "the processors of the first chunk"
+        ways = (
+            "; ".join(f"{r.asked.get('threads', own)} by {r.by}" for r in found) if numbers[1:] else numbers[0] or own
+        )
+        unlike = f", and {others} did not: nothing here says which ran the script" if others and not certain else ""
         yield Change("open", f"{by} set {name} to {ways}{unlike}", at=place, suggestion=_AS_BEFORE.format(by, name))
 
 
