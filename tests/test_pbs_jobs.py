@@ -22,7 +22,7 @@ def _migrated(plan: Plan, lines: str) -> Result:
         ("#PBS -t 1-3\necho $PBS_JOBNAME", "echo ${SLURM_JOB_NAME}-${SLURM_ARRAY_TASK_ID}"),
         ("#PBS -t 1-3\necho ${PBS_JOBNAME%.*}", "export PBS_JOBNAME=${SLURM_JOB_NAME}-${SLURM_ARRAY_TASK_ID}"),
         ("#PBS -N a\necho $PBS_JOBNAME", "echo $SLURM_JOB_NAME"),
-        ("#PBS -N a\necho $PBS_JOBNAME $PBS_ARRAYID", "echo ${SLURM_JOB_NAME}${SLURM_ARRAY_TASK_ID:+-$SLURM_ARRAY_TASK"),
+        ("#PBS -N a\necho $PBS_JOBNAME $PBS_ARRAYID", "echo ${SLURM_JOB_NAME}${SLURM_ARRAY_TASK_ID:+-$SLURM"),
         ("#PBS -A p7\necho $PBS_ACCOUNT", "echo $SLURM_JOB_ACCOUNT"),
         ("#PBS -P p7\necho $PBS_ACCOUNT", "echo $PBS_ACCOUNT"),
         ("#PBS -N a\n./run ${PBS_NP:-4}", "export PBS_NP=${SLURM_CPUS_PER_TASK:-1}"),

@@ -56,61 +56,52 @@ _BOTH = (
     _request("-l file", "1gb", rare=True),
 )
 
+
+def _select(*chunks: str, probes: Sequence[str] = _NODE_FILE, **more: object) -> Request:
+    """A request of PBS Pro for chunks, beside which no other shape and no memory of the job can stand."""
+    return _request("-l select", *chunks, excludes=(*_shapes("-l select"), "-l mem"), probes=probes, **more)
+
+
 _OF_PRO = (
-    _request(
-        "-l select",
+    _select(
         "1:ncpus=4",
         "2:ncpus=2",
         "1",
         "ncpus=4",
-        excludes=(*_shapes("-l select"), "-l mem"),
-        probes=_NODE_FILE,
     ),
-    _request(
-        "-l select",
+    _select(
         "1:ncpus=4:mpiprocs=2",
         "2:ncpus=2:mpiprocs=2",
         "1:ncpus=4:mpiprocs=4",
         "2:mpiprocs=2:ncpus=4",
         "1:mpiprocs=3:ncpus=3",
-        excludes=(*_shapes("-l select"), "-l mem"),
-        probes=_NODE_FILE,
+        "1:ncpus=2:mpiprocs=4",
     ),
-    _request(
-        "-l select",
+    _select(
         "1:ncpus=4:mpiprocs=2:ompthreads=2",
         "1:ncpus=8:ompthreads=8",
         "2:ncpus=4:mpiprocs=1:ompthreads=4",
         "1:ncpus=8:ompthreads=2",
         "1:ompthreads=4:ncpus=4",
-        excludes=(*_shapes("-l select"), "-l mem"),
         probes=("threads", *_NODE_FILE),
     ),
-    _request(
-        "-l select",
+    _select(
         "1:ncpus=4:mem=2gb",
         "2:ncpus=2:mem=512mb",
         "1:mem=1048576kb:ncpus=2",
         "1:ncpus=1:mem=300mb",
         "2:ncpus=1:mem=1gb:ngpus=1",
-        excludes=(*_shapes("-l select"), "-l mem"),
         probes=("processors",),
     ),
-    _request(
-        "-l select",
+    _select(
         "1:ncpus=2:ngpus=2",
         "2:ncpus=2:mpiprocs=1:ngpus=1",
         "1:ngpus=1",
-        excludes=(*_shapes("-l select"), "-l mem"),
-        probes=_NODE_FILE,
     ),
-    _request(
-        "-l select",
+    _select(
         "1:ncpus=2:mpiprocs=2+1:ncpus=4:mpiprocs=4",
         "1:ncpus=4:mpiprocs=1+1:ncpus=2:mpiprocs=2",
         "2",
-        excludes=(*_shapes("-l select"), "-l mem"),
-        probes=_NODE_FILE,
         rare=True,
     ),
     _request(
@@ -258,7 +249,7 @@ _PROBES = (
         'if read -r line; then echo "@@ $line"; else echo "@@ at its end"; fi',
         'echo "@@ $(cat | wc -c)"',
     ),
-    _probe("umask", 'echo "@@ $(umask)"', 'touch new; echo "@@ $(stat -c %a new)"; rm new', names=("umask",)),
+    _probe("umask", 'echo "@@ $(umask)"', 'touch new$$; echo "@@ $(stat -c %a new$$)"; rm new$$', names=("umask",)),
     _probe("arguments", 'echo "@@ $# $1"', 'for a in "$@"; do echo "@@ $a"; done', names=("-F",)),
     _probe("errors", 'echo "@@ wrong" >&2', 'ls /no/such/folder 2>&1 | sed "s/.*/@@ &/" >&2'),
     _probe("given variables", 'echo "@@ ${COLOUR:-none} ${SIZE:-none}"', names=("-v", "COLOUR")),
