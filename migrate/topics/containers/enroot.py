@@ -26,7 +26,12 @@ _MODES = frozenset({"bind", "rbind", "ro", "rw"})
 
 def move_enroot(m: Moving) -> None:
     """`enroot start` runs the image of which the container was made; the commands that made it are not needed."""
-    if m.verb.name in _MAKES:
+    if m.target.runtime == "pyxis":  # which has enroot, and no engine to ask for the image
+        m.obstacles.append(
+            f"{m.value(m.reading.operands[-1])} is an image of the Docker engine or of Podman on the old machine: push "
+            "it to a registry and write docker://REGISTRY/IMAGE, or import it once where it is and copy the .sqsh file"
+        )
+    elif m.verb.name in _MAKES:
         _leave_out(m)
     elif m.verb.name == "remove":
         m.remove(m.verb.reason)
@@ -103,6 +108,11 @@ def _used(m: Moving) -> frozenset[str]:
     for _ in range(_STEPS):
         used |= {source for made, source in makers if made in used}
     return frozenset(used)
+
+
+def is_from_engine(reading: Invocation) -> bool:
+    """Whether it asks the Docker engine or Podman of its own machine for an image."""
+    return bool(reading.operands) and reading.operands[-1].text.startswith(("dockerd://", "podman://"))
 
 
 def _start(m: Moving) -> None:

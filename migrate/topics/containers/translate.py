@@ -13,7 +13,7 @@ from typing import Any
 from migrate.model import Change, Edit, Invocation, Job, Key, Option, Source, Span, Target, Verb
 from migrate.quoting import UNQUOTED, keeps_quotes
 from migrate.topics.containers.command import Moving, in_order
-from migrate.topics.containers.enroot import move_enroot
+from migrate.topics.containers.enroot import is_from_engine, move_enroot
 from migrate.topics.containers.header import move_header
 from migrate.topics.containers.images import Images
 from migrate.topics.containers.options import CONVERTERS
@@ -191,7 +191,8 @@ def _readings(part: Job, *, apptainer: bool) -> Iterator[tuple[tuple[Invocation,
     for reading in (*part.commands, *part.hidden):
         chain = reading.chain()
         for number, inner in enumerate(chain):
-            if _is_docker(inner) or (_is_pyxis(inner) if apptainer else is_native(inner)):
+            kept = not apptainer and inner.family == "enroot" and not is_from_engine(inner)  # enroot is there
+            if (_is_docker(inner) and not kept) or (_is_pyxis(inner) if apptainer else is_native(inner)):
                 yield chain[:number], inner
 
 
