@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from migrate.rulebook import Rulebook
 from migrate.rulebook.context import Context, answered_lines
 from migrate.rulebook.handed import HandedOn, requests
 from migrate.rulebook.index import Index
+from migrate.rulebook.rule import Rule
 from migrate.submission import submission
 from migrate.tables.profiles import GENERIC
 
@@ -257,7 +259,7 @@ def _findings(
     mentions: tuple[Mention, ...],
 ) -> list[Finding]:
     contexts = [replace(c, mentions=mentions) for c in _contexts(source, scopes, site, plan, around)]
-    concerned = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in plan.rules_for(site, c.target).about(c)]
+    concerned = [(n, scope, r) for scope, c in enumerate(contexts) for n, r in _asked(plan, site, c)]
     if len(contexts) > 1:  # a rule speaks of every scope before the next rule does
         concerned.sort(key=itemgetter(0, 1))
     found = [finding for _, scope, rule in concerned for finding in rule.findings(contexts[scope])]
@@ -266,13 +268,25 @@ def _findings(
     return obey(source, found, plan.known_rules, (r.id for r in plan.rulebook.rules), plan.renamed)
 
 
+def _asked(plan: Plan, site: Site, c: Context) -> list[tuple[int, Rule]]:
+    """The rules that may have something to say of a job, or of its commands that go to other partitions."""
+    found = plan.rules_for(site, c.target).about(c)
+    others = {target.runtime: target for _, target in c.places if target.runtime != c.target.runtime}
+    if not others:
+        return found
+    more = (each for target in others.values() for each in plan.rules_for(site, target).about(c))
+    return sorted({n: (n, rule) for n, rule in chain(found, more)}.values(), key=itemgetter(0))
+
+
 def _contexts(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, around: Surroundings) -> list[Context]:
     schedulers, library = plan.rulebook.tables.schedulers, plan.rulebook.library
     tables = plan.tables_for(site)
-    return [
+    contexts = [
         Context(part, site, plan.target, source, schedulers, tables, n, library=library, around=around).in_partition()
         for n, part in enumerate(scopes)
     ]
+    own, inner = contexts[:1], contexts[1:]
+    return own + [replace(c, target=own[0].named_at(c.job.text.whole) or c.target) for c in inner]
 
 
 def handed_on(source: Source, job: Job, site: Site, plan: Plan, around: Surroundings) -> HandedOn:

@@ -1209,6 +1209,7 @@ class Target:
     oci: bool | None = None  # whether Slurm starts containers itself (`--container`, oci.conf)
     architecture: str | None = None  # of the nodes: x86_64, aarch64
     variables: frozenset[str] = frozenset()  # that the nodes set in each job
+    usual_runtime: str = ""  # where `runtime` is that of one partition: what those have that name none
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environments: tuple[EnvironmentAnswer, ...] = ()  # the first that fits counts
 
@@ -1239,7 +1240,9 @@ class Target:
     def on(self, partition: str) -> Target:
         """The target as a job of this partition finds it: with the partition's own runtime."""
         own = self.partitions.get(partition)
-        return self if own is None or own.runtime in {None, self.runtime} else replace(self, runtime=own.runtime)
+        usual = self.usual_runtime or self.runtime
+        runtime = self.runtime if own is None else own.runtime or usual
+        return self if runtime == self.runtime else replace(self, runtime=runtime, usual_runtime=usual)
 
 
 # ------------------------------------------------------------------------------------------------ deciding

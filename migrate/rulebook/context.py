@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
 from functools import wraps
 from itertools import chain
@@ -14,6 +14,7 @@ from migrate.frozen import dataclass
 from migrate.model import (
     Change,
     EnvironmentAnswer,
+    Invocation,
     Item,
     Job,
     Mention,
@@ -46,6 +47,8 @@ class Context:
     library: Library = field(default_factory=shipped)
     around: Surroundings = field(default_factory=Surroundings)  # what the other scripts of the run say of this one
     mentions: tuple[Mention, ...] = ()  # of the whole file: what no item of it holds
+    places: tuple[tuple[Span, Target], ...] = ()  # of commands that name a partition: the target as they find it
+    of_job: Target | None = None  # the target as the job finds it, where the item's command names another partition
 
     def called(self, at: int) -> tuple[str, ...]:
         """The scripts of the run that the command word at this place runs, sources or submits."""
@@ -58,20 +61,55 @@ class Context:
         """The same with the target as the job's partition has it."""
         if all(p.runtime is None for p in self.target.partitions.values()):
             return self
-        queues = (i.value for n in queue_options(self) if (i := self.job.item(n)) and i.value)
+        places = tuple(self._own_partitions())
+        header = (i.value for n in queue_options(self) if (i := self.job.item(n)) and i.value)
+        queues = chain(self._of_submit_lines(), header)
         items = ((n, self.job.item(f"-l {n}")) for n in self.site.resource_types)
         shares = (n for n, i in items if i is not None and (i.value or "1").isdecimal())
         old = (name.split(",")[0].partition("@")[0] for name in chain(queues, shares))
         new = (replaced(self).get(name, name) for name in old)
         known = next((name for name in new if name in self.target.partitions), self.target.default_partition)
-        return replace(self, target=self.target.on(known))
+        return replace(self, target=self.target.on(known), places=places)
+
+    def _of_submit_lines(self) -> Iterator[str]:
+        """The partition that all known submit lines of the job name, which counts more than its header's."""
+        own = self.job.submitted
+        lines = [own] if own is not None else self.around.inherits.submitted if self.job.insert_at is not None else ()
+        named = [dict(line.options) for line in lines]
+        found = {next((each[n] for n in queue_options(self) if n in each), "") for each in named}
+        yield from (found if len(found) == 1 and "" not in found else ())
+
+    def _own_partitions(self) -> Iterator[tuple[Span, Target]]:
+        """Where commands stand that name a partition of the target, with their words that stand elsewhere."""
+        for reading in chain.from_iterable(part.commands for part in self.job.parts()):
+            for inner in reading.chain():
+                named = [o.value.text for o in inner.options if o.name == PARTITION and o.value]
+                partition = replaced(self).get(named[-1], named[-1]) if named and inner.kind == "scheduler" else ""
+                if partition not in self.target.partitions:
+                    continue
+                target = self.target.on(partition)
+                words = [span for each in inner.chain() for span in _words(each)]
+                text = reading.command.heredoc
+                words += [text.whole] if text is not None else []
+                yield from ((span, target) for span in (reading.command.span, *words))
+
+    def target_at(self, span: Span) -> Target:
+        """The target as the command of these bytes finds it: by the partition that it names, else by the job's."""
+        return self.named_at(span) or self.of_job or self.target
+
+    def named_at(self, span: Span) -> Target | None:
+        """The same where the command around these bytes names a partition; None elsewhere."""
+        around = [each for each in self.places if each[0].start <= span.start and span.end <= each[0].end]
+        return min(around, key=lambda each: each[0].end - each[0].start)[1] if around else None
 
     def about(self, item: Item) -> Context:
         """The same with one item in view; cheaper than dataclasses.replace, and made for every item of a rule."""
+        target = self.target_at(item.span) if self.places else self.target
+        whole = self.of_job or self.target
         return Context(
             self.job,
             self.site,
-            self.target,
+            target,
             self.source,
             self.schedulers,
             self.tables,
@@ -82,7 +120,16 @@ class Context:
             self.library,
             self.around,
             self.mentions,
+            self.places,
+            None if target is whole else whole,
         )
+
+
+def _words(reading: Invocation) -> Iterator[Span]:
+    """Where the words of a command stand: in a variable, they are elsewhere than it."""
+    yield reading.program_word.span
+    yield from (option.span for option in reading.options)
+    yield from (word.span for word in reading.operands)
 
 
 def once(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
@@ -92,7 +139,8 @@ def once(work: Callable[[Context], _T]) -> Callable[[Context], _T]:
     def of_job(context: Context) -> _T:
         known = context.known
         if work not in known:
-            known[work] = work(context)
+            whole = context if context.of_job is None else replace(context, target=context.of_job, of_job=None)
+            known[work] = work(whole)
         found: _T = known[work]
         return found
 

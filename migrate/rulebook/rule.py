@@ -130,7 +130,7 @@ class Rule:
     def findings(self, context: Context) -> Iterator[Finding]:
         """What the rule says of a job: once for each item that it matches, or once for the job."""
         if self.kind is None:
-            if not _hold(self.facts, context):
+            if not _hold(self.facts, context) or (context.places and not self.goes_to(context.target)):
                 return
             if self.job_translator is None:
                 yield self._finding(context)
@@ -142,7 +142,7 @@ class Rule:
             if (self.names and item.name not in self.names) or not self._matches(context, item):
                 continue
             about = context.about(item)
-            if not _hold(self.facts, about):
+            if (context.places and not self.goes_to(about.target)) or not _hold(self.facts, about):
                 continue
             if self.translator is None:
                 yield self._finding(about)

@@ -28,7 +28,7 @@ def change_of(c: Context) -> Change | None:
 @once
 def _moved(c: Context) -> Mapping[Key, Change]:
     """What becomes of each word, with the variables of the old scheduler by their new names."""
-    changes = move(c.job, c.source, c.target)
+    changes = move(c.job, c.source, c.target, c.target_at)
     places = _places(changes)
     named = (i for i in c.job.by_kind.get("scheduler-variable", ()) if i.dialect)
     within = [i for i in named if places.cover(*i.span)]

@@ -27,10 +27,11 @@ def _ways(c: Context) -> Mapping[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     for kind in _KINDS if moves_something(c) else ():
         for item in c.job.by_kind.get(kind, ()):
-            change = change_of(c.about(item))
+            about = c.about(item)
+            change = change_of(about)
             if change is None or change.verdict not in {"done", "look"} or item.verb in _FETCHING:
                 continue
-            way = _runtime_of(item), c.target.runtime
+            way = _runtime_of(item), about.target.runtime
             found[way] = min(found.get(way, item.span.start), item.span.start)
     return found
 

@@ -6,7 +6,7 @@ import itertools
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,19 +27,18 @@ __all__ = ["Change", "Key", "move"]
 Found = tuple[Job, tuple[Invocation, ...], Invocation]  # a command in its part of the job, behind what starts it
 
 
-def move(job: Job, source: Source, target: Target) -> Mapping[Key, Change]:
+def move(job: Job, source: Source, target: Target, at: Callable[[Span], Target]) -> Mapping[Key, Change]:
     """What becomes of the job's docker-like commands and of its header's options of pyxis; pure: the same each time.
 
     A command is moved whole or left whole; so are commands that share words, as those that one variable holds.
     """
-    changes = _moved(job, source, target)
+    changes = _moved(job, source, target, at)
     return {key: _placed(change, target) for key, change in changes.items()} if target.answers.get("path") else changes
 
 
-def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
-    apptainer = target.runtime == "apptainer"
-    found = [(part, outer, r) for part in job.parts() for outer, r in _readings(part, apptainer=apptainer)]
-    changes: dict[Key, Change] = move_header(job, source, target) if apptainer else {}
+def _moved(job: Job, source: Source, target: Target, at: Callable[[Span], Target]) -> dict[Key, Change]:
+    found = [(part, outer, r) for part in job.parts() for outer, r in _readings(part, at)]
+    changes: dict[Key, Change] = move_header(job, source, target) if target.runtime == "apptainer" else {}
     if not found:
         return changes
     readings = [reading for _, _, reading in found]
@@ -49,15 +48,17 @@ def _moved(job: Job, source: Source, target: Target) -> dict[Key, Change]:
     moved: list[Moving] = []
     shared: dict[object, Any] = {}
     steps: dict[tuple[int, bool], str] = {}
-    places = {} if apptainer else _places_of_steps(job, found)
+    new = [each for each in found if at(each[2].program_word.span).runtime == "pyxis"]
+    places = _places_of_steps(job, new) if new else {}
     for part, outer, reading in found:
         direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
         native = not _is_docker(reading)
+        here = at(reading.program_word.span)
         if (id(part), native) not in steps:
-            steps[id(part), native] = "srun" if apptainer else step_in(job, part, native=native)
+            steps[id(part), native] = step_in(job, part, native=native) if new else "srun"
         step = steps[id(part), native]
         moving = Moving(
-            reading, _verb(reading), source, target, part.constants, direct, images, readings, shared, step=step
+            reading, _verb(reading), source, here, part.constants, direct, images, readings, shared, step=step
         )
         moving.outer, moving.in_string = outer, _in_string(part, reading, source)
         moving.standing, moving.overlaps = places.get(id(reading), (moving.standing, False))
@@ -186,11 +187,12 @@ def _joined(one: Change, other: Change) -> Change:
     return replace(worse, edits=in_order(one.edits, other.edits))
 
 
-def _readings(part: Job, *, apptainer: bool) -> Iterator[tuple[tuple[Invocation, ...], Invocation]]:
+def _readings(part: Job, at: Callable[[Span], Target]) -> Iterator[tuple[tuple[Invocation, ...], Invocation]]:
     """The commands of a part that are to be moved, each behind those that start it."""
     for reading in (*part.commands, *part.hidden):
         chain = reading.chain()
         for number, inner in enumerate(chain):
+            apptainer = at(inner.program_word.span).runtime == "apptainer"
             kept = not apptainer and inner.family == "enroot" and not is_from_engine(inner)  # enroot is there
             if (_is_docker(inner) and not kept) or (_is_pyxis(inner) if apptainer else is_native(inner)):
                 yield chain[:number], inner

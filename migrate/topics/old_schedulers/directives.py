@@ -616,7 +616,7 @@ def _needed(work: _Translator, item: Item, row: OptionRow, items: list[Item], ro
 
 def _in_image(work: _Translator, item: Item, image: str) -> Change:
     if work.between.target.runtime == "pyxis":
-        return left_open(f"{spelled(item)}: pyxis runs steps in an image, and not the script")
+        return left_open(f"{spelled(item)}: write `#SBATCH --container-image` with the folders that the script needs")
     if image in work.between.target.answers_to("image"):
         return gone(f"{spelled(item)}: the script starts itself in the image, by its first command")
     return left_open(f"{spelled(item)}: waits for an image; nothing says which one it is now")
