@@ -213,3 +213,50 @@ def test_what_apptainer_was_asked_pyxis_is_asked(name: str) -> None:
     passed = f"--container-env={names} " if names else ""
     step = f'{before}srun --container-mounts={mounts}"$PWD" {passed}--container-mount-home --container-workdir="$PWD"'
     assert _output(_run(f"singularity exec {options} {_BOX} ls".replace("  ", " "))) == f"{step} {_IMAGE} {inside}ls"
+
+
+# ------------------------------------------------------------------------------------------------- entry points
+
+RUN = ["docker run lab/x:1 @", "singularity run docker://lab/x:1 @"]
+
+
+@pytest.mark.parametrize("command", ["bash -c ls", "python a.py", "/opt/run a", "./run.sh", "env A=1 x"])
+@pytest.mark.parametrize("line", RUN)
+def test_an_entry_point_that_hands_on_starts_the_command(line: str, command: str) -> None:
+    result = _run(line.replace("@", command))
+    assert _output(result).endswith(f" --container-image=lab/x:1 {command}")
+    assert "--container-entrypoint " in _output(result)
+    assert "ENTRYPOINT" not in _said(result)
+
+
+@pytest.mark.parametrize("line", RUN)
+def test_a_word_that_may_be_an_argument_is_looked_at_once_for_each_image(line: str) -> None:
+    result = _run("\n".join(line.replace("@", word) for word in ("train a", "test b")))
+    assert result.readiness == "review"
+    assert _output(result).endswith(" --container-image=lab/x:1 test b")
+    assert _said(result).count("(ENTRYPOINT), the command is its arguments") == 1
+
+
+@pytest.mark.parametrize("line", RUN)
+def test_an_option_is_for_a_program_that_must_be_named(line: str) -> None:
+    result = _run(line.replace("@", "--epochs 3"))
+    assert _output(result) == line.replace("@", "--epochs 3")
+    assert "`--epochs` is for the program that the image starts by itself" in _said(result)
+
+
+def test_a_program_that_is_named_is_started_itself() -> None:
+    output = _output(_run("docker run --entrypoint train lab/x:1 --epochs 3"))
+    assert output == "srun --container-writable --container-image=lab/x:1 train --epochs 3"
+
+
+def test_what_goes_on_in_the_background_gets_the_lines_that_stand_for_it() -> None:
+    lines = "docker run -d --name w ubuntu:22.04 sleep infinity\ndocker exec w hostname\ndocker stop w"
+    result = _run(lines)
+    assert _output(result) == lines
+    name = "--container-name=w_$SLURM_JOB_ID"
+    step = f"srun --overlap --container-entrypoint {name} --container-writable --container-image=ubuntu:22.04"
+    said = _said(result)
+    assert f"`{step} sleep infinity`" in said
+    assert f"until srun --overlap {name}:exec true" in said
+    assert f"`srun --overlap {name}:exec hostname`" in said
+    assert "instance" not in said

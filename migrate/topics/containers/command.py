@@ -130,7 +130,10 @@ class Moving:
         """The program's name, its sub-command with the options behind it, and what follows image and command."""
         program, named = self.reading.program_word, self.reading.verb_words
         if self.target.runtime == "pyxis":
-            self.obstacles.append("pyxis knows steps of srun and nothing else of the kind")
+            self.obstacles.append(
+                "pyxis knows steps of srun and no containers beside them: one ends with its step (`kill` its srun), or "
+                "with the job"
+            )
             return
         if not named:
             self.obstacles.append("its sub-command is not written out")

@@ -16,12 +16,18 @@ _DECIDED = re.compile(r"(?:NCCL|UCX|OMPI|I_MPI|MPICH)_")
 _READ = re.compile(r"\A(?P<quote>[\"']?)(?P<name>--[a-z-]+)(?:[ =](?P<value>.+))?\Z", re.DOTALL)
 
 
-def start_by_srun(m: Moving, new: str, image: Word | None) -> None:
+def start_by_srun(m: Moving, image: Word | None) -> None:
     """`docker run … IMAGE command` as `srun --container-image=IMAGE … command` (pyxis 0.20 and later)."""
-    if new not in {"run", "exec"} or image is None:
-        m.obstacles.append(f"pyxis has nothing like `{new}`: each step of srun is a container of its own")
+    if image is None:
+        m.obstacles.append("it names no image")
         return
     m.lead = []
+    if "detach" in m.runtime:
+        m.after_image, m.overlaps = "", True
+        m.lead.append(f"--container-name={in_job(m.name)}")
+        there = f"until srun --overlap --container-name={in_job(m.name)}:exec true; do sleep 1; done"
+        m.obstacles = ["it goes on in the background: start it as a step with a name and `&` behind it"]
+        m.obstacles.append(f"what follows waits until it is there (`{there}`)")
     if "read_only" not in m.runtime:  # enroot unpacks an image for each step, which may have it
         m.lead += ["--container-remap-root"] if m.target.isolation == "compat" and not m.user else []
         m.lead.append("--container-writable")
@@ -33,7 +39,21 @@ def start_by_srun(m: Moving, new: str, image: Word | None) -> None:
         if name:
             _tell(m, option, name, value)
         m.put(*made)
-    _write(m, image, entry_point=new == "run")
+    _write(m, image, entry_point="entrypoint" not in m.runtime)
+
+
+def in_job(name: str) -> str:
+    """The name of a container of pyxis: it outlives the job, so it has the job's number in it."""
+    return f"{name or 'NAME'}_$SLURM_JOB_ID"
+
+
+def exec_by_srun(m: Moving, name: Word) -> None:
+    """`docker exec NAME command`: a step in a container that another step has started."""
+    behind = m.source.data[(name.origin or name).span.end : m.reading.command.words[-1].span.end].decode("latin-1")
+    m.instead = f"srun --overlap --container-name={in_job(m.text(name))}:exec {' '.join(behind.split())}"
+    m.obstacles.append(
+        "a step of pyxis joins a container that another step has started by its name (--container-name=NAME:exec)"
+    )
 
 
 def _made_before(m: Moving, option: Option) -> list[Edit]:
@@ -417,6 +437,8 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
         "done", f"{m.value(image)}: the image of the step", (edit, after)[: 1 + bool(behind)]
     )
     lead = [] if inner else _by_place(m)
+    if entry_point and not m.obstacles:
+        _look_at_entry_point(m, image)
     lead += ["--container-entrypoint"] if entry_point else []
     lead += [f"--container-mounts={','.join(m.mounts)}"] if m.mounts else []  # of several it may take the last alone
     front = _variables(m, lead, inner=inner)
@@ -434,6 +456,37 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
         Edit(start, data[start : program.span.end], words.encode()),
         Edit(verb, data[verb : named[-1].span.end], b""),
     )
+
+
+def _look_at_entry_point(m: Moving, image: Word) -> None:
+    """An entry point is started by pyxis with a shell, and the command when that has ended in `exec "$@"`.
+
+    One that is a program gets no arguments of the command's, and the step fails: "container exited too soon".
+    """
+    words = [w for w in m.reading.command.words if w.span.start > (image.origin or image).span.start]
+    if not words:
+        return
+    first, inner = words[0].text, m.reading.payload[:1]
+    name = first.rsplit("/", 1)[-1]
+    if first.startswith("-"):
+        told = "singularity exec IMAGE PROGRAM …" if is_native(m.reading) else "docker run --entrypoint PROGRAM IMAGE …"
+        m.obstacles.append(
+            f"`{first}` is for the program that the image starts by itself, which pyxis does not give it: name the "
+            f"program (`{told}`)"
+        )
+    elif not ("/" in first or any(i.table for i in inner) or name in m.target.host_programs or _RUNS.fullmatch(name)):
+        m.of_image = m.value(image), _NO_ARGUMENTS
+
+
+# What is a program wherever it stands first; an image that starts one by itself takes other words than these.
+_RUNS = re.compile(
+    r"(?:python|pypy|perl|ruby|node|java|julia|Rscript|R|make|cmake|gcc|g\+\+|nvcc|pip|conda|mamba|torchrun|accelerate"
+    r"|deepspeed|jupyter|npm|go|cargo|mvn|gradle|ffmpeg|git|curl|wget)[\d.]*"
+)
+_NO_ARGUMENTS = (
+    "where the image starts a program by itself (ENTRYPOINT), the command is its arguments, and pyxis gives it none: "
+    "name the program before them, without --container-entrypoint"
+)
 
 
 def _by_place(m: Moving) -> list[str]:

@@ -14,7 +14,7 @@ from migrate.tables.converters import register
 from migrate.topics.containers.command import Moving
 from migrate.topics.containers.images import why_not
 from migrate.topics.containers.options import CONVERTERS
-from migrate.topics.containers.to_pyxis import start_by_srun
+from migrate.topics.containers.to_pyxis import exec_by_srun, start_by_srun
 from migrate.values import image_file, image_path
 
 Convert = Callable[[Moving], None]
@@ -37,7 +37,7 @@ def run(m: Moving) -> None:
     ):
         m.lead.append("--nv")
     if detached:
-        if not m.name and not _name_by_variable(m):
+        if not m.name and (m.target.runtime == "pyxis" or not _name_by_variable(m)):
             m.name = "NAME"
             m.obstacles.append(
                 "it goes on in the background without a name: give it one (--name), or write `&` behind it and `wait`"
@@ -52,7 +52,7 @@ def run(m: Moving) -> None:
     _image(m, image)
     if m.target.runtime == "pyxis":
         _close_input(m)
-        start_by_srun(m, new, image)
+        start_by_srun(m, image)
         return
     if not m.cwd:
         _workdir(m, image, detached=detached)
@@ -281,6 +281,9 @@ def exec_(m: Moving) -> None:
     name = m.reading.operands[0]
     if not _is_one(name):
         m.obstacles.append(f"whether `{name.text}` is the container or holds options is not known")
+        return
+    if m.target.runtime == "pyxis":
+        exec_by_srun(m, name)
         return
     starter = m.starter = _starter(m, name)
     if starter is None:
