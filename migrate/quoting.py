@@ -77,6 +77,23 @@ def keeps_quotes(edits: Iterable[Edit], states: Iterable[bytes] = _STATES) -> bo
     return _ends_alike(before, after, states)
 
 
+def is_in_value(data: bytes, at: int) -> bool:
+    """Whether a place stands between the double quotes in which a line gives a variable its value."""
+    line = data.rfind(b"\n", 0, at) + 1
+    return _VALUE.match(data, line, at) is not None and _open_behind(data[line:at], b"") == b'"'
+
+
+def is_in_list(data: bytes, at: int) -> bool:
+    """Whether a place stands between the words of an array that begins on its line, outside of their quotes."""
+    line = data.rfind(b"\n", 0, at) + 1
+    found = _LIST.match(data, line, at)
+    return found is not None and b")" not in data[found.end() : at] and _open_behind(data[line:at], b"") == b""
+
+
+_LIST = re.compile(rb"[ \t]*(?:(?:local|declare|readonly)[ \t]+(?:-\w+[ \t]+)*)?[A-Za-z_]\w*\+?=\(")
+_VALUE = re.compile(rb"[ \t]*(?:(?:export|local|declare|readonly)[ \t]+(?:-\w+[ \t]+)*)?[A-Za-z_]\w*\+?=\"")
+
+
 def _ends_alike(before: bytes, after: bytes, states: Iterable[bytes]) -> bool:
     if not _QUOTE.search(before) and not _QUOTE.search(after):
         return True

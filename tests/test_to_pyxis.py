@@ -260,3 +260,39 @@ def test_what_goes_on_in_the_background_gets_the_lines_that_stand_for_it() -> No
     assert f"until srun --overlap {name}:exec true" in said
     assert f"`srun --overlap {name}:exec hostname`" in said
     assert "instance" not in said
+
+
+# ---------------------------------------------------------------------------------------- commands in variables
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "RUN='singularity exec docker://ubuntu:22.04'\n$RUN ls",
+        'RUN="singularity exec docker://ubuntu:22.04"\ncd /work/a\n$RUN ls',
+        'RUN="singularity exec docker://ubuntu:22.04 ls"',
+        "RUN=\"singularity exec --env A='x y' docker://ubuntu:22.04\"\n$RUN ls",
+    ],
+)
+def test_a_command_in_a_variable_stays_where_its_folder_cannot_be_written(script: str) -> None:
+    result = _run(script)
+    assert _output(result) == script
+    assert result.readiness == "blocked"
+
+
+def test_a_command_in_a_variable_has_the_folder_in_which_it_is_set() -> None:
+    script = f'RUN="singularity exec -B $D:/d {_BOX}"\nfor i in 1 2; do $RUN ls & done'
+    step = "srun --overlap --container-mounts=$D:/d,$PWD --container-mount-home --container-workdir=$PWD"
+    assert _output(_run(script)) == f'RUN="{step} {_IMAGE}"\nfor i in 1 2; do $RUN ls & done'
+
+
+def test_a_command_in_an_array_has_its_quotes() -> None:
+    script = f'RUN=(singularity exec -B ~/x:/x {_BOX})\n"${{RUN[@]}}" ls'
+    step = 'srun --container-mounts="$HOME"/x:/x,"$PWD" --container-mount-home --container-workdir="$PWD"'
+    assert _output(_run(script)) == f'RUN=({step} {_IMAGE})\n"${{RUN[@]}}" ls'
+
+
+def test_options_in_an_array_become_those_of_the_step() -> None:
+    output = _output(_run('O=(-e A=1 -w /x)\ndocker run "${O[@]}" ubuntu:22.04 ls'))
+    step = "env A=1 srun --container-entrypoint --container-env=A --container-writable --container-workdir=/x"
+    assert output == f'O=()\n{step} "${{O[@]}}" --container-image=ubuntu:22.04 ls'

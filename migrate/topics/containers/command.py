@@ -59,6 +59,7 @@ class Moving:
     standing: Standing = Standing()  # where it would stand as a step of pyxis
     overlaps: bool = False  # as such a step it must not wait for another one, nor another one for it
     step: str = "srun"  # what starts a step of one task where the command stands; nothing where none can be started
+    in_value: bool = False  # it stands in the double quotes of a variable's value, where the shell expands `$`
     in_string: bool = False  # it stands in a string or a here-document, whose quotes and `$` count
     outer: tuple[Invocation, ...] = ()  # what starts the command, from the outside in
     starter: Invocation | None = None  # the command that starts the container which this one is about
@@ -184,7 +185,7 @@ class Moving:
 
     def variable(self, name: str) -> str:
         """A variable of the shell as it is written in this command."""
-        return f'"${name}"'
+        return f"${name}" if self.in_value else f'"${name}"'
 
     def value(self, word: Word) -> str:
         """What is known of the word: its text, with the variables replaced whose one value the script gives."""

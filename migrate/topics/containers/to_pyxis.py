@@ -128,6 +128,8 @@ def _move_start(m: Moving) -> None:
         m.mounts.append(start)
         m.lead += ["--container-mount-home"] if "--no-home" not in names else []
         m.looks.append("the container sees this folder and the home folder, as before")
+    if m.in_value:
+        m.looks.append("its folder is the one in which the variable is set, and has no blanks in its name")
     m.lead += [f"--container-workdir={start}"] if "--cwd" not in names else []
     m.tidy()
     _write(m, m.reading.operands[0], entry_point=m.verb.name == "run")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from migrate.model import Change, Edit, Invocation, Job, Key, Option, Source, Span, Target, Verb
-from migrate.quoting import UNQUOTED, keeps_quotes
+from migrate.quoting import UNQUOTED, is_in_list, is_in_value, keeps_quotes
 from migrate.topics.containers.command import Moving, in_order
 from migrate.topics.containers.enroot import is_from_engine, move_enroot
 from migrate.topics.containers.header import move_header
@@ -61,6 +61,7 @@ def _moved(job: Job, source: Source, target: Target, at: Callable[[Span], Target
             reading, _verb(reading), source, here, part.constants, direct, images, readings, shared, step=step
         )
         moving.outer, moving.in_string = outer, _in_string(part, reading, source)
+        moving.in_value = _is_in_value(moving, job)
         moving.standing, moving.overlaps = places.get(id(reading), (moving.standing, False))
         _move(moving, job)
         if stuck := fixed.intersection(moving.changes):
@@ -238,6 +239,16 @@ def _move(moving: Moving, job: Job) -> None:
         moving.tidy_lines()
 
 
+def _is_in_value(moving: Moving, job: Job) -> bool:
+    """Whether it stands in a variable's value, and the folder does not change before it is run."""
+    at = moving.reading.program_word.span.start
+    whole = moving.reading.command.span
+    if whole.start <= at < whole.end or moving.in_string:
+        return False
+    moves = (r for part in job.parts() for r in part.commands if r.program in {"cd", "pushd", "popd"})
+    return is_in_value(moving.source.data, at) and not any(r.command.span.start > at for r in moves)
+
+
 def _in_string(part: Job, reading: Invocation, source: Source) -> bool:
     start = part.text.at(0)
     return (
@@ -255,11 +266,21 @@ def _checked(moving: Moving) -> Moving:
     edits = {e for p in moving.changes.values() for e in p.edits}
     new = _quoting(*(e.after for e in edits)) - _quoting(*removed, *(e.before for e in edits))
     elsewhere = [e for e in edits if not whole.start <= e.start <= e.end <= whole.end]
+    more = [_quoting(e.after) - _quoting(e.before) for e in elsewhere]
+    if all(is_in_list(moving.source.data, e.start) for e, signs in zip(elsewhere, more, strict=True) if signs):
+        more = []
+    dollars = [e for e, signs in zip(elsewhere, more, strict=False) if b"$" in signs]
+    if moving.in_value and all(is_in_value(moving.source.data, e.start) for e in dollars):
+        new, more = _but_variables(new), list(map(_but_variables, more))
     if not (keeps_quotes(edits) if in_string else keeps_quotes(edits, UNQUOTED)):
         moving.obstacles.append("quotes begin or end inside of its words")
-    if (new and in_string) or any(_quoting(e.after) - _quoting(e.before) for e in elsewhere):
+    if (new and in_string) or any(more):
         moving.obstacles.append("its quoting cannot be kept inside the string or the list in which it stands")
     return moving
+
+
+def _but_variables(quotes: Counter[bytes]) -> Counter[bytes]:
+    return Counter({sign: n for sign, n in quotes.items() if sign != b"$"})
 
 
 def _quoting(*texts: bytes) -> Counter[bytes]:
