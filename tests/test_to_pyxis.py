@@ -296,3 +296,17 @@ def test_options_in_an_array_become_those_of_the_step() -> None:
     output = _output(_run('O=(-e A=1 -w /x)\ndocker run "${O[@]}" ubuntu:22.04 ls'))
     step = "env A=1 srun --container-entrypoint --container-env=A --container-writable --container-workdir=/x"
     assert output == f'O=()\n{step} "${{O[@]}}" --container-image=ubuntu:22.04 ls'
+
+
+@pytest.mark.parametrize(
+    ("option", "before", "lead"),
+    [
+        ("--env A=1", "", "--container-env=A --export=ALL,A=1"),
+        ("--env A=$X", "env A=$X ", "--container-env=A"),
+        ("--env 'A=x y'", "env 'A=x y' ", "--container-env=A"),
+    ],
+)
+def test_an_srun_that_is_there_hands_on_the_variables(option: str, before: str, lead: str) -> None:
+    view = '--container-mount-home --container-workdir="$PWD"'
+    wanted = f'{before}srun -n 1 --container-mounts="$PWD" {lead} {view} {_IMAGE} ls'
+    assert _output(_run(f"srun -n 1 singularity exec {option} {_BOX} ls")) == wanted

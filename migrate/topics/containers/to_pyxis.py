@@ -17,7 +17,7 @@ _READ = re.compile(r"\A(?P<quote>[\"']?)(?P<name>--[a-z-]+)(?:[ =](?P<value>.+))
 
 
 def start_by_srun(m: Moving, image: Word | None) -> None:
-    """`docker run … IMAGE command` as `srun --container-image=IMAGE … command` (pyxis 0.20 and later)."""
+    """`docker run … IMAGE command` as `srun --container-image=IMAGE … command` (pyxis 0.24)."""
     if image is None:
         m.obstacles.append("it names no image")
         return
@@ -442,7 +442,7 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
     if entry_point and not m.obstacles:
         _look_at_entry_point(m, image)
     lead += ["--container-entrypoint"] if entry_point else []
-    lead += [f"--container-mounts={','.join(m.mounts)}"] if m.mounts else []  # of several it may take the last alone
+    lead += [f"--container-mounts={','.join(m.mounts)}"] if m.mounts else []  # of several it takes the last
     front = _variables(m, lead, inner=inner)
     words = " ".join([*front, *([] if inner else [m.step or "srun"]), *lead, *dict.fromkeys(m.lead)])
     data = m.source.data
@@ -511,7 +511,11 @@ def _variables(m: Moving, lead: list[str], *, inner: bool) -> list[str]:
     if not values or not inner:
         return ["env", *values] if values else []
     exports = any(o.name == "--export" for i in m.outer for o in i.options)
-    if exports or not all(is_plain(v) and "," not in v for v in values):
+    starter, whole = m.outer[-1].program_word.span, m.reading.command.span
+    if not exports and all(is_plain(v) and "," not in v for v in values):
+        lead.append(f"--export=ALL,{','.join(values)}")
+    elif exports or not whole.start <= starter.start < whole.end:
         m.obstacles.append("srun stands before it already: export its variables before the line")
-    lead.append(f"--export=ALL,{','.join(values)}")
+    else:
+        m.put(Edit(starter.start, b"", f"env {' '.join(values)} ".encode()))
     return []
