@@ -159,6 +159,7 @@ class Text:
     data: bytes
     offsets: int | tuple[int, ...] = 0
     expands: bool = False  # a here-document in which the shell around it expands `$`: what is added must be escaped
+    quote: str = ""  # the quote in which its words stand, which what is added must not end; PRINTED: nothing is added
 
     @property
     def exact(self) -> bool:
@@ -172,6 +173,10 @@ class Text:
         if isinstance(self.offsets, int):
             return self.offsets + offset
         return self.offsets[offset]
+
+    def is_early(self, offset: int) -> bool:
+        """Whether the `$` at this place is expanded by the shell around the text, before anything runs it."""
+        return self.expands and (not offset or self.at(offset) == self.at(offset - 1) + 1)
 
     @property
     def whole(self) -> Span:
@@ -432,6 +437,7 @@ class Item:
 
 
 SCRIPT_FOLDER = "$0"  # with which the path of a call begins that goes from the folder of the script itself
+PRINTED = "\\"  # the quote of a text that printf and its like take apart once more
 SUBMIT_FOLDER = "$SUBMIT"  # from that in which the job was submitted
 
 
@@ -454,7 +460,7 @@ class Call:
 
 
 class Expanded:
-    """Here-documents in which the shell around them expands `$`, by where they stand."""
+    """Scripts in the text of others in which `$` or quotes must be escaped, by where they stand."""
 
     def __init__(self, texts: Sequence[Text]) -> None:
         self._texts = texts[::-1]  # those inside of others come first
@@ -491,7 +497,7 @@ class Job:
     )  # of those the word, and from where on it is certain
     contained: bool = False  # its commands run inside a container
     calls: tuple[Call, ...] = ()  # of other scripts, by its own commands
-    submitted: Submitted | None = None  # the command that gives it in, of whose script it is a here-document
+    submitted: Submitted | None = None  # the command that gives it in, which reads it from its input
     in_image: bool = False  # the job runs in a container as a whole: the paths in its body are the container's
 
     def walk(self) -> Iterator[Job]:
@@ -505,16 +511,21 @@ class Job:
 
     @cached_property
     def _parts(self) -> tuple[Job, ...]:
-        return (self, *(part for job in self.jobs if job.insert_at is None for part in job.parts()))
+        return (self, *(part for job in self.jobs if not job.is_own for part in job.parts()))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a job of its own, and no part of the script in which it stands."""
+        return self.insert_at is not None or self.submitted is not None
 
     @cached_property
     def expanded(self) -> Expanded:
-        """The here-documents inside it that are scripts, and in which the shell around them expands `$`."""
-        return Expanded([job.text for job in self.walk() if job.text.expands])
+        """The scripts inside it in which the shell around them expands `$`, or that stand in quotes."""
+        return Expanded([job.text for job in self.walk() if job.text.expands or job.text.quote])
 
     def scopes(self) -> tuple[Job, ...]:
         """This job and the job scripts inside it."""
-        return (self, *(job for job in self.walk() if job is not self and job.insert_at is not None))
+        return (self, *(job for job in self.walk() if job is not self and job.is_own))
 
     @property
     def outline(self) -> Job:
@@ -617,8 +628,8 @@ class Job:
             for place, outer in places.items():
                 found.setdefault(place, []).append(outer)
         for job in self.jobs:
-            outer = self.around(job.text.at(0)) if job.insert_at is None else ()
-            for place, lines in job.starting.items() if job.insert_at is None else ():
+            outer = () if job.is_own else self.around(job.text.at(0))
+            for place, lines in () if job.is_own else job.starting.items():
                 found.setdefault(place, []).extend([outer + line for line in lines])
         return found
 
@@ -637,7 +648,7 @@ class Job:
     @cached_property
     def _scripts_by_place(self) -> FirstOf:
         whole = [job.text.whole for job in self.jobs]
-        parts = [job.insert_at is None for job in self.jobs]
+        parts = [not job.is_own for job in self.jobs]
         return FirstOf([(s.start + 1, s.end) if part else _NO_SPAN for s, part in zip(whole, parts, strict=True)])
 
     @cached_property
@@ -704,6 +715,7 @@ class Submitted:
     line: int
     dialect: str  # of its command
     options: Options
+    at: int = 0  # where its command stands, for a script in the same file
 
 
 @dataclass(frozen=True, slots=True)

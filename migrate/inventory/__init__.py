@@ -17,7 +17,7 @@ from migrate.inventory.definition import take_definition
 from migrate.inventory.needs import leave_places_in_containers, take_needs
 from migrate.inventory.options import parts, take_directive
 from migrate.inventory.parameters import sets_anything, take_parameters
-from migrate.model import SLURM, STEP_IMAGE, Call, Gap, Job, Source, Submitted, Surroundings, Tables, Text
+from migrate.model import PRINTED, SLURM, STEP_IMAGE, Call, Gap, Job, Source, Submitted, Surroundings, Tables, Text
 from migrate.reader.definition import is_definition
 from migrate.schedulers import DIALECTS, FOREIGN, Directive, joined, switched_off
 from migrate.schedulers.slurm import first_command
@@ -122,6 +122,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     brought: Sequence[tuple[str, str]] = (),
     called: bool = False,
     in_image: bool = False,
+    submitted: Submitted | None = None,
 ) -> Job:
     allowance = allowance or Allowance()
     known = [(own, tables.schedulers[name].directive_options) for name, own in DIALECTS.items()]
@@ -147,7 +148,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         dialects=dialects or ((speaks,) if speaks and not DIALECTS[SLURM].is_spoken(text.data) else ()),
         definition=definition,
         brought=brought,
-        called=called,
+        called=called or submitted is not None,
         in_image=in_image,
     )
     if shell in SHELLS:
@@ -162,9 +163,9 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
     leave_places_in_containers(collector)
     take_needs(collector)
     below = _below_header(text, live) if live else None
-    first = first_command(text, below or 0)
     calls = tuple(calls_of(collector))
-    begins = below is not None or called  # what a job that calls it would set, it sets itself
+    # what a job that calls it would set, it sets itself
+    begins = below is not None or called or submitted is not None
     return Job(
         text=text,
         shell=shell,
@@ -174,7 +175,7 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         gaps=tuple(sorted(collector.gaps, key=lambda g: g.span)),
         jobs=_with_submitters(collector, calls),
         insert_at=None if below is None else _line_start(text, below),
-        begin_at=_line_start(text, first) if begins and shell in SHELLS else None,
+        begin_at=_begin_of(text, shell, below or 0) if begins else None,
         dialects=dialects,
         functions=frozenset(collector.functions),
         hidden=tuple(collector.hidden),
@@ -182,8 +183,14 @@ def _read_job(  # noqa: PLR0913 - what a script inherits from the one around it
         settled=collector.settled,
         contained=contained,
         calls=calls,
+        submitted=submitted,
         in_image=in_image,
     )
+
+
+def _begin_of(text: Text, shell: str, below: int) -> int | None:
+    """Where a line of shell goes that a script is to begin with; None where no shell runs it, or it has no place."""
+    return None if shell not in SHELLS or text.quote == PRINTED else _line_start(text, first_command(text, below))
 
 
 def _with_submitters(c: Collector, calls: Sequence[Call]) -> tuple[Job, ...]:
@@ -202,11 +209,13 @@ def _with_submitters(c: Collector, calls: Sequence[Call]) -> tuple[Job, ...]:
     for job in c.jobs:
         end = job.text.at(0) - c.text.at(0) - 1
         line = c.text.data[c.text.data.rfind(b"\n", 0, max(end, 0)) + 1 : max(end, 0)]
-        written = _WRITTEN.search(line) if job.submitted is None and job.insert_at is not None else None
+        written = _WRITTEN.search(line) if job.submitted is None else None
         lines = submits.get(written[1].decode("latin-1"), []) if written else []
         if len(lines) == 1:
             [call] = lines
-            job = replace(job, submitted=Submitted("", 0, call.dialect, tuple(options.get(call.program, ()))))  # noqa: PLW2901
+            given = Submitted("", 0, call.dialect, tuple(options.get(call.program, ())), call.program)
+            begin = _begin_of(job.text, job.shell, 0) if job.begin_at is None else job.begin_at
+            job = replace(job, submitted=given, begin_at=begin)  # noqa: PLW2901
         found.append(job)
     return tuple(found)
 
@@ -268,7 +277,7 @@ def interpreter_of(data: bytes) -> str:
 
 def _line_start(text: Text, offset: int) -> int:
     """Where the line that begins at `offset` begins in the file, tabs that were taken from it included."""
-    return text.at(offset - 1) + 1 if offset else text.at(0)
+    return text.at(offset - 1) + 1 if offset and not text.quote else text.at(offset)
 
 
 def _below_header(text: Text, live: Sequence[Directive]) -> int:

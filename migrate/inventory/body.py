@@ -19,10 +19,11 @@ from migrate.commands import (
     value_words,
 )
 from migrate.inventory.collector import Collector
-from migrate.inventory.commands import take_hidden_commands, take_invocation, warn_of_unread
+from migrate.inventory.commands import submitted_by, take_hidden_commands, take_invocation, warn_of_unread
 from migrate.inventory.mentions import take_mentions
 from migrate.inventory.needs import take_redirections, take_started, take_words_of
 from migrate.inventory.options import take_assignment
+from migrate.inventory.printed import text_for
 from migrate.model import Assignment, CommandTable, Gap, Invocation, Text, Word
 from migrate.ranges import Ranges
 from migrate.reader import Layout, lay_out
@@ -114,6 +115,26 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
         for reading in readings:
             take_invocation(c, reading)
             take_started(c, reading)
+            _take_input(c, layout, node, reading)
+
+
+def _take_input(c: Collector, layout: Layout, node: Node, reading: Invocation) -> None:
+    """The script that a command gives in which is printed into it."""
+    for inner in reading.chain():
+        submits = inner.table is not None and inner.table.form == "submission"
+        if not submits or inner.command.heredoc is not None or (inner.operands and inner.operands[0].text != "-"):
+            continue
+        text = text_for(c, layout, node)
+        if text is None or c.is_taken(text) or not _lines_stand(c, text):
+            return
+        c.script(text, frozen=layout.is_damaged(*node.byte_range), submitted=submitted_by(c, inner))
+
+
+def _lines_stand(c: Collector, text: Text) -> bool:
+    """Whether the directives of a text are lines here too, where the next run sees them again."""
+    base = c.text.at(0)
+    places = [text.at(m.start()) - base for m in _JOB_TEXT.finditer(text.data)]
+    return not any(c.text.data[c.text.data.rfind(b"\n", 0, at) + 1 : at].strip() for at in places)
 
 
 _TOO_LONG = f"more than {STARTED} commands start each other here; those behind them are not read"

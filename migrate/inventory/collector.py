@@ -26,6 +26,7 @@ from migrate.model import (
 )
 from migrate.ranges import Ranges
 
+_OPENS = re.compile(rb"\$(?=[A-Za-z_{])")
 _SEPARATES = re.compile(r"[;|]|&&|\A&\Z")
 _DEPTH = 4
 ITEMS = 41_000
@@ -95,6 +96,7 @@ class Collector:
     frozen: bool = False  # it stands in bytes that were not understood: nothing in it is edited
     needs: list[Need] = field(default_factory=list)
     inner: list[Span] = field(default_factory=list)  # file spans of the scripts inside this one
+    early: set[int] = field(default_factory=set)  # where expansions begin in those that this script makes
     _taken: set[int] = field(default_factory=set)  # where those begin
     _inside: tuple[int, Ranges] = (0, Ranges(()))
     comments: Ranges | None = None  # where they stand; None where the body was not read
@@ -174,6 +176,10 @@ class Collector:
     def is_inner(self, offset: int) -> bool:
         return bool(self.inner) and self.inside.hold(self.text.at(offset))
 
+    def is_early(self, offset: int) -> bool:
+        """Whether an expansion that begins here stands in a script inside this one, and yet is made by this one."""
+        return bool(self.early) and self.text.at(offset) in self.early
+
     def is_comment(self, place: int) -> bool:
         """Whether a place of the file is in a comment of the script, and not in a string of it."""
         if self.comments is None:
@@ -215,10 +221,14 @@ class Collector:
             return
         self.allowance.take_commands(_SCRIPT)
         self.inner.append(text.whole)
+        if text.expands:
+            self.early |= {text.at(m.start()) for m in _OPENS.finditer(text.data) if text.is_early(m.start())}
         self._taken.add(text.at(0))
         frozen, contained = frozen or self.frozen, contained or self.contained
-        job = self.read_job(text, self.variables, self.depth + 1, contained=contained, frozen=frozen)
-        self.jobs.append(replace(job, submitted=submitted) if submitted else job)
+        job = self.read_job(
+            text, self.variables, self.depth + 1, contained=contained, frozen=frozen, submitted=submitted
+        )
+        self.jobs.append(job)
 
 
 def decoded(text: str) -> str:

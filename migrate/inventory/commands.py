@@ -415,11 +415,11 @@ def _feed(c: Collector, inner: Invocation, *, contained: bool) -> None:
     if inner.kind == "container" and inner.payload and inner.chain()[-1].program not in SHELLS:
         return  # `singularity exec IMAGE python <<EOF`: text of another language
     if inner.kind in {"", "shell", "scheduler"} or contained:
-        submitted = _submitted(c, inner) if inner.table is not None and inner.table.form == "submission" else None
+        submitted = submitted_by(c, inner) if inner.table is not None and inner.table.form == "submission" else None
         c.script(document, contained=contained, frozen=not inner.program_word.editable, submitted=submitted)
 
 
-def _submitted(c: Collector, inner: Invocation) -> Submitted:
+def submitted_by(c: Collector, inner: Invocation) -> Submitted:
     """What the options of a command say of the job that it reads from its standard input."""
     assert inner.table is not None
     place, options = inner.program_word.span.start, list[tuple[str, str]]()
@@ -428,7 +428,7 @@ def _submitted(c: Collector, inner: Invocation) -> Submitted:
             options.insert(0, (item.name, item.value or ""))
         elif item.span.start < place:
             break
-    return Submitted("", 0, inner.table.dialect or SLURM, tuple(options))
+    return Submitted("", 0, inner.table.dialect or SLURM, tuple(options), place)
 
 
 def _is_script(inner: Invocation) -> bool:

@@ -137,8 +137,13 @@ def _take_variables(c: Collector, layout: Layout, dialect: str, assigned: set[st
     points = _INDIRECT.search(c.text.data) is not None, _ASKS.search(c.text.data) is not None
     for match in pattern.finditer(c.text.data):
         start, end = match.span("name")
-        if comments.hold(start) or c.is_inner(start) or layout.line_start(start) in off:
+        if comments.hold(start) or layout.line_start(start) in off:
             continue
+        dollar = match["dollar"] is not None
+        if (dollar and c.text.is_early(match.start())) or (
+            c.is_inner(start) and not (dollar and c.is_early(match.start()))
+        ):
+            continue  # the variable of another script than this one
         name = match["name"].decode("latin-1")
         single = raw.hold(start)
         expands = match["dollar"] is not None and not single and not is_escaped(c.text.data, match.start())

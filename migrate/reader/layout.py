@@ -367,6 +367,36 @@ class Layout:
         """The first here-document of each command, by its range."""
         return {h.command: h.text for h in reversed(self.heredocs) if h.command}
 
+    # -------------------------------------------------------------------------------------------- pipelines
+
+    def piped_from(self, node: Node) -> Node | Text | None:
+        """What a command reads that is the second of its pipeline: the command before it, or its here-document."""
+        parent = self.parent(node)
+        while parent is not None and parent.type == "redirected_statement" and parent.children[0] == node:
+            node, parent = parent, self.parent(parent)
+        if parent is None or parent.type != "pipeline":
+            return None
+        first, *others = parent.named_children
+        if first == node:
+            return self._document_around(parent)
+        while first.type == "redirected_statement":
+            first = first.children[0]
+        return first if others[:1] == [node] and first.type == "command" else None
+
+    def _document_around(self, pipeline: Node) -> Text | None:
+        """The here-document of `cat` behind whose first line a pipeline stands."""
+        redirect = self.parent(pipeline)
+        owner = self.parent(redirect) if redirect and redirect.type == "heredoc_redirect" else None
+        command = owner.child_by_field_name("body") if owner else None
+        words = self.data[command.start_byte : command.end_byte].split() if command else []
+        return self._fed.get(command.byte_range) if command and words == [b"cat"] else None
+
+    def here_string(self, node: Node) -> Range | None:
+        """The word behind `<<<` of a command; None without one."""
+        found = next((c for c in node.children if c.type == "herestring_redirect"), None)
+        word = found.named_children[-1] if found and found.named_children else None
+        return None if word is None else word.byte_range
+
     # -------------------------------------------------------------------------------------------- commands
 
     def commands(self) -> list[Node]:

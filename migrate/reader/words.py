@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.files.cache import Answers
-from migrate.model import Span, Text, Word, new_tuple
+from migrate.model import PRINTED, Span, Text, Word, new_tuple
 
 Range = tuple[int, int]
 
@@ -234,6 +234,26 @@ def undo_heredoc(text: Text, start: int, end: int, *, quoted: bool, tabs: bool) 
     Nothing is undone where its delimiter was `quoted`; leading `tabs` go where it began with `<<-`.
     """
     return replace(_undo(text, start, end, b"" if quoted else b"$`\\\n", tabs=tabs), expands=not quoted)
+
+
+def undo_quotes(text: Text, start: int, end: int) -> Text | None:
+    """What one word comes to that stands in one pair of quotes, or in none; None where that is not certain.
+
+    The shell that reads the word expands `$` in double quotes: what is escaped there is left for who reads the text.
+    """
+    raw = text.data[start:end]
+    if _BARE.fullmatch(raw):
+        return replace(_undo(text, start, end, b""), quote=PRINTED)
+    if _SINGLE.fullmatch(raw):
+        return replace(_undo(text, start + 1, end - 1, b""), quote="'")
+    if _DOUBLE.fullmatch(raw):
+        return replace(_undo(text, start + 1, end - 1, b'$`"\\\n'), expands=True, quote='"')
+    return None
+
+
+_BARE = re.compile(rb"[A-Za-z0-9_./:,+@%=-]+")
+_SINGLE = re.compile(rb"'[^']*'")
+_DOUBLE = re.compile(rb'"(?:[^"\\`$]|\\.|\$(?!\())*"', re.DOTALL)
 
 
 def _undo(text: Text, start: int, end: int, escapable: bytes, *, tabs: bool = False) -> Text:

@@ -17,7 +17,7 @@ from migrate.inventory import misspelt_interpreter
 from migrate.inventory.options import inert_line
 from migrate.model import Edit, Finding, Fix, Holder, Item, Job, Outcome, Owned, Source, Span, Text
 from migrate.quoting import keeps_quotes
-from migrate.rewrite.outer import escaped, for_outer_shell, is_early, unclear, uncut
+from migrate.rewrite.outer import escaped, for_outer_shell, in_quotes, is_early, unclear, uncut
 from migrate.rewrite.removal import is_foreign, muted, removals, taken_out
 
 _ESCAPED = re.compile(r"[$`\\]")
@@ -188,8 +188,8 @@ def realize(source: Source, scopes: Sequence[Job], outcomes: Sequence[Outcome]) 
             continue
         for edit in fix.edits:
             if edit not in made:
-                # words in a command go behind the lines that go before it
-                rank = 2 if edit.before else _WORDS
+                # words in a command go behind the lines that go before it, a first line before all of them
+                rank = 2 if edit.before else 0 if edit.after.startswith(b"#!") else _WORDS
                 owned.append(Owned(for_outer_shell(edit, source, scopes[0].expanded.at(edit.start)), number, rank=rank))
         made.update(fix.edits)
         for item in filter(is_foreign, fix.removes):
@@ -223,10 +223,10 @@ def _additions(source: Source, job: Job, finding: Finding, number: int, begun: s
         begun.add((start, ""))
         yield Owned(_first_line(source, job.text, fix.top), number, rank=0)
     if fix.adds and job.insert_at is not None:
-        yield Owned(_insertion(source, job.insert_at, [f"{PREFIX}{fix.adds}"], job.text), number)
+        yield Owned(_insertion(source, job.insert_at, [in_quotes(f"{PREFIX}{fix.adds}", job.text)], job.text), number)
     if fix.begins and job.begin_at is not None and (job.begin_at, fix.begins) not in begun:
         begun.add((job.begin_at, fix.begins))
-        lines = _ESCAPED.sub(r"\\\g<0>", fix.begins) if job.text.expands else fix.begins
+        lines = in_quotes(_ESCAPED.sub(r"\\\g<0>", fix.begins) if job.text.expands else fix.begins, job.text)
         yield Owned(_insertion(source, job.begin_at, lines.split("\n"), job.text), number, rank=3)
 
 
@@ -309,7 +309,7 @@ def _lines_of(source: Source, script: Text, item: Item, finding: Finding | None)
         if finding.fate == "review":
             return list(finding.fix.becomes)  # as they stand in the file
         keep = is_early(source.data[item.span.start : item.span.end])
-        return [f"{PREFIX}{text if keep else escaped(text, script)}" for text in finding.fix.becomes]
+        return [in_quotes(f"{PREFIX}{text if keep else escaped(text, script)}", script) for text in finding.fix.becomes]
     return [inert_line(source, item).removeprefix("#")]
 
 
@@ -318,7 +318,7 @@ def _insertion(source: Source, at: int, lines: Sequence[str], script: Text) -> E
     above = None if script.exact or not at else _TABS.match(source.data, source.line_start(at - 1), at)
     indent = above[0] if above else b""
     text = source.newline.join(indent + line.encode() for line in lines)
-    if at and source.data[at - 1 : at] != b"\n":
+    if at and source.data[at - 1 : at] != b"\n" and not script.quote:
         return Edit(at, b"", source.newline + text)
     return Edit(at, b"", text + source.newline)
 

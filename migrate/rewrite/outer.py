@@ -1,4 +1,4 @@
-"""Here-documents in which the shell around them expands `$`: how what is written in one must be escaped."""
+"""Scripts in the text of others: how what is written there must be escaped for the shell that reads it first."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ def _names(text: Text) -> tuple[frozenset[str], frozenset[str]]:
     """The variables that the shell around expands when it writes the text, and those that the text itself expands."""
     early: set[str] = set()
     late: set[str] = set()
-    for match in _OPENS.finditer(text.data):
-        at, before = text.at(match.start()), text.at(match.start() - 1) if match.start() else text.at(0) - 1
-        (early if at == before + 1 else late).add(match[1].decode())
+    for match in _OPENS.finditer(text.data) if text.expands else ():
+        (early if text.is_early(match.start()) else late).add(match[1].decode())
     return frozenset(early), frozenset(late)
 
 
@@ -50,21 +49,29 @@ def escaped(text: str, script: Text) -> str:
     return _EXPANSION.sub(lambda m: m[0] if m["name"] in early else f"\\{m[0]}", text)
 
 
+def in_quotes(text: str, script: Text) -> str:
+    """What is written in a script that stands in quotes, so that they do not end there."""
+    if script.quote == "'":
+        return text.replace("'", "'\\''")
+    return re.sub(r'(?<!\\)"', r"\"", text) if script.quote == '"' else text
+
+
 def for_outer_shell(edit: Edit, source: Source, script: Text | None) -> Edit:
     """An edit of a script as one of the text that the shell around writes.
 
     What stands for an expansion is expanded when that was.
     """
-    if script is None:
+    if script is None or edit.after.startswith(b"#!"):
         return edit
-    if not is_escaped(source.data, edit.start) and is_early(edit.before):
+    if script.expands and not is_escaped(source.data, edit.start) and is_early(edit.before):
         return edit
-    return replace(edit, after=escaped(edit.after.decode("latin-1"), script).encode("latin-1"))
+    text = in_quotes(escaped(edit.after.decode("latin-1"), script), script)
+    return replace(edit, after=text.encode("latin-1"))
 
 
 def uncut(edit: Edit, source: Source, script: Text | None) -> Edit:
     """The same edit, so that it cuts no backslash of a here-document from what it escapes."""
-    if script is None:
+    if script is None or not script.expands:
         return edit
     before, start = edit.before, edit.start
     if before and is_escaped(source.data, start + len(before)):

@@ -471,7 +471,7 @@ def _header(c: Context, reading: Invocation) -> Options | None:
     """The options in the header of the script that a command submits; empty for a program, None where unknown."""
     if _starts_program(c, reading):
         return ()
-    if not reading.operands:
+    if not reading.operands or job_of_input(c, reading) is not None:
         return _header_of_input(c, reading)
     return _header_of_called(c, reading)
 

@@ -51,8 +51,15 @@ def live_dialect(c: Context) -> str | None:
     about="job",
 )
 def _old_scheduler(c: Context) -> str | None:
-    dialect = live_dialect(c) if c.job.dialects else c.around.inherits.dialect
+    dialect = live_dialect(c) if c.job.dialects else dialect_by_others(c)
     return dialect if dialect and is_foreign(dialect) else None
+
+
+def dialect_by_others(c: Context) -> str:
+    """The scheduler of the scripts that call or submit the script, or of the command that reads it; empty if none."""
+    if c.job.submitted is not None:
+        return c.job.submitted.dialect
+    return "" if c.scope else c.around.inherits.dialect
 
 
 def between_of(c: Context, dialect: str) -> Between:
@@ -73,7 +80,7 @@ def requests(c: Context) -> tuple[Request, ...]:
     dialect = _old_scheduler(c)
     if not dialect:
         return ()
-    if lines := [each for each in _lines(c) if each.dialect == dialect]:
+    if lines := [each for each in lines_of(c) if each.dialect == dialect]:
         between = between_of(c, dialect)
         return tuple(request_of(c.job, between, line, lines) for line in lines) + _handed(c)
     found = translation(c)
@@ -108,7 +115,7 @@ def _submitted_otherwise(c: Context) -> str | None:
 
 def _handed(c: Context) -> tuple[Request, ...]:
     """What the jobs ask for that run the script, which has no lines of its own."""
-    return () if c.job.dialects else tuple(map(Request.of_text, c.around.inherits.ways))
+    return () if c.job.dialects or c.scope else tuple(map(Request.of_text, c.around.inherits.ways))
 
 
 @once
@@ -117,11 +124,11 @@ def translation(c: Context) -> Translation | None:
     dialect = live_dialect(c)
     if dialect is None or dialect == SLURM:
         return None
-    return translate(c.job, between_of(c, dialect), [each for each in _lines(c) if each.dialect == dialect])
+    return translate(c.job, between_of(c, dialect), [each for each in lines_of(c) if each.dialect == dialect])
 
 
-def _lines(c: Context) -> tuple[Submitted, ...]:
-    """The lines that submit the script; of a job inside it the command whose here-document it is."""
+def lines_of(c: Context) -> tuple[Submitted, ...]:
+    """The lines that submit the script; of a job inside it the command that reads it."""
     if not c.scope:
         return c.around.inherits.submitted
     given = c.job.submitted

@@ -13,7 +13,7 @@ from migrate.rulebook.facts import fact
 from migrate.rulebook.translators import in_its_place, job_translator, translator
 from migrate.schedulers import DIALECTS, switched_off
 from migrate.tables.tables import base_programs, builtins
-from migrate.topics.old_schedulers.facts import live_dialect, requests, variant
+from migrate.topics.old_schedulers.facts import dialect_by_others, lines_of, live_dialect, requests, variant
 from migrate.topics.old_schedulers.request import HOME_FOLDER, SPREAD, SUBMIT_FOLDER, Request, exact
 
 _INDEX = "SLURM_ARRAY_TASK_ID"
@@ -59,7 +59,7 @@ def _variable_row(c: Context) -> VariableRow | None:
 
 def _inherited(c: Context) -> tuple[str, ...]:
     """The scheduler of the jobs that call the script, whose variables it has."""
-    dialect = c.around.inherits.dialect if c.job.insert_at is None else ""
+    dialect = dialect_by_others(c) if c.job.insert_at is None else ""
     return (dialect,) if dialect else ()
 
 
@@ -473,9 +473,9 @@ def _for_programs(c: Context, _: str) -> str | None:
 
 
 def _index_line(c: Context) -> str | None:
-    known = c.schedulers[live_dialect(c) or c.around.inherits.dialect].variables
+    known = c.schedulers[live_dialect(c) or dialect_by_others(c)].variables
     names = [(name, row.by) for name, row in known.items() if row.to == _INDEX]
-    options = c.job.names.get("directive", frozenset()) | {n for s in c.around.inherits.submitted for n, _ in s.options}
+    options = c.job.names.get("directive", frozenset()) | {n for s in lines_of(c) for n, _ in s.options}
     name = next((name for name, by in names if not by or by in options), "")
     unnamed = not any(says(c, each.encode()) for each in (_INDEX, *(each for each, _ in names)))
     return f"export {name}=${_INDEX}" if name and unnamed and all(r.array for r in requests(c)) else None

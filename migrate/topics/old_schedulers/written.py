@@ -25,7 +25,9 @@ def first_line(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
     """
     if reading.operands and reading.operands[0].text != "-":
         return _of_file(c, reading, reading.operands[0])
-    around = Around(c.source.data, reading.command.span)
+    around, job = Around(c.source.data, reading.command.span), job_of_input(c, reading)
+    if job is not None and job.text.data.startswith(b"#!"):
+        return ()
     if match := _HERE_STRING.search(c.source.text(reading.command.span).encode() + around.redirections):
         return () if match[1].startswith(b"#!") else _MISSING
     if (document := _document(c, reading)) is not None:
@@ -68,13 +70,14 @@ def _document(c: Context, reading: Invocation) -> int | None:
 
 
 def job_of_input(c: Context, reading: Invocation) -> Job | None:
-    """The job in the here-document that a command reads, itself or through a pipe; None without one."""
-    start = _document(c, reading)
-    if start is None and Around(c.source.data, reading.command.span).is_piped_into:
-        first = pipeline_start(c, reading)
-        writer = next((r for r in _commands(c) if r.command.span.start == first), None)
-        start = _document(c, writer) if writer else None
-    return None if start is None else _job_in(c, start)
+    """The job in the text of this script that a command gives in; None without one."""
+    return _submitted(c).get(reading.program_word.span.start)
+
+
+@once
+def _submitted(c: Context) -> Mapping[int, Job]:
+    """The scripts inside this one, by where the commands stand that give them in."""
+    return {job.submitted.at: job for job in c.job.walk() if job.submitted is not None}
 
 
 @once
