@@ -289,9 +289,9 @@ def _contexts(source: Source, scopes: Sequence[Job], site: Site, plan: Plan, aro
     return own + [replace(c, target=own[0].named_at(c.job.text.whole) or c.target) for c in inner]
 
 
-def handed_on(source: Source, job: Job, site: Site, plan: Plan, around: Surroundings) -> HandedOn:
-    """What a job hands on of its requests to the scripts that it runs and sources."""
-    return requests(_contexts(source, [job], site, plan, around)[0])
+def handed_on(source: Source, job: Job, site: Site, plan: Plan, around: Surroundings) -> tuple[HandedOn, ...]:
+    """What a script, and each job in it, hands on of its requests to the scripts that it runs and sources."""
+    return tuple(map(requests, _contexts(source, job.scopes(), site, plan, around)))
 
 
 def _is_half(outcome: Outcome) -> bool:

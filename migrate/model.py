@@ -716,6 +716,7 @@ class Submitted:
     dialect: str  # of its command
     options: Options
     at: int = 0  # where its command stands, for a script in the same file
+    exports: tuple[str, ...] = ()  # variables that its script exports, and the submitted one expands
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ How = Literal["run", "source", "submit"]
 _Named = tuple[How, Word, str]
 _DEPTH = 8  # variables that name each other, and folders that are put together
 _LONGEST = 4096  # characters of a path
+_FAR = 512  # bytes before a command in which what it reads from a pipe is looked for
 _NEAR = 64  # bytes before a command in which `$(` is looked for
 _CHOICES = 64  # scripts that one word may mean
 _NAMED = 64  # variables that are written out for one word
@@ -84,6 +85,23 @@ def _is_printed(c: Collector, inner: Invocation) -> bool:
     return before.endswith((b"$(", b"`"))
 
 
+def dashes(reading: Invocation) -> Word | None:
+    """The `--` before a program of PBS, `qsub -- PROGRAM …`."""
+    if reading.table is None or not reading.operands:
+        return None
+    dialect = DIALECTS.get(reading.table.dialect)
+    if dialect is None or not dialect.program_behind_dashes:
+        return None
+    start, end = reading.program_word.span.end, reading.operands[0].span.start
+    return next((w for w in reading.command.words if w.text == "--" and start <= w.span.start < end), None)
+
+
+def starts_program(reading: Invocation) -> bool:
+    """Whether a command submits a program with its words, of which no header is read: `qsub -b y PROGRAM …`."""
+    told = any(o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options)
+    return reading.table is not None and reading.table.form == "submission" and (told or dashes(reading) is not None)
+
+
 def _named(c: Collector, inner: Invocation, outer: Invocation | None) -> _Named | None:
     """How a command calls a script, the word that names it and its text; None where it calls none."""
     if inner.table is None:
@@ -101,7 +119,9 @@ def _named(c: Collector, inner: Invocation, outer: Invocation | None) -> _Named 
         if any(o.name == "-c" for o in inner.options):
             return None
         return _operand_or_input(c, inner, "run")
-    if inner.table.form == "submission" or (inner.kind == "scheduler" and inner.table.operands[:1] == ("script",)):
+    submits = inner.kind == "scheduler" and inner.table.operands[:1] == ("script",)
+    # the words of a program that is started are read as a script of their own
+    if (inner.table.form == "submission" or submits) and not starts_program(inner):
         return _operand_or_input(c, inner, "submit")
     return None
 
@@ -116,7 +136,10 @@ def _operand_or_input(c: Collector, inner: Invocation, how: How) -> _Named | Non
     if not c.text.exact:
         return None
     base = c.text.at(0)
-    match = _INPUT.match(c.text.data, inner.command.span.end - base)
+    start = inner.command.span.start - base
+    match = _INPUT.match(c.text.data, inner.command.span.end - base) or _CAT.search(
+        c.text.data, max(start - _FAR, 0), start
+    )
     if match is None:
         return None
     text = _unquoted(match[1])
@@ -127,6 +150,7 @@ def _operand_or_input(c: Collector, inner: Invocation, how: How) -> _Named | Non
 _PRINTED = rb"\$\((?:[^()\n]|\((?:[^()\n]|\([^()\n]*\))*\))*\)|`[^`\n]*`"
 _WORD = rb"(?:" + _PRINTED + rb"|\"(?:" + _PRINTED + rb"|[^\"\n])*\"|'[^'\n]*'|[^\s;|&<>()\"'`])+"
 _INPUT = re.compile(rb"(?:[ \t]*\d?>>?[ \t]*[^\s;|&<>()]+)*[ \t]*<[ \t]*(?![<&(])(" + _WORD + rb")")
+_CAT = re.compile(rb"(?:^|[\n;&|(){}`]|\b(?:do|then|else)\b)[ \t]*cat[ \t]+(" + _WORD + rb")[ \t]*\|[ \t\n]*\Z")
 _CD = re.compile(rb"cd(?:[ \t]+(?:--|-[LPe@]+))*[ \t]+(" + _WORD + rb")")
 
 

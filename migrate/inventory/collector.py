@@ -230,6 +230,14 @@ class Collector:
         )
         self.jobs.append(job)
 
+    def caller(self, text: Text, submitted: Submitted) -> None:
+        """A job of which nothing but its calls of other scripts is kept: its words are those of this script."""
+        if self.depth >= _DEPTH or not text.data.strip():
+            return
+        self.allowance.take_commands(_SCRIPT)
+        job = self.read_job(text, self.variables, self.depth + 1, frozen=True, submitted=submitted)
+        self.jobs.append(replace(job, items=(), commands=(), gaps=(), jobs=(), hidden=(), begin_at=None))
+
 
 def decoded(text: str) -> str:
     """Text for people: the bytes as UTF-8 where they are that."""

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
 from migrate.commands import interpret, part_of
+from migrate.inventory.calls import starts_program
 from migrate.inventory.collector import SHELLS, Collector, decoded
 from migrate.inventory.options import look_into, parts, take_assigned_word, take_option
 from migrate.model import (
@@ -20,6 +21,7 @@ from migrate.model import (
     ShellCommand,
     Span,
     Submitted,
+    Text,
     Verb,
     Word,
 )
@@ -132,8 +134,24 @@ def _take_tabled(c: Collector, inner: Invocation, *, outermost: bool, contained:
         take_assigned_word(c, word, inner.program)
     if table.joins:
         _take_joined(c, inner, contained=contained)
+    if table.form == "submission":
+        _take_started_program(c, inner)
     if table.kind in {"shell", "scheduler", "container"}:
         _feed(c, inner, contained=contained or table.kind == "container")
+
+
+def _take_started_program(c: Collector, inner: Invocation) -> None:
+    """The program that a submit command starts, with its words, as a script that calls others and no more."""
+    words = inner.operands
+    by_shell = bool(words) and words[0].text.rsplit("/", 1)[-1] in SHELLS
+    joined = inner.table is not None and inner.table.operands[:1] == ("program",)
+    if not c.text.exact or not words or not (starts_program(inner) or (by_shell and joined)):
+        return
+    start, end = words[0].span.start, words[-1].span.end
+    if not inner.command.span.start <= start < end <= inner.command.span.end:
+        return  # they stand in a variable
+    base = c.text.at(0)
+    c.caller(Text(c.text.data[start - base : end - base], start), submitted_by(c, inner))
 
 
 def _take_joined(c: Collector, inner: Invocation, *, contained: bool) -> None:

@@ -40,6 +40,6 @@ def in_each_way(work: Ways) -> Ways:
 def requests(c: Context) -> HandedOn:
     """All that the job hands on; for a script that is no job what it was handed itself."""
     ways = tuple(text for work in _WAYS for text in work(c))
-    if c.job.insert_at is None:
+    if not c.job.is_own:
         return HandedOn(c.around.inherits.requests, ways)
     return HandedOn({name: text for name, work in sorted(_HANDED.items()) if (text := work(c)) is not None}, ways)

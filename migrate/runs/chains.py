@@ -363,7 +363,8 @@ class _Script:
         self.of_run = of_run
         self.job: Job | None = None
         self.site = ""
-        self.handed = HandedOn({}, ())
+        self.handed: tuple[HandedOn, ...] = ()  # by itself, and by each job in it
+        self.scopes: dict[int, int] = {}  # where each call is made, the number of the job that makes it
         self.around = Surroundings()
         self.calls: list[tuple[Call, tuple[str, ...]]] = []  # with the scripts that it means
         self.unclear: dict[str, tuple[str, ...]] = {}
@@ -374,6 +375,20 @@ class _Script:
         """The scheduler whose script it is: by its lines, or by its callers."""
         own = self.job.dialect if self.job else None
         return {None: self.around.inherits.dialect, "mixed": ""}.get(own, own or "")
+
+    def dialect_of(self, call: Call) -> str:
+        """The scheduler of the job that makes a call: the script itself, or one in it."""
+        number = self.scopes.get(call.program, 0)
+        job = self.job.scopes()[number] if self.job and number else None
+        if job is None:
+            return self.dialect
+        own = job.dialect or (job.submitted.dialect if job.submitted else "")
+        return "" if own == "mixed" else own
+
+    def handed_by(self, call: Call) -> HandedOn:
+        """What the job hands on that makes a call."""
+        number = self.scopes.get(call.program, 0)
+        return self.handed[number] if number < len(self.handed) else HandedOn({}, ())
 
     @property
     def exports(self) -> frozenset[str]:
@@ -458,9 +473,11 @@ class _Graph:
             node.job = take(node.source, tables, around)
         site = site_of(node.source, node.job, self._plan, around)[0]
         node.site = site.id
-        node.handed = HandedOn({}, ())
+        node.handed = ()
         node.calls, node.unclear, node.elsewhere = [], {}, set()
-        for call in (call for part in node.job.walk() for call in part.calls):
+        made = [(n, call) for n, each in enumerate(node.job.scopes()) for part in each.parts() for call in part.calls]
+        node.scopes = {call.program: number for number, call in made}
+        for _, call in made:
             meant = self._tree.resolve(node.path, call)
             called = tuple(filter(None, (self._node(place, call) for place in meant.files)))
             if called:
@@ -549,7 +566,9 @@ class _Graph:
                 differs.append(name)
             return known[0] if len(known) == 1 else ""
 
-        dialects = [e.call.dialect if e.call.how == "submit" else self._nodes[e.caller].dialect for e in outer]
+        dialects = [
+            e.call.dialect if e.call.how == "submit" else self._nodes[e.caller].dialect_of(e.call) for e in outer
+        ]
         dialect = agreed("dialect", dialects)
         site = agreed("site", (s for e in outer if (s := self._nodes[e.caller].site) != "generic"))
         if not outer and not (node.job and node.job.dialect):  # a script that only submits speaks as its jobs do
@@ -563,8 +582,9 @@ class _Graph:
             differs.append("container")
         constants, unlike = _same([self._given(e.call, caller) for e, caller in shells])
         differs += [f"${name}" for name in sorted(unlike) if node.names(name)]
-        requests, others = _same([caller.handed.requests for _, caller in shells])
-        ways = {way for _, caller in shells for way in caller.handed.ways}
+        handed = [caller.handed_by(e.call) for e, caller in shells]
+        requests, others = _same([each.requests for each in handed])
+        ways = {way for each in handed for way in each.ways}
         submitted = {self._submitted(e) for e in outer if e.call.how == "submit" and e.call.dialect != SLURM}
         differs += ["requests"] if others and node.asks_scheduler else []
         given = Inherited(
@@ -591,7 +611,9 @@ class _Graph:
             return match[0] if value == UNKNOWN else value
 
         options = [(i.name, _EXPANDED.sub(known, i.value or "")) for i in items if i.kind == "directive"]
-        return Submitted(edge.caller, caller.source.position(call.at)[0], call.dialect, tuple(options))
+        exports = tuple(sorted(name for name in caller.exports if self._nodes[edge.called].names(name)))
+        line = caller.source.position(call.at)[0]
+        return Submitted(edge.caller, line, call.dialect, tuple(options), exports=exports)
 
     def _is_back(self, edge: _Edge) -> bool:
         """Whether a call closes a loop: the caller has from the called script whatever it has."""
@@ -706,7 +728,7 @@ class _Graph:
         """The scripts that run in a job, or as one, because others call them."""
         found: set[str] = set()
         for path, node in self._nodes.items():
-            headed = node.job is not None and any(scope.insert_at is not None for scope in node.job.scopes())
+            headed = node.job is not None and any(scope.is_own for scope in node.job.scopes())
             submitted = self._next(path, {"submit"})
             for each in (*submitted, *(self._reached(path, _HOWS) if headed else ())):
                 found |= {each, *self._reached(each, _HOWS)}

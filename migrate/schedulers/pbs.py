@@ -146,6 +146,7 @@ DIALECT = Dialect(
     host_files=("PBS_NODEFILE",),
     submit="qsub {script}",
     program_behind_dashes=True,
+    environment_by="-V",
     prints_id_alone=True,
     seconds=seconds,
     memory=memory,

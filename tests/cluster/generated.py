@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MARK = re.compile(r"\[([pq]\d+)\]")
 # Where a case's own names begin and its folder stands, in the texts of requests and probes.
@@ -267,6 +267,12 @@ class Difference:
     new: str
     names: tuple[str, ...]
 
+    @property
+    def mark(self) -> str:
+        """The mark of the lines that differ; empty where they have none."""
+        found = re.search(r" (p\d+)\Z", self.what)
+        return found[1] if found else ""
+
 
 def differences(case: Case, old: Came, new: Came) -> list[Difference]:
     """All that is not the same on both sides."""
@@ -287,8 +293,12 @@ def differences(case: Case, old: Came, new: Came) -> list[Difference]:
             where = "only on the old side" if name in old.files else "only on the new side"
             lines = [*old.files.get(name, ()), *new.files.get(name, ())]
             found.append(Difference(f"file {name}", where, " | ".join(lines)[:300], ("file", *case.names)))
-    unset = [each for each in found if "unbound variable" in each.old + each.new]
-    return unset or found  # a job that ends there does nothing of the rest
+    ended = [each for each in found if re.search(_ENDS, each.old + each.new)]
+    if not ended:
+        return found
+    # a job that ends there does nothing of the rest: what it printed last, or did not, is what ended it
+    first = min((each for each in found if each.mark), key=lambda each: int(each.mark[1:]), default=None)
+    return [replace(each, names=(*each.names, *(first.names if first else ()))) for each in ended]
 
 
 def _of_lines(case: Case, where: str, old: Sequence[str], new: Sequence[str]) -> list[Difference]:
@@ -306,6 +316,7 @@ def _of_lines(case: Case, where: str, old: Sequence[str], new: Sequence[str]) ->
     return [Difference(f"{where} order", "\n".join(old), "\n".join(new), case.names)]
 
 
+_ENDS = "unbound variable|Bad substitution"
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9_]+\b")
 
 

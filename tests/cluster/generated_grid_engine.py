@@ -306,7 +306,7 @@ PROBES = (
         ('bash -c \'kill -PIPE $$; echo "@@ lives"\' || echo "@@ ended"',),
         ("signal", "SIG"),
     ),
-    Probe("function", ('f() { local n=${NSLOTS:-1}; echo "@@ $n $1"; }; f a',), ("NSLOTS",)),
+    Probe("function", ('f() { local n=${NSLOTS:-1}; echo "@@ $n $1"; }; f a',), ("NSLOTS", "-pe")),
     Probe(
         "helper",
         (
@@ -314,13 +314,13 @@ PROBES = (
             f'./{STEM}show.sh "@@" || true',
             f'if [ -e {STEM}show.sh ]; then bash {STEM}show.sh "@@"; fi',
         ),
-        ("NSLOTS", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS),
+        ("NSLOTS", "-pe", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS),
         SHOW,
     ),
     Probe(
         "sourced",
         (f'[ -e {STEM}show.sh ] && source {STEM}show.sh "@@"', f'[ -r {STEM}show.sh ] && . ./{STEM}show.sh "@@"'),
-        ("NSLOTS", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS),
+        ("NSLOTS", "-pe", "SGE_TASK_ID", "JOB_NAME", *_FOLDERS),
         SHOW,
     ),
     Probe(
@@ -591,6 +591,8 @@ def _ready(way: Callable[[Parts], Draft]) -> Callable[[Parts], Draft]:
         if not parts.has("-t"):
             parts.drop("-tc")
         _in_order(parts)
+        given = parts.number % 2 and any("GIVEN" in line for line in parts.body) and not parts.exports
+        parts.exports += ["export GIVEN=blue"] if given else []  # which the job gets only by -V
         draft = way(parts)
         several = parts.has("-t") or draft.sorts
         return Draft(draft.files, draft.names, several, draft.by_hand)

@@ -44,6 +44,7 @@ NAMED_BY: Mapping[str, Sequence[str]] = {
     "variable": ("translate-variable", "define-variable", "move-variable"),
     "option": ("translate-option", "translate-command-option", "translate-command"),
     "folder": ("start-at-home",),
+    "environment": ("variable-of-submitter", "exit-code-for-scheduler"),
 }
 ANY = tuple(rule for rules in NAMED_BY.values() for rule in rules)
 
@@ -284,6 +285,7 @@ def plain(texts: Mapping[str, Sequence[str]], ids: Sequence[str], side: Side, ea
             text = re.sub(rf"(?<!\d){job}(?!\d)", f"JOB{number}", text)
         text = text.replace(f"{ROOT / 'client'}:", "")
         text = re.sub(r"\S+(?:/job_scripts/JOB\d|/slurm_script|/spool/\S+/\d+): (?:line )?\d+:", "SCRIPT: line", text)
+        text = re.sub(r"(?<!\w)/tmp/[\w.]+\.q:(?=/)", "", text)  # a folder for passing use before the search path
         text = re.sub(r"(?<!\w)/tmp/(?:tmp\.\w+|[\w.]+\.q|JOB\d\.\w+)", "TEMPORARY", text)
         text = re.sub(r"(?<![\w.])(?:all|short|long|gpu|unix)\.q(?!\w)|(?<![\w-])slinky(?![\w-])", "QUEUE", text)
         return re.sub(rf"(?<![\w-])(?:{os.uname().nodename}|localhost|n[12])(?![\w-])", "HOST", text)

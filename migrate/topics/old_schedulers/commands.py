@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from migrate.inventory.calls import dashes, starts_program
 from migrate.model import SLURM, Change, Edit, Invocation, Item, Option, OptionRow, Options, Span, Word
 from migrate.quoting import is_quoted, keeps_quotes, value_as_written
 from migrate.rulebook.context import Context, once
@@ -324,9 +325,7 @@ def _starts_program(c: Context, reading: Invocation) -> bool:
     """`qsub -b y PROGRAM …`, `bsub PROGRAM …`: no script is submitted, but a command."""
     if reading.table is not None and reading.table.operands[:1] == ("program",):
         return bool(reading.operands) and not _starts_job_of_run(c, reading)
-    return _dashes(reading) is not None or any(
-        o.name == "-b" and o.value and o.value.text.startswith("y") for o in reading.options
-    )
+    return starts_program(reading)
 
 
 def _starts_job_of_run(c: Context, reading: Invocation) -> bool:
@@ -335,14 +334,6 @@ def _starts_job_of_run(c: Context, reading: Invocation) -> bool:
     calls = c.job.called.get(reading.program_word.span.start, ()) if program else ()
     scripts = [each for call in calls if call.how == "submit" for each in c.around.calls.get(call.path, ())]
     return bool(scripts) and all(c.around.headers.get(each) for each in scripts)
-
-
-def _dashes(reading: Invocation) -> Word | None:
-    """The `--` before a program of PBS, `qsub -- PROGRAM …`."""
-    if reading.table is None or not DIALECTS[reading.table.dialect].program_behind_dashes or not reading.operands:
-        return None
-    start, end = reading.program_word.span.end, reading.operands[0].span.start
-    return next((w for w in reading.command.words if w.text == "--" and start <= w.span.start < end), None)
 
 
 def _wrapped(c: Context, reading: Invocation) -> Edit | None:
@@ -354,7 +345,7 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
         return None  # in a variable quotes would be words
     span = Span(words[0].span.start, words[-1].span.end)
     before = c.source.data[span.start : span.end]
-    dashes = _dashes(reading)
+    behind = dashes(reading)
     joined = reading.table is not None and reading.table.operands[:1] == ("program",)
     if len(words) > 1 and not (_JOINED_WORDS if joined else _PLAIN_WORDS).fullmatch(before):
         return None
@@ -365,9 +356,9 @@ def _wrapped(c: Context, reading: Invocation) -> Edit | None:
     named = any(o.name == "-N" for o in reading.options) or _is_named(c)
     first = words[0].text.split()[:1]
     plain = bool(first) and re.fullmatch(r"[\w./+-]+", first[0])
-    own = "STDIN" if dashes else first[0].rsplit("/", 1)[-1] if plain else ""
+    own = "STDIN" if behind else first[0].rsplit("/", 1)[-1] if plain else ""
     name = b"" if named or not own else b"--job-name=" + own.encode() + b" "
-    start = dashes.span.start if dashes else span.start
+    start = behind.span.start if behind else span.start
     return Edit(start, c.source.data[start : span.end], name + _unasked(c) + b"--wrap=" + quoted)
 
 
@@ -491,7 +482,8 @@ def _header_of_input(c: Context, reading: Invocation) -> Options | None:
         return tuple((i.name, i.value or "") for i in inner.items if i.kind == "directive" and i.place == "header")
     if reading.command.heredoc is not None:
         return ()
-    if Around(c.source.data, reading.command.span).is_piped_into and not is_unseen(c, reading):
+    called = c.called(reading.program_word.span.start)
+    if not called and Around(c.source.data, reading.command.span).is_piped_into and not is_unseen(c, reading):
         text = c.source.data[pipeline_start(c, reading) : reading.command.span.start]
         return () if DIALECTS[reading.table.dialect].prefix.encode() not in text else None
     return _header_of_called(c, reading)

@@ -50,6 +50,7 @@ class Conversion:
     at_home: bool = False  # they go into the home folder, and where that is is not known
     mail: str = ""  # the mail that is sent though no option asks for any
     made: frozenset[str] = frozenset()  # folders that the script makes
+    slots: int = 1  # that the job asks for; 0 where that is not one number
 
     @property
     def value(self) -> str:
@@ -259,10 +260,15 @@ def _limit(letter: str, a: Conversion) -> Change:
     if size is None and not infinite and a.value != "0":
         return left_open(f"{a.spelled}: no size; write `ulimit {letter} KIBIBYTES` before the first command")
     soft = "-S " if a.row.name.startswith("s_") else ""
-    line = f"ulimit {soft}{letter} {'unlimited' if infinite else (size or 0) * 1024}"
+    number = a.slots if a.row.per == "slot" else 1
+    line = f"ulimit {soft}{letter} {'unlimited' if infinite else (size or 0) * 1024 * (number or 1)}"
+    of_each = f", {number} times since each slot had it" if number > 1 and not infinite else ""
     if a.command:
-        return look(f"{a.spelled}: sbatch has no such option; write `{line}` into the script")
-    return Change("done", f"{a.spelled} = `{line}` before the first command", begins=(line,))
+        return look(f"{a.spelled}: sbatch has no such option; write `{line}` into the script{of_each}")
+    if not number and not infinite:
+        message = f"{a.spelled} = `{line}` before the first command; it was for each slot: write the sum of all"
+        return Change("look", message, begins=(line,))
+    return Change("done", f"{a.spelled} = `{line}` before the first command{of_each}", begins=(line,))
 
 
 def _told(a: Conversion) -> Change:

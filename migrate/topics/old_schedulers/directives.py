@@ -656,9 +656,20 @@ def _converted(
         folder=_folder_of_named_files(work, around, rows),
         mail=_unasked_mail(work, items, rows),
         made=folders_made(work.script),
+        slots=_number_of_slots(around, rows),
         at_home=work.alone and _is_at_home(work, around, rows) and between.home is None,
     )
     return _merged(conversion, same)
+
+
+def _number_of_slots(items: list[Item], rows: Mapping[int, OptionRow]) -> int:
+    """How many slots `-pe NAME N` asks for, 1 without it; 0 where that is no number."""
+    asked = next((i for i in items if rows[id(i)].need == "parallel_environment"), None)
+    number = (asked.value or "").split()[-1:] if asked is not None else ["1"]
+    return int(number[0]) if number and number[0].isdecimal() and len(number[0]) < _DIGITS else 0
+
+
+_DIGITS = 8
 
 
 def _folder_of_named_files(work: _Translator, items: list[Item], rows: Mapping[int, OptionRow]) -> str:
@@ -714,7 +725,15 @@ def _time(work: _Translator, item: Item, items: list[Item], rows: Mapping[int, O
         return left_open(f"{message} stops the job at once; under Slurm 0 means no limit. Write --time=HH:MM:SS")
     line = f"--time={duration(whole)}"
     counted = f" = {whole:.0f} s" if ":" not in value and whole != float("inf") else ""
+    if item in soft and _TRAPS_WARNING.search(work.script):
+        warned = (
+            "it was warned by a signal then, which the script waits for: --signal=B:USR1@SECONDS has Slurm send one"
+        )
+        return look(f"{message}{counted} = {line}; {warned}", line)
     return done(f"{message}{counted} = {line}", line)
+
+
+_TRAPS_WARNING = re.compile(rb"(?m)^[^#\n]*\btrap\b[^\n]*\b(?:SIG)?(?:USR1|XCPU)\b")
 
 
 def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping[int, OptionRow]) -> Change:

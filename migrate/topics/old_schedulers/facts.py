@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 
 from migrate.answers import Renamed
 from migrate.inventory import interpreter_of, misspelt_interpreter
 from migrate.inventory.options import inert_line
 from migrate.model import SLURM, Change, Submitted, Verdict
-from migrate.rulebook.context import Context, once, replaced
+from migrate.rulebook.context import Context, once, replaced, says
 from migrate.rulebook.facts import fact
 from migrate.rulebook.handed import in_each_way
 from migrate.rulebook.translators import job_translator, translator
@@ -111,6 +112,37 @@ def _submitted_otherwise(c: Context) -> str | None:
         if written != meant:
             found.append(f"{line.by}:{line.line} gives `{written}` for `{meant or 'nothing'}`")
     return "; ".join(dict.fromkeys(found)) or None
+
+
+@fact(
+    "variables_of_submitter",
+    "The variables that a script of the run exports before it submits this one, and that the job did not get; none "
+    "where it got them, or sets them itself.",
+    about="job",
+)
+def _variables_of_submitter(c: Context) -> str | None:
+    dialect = DIALECTS.get(_old_scheduler(c) or "")
+    if dialect is None or not dialect.environment_by or c.scope:
+        return None
+    own = [(i.name, i.value or "") for i in c.job.items if i.kind == "directive" and i.place == "header"]
+    found = []
+    for line in lines_of(c):
+        options = [*own, *line.options]
+        rows = c.schedulers[dialect.name].options
+        lists = [value for name, value in options if (row := rows.get(name)) and row.need == "environment"]
+        given = {part.partition("=")[0].strip() for text in lists for part in dialect.environment(text).parts}
+        if all(name != dialect.environment_by for name, _ in options):
+            names = [n for n in line.exports if n not in given | _EVERYBODYS and not says(c, _set_by(n))]
+            found += [f"{name} ({line.by}:{line.line})" for name in names]
+    return ", ".join(dict.fromkeys(found)) or None
+
+
+_EVERYBODYS = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "TMPDIR", "LANG"})  # of every job
+
+
+@cache
+def _set_by(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![\w$])" + re.escape(name.encode()) + rb"\+?=|\bread[ \t][^\n]*\b" + name.encode())
 
 
 def _handed(c: Context) -> tuple[Request, ...]:

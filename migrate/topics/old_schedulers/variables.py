@@ -358,12 +358,33 @@ def _doubt(c: Context, row: VariableRow, new: str) -> str:
     if row.need == "queue":
         compared = c.item is not None and not _only_printed(c, c.item.name)
         return _QUEUES if compared else ""
+    if row.need == "slots" and (request := _processors_without_slots(c)):
+        return f"{request} asked for no slot, so it was 1; {new} is the number of processors"
     value = _of_id(c, row) or _value(c, row)
     if value is not None and not value.sure:
         return f"{new} is the nearest, and the number may be another than before"
     return (
         f"for the array's id, which the script cuts out, write ${row.without_index}" if _may_cut_index(c, row) else ""
     )
+
+
+@once
+def _processors_without_slots(c: Context) -> str:
+    """The option that asks for processors of a node (`-l num_proc=8`) in a job that asks for no slots; empty without.
+
+    Only where slots are asked for by a parallel environment is that not the same.
+    """
+    dialect = live_dialect(c) if c.job.dialects else dialect_by_others(c)
+    table = c.schedulers.get(dialect or "")
+    environments = {n for n, r in table.options.items() if r.need == "parallel_environment"} if table else set[str]()
+    if table is None or not environments or c.site.resource_types:
+        return ""
+    own = [(i.name, i.value or "") for i in c.job.items if i.kind == "directive" and i.place == "header"]
+    options = [*own, *(option for line in lines_of(c) for option in line.options)]
+    resources = {**table.resources, **c.site.resources}
+    rows = [(f"{n}={v}", resources.get(n.partition(" ")[2])) for n, v in options]
+    found = [text for text, each in rows if each is not None and each.need == "cpus" and not text.endswith("=1")]
+    return found[-1] if found and environments.isdisjoint(n for n, _ in options) else ""
 
 
 def _how_to_submit(c: Context, row: VariableRow) -> str:

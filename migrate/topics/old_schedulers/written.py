@@ -38,7 +38,7 @@ def first_line(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
 def is_unseen(c: Context, reading: Invocation) -> bool:
     """Whether what a command submits is printed into it by a program of which nobody knows what it prints."""
     around = Around(c.source.data, reading.command.span)
-    if reading.operands or not around.is_piped_into:
+    if reading.operands or not around.is_piped_into or c.called(reading.program_word.span.start):
         return False
     printing = _before(c, c.source.data.rindex(b"|", 0, reading.command.span.start))
     return printing is None or (printing.program not in _PRINTS and _document(c, printing) is None)
