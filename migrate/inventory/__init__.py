@@ -45,8 +45,9 @@ def take(source: Source, tables: Tables, around: Surroundings | None = None) -> 
         given, brought = around.inherits, [set_ for each in around.brings.values() for set_ in each.constants.items()]
         outer: Variables = {name: ((constant_elsewhere(value),),) for name, value in given.constants.items()}
         speaks = given.dialect if given.dialect in tables.dialect_commands else ""
+        called = bool(speaks and (given.submitted or given.ways))
         return _read_job(
-            tables, text, outer, 0, contained=given.contained, around=speaks, brought=brought, called=bool(speaks)
+            tables, text, outer, 0, contained=given.contained, around=speaks, brought=brought, called=called
         )
     except TooMuchError as error:
         return _unread(text, f"nothing in it is read or edited: {error}")

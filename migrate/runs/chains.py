@@ -787,7 +787,8 @@ class _Graph:
 def _in_reading(around: Surroundings, *, own: bool) -> tuple[object, ...]:
     """What of its surroundings makes a difference to how a script is read, which may have directives of its `own`."""
     given, brought = around.inherits, [each.constants for each in around.brings.values() if each.constants]
-    return "" if own else given.dialect, given.constants, given.contained, brought
+    called = bool(given.submitted or given.ways)
+    return "" if own else given.dialect, called, given.constants, given.contained, brought
 
 
 _HOWS = ("run", "source", "submit")

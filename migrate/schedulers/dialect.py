@@ -86,6 +86,7 @@ class Dialect:
     lists_ended_jobs: bool = False  # for a while, so that its list does not say whether a job still runs
     program_behind_dashes: bool = False  # what stands behind `--` on its submit line is a program, and no script
     prints_id_alone: bool = False  # its submit command prints no sentence around the job's id
+    empties_unset: bool = False  # a variable that an option hands on and that is unset becomes an empty one
     environment_by: str = ""  # the option by which a job gets the variables of the shell that submits it; empty: always
 
     # -------------------------------------------------------------------------------------------- values

@@ -179,6 +179,7 @@ DIALECT = Dialect(
     array=array,
     dependencies=dependencies,
     names_jobs=True,
+    empties_unset=True,
     environment_by="-V",
     mail_events={"b": "BEGIN", "e": "END", "a": "FAIL", "s": "", "n": "NONE"},
     starts_at_home=True,

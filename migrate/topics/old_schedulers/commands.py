@@ -523,7 +523,13 @@ def _of_standard_input(c: Context, reading: Invocation) -> str:
     """What keeps the name, the folder and the files of a job whose script stands on the submit line itself."""
     assert reading.table is not None
     named = _is_named(c) or not DIALECTS[reading.table.dialect].stream_file
-    if reading.operands or is_unseen(c, reading) or not _first_line(c, reading) or _header(c, reading):
+    if reading.operands or is_unseen(c, reading):
+        return ""
+    if header := _header(c, reading):
+        rows = c.schedulers[reading.table.dialect].options
+        named = named or any(name in rows and rows[name].to == "--job-name" for name, _ in header)
+        return "" if named else "--job-name=STDIN"
+    if not _first_line(c, reading):
         return ""
     return " ".join(filter(None, ["" if named else "--job-name=STDIN", _unasked(c).decode().strip()]))
 

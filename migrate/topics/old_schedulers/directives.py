@@ -761,13 +761,25 @@ def _environment(work: _Translator, item: Item, items: list[Item], rows: Mapping
     if all(_ASSIGNED.fullmatch(EXPANSION.sub("$x", p) if work.command else p) for p in kept):
         line = f"--export={','.join([base, *kept])}"
         lines = (line,) if kept or base == "NONE" else ()
-        return Change("done", "; ".join([" = ".join([variables, *lines]), *unset, *dropped]), lines=lines, begins=unset)
+        names = [] if work.command or not work.between.dialect.empties_unset else [p for p in kept if "=" not in p]
+        empty = [_EMPTY.format(name) for name in names if _asks_whether_set(work, name)]
+        message = "; ".join([" = ".join([variables, *lines]), *unset, *dropped, *empty])
+        return Change("look" if empty else "done", message, lines=lines, begins=unset)
     if unnamed := next((p for p in kept if not _NAMED.match(p)), None):
         return left_open(f"{variables}: `{unnamed}` is no name of a variable")
     exports = (*unset, *dict.fromkeys(f"export {_assignment(p)}" for p in kept))
     return Change(
         "done", "; ".join([f"{variables}: set by `export` before the first command", *dropped]), begins=exports
     )
+
+
+_EMPTY = "where the shell that submits it has no {}, qsub gave the job an empty one, and sbatch gives it none"
+
+
+def _asks_whether_set(work: _Translator, name: str) -> bool:
+    """Whether the script tells a variable that is empty from one that is unset."""
+    plain = re.escape(name.encode())
+    return re.search(rb"\$\{" + plain + rb"[-+?]|\[ -v " + plain + rb"\b", work.script) is not None
 
 
 def _assignment(text: str) -> str:

@@ -94,7 +94,7 @@ def variant(c: Context) -> frozenset[str]:
     dialect = _old_scheduler(c)
     variants = c.schedulers[dialect].variants if dialect else {}
     used = {i.name for i in c.job.items if i.dialect == dialect and i.place != "own"} if variants else set()
-    used |= {name for line in _lines(c) if line.dialect == dialect for name, _ in line.options} if variants else set()
+    used |= {name for line in lines_of(c) if line.dialect == dialect for name, _ in line.options} if variants else set()
     return frozenset(name for name, own in variants.items() if own & used) or frozenset(variants)
 
 

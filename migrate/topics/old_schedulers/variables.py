@@ -262,7 +262,7 @@ def _line(c: Context, row: VariableRow, name: str) -> str | None:
 def _starts_in_another(c: Context) -> bool:
     """Whether the job begins where an option says, and so in the current folder of its first command."""
     folders = {r.asked.get("folder") for r in requests(c)}
-    return c.job.insert_at is not None and HOME_FOLDER not in folders and not folders <= {SUBMIT_FOLDER}
+    return c.job.is_own and HOME_FOLDER not in folders and not folders <= {SUBMIT_FOLDER}
 
 
 _SPLIT = (
