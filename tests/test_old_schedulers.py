@@ -182,7 +182,7 @@ def test_line_ends_stay_of_one_kind(benches: Mapping[str, Bench], name: str, dat
         pytest.param(
             "any",
             "cat <<EOF | qsub -cwd\n #PBS -r n\nEOF\n",
-            "cat <<EOF | sbatch\n#!/bin/bash\n#SBATCH --no-requeue\n",
+            "cat <<EOF | sbatch --job-name=STDIN\n#!/bin/bash\n#SBATCH --no-requeue\n",
             id="a script in a here-document begins with blanks",
         ),
         pytest.param(
