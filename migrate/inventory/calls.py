@@ -85,6 +85,15 @@ def _is_printed(c: Collector, inner: Invocation) -> bool:
     return before.endswith((b"$(", b"`"))
 
 
+def exported_in(data: bytes) -> frozenset[str]:
+    """The names in a text that an `export` hands to the programs which it starts."""
+    return frozenset(n.decode() for m in _EXPORTED.finditer(data) for n in _EXPORTED_NAME.findall(m[1]))
+
+
+_EXPORTED = re.compile(rb"(?<![\w./-])export[ \t]+([^\n;|&]*)")
+_EXPORTED_NAME = re.compile(rb"(?<![\w$./{-])([A-Za-z_]\w*)(?=[ \t=]|$)")
+
+
 def dashes(reading: Invocation) -> Word | None:
     """The `--` before a program of PBS, `qsub -- PROGRAM …`."""
     if reading.table is None or not reading.operands:

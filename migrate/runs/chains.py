@@ -22,7 +22,7 @@ from migrate.files import reading
 from migrate.files.discover import is_shell
 from migrate.frozen import dataclass
 from migrate.inventory import take
-from migrate.inventory.calls import How
+from migrate.inventory.calls import How, exported_in
 from migrate.line_ends import with_unix_line_ends
 from migrate.model import (
     SCRIPT_FOLDER,
@@ -396,7 +396,7 @@ class _Script:
         data = self.source.data
         if _ALL_EXPORTED.search(data):
             return frozenset(self.job.constants if self.job else ())
-        return frozenset(n.decode() for m in _EXPORTED.finditer(data) for n in _EXPORTED_NAME.findall(m[1]))
+        return exported_in(data)
 
     @property
     def asks_scheduler(self) -> bool:
@@ -412,8 +412,6 @@ class _Script:
 
 
 _EXPANDED = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
-_EXPORTED = re.compile(rb"(?<![\w./-])export[ \t]+([^\n;|&]*)")
-_EXPORTED_NAME = re.compile(rb"(?<![\w$./{-])([A-Za-z_]\w*)(?=[ \t=]|$)")
 _ALL_EXPORTED = re.compile(rb"(?m)^[ \t]*set[ \t]+(?:-\w*a\w*|-o[ \t]+allexport)")
 _ASSIGNED = re.compile(
     rb"(?m)(?:^|[;&|({]|\bthen|\bdo|\belse)[ \t]*(?:export[ \t]+|declare[ \t]+(?:-\w+[ \t]+)*)?([A-Za-z_]\w*)\+?="

@@ -13,13 +13,6 @@ from same_job import Ran, run
 pytestmark = pytest.mark.cluster("gridengine", "slurm")
 
 NUMBERS = range(150)
-# Those in which a variable of Grid Engine is named where nothing tells it yet: in a pattern (`env | grep '^NHOSTS='`),
-# in text that is piped into qsub, in a helper of such a job, or by a name for which Slurm has no value.
-LEFT = {
-    *(3, 5, 9, 10, 20, 21, 24, 26, 27, 47, 50, 53, 55, 73, 80, 84, 85, 94, 103, 105, 106, 112, 123, 131, 132),
-    *(136, 137, 141, 142),
-}
-left = pytest.mark.xfail(reason="a variable that is named and not told yet", strict=False)
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +21,7 @@ def ran(_node: None) -> Mapping[int, Ran]:
     return {each.case.number: each for each in run(NUMBERS)}
 
 
-@pytest.mark.parametrize("number", [pytest.param(n, marks=[left] if n in LEFT else []) for n in NUMBERS])
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_generated_job_does_the_same_or_its_report_names_the_difference(number: int, ran: Mapping[int, Ran]) -> None:
     assert not ran[number].unnamed, ran[number].text()
 

@@ -9,6 +9,7 @@ from functools import cache
 
 from migrate.answers import Renamed
 from migrate.inventory import interpreter_of, misspelt_interpreter
+from migrate.inventory.calls import exported_in
 from migrate.inventory.options import inert_line
 from migrate.model import SLURM, Change, Submitted, Verdict
 from migrate.rulebook.context import Context, once, replaced, says
@@ -122,7 +123,7 @@ def _submitted_otherwise(c: Context) -> str | None:
 )
 def _variables_of_submitter(c: Context) -> str | None:
     dialect = DIALECTS.get(_old_scheduler(c) or "")
-    if dialect is None or not dialect.environment_by or c.scope:
+    if dialect is None or not dialect.environment_by:
         return None
     own = [(i.name, i.value or "") for i in c.job.items if i.kind == "directive" and i.place == "header"]
     found = []
@@ -163,8 +164,17 @@ def lines_of(c: Context) -> tuple[Submitted, ...]:
     """The lines that submit the script; of a job inside it the command that reads it."""
     if not c.scope:
         return c.around.inherits.submitted
-    given = c.job.submitted
-    return (replace(given, by=c.source.path, line=c.source.position(c.job.text.at(0))[0]),) if given else ()
+    given, text = c.job.submitted, c.job.text
+    if given is None:
+        return ()
+    names = sorted(exported_in(c.source.data[: given.at]))
+    exports = tuple(n for n in names if any(not text.is_early(m.start()) for m in _expansions(n).finditer(text.data)))
+    return (replace(given, by=c.source.path, line=c.source.position(text.at(0))[0], exports=exports),)
+
+
+@cache
+def _expansions(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"\$\{?" + re.escape(name.encode()) + rb"\b")
 
 
 def _change_of(c: Context) -> Change | None:
