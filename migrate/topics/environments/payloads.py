@@ -130,7 +130,9 @@ def _shown(job: Job, inner: Invocation, own: frozenset[str], idioms: Ranges) -> 
         return inner.program if inner.program_word.constant else inner.program_word.text
     if inner.contains or _speaks_shell(inner):
         return ""
-    named = inner.kind in {"launcher", "prefix"} and inner.program != "sudo" and inner.starts != "host"
+    named = (
+        inner.kind in {"launcher", "prefix"} and inner.program != "sudo" and inner.starts not in {"host", "site-mpi"}
+    )
     name = inner.program if named else ""
     if inner.kind == "module" and inner.table.software and not inner.sets_up:
         name = inner.program  # `conda install`: a program like others
