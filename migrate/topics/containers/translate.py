@@ -43,7 +43,7 @@ def _moved(job: Job, source: Source, target: Target, at: Callable[[Span], Target
         return changes
     readings = [reading for _, _, reading in found]
     fixed = {(i.span, i.kind, i.name) for i in job.all_items() if not i.editable}
-    images = Images.of(target, readings)
+    images = Images.of(target, readings, job.constants)
     starts = _starts(job)
     moved: list[Moving] = []
     shared: dict[object, Any] = {}

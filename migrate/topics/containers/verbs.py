@@ -15,7 +15,7 @@ from migrate.topics.containers.command import Moving
 from migrate.topics.containers.images import why_not
 from migrate.topics.containers.options import CONVERTERS
 from migrate.topics.containers.to_pyxis import exec_by_srun, start_by_srun
-from migrate.values import image_file, image_path
+from migrate.values import image_file, image_path, with_tag
 
 Convert = Callable[[Moving], None]
 
@@ -227,9 +227,17 @@ def _image(m: Moving, image: Word) -> None:
             f"the image {reference} is one that the script makes itself with Docker: build it once for Apptainer "
             "(`sifmigrate recipe`) and name the file under `answers: {image: …}`"
         )
+    elif second := m.images.second.get(with_tag(reference)):
+        _second_name(m, image, own, *second)
     elif constant and (why := why_not(reference)):
         m.decision = f"image:{reference}"
         m.obstacles.append(why)
+    elif m.images.may_be_unpacked(reference):
+        m.decision = f"image:{reference}"
+        m.obstacles.append(
+            f"{reference} may come from the archive of `{m.images.unpacked}`: build it once (`{m.target.command} build "
+            f"{image_file(reference)} docker-archive:FILE`) and name the file under `answers: {{image: …}}`"
+        )
     elif not constant and (not _is_image(image) or _holds_options(m, image)):
         m.obstacles.append(f"whether `{image.text}` is the image or holds options is not known")
     elif constant and m.target.image_folder:
@@ -240,6 +248,20 @@ def _image(m: Moving, image: Word) -> None:
         edit = Edit(own.span.start, b"", b"docker://")
         message = f"{reference} = docker://{reference}"
         m.changes[m.image_key(own)] = Change("done", message, (edit,))
+
+
+def _second_name(m: Moving, image: Word, own: Word, first: str, tagged: Invocation) -> None:
+    """An image that has a second name by `tag` is run by its first one, and the tag goes where all that run it move."""
+    m.starter = tagged
+    if m.images.answer(first):
+        _name_image(m, image, own, m.images.answer(first))
+    elif re.search(r"[$`]", first) or why_not(first) or m.images.is_made_here(first) or m.images.may_be_unpacked(first):
+        m.decision = f"image:{m.value(image)}"
+        m.obstacles.append(f"{m.value(image)} is a second name of {first}, of which it is not known where it is from")
+    elif m.target.image_folder:
+        _name_image(m, image, own, image_path(first, m.target.image_folder))
+    else:
+        _name_image(m, image, own, f"docker://{first}")
 
 
 def _name_image(m: Moving, image: Word, own: Word, name: str) -> None:
@@ -428,6 +450,31 @@ def build(m: Moving) -> None:
     m.instead = f"{m.target.command} build {sif} {sif[:-4]}.def"
 
 
+def made(m: Moving) -> None:
+    """`docker load`, `import`, `commit`: what makes images of Docker's; it goes where all those have an answer."""
+    words = [m.value(w) for w in m.reading.operands]
+    names = words[1:] if m.reading.verb != "load" else sorted(m.once(_unpacked))
+    if m.reading.verb == "commit" and words:
+        m.starter = next((o for o in m.others if words[0] in _names_of(m, o)), None)
+    if names and all(map(m.images.answer, names)):
+        m.remove(f"{', '.join(f'{name} is {m.images.answer(name)}' for name in names)} here")
+        return
+    m.decision = next((f"image:{name}" for name in names if not m.images.answer(name)), "")
+    leave(m)
+
+
+def _unpacked(m: Moving) -> frozenset[str]:
+    """The images that containers of the script are started from, but for those that it asks a registry for."""
+    started = (m.value(o.operands[0]) for o in m.others if o.verb in {"run", "create"} and o.operands)
+    return frozenset(name for name in started if m.images.may_be_unpacked(name) and not m.images.is_made_here(name))
+
+
+def _names_of(m: Moving, reading: Invocation) -> list[str]:
+    """The name of the container that a command starts."""
+    named = (o for o in reading.options if o.row is not None and o.row.form == "instance_name" and o.value is not None)
+    return [m.value(o.value) for o in named if o.value is not None]
+
+
 def login(m: Moving) -> None:
     if m.reading.operands:
         own = m.reading.operands[0].origin or m.reading.operands[0]
@@ -474,6 +521,7 @@ VERBS: Mapping[str, Convert] = {
     "inspect": inspect,
     "pull": pull,
     "login": login,
+    "made": made,
     "stop": stop,
     "kill": stop,
     "rm": rm,
