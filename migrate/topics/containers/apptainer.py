@@ -25,6 +25,12 @@ def readings_of(c: Context) -> tuple[Invocation, ...]:
     return tuple(r for r in found if r.program in _TOOLS)
 
 
+def images_started(c: Context) -> tuple[Invocation, ...]:
+    """The same, with commands of Docker, which become such."""
+    found = c.job.started.get(c.item.group, ()) if c.item is not None and c.item.group is not None else ()
+    return tuple(r for r in found if r.program in _TOOLS or r.family == "docker")
+
+
 def _option(c: Context) -> tuple[Invocation, Option, OptionRow] | None:
     """The item as an option of its command, where its text begins with the option as it is spelled."""
     for reading in readings_of(c):
@@ -120,11 +126,11 @@ def image_named(reading: Invocation) -> str:
 
 @fact(
     "image",
-    "The image of the command of Singularity or Apptainer; none where it names none.",
+    "The image of the command of Singularity, Apptainer or Docker; none where it names none.",
     about=("container-command", "container-option"),
 )
 def _image_value(c: Context) -> str | None:
-    return next((image for r in readings_of(c) if (image := image_named(r))), None)
+    return next((image for r in images_started(c) if (image := image_named(r))), None)
 
 
 @fact("image_answer", "What the target's `answers` name for the image; none without an answer.", about=("image",))

@@ -11,7 +11,7 @@ from migrate.model import Invocation, Job, Span
 from migrate.rulebook.context import Context, says
 from migrate.rulebook.facts import fact
 from migrate.tables.library import Library
-from migrate.topics.containers.apptainer import STARTING, has_option, image_named, readings_of
+from migrate.topics.containers.apptainer import STARTING, has_option, image_named, images_started
 
 _PIP = re.compile(r"pip[\d.]*")
 _PYTHON = re.compile(r"python[\d.]*")
@@ -61,14 +61,16 @@ def _as_pattern(name: str) -> str:
     about=("container-command",),
 )
 def _installs(c: Context) -> str | None:
-    for reading in readings_of(c) if says(c, b"install") or says(c, b" add ") else ():
+    for reading in images_started(c) if says(c, b"install") or says(c, b" add ") else ():
         if reading.verb not in STARTING or has_option(reading, "--writable", "--overlay"):
             continue
-        if not _FILE_OR_ADDRESS.search(image_named(reading)):
+        docker = reading.family == "docker"
+        if not (docker or _FILE_OR_ADDRESS.search(image_named(reading))):
             continue
         found = next(filter(None, (_install(i, c) for i in _started_in(reading, c.job))), None)
         if found and not (found == "pip" and _has_own_home(reading)):
-            return "tmpfs" if has_option(reading, "--writable-tmpfs") else found
+            memory = docker and c.target.isolation == "compat"
+            return "tmpfs" if memory or has_option(reading, "--writable-tmpfs") else found
     return None
 
 
@@ -91,7 +93,7 @@ def _started_in(reading: Invocation, job: Job) -> Iterator[Invocation]:
 
 def _has_own_home(reading: Invocation) -> bool:
     """Whether the folder into which pip falls back (~/.local) is one of the caller's choice."""
-    binds = (o.value.text for o in reading.options if o.name in {"--bind", "--mount"} and o.value)
+    binds = (o.value.text for o in reading.options if o.name in {"--bind", "--mount", "--volume"} and o.value)
     return has_option(reading, "--home") or any(".local" in bind for bind in binds)
 
 
