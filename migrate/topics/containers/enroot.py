@@ -15,7 +15,7 @@ from migrate.topics.containers.options import CONVERTERS, Form, assigned, export
 
 _MAKES = frozenset({"import", "create", "load"})
 _OF_A_FOLDER = re.compile(r"(?:\./|\$PWD/|\$\{PWD\}/|\$\(pwd\)/)+")
-IN_THE_FOLDER = (
+_IN_THE_FOLDER = (
     "it starts in the job's folder, where it started in the image's WORKDIR, or in / if it has none: "
     "write `--cwd DIR`, or name it once in the target's file (`images: {workdirs: {IMAGE: DIR}}`)"
 )
@@ -139,7 +139,7 @@ def _start(m: Moving) -> None:
     _keep_changes(m, name)
     apart = [] if m.target.isolation == "plain" else ["--contain"]
     m.lead = ["--nv", "--no-home", "--no-eval", "--cleanenv", *apart, *dict.fromkeys(m.lead)]
-    _start_in_workdir(m, name, reference)
+    start_in_workdir(m, name)
     m.looks.append("look whether the job needs GPUs (--nv) and its home folder, which enroot did not mount")
     own = image.origin or image
     m.changes[m.image_key(own)] = Change(
@@ -150,13 +150,28 @@ def _start(m: Moving) -> None:
     m.command("run", image)
 
 
-def _start_in_workdir(m: Moving, name: str, reference: str) -> None:
-    image = reference.removeprefix("docker://")
-    if known := m.images.workdir(name) or m.images.workdir(image):
+def start_in_workdir(m: Moving, name: str) -> None:
+    """The WORKDIR of the image, or of what a container or an image file was made of; or that it is not known."""
+    names = [name.removeprefix("docker://") for name in _made_of(m, name)]
+    names += [address_of(name).removeprefix("docker://") for name in names]
+    if known := next(filter(None, map(m.images.workdir, names)), ""):
         m.lead.append(f"--cwd {known}")
-    else:
-        m.of_image = image, IN_THE_FOLDER
+        return
+    image = _made_of(m, name)[-1].removeprefix("docker://")
+    m.of_image = image, _IN_THE_FOLDER
+    if not re.search(r"[$`]", image):
         m.question = f"workdir:{image}"
+
+
+def _made_of(m: Moving, name: str) -> list[str]:
+    """The name, and what the container or the image file of that name was made of, as far as the script says it."""
+    names = [name]
+    for _ in range(_STEPS):
+        found = list(m.once(_sources).get(_plain(names[-1]), ()))
+        if len(found) != 1 or found[0] in names:
+            break
+        names.append(found[0])
+    return names
 
 
 def _keep_changes(m: Moving, name: str) -> None:

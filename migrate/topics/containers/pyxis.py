@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from migrate.model import Change, Edit, Invocation, Option, Span, Word
 from migrate.quoting import is_plain
 from migrate.topics.containers.command import Moving
-from migrate.topics.containers.enroot import IN_THE_FOLDER, address_of, image_for, maker_of, obey_settings
+from migrate.topics.containers.enroot import address_of, image_for, maker_of, obey_settings, start_in_workdir
 from migrate.topics.containers.options import assigned, exported
 
 Form = Callable[[Moving, Option], None]
@@ -130,7 +130,9 @@ def image_of(m: Moving, options: Mapping[str, Option]) -> str:
         return ""
     reference = m.value(option.value)
     if "--container-workdir" not in options:
-        _start_in_workdir(m, reference)
+        start_in_workdir(m, reference)
+        if m.reading.payload and m.reading.payload[0].program in _ANYWHERE:
+            m.of_image, m.question = ("", ""), ""
     answer, m.pulled = image_for(m, reference), maker_of(m, reference)
     if any(m.value(o.value) != reference for o in _same_option(m, option) if o.value is not None):
         return _whichever(m, option, answer or address_of(reference))
@@ -186,16 +188,6 @@ def _whichever(m: Moving, option: Option, address: str) -> str:
         "let the variable hold what stands there behind docker://"
     )
     return ""
-
-
-def _start_in_workdir(m: Moving, reference: str) -> None:
-    known = m.images.workdir(reference) or m.images.workdir(address_of(reference).removeprefix("docker://"))
-    if known:
-        m.lead.append(f"--cwd {known}")
-    elif not (m.reading.payload and m.reading.payload[0].program in _ANYWHERE):
-        m.of_image = reference, IN_THE_FOLDER
-        if not _UNRESOLVED.search(reference):
-            m.question = f"workdir:{reference}"
 
 
 # programs that do the same wherever they start, if nothing is redirected inside the container
