@@ -29,6 +29,10 @@ from migrate.ranges import Ranges
 _OPENS = re.compile(rb"\$(?=[A-Za-z_{])")
 _SEPARATES = re.compile(r"[;|]|&&|\A&\Z")
 _DEPTH = 4
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+_UNKNOWN = re.compile(r"[$`*?~\[\s]")  # what is known only where the script runs, or may be several words
+_ROUNDS = 4  # how many variables may be built of each other
+_LONGEST = 4096  # characters of a value that is put together
 ITEMS = 41_000
 COMMANDS = 150_000
 _SCRIPT = 20  # an inner script takes as much work as so many commands
@@ -141,12 +145,14 @@ class Collector:
 
     @property
     def constants(self) -> dict[str, str]:
-        """The variables to which the script gives one constant word and nothing else."""
-        return {
-            name: values[0][0].text
-            for name, values in self.variables.items()
-            if len(values) == 1 and len(values[0]) == 1 and values[0][0].constant
-        }
+        """The variables to which the script gives one constant word and nothing else, itself or by such variables."""
+        single = {n: v[0][0] for n, v in self.variables.items() if len(v) == 1 and len(v[0]) == 1}
+        known = {name: word.text for name, word in single.items() if word.constant}
+        built = {n: w.text for n, w in single.items() if n not in known and _VARIABLE.search(w.text)}
+        for _ in range(_ROUNDS if built else 0):
+            more = {name: _filled(text, known) for name, text in built.items() if name not in known}
+            known |= {name: text for name, text in more.items() if text and not _UNKNOWN.search(text)}
+        return known
 
     def expanded(self, text: str) -> str:
         """The text with the variables replaced whose one value the script gives; to decide by, never to write."""
@@ -156,7 +162,7 @@ class Collector:
             known = values[0][0] if len(values) == 1 and len(values[0]) == 1 else None
             return known.text if known is not None and known.constant else match[0]
 
-        return re.sub(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", value, text)
+        return _VARIABLE.sub(value, text)
 
     def need(self, use: str, word: Word, program: str = "") -> None:
         """Note what the job uses a word for, where that may be an absolute path on the node."""
@@ -244,3 +250,11 @@ def decoded(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _filled(text: str, known: Mapping[str, str]) -> str:
+    """The text with the variables replaced that are known; nothing where it would be too long."""
+    names = [match[1] or match[2] for match in _VARIABLE.finditer(text)]
+    if sum(len(known.get(name, "")) for name in names) > _LONGEST:
+        return ""
+    return _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), text)
