@@ -187,7 +187,7 @@ def take_option(  # noqa: PLR0913 - an option is all of these
             # what is replaced whole may be, whatever was undone in it: a line for another scheduler, an option of pyxis
             editable=editable
             or (line is not None and (line.foreign or option.name.startswith(_PYXIS)))
-            or (foreign and place == "command" and _keeps_one_word(c, option)),
+            or ((foreign or bool(family)) and place == "command" and _keeps_one_word(c, option)),
             holder=line.holder if line else None,
             group=group,
             family=family,

@@ -410,7 +410,7 @@ def _use(tool: Tool, chance: random.Random, n: int) -> Use:
     use = Use(front, [*filter(None, texts)], "", "", body, f"[p{n}]", (), place=_place(tool, chance, body))
     entrypoint = next((value for option, value in chosen if option.name == "--entrypoint"), None)
     entry = _runs_entry(tool, front, [o.name for o, _ in chosen]) and kind in ENTRIES and entrypoint is None
-    use.named = tuple(dict.fromkeys(_named(body, chosen, kind, entry=entry)))
+    use.named = tuple(dict.fromkeys(_named(body, chosen, kind, use.place, entry=entry)))
     use.before += [body.before] if body.before else []
     use.before += [o.before for o, value in chosen if o.before and ("DATA=" not in o.before or "DATA" in value)]
     use.after += [body.after.replace("@@", use.mark)] if body.after else []
@@ -424,12 +424,15 @@ def _use(tool: Tool, chance: random.Random, n: int) -> Use:
     return use
 
 
-def _named(body: Body, chosen: Sequence[tuple[Option, str]], kind: str, *, entry: bool) -> Iterator[str]:
+def _named(body: Body, chosen: Sequence[tuple[Option, str]], kind: str, place: str, *, entry: bool) -> Iterator[str]:
     """What must be named where the body shows something else."""
     yield from body.named
+    if place in {"reading loop", "fed", "document"}:
+        yield f"{ROW}standard input"
     yield from (option.name for option, _ in chosen if body.name in option.shows)
     if kind in {*ENTRIES, "banner"}:
         yield from ENTRY_NAMES
+        yield f"{ROW}entry point of the image"
     if entry:
         yield from (f"{ROW}exit codes", f"{ROW}home")
     if kind in WITH_USER and body.name in OF_THE_USER:

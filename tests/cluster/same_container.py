@@ -49,13 +49,8 @@ POLICIES = ("compat", "plain", "compat", "plain", "compat", "contain")
 # What differs also where containers are kept as under Docker.
 COMPAT = frozenset(
     {
-        "who one is",
-        "`LD_LIBRARY_PATH`",
-        "signals",
-        "exit codes",
-        "network and host name",
-        "umask",
-        "memory, processors, `/dev/shm`",
+        *("who one is", "`LD_LIBRARY_PATH`", "signals", "exit codes", "standard input"),
+        *("network and host name", "umask", "memory, processors, `/dev/shm`", "a start folder that the image lacks"),
     }
 )
 # What the old tool says of a command that it does not take; nothing can be compared then.
@@ -68,8 +63,9 @@ REFUSED = re.compile(
 STOPPED = re.compile(r"FATAL: |pyxis:.*(?:failed|error|couldn't)|error: pyxis|execve\(\)|\[ERROR\]|command not found")
 STOPS = {
     "exit codes": re.compile(r"executable file not found|is a directory|permission denied|execve\(\)"),
+    "a start folder that the image lacks": re.compile("failed to set working directory|couldn't chdir"),
     "a folder of the host that is missing": re.compile(
-        r"mount source .* doesn't exist|mount.*No such file or directory"
+        r"mount source .* doesn't exist|mount.*No such file or directory|source path does not exist"
     ),
 }
 Runner = Callable[[Path, User], Ran]
@@ -185,11 +181,6 @@ class Compared:
 # What is neither the same nor told yet: a kind, by what stands in the script and in what the new side printed or
 # complained of; and why it is left.
 LEFT: Mapping[str, Left] = {
-    "start folder": Left(
-        "Docker makes the folder of -w in the container, and the new runtime ends where the image has none",
-        r"(?:-w|--workdir)[ =]",
-        "failed to set working directory",
-    ),
     "files of root": Left(
         "with -u of an ordinary user Docker keeps him from files of root in the image, which --compat does not",
         r"(?:-u|--user)[ =]",
@@ -199,12 +190,6 @@ LEFT: Mapping[str, Left] = {
         "--writable-tmpfs is written all the same", "--ipc[ =]host.*--read-only", "written|made"
     ),
     "home in a variable": Left("--home makes the folder that -e HOME=DIR names", "HOME=/w"),
-    "here-document without -i": Left(
-        "Docker reads nothing of it, Apptainer does", "docker run (?!.*(?:-i|--interactive) ).*<<"
-    ),
-    "-i in a loop that reads": Left(
-        "Docker's client reads the loop's input whatever the program does", "while .*read(?s:.*)(?:-i|--interactive) "
-    ),
     "missing folder in a string": Left(
         "mkdir is not written before a command that stands in a string or a list", "results|none", "mount source"
     ),
