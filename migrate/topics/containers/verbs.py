@@ -14,6 +14,7 @@ from migrate.tables.converters import register
 from migrate.topics.containers.command import Moving
 from migrate.topics.containers.images import why_not
 from migrate.topics.containers.options import CONVERTERS
+from migrate.topics.containers.refused import refused
 from migrate.topics.containers.to_pyxis import exec_by_srun, start_by_srun
 from migrate.values import image_file, image_path, with_tag
 
@@ -28,6 +29,9 @@ def run(m: Moving) -> None:
     """`docker run IMAGE [command]`: `run`, which starts the entry point; `exec` where --entrypoint is given."""
     if not m.reading.operands:
         m.obstacles.append("it names no image")
+        return
+    if why := refused(m):
+        m.obstacles.append(f"Docker itself refuses this command: {why}")
         return
     detached = "detach" in m.runtime
     new = "instance run" if detached else "exec" if "entrypoint" in m.runtime else "run"
@@ -174,7 +178,8 @@ def _isolate(m: Moving, *, detached: bool, runs: bool) -> None:
     same = [kind for kind in ("ipc", "pid") if f"host-{kind}" in wanted]
     if same:
         own = [f"--{kind}" for kind in ("ipc", "pid") if kind not in same]
-        m.lead += ["--contain", "--cleanenv", *own, "--no-init", "--no-umask", "--no-eval", "--writable-tmpfs"]
+        m.lead += ["--contain", "--cleanenv", *own, "--no-init", "--no-umask", "--no-eval"]
+        m.lead += [] if "read_only" in wanted else ["--writable-tmpfs"]
     elif "read_only" in wanted:
         m.lead += ["--containall", "--no-init", "--no-umask", "--no-eval"]
     elif detached:  # an instance without a mask of its own would write files that all may change
