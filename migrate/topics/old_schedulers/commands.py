@@ -102,6 +102,8 @@ def new_words(c: Context) -> Change | None:
         notes.append(
             "what is printed into it is not read here: look for lines and variables of the old scheduler in it"
         )
+    if _submits(reading) and (names := _names_in_pieces(c, reading)):
+        notes.append(f"the script that it reads is put together from pieces: write Slurm's names there for {names}")
     notes += [_OF_FILE] if _starts_job_of_run(c, reading) else []
     if _form(reading) == "listing":
         notes += listing(c, reading).notes
@@ -115,6 +117,21 @@ _OF_FILE = (
     "bsub heeds the #BSUB lines of a file that it is given as a command only where LSB_BSUB_PARSE_SCRIPT is set; "
     "sbatch always reads them"
 )
+
+
+def _names_in_pieces(c: Context, reading: Invocation) -> str:
+    """The variables of the old scheduler in what is printed into a command, where that was not read as a script."""
+    assert reading.table is not None
+    piped = Around(c.source.data, reading.command.span).is_piped_into and not is_unseen(c, reading)
+    if reading.operands or not piped or job_of_input(c, reading) or c.called(reading.program_word.span.start):
+        return ""
+    text = c.source.data[pipeline_start(c, reading) : reading.command.span.start].decode("latin-1")
+    known = c.schedulers[reading.table.dialect].variables
+    names = (match[0] for match in _EXPANDED.finditer(text) if match[1] in known)
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(names))
+
+
+_EXPANDED = re.compile(r"\$\{?(\w+)\}?")
 
 
 def _obstacle(c: Context, reading: Invocation) -> str:
