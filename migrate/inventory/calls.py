@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice, product
 from typing import Literal
 
@@ -85,9 +85,14 @@ def _is_printed(c: Collector, inner: Invocation) -> bool:
     return before.endswith((b"$(", b"`"))
 
 
-def exported_in(data: bytes) -> frozenset[str]:
-    """The names in a text that an `export` hands to the programs which it starts."""
-    return frozenset(n.decode() for m in _EXPORTED.finditer(data) for n in _EXPORTED_NAME.findall(m[1]))
+@lru_cache(maxsize=8)
+def exported_in(data: bytes) -> Mapping[str, int]:
+    """The names in a text that an `export` hands to the programs which it starts, and where the first one stands."""
+    found: dict[str, int] = {}
+    for match in _EXPORTED.finditer(data):
+        for name in _EXPORTED_NAME.findall(match[1]):
+            found.setdefault(name.decode(), match.start())
+    return found
 
 
 _EXPORTED = re.compile(rb"(?<![\w./-])export[ \t]+([^\n;|&]*)")

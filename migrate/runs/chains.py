@@ -364,6 +364,7 @@ class _Script:
         self.job: Job | None = None
         self.site = ""
         self.handed: tuple[HandedOn, ...] = ()  # by itself, and by each job in it
+        self.jobs: tuple[Job, ...] = ()  # itself, and each job in it
         self.scopes: dict[int, int] = {}  # where each call is made, the number of the job that makes it
         self.around = Surroundings()
         self.calls: list[tuple[Call, tuple[str, ...]]] = []  # with the scripts that it means
@@ -379,9 +380,9 @@ class _Script:
     def dialect_of(self, call: Call) -> str:
         """The scheduler of the job that makes a call: the script itself, or one in it."""
         number = self.scopes.get(call.program, 0)
-        job = self.job.scopes()[number] if self.job and number else None
-        if job is None:
+        if not number:
             return self.dialect
+        job = self.jobs[number]
         own = job.dialect or (job.submitted.dialect if job.submitted else "")
         return "" if own == "mixed" else own
 
@@ -396,7 +397,7 @@ class _Script:
         data = self.source.data
         if _ALL_EXPORTED.search(data):
             return frozenset(self.job.constants if self.job else ())
-        return exported_in(data)
+        return frozenset(exported_in(data))
 
     @property
     def asks_scheduler(self) -> bool:
@@ -473,7 +474,8 @@ class _Graph:
         node.site = site.id
         node.handed = ()
         node.calls, node.unclear, node.elsewhere = [], {}, set()
-        made = [(n, call) for n, each in enumerate(node.job.scopes()) for part in each.parts() for call in part.calls]
+        node.jobs = node.job.scopes()
+        made = [(n, call) for n, each in enumerate(node.jobs) for part in each.parts() for call in part.calls]
         node.scopes = {call.program: number for number, call in made}
         for _, call in made:
             meant = self._tree.resolve(node.path, call)

@@ -168,14 +168,13 @@ def lines_of(c: Context) -> tuple[Submitted, ...]:
     given, text = c.job.submitted, c.job.text
     if given is None:
         return ()
-    names = sorted(exported_in(c.source.data[: given.at]))
-    exports = tuple(n for n in names if any(not text.is_early(m.start()) for m in _expansions(n).finditer(text.data)))
+    exported = exported_in(c.source.data)
+    expanded = {m[1].decode() for m in _EXPANDED.finditer(text.data) if not text.is_early(m.start())}
+    exports = tuple(sorted(n for n in expanded if exported.get(n, given.at) < given.at))
     return (replace(given, by=c.source.path, line=c.source.position(text.at(0))[0], exports=exports),)
 
 
-@cache
-def _expansions(name: str) -> re.Pattern[bytes]:
-    return re.compile(rb"\$\{?" + re.escape(name.encode()) + rb"\b")
+_EXPANDED = re.compile(rb"\$\{?([A-Za-z_]\w*)")
 
 
 def _change_of(c: Context) -> Change | None:
