@@ -27,17 +27,17 @@ def _value_taken(c: Context) -> str | None:
 
 @fact(
     "placeholder",
-    "The first option in the header that Slurm refuses until a program has filled it in; none without.",
+    "The first option in its lines that Slurm refuses until a program has filled it in; none without.",
     about="job",
 )
 def _placeholder(c: Context) -> str | None:
-    return None if c.job.insert_at is None or c.job.text.expands else _first_placeholder(c)
+    return None if c.job.text.expands else _first_placeholder(c)
 
 
 @once
 def _first_placeholder(c: Context) -> str | None:
     for item in c.job.by_kind.get("directive", ()):
-        if item.place == "header" and item.value and _OPEN.search(item.value):
+        if item.place in {"header", "dead"} and item.value and _OPEN.search(item.value):
             at = f"line {c.source.position(item.span.start)[0]}"
             if _TEMPLATE.search(item.value) or (item.dialect == SLURM and _refusing(c, item)):
                 return f"`{item.name} {item.value}` ({at})"
@@ -47,7 +47,7 @@ def _first_placeholder(c: Context) -> str | None:
 def _refusing(c: Context, item: Item) -> ValueForm | None:
     """What Slurm takes for the option of the item, where it refuses its value; None where it takes it."""
     value = item.value
-    if value is None or item.verb == "refused" or item.place not in {"header", "command"}:
+    if value is None or item.verb == "refused" or item.place not in {"header", "dead", "command"}:
         return None
     form = c.schedulers[SLURM].forms.get(item.name) if item.dialect == SLURM else None
     if form is None or (not value and item.program == DIALECTS[SLURM].submit_command):
