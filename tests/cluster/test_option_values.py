@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
 from lab import Cluster, fresh_folder
 
-from migrate.engine import run
+from migrate.engine import Plan, run
 from migrate.model import SLURM, OptionRow, Source
 from migrate.runs.setup import make_plan
 from migrate.tables.tables import tables
@@ -99,6 +100,11 @@ _FORM = re.compile(
 )
 
 
+@cache
+def plan() -> Plan:
+    return make_plan("slinky")
+
+
 def options(program: str) -> Iterator[OptionRow]:
     slurm = tables(()).commands[program].options if program == "srun" else tables(()).schedulers[SLURM].options
     rows = {row.name: row for row in slurm.values() if not row.commands or program in row.commands}
@@ -109,7 +115,7 @@ def options(program: str) -> Iterator[OptionRow]:
 
 def ours(lines: str, values: Sequence[str]) -> Mapping[str, bool]:
     """Which of these values, a line each, we call refused."""
-    result = run(Source("job.sh", lines.encode()), make_plan("slinky"))
+    result = run(Source("job.sh", lines.encode()), plan())
     assert result.fault == ""
     said = {o.finding.item.span for o in result.outcomes if o.finding.rule == "refused-value" and o.finding.item}
     at = {i.value: i.span for i in result.job.all_items() if i.kind == "directive" and i.value in values}
