@@ -301,7 +301,7 @@ def came(each: Case, ran: Ran, user: User) -> Came:
         files[f"~/{path.name}"] = plain(path.read_text(errors="replace")) if path.is_file() else ["a folder"]
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in (user.home / ".local/share/enroot").glob(f"*{each.stem}*"):  # a container that outlives its job
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     return Came(files, [*plain(ran.printed), f"exit {ran.code}"], {})
 
 
