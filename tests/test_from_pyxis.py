@@ -255,3 +255,22 @@ def test_a_known_workdir_is_written(migrate_text: Migrate, slinky: Plan) -> None
         f"{EXEC} {SHOWN} --cwd /opt",
     ]
     assert "WORKDIR" not in findings(result)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        pytest.param("--container-mounts=/work:/work", "--bind /new/work:/work --cwd /work/u", id="below a mount"),
+        pytest.param("--container-mounts=/home/a:/work/u", "--bind /home/a:/work/u --cwd /work/u", id="a mount"),
+        pytest.param("--container-mounts=/work/u", "--bind /new/work/u --cwd /new/work/u", id="by the same name"),
+        pytest.param("", "--cwd /new/work/u", id="none, as for commands of Docker"),
+    ],
+)
+def test_the_folder_in_which_a_step_starts_is_where_its_mounts_show_it(
+    options: str, expected: str, migrate_text: Migrate, slinky: Plan
+) -> None:
+    moved = target_with(slinky, answers={"path": {"/work": "/new/work"}})
+    result = migrate_text(f"#!/bin/bash\n{STEP} {options} --container-workdir=/work/u hostname\n", plan=moved)
+    assert lines(result) == [f"{EXEC} {SHOWN} {expected} {IMAGE} hostname"]
+    assert ("it was the image's" in findings(result)) is not bool(options)
+    assert migrate_text(result.output, plan=moved).output == result.output

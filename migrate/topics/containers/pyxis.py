@@ -242,6 +242,17 @@ def _mounts(m: Moving, option: Option) -> None:
 
 
 def _workdir(m: Moving, option: Option) -> None:
+    """A folder of the image, or one that is mounted: what the target's file says of folders is about others."""
+    assert option.value is not None
+    folder = m.value(option.value)
+    mounts = [m.value(o.value) for o in m.reading.options if o.name == "--container-mounts" and o.value is not None]
+    shown = [part.split(":")[-1 if part.count(":") == 1 else 0] for part in ",".join(mounts[-1:]).split(",")]
+    there = any(f"{folder}/".startswith(f"{place.rstrip('/')}/") for place in shown if place)
+    if not there and m.target.path_answers.moved_in(folder) != folder:
+        m.looks.append(
+            f"{m.spelled(option)}: no --container-mounts shows this folder, so it was the image's; "
+            "its name is changed as the target's file changes the name of the nodes' folder"
+        )
     _given(m, option, "--cwd")
 
 

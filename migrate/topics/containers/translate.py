@@ -172,14 +172,21 @@ def _placed(change: Change, target: Target) -> Change:
     """The same with the folders of the old cluster by their new names: no other rule gets at text that has moved."""
 
     def moved(text: str) -> str:
-        return target.path_answers.moved_in(text, _IN_CONTAINER)
+        start = _START.search(text)
+        places = _PLACES.findall(text) if start is not None else []
+        own = start is None or any(f"{start[1]}/".startswith(f"{place.rstrip('/')}/") for place in places)
+        return target.path_answers.moved_in(text, _IN_CONTAINER if own else _MOUNTED)
 
     edits = tuple(replace(e, after=moved(e.after.decode("latin-1")).encode("latin-1")) for e in change.edits)
     return replace(change, edits=edits, begins=tuple(map(moved, change.begins)))
 
 
-# the place of a bind, and the folder where the container starts
+# the place of a bind, and the folder where the container starts, if that is below such a place
 _IN_CONTAINER = r"(?<!:)(?<!--pwd[ =])(?<!--cwd[ =])(?<!--container-workdir=)"
+
+_MOUNTED = r"(?<!:)(?<!--container-workdir=)"
+_START = re.compile(r"--[cp]wd[ =][\"']?(/[\w./-]*)")
+_PLACES = re.compile(r":(/[\w./-]+)")
 
 
 def _joined(one: Change, other: Change) -> Change:
