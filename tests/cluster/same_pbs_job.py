@@ -208,7 +208,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "lines of each host": _KINDS,
     "processors of the job": _KINDS,
     "asked for": (*_KINDS, "more processes than processors"),
-    "file": (_FOLDER, _IN_FOLDER, _ONE_FILE, _WORKDIR),
+    "file": (_FOLDER, _IN_FOLDER, _WORKDIR),
     "exit": (_FOLDER,),
 }
 # What differs for each job of PBS, and stands once on the page for its users.
@@ -230,8 +230,11 @@ def names(script: Report, difference: Difference) -> bool:
     everywhere = any(kind in OF_EVERY_JOB and OF_EVERY_JOB[kind] in PAGE for kind in kinds)
     # what a whole job does is named by words of its own: one of its options stands in too many sentences
     named = [name for name in difference.names if MARKED.search(difference.what) or name in difference.new]
+    file = next((word for word in difference.what.split()[:2] if word != "file"), "")
+    said += list(_ID) if re.search(r"JOB|\d{6}", file) and difference.what.startswith("file ") else []
     return (
         everywhere
+        or any(_ONE_FILE in f["message"] and file.rsplit("/", 1)[-1] in f["message"] for f in findings)
         or any(_holds(text, name) for name in named for text in texts)
         or any(words in f["message"] for words in said for f in findings)
     )

@@ -136,6 +136,7 @@ class _Translator:
     script: bytes = b""  # around the options
     given: Sequence[Item] = ()  # what else is asked for the job: by the lines that submit it, or by its header
     alone: bool = True  # nothing but that is asked for it elsewhere
+    alike: bool = True  # the lines that submit it ask for the same shape
     changes: dict[int, Change] = field(default_factory=dict)
     same: dict[str, list[Item]] = field(default_factory=dict)  # those that count, by name
 
@@ -338,6 +339,12 @@ def _in_common(work: _Translator, lines: Sequence[Submitted]) -> list[Item]:
     ]
 
 
+def _slots_of(work: _Translator, line: Submitted) -> tuple[tuple[str, str], ...]:
+    """The options of a submit line that say which shape the job has."""
+    items = _items_of(line.options, line.dialect)
+    return tuple((i.name, i.value or "") for i in items if work.row(i).need in _OF_SLOTS)
+
+
 def _around(work: _Translator, items: list[Item]) -> list[Item]:
     """These options and those that stand elsewhere; those of the command line first, which win."""
     return [*items, *work.given] if work.command else [*work.given, *items]
@@ -399,6 +406,7 @@ def translate(job: Job, between: Between, lines: Sequence[Submitted] = ()) -> Tr
     """All that is to be said of the live directives of a job that these lines submit; the same for the same job."""
     work = _Translator(between, shell=job.begin_at is not None, expands=job.text.expands, script=job.text.data)
     work.given = _in_common(work, lines)
+    work.alike = len({_slots_of(work, line) for line in lines}) <= 1
     dialect = between.dialect
     directives = _directives(job, between)
     _, counting, rows, resources = _work_out(work, directives, launch_of(job))
@@ -458,8 +466,18 @@ def _work_out(
     needs += given.values()
     environments = {**work.between.table.parallel_environments, **work.between.site.parallel_environments}
     apart = any(rows[id(i)].need in _OF_SLOTS for i in work.given) and not (work.command and _asks_for_slots(needs))
+    between = work.between
+    elsewhere = [Need(i, rows[id(i)]) for i in work.given if apart and rows[id(i)].need in _OF_SLOTS]
+    shape = resources_of(between.dialect, elsewhere, between.site, between.target, launch, environments)
     resources = resources_of(
-        work.between.dialect, needs, work.between.site, work.between.target, launch, environments, apart=apart
+        between.dialect,
+        needs,
+        between.site,
+        between.target,
+        launch,
+        environments,
+        apart=apart,
+        nodes_apart=(shape.nodes or 1) if work.alike else 1,
     )
     work.changes |= resources.changes
     for item in counting:

@@ -55,6 +55,7 @@ class Resources:
     whole: bool = False
     asks_for_memory: bool = False
     apart: bool = False  # its slots are asked for elsewhere
+    nodes_apart: int = 1  # the nodes that are
     asked: dict[str, int | str] = field(default_factory=dict)  # by what variables of the old scheduler say of it
     lines: tuple[tuple[int, int], ...] = ()  # of so many nodes the lines in the file of hosts; empty where spread
     threads: int | None = None  # of a task, where the request says so: OMP_NUM_THREADS
@@ -85,10 +86,11 @@ def resources_of(  # noqa: PLR0913 - what a job asks for, where it comes from an
     environments: Mapping[str, str],
     *,
     apart: bool = False,
+    nodes_apart: int = 1,
 ) -> Resources:
     """What the job asks for, with what becomes of each option by which it does; `apart`: its slots stand elsewhere."""
     varies = any(not need.item.constant for need in needs if need.row.need in _OF_SLOTS)
-    resources = Resources(apart=apart, varies=varies)
+    resources = Resources(apart=apart, nodes_apart=nodes_apart, varies=varies)
     of: dict[str, list[Need]] = {}
     for need in needs:
         of.setdefault(need.row.need, []).append(need)
@@ -650,7 +652,7 @@ def _is_each_slots(resources: Resources, need: Need) -> bool:
 def _memory_line(resources: Resources, size: int, need: Need) -> Change:
     exact = memory(size)
     if need.row.per == "job":
-        nodes = resources.nodes or 1
+        nodes = resources.nodes or resources.nodes_apart
         each = -(-size // nodes)
         over = f" / {nodes} nodes" if nodes > 1 else ""
         return done(f"{need.spelled}{over} = --mem={memory(each)}", f"--mem={memory(each)}")
