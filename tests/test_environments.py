@@ -230,6 +230,7 @@ def test_a_coprocess_runs_in_the_image() -> None:
         ("while read -r x; do echo $x | python3 t.py; done < list\n", False),
         ("while read -r x; do python3 t.py < $x; done < list\n", False),
         ("while read -r x; do echo $x; done < list\necho a | python3 t.py\n", False),
+        ("f() {\n  python3 t.py $1\n}\nwhile read -r x; do f $x; done < list\n", True),
     ],
 )
 def test_a_step_of_pyxis_reads_nothing_of_a_loop_around_it(script: str, closes: bool) -> None:  # noqa: FBT001
@@ -241,6 +242,27 @@ def test_a_step_of_pyxis_reads_nothing_of_a_loop_around_it(script: str, closes: 
     )
     assert b"srun " in result.output
     assert (b"--input=none" in result.output) is closes
+
+
+@pytest.mark.parametrize(
+    ("script", "count"),
+    [
+        ("python3 t.py\npython3 t.py\n", 0),
+        ("python3 t.py | sort > out\n", 0),
+        ("for i in 1 2; do python3 t.py; done\n", 0),
+        ("python3 server.py &\npython3 t.py\n", 1),
+        ("for i in 1 2; do python3 t.py & done; wait\n", 1),
+        ("python3 t.py | python3 u.py\n", 2),
+        ("(python3 t.py; python3 u.py) > out &\n", 2),
+    ],
+)
+def test_a_step_of_pyxis_waits_for_none_beside_which_its_program_ran(script: str, count: int) -> None:
+    plain = make_plan("slinky-pyxis")
+    answers = (EnvironmentAnswer("torch", any=True, image="docker://a/b:1"),)
+    target = replace(plain.target, environments=answers)
+    result = run(Source("job.sh", (HEAD + LOADS + script).encode()), going_to(plain, target))
+    assert b"srun " in result.output
+    assert result.output.count(b"--overlap") == count
 
 
 # -------------------------------------------------------------------------- lines that the target's file gives

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from migrate.model import Change, Edit, EnvironmentAnswer, Item, Verdict, Word
@@ -11,6 +12,7 @@ from migrate.ranges import Ranges
 from migrate.rulebook.context import Context, once
 from migrate.rulebook.handed import handed_on
 from migrate.rulebook.translators import job_translator
+from migrate.topics.containers.standing import Standings
 from migrate.topics.containers.to_pyxis import enroot_reference, step_in
 from migrate.topics.environments.environment import MODULE, Software, family, label, words
 from migrate.topics.environments.payloads import (
@@ -27,7 +29,6 @@ from migrate.topics.environments.questions import proposed
 from migrate.topics.environments.venv import rebuild
 from migrate.topics.launchers.call_chain import starters
 from migrate.topics.launchers.facts import by_ssh
-from migrate.topics.old_schedulers.around import Around
 from migrate.topics.requests import gpus
 from migrate.values import image_path
 
@@ -303,10 +304,31 @@ def _step(c: Context, payload: Payload, answer: EnvironmentAnswer, start: int) -
     step = step_in(c.job, payload.part, native=True)
     if not step:
         return "srun starts a step in a job, and here is none"
-    around = Around(c.source.data, payload.inner.command.span)
-    words = [step, *(["--input=none"] if around.reads_what_a_loop_reads else []), *options, ""]
+    here = _standings(c).of(payload.part, payload.inner.command.span)
+    waits = here.background or any(_members(c)[pipe] > 1 for pipe in here.pipes)
+    words = [step, *(["--input=none"] if here.in_loop else []), *(["--overlap"] if waits else []), *options, ""]
     word = payload.inner.program_word.origin or payload.inner.program_word
     return Edit(start, c.source.data[start : word.span.start], " ".join(words).encode())
+
+
+@once
+def _standings(c: Context) -> Standings:
+    return Standings(c.job)
+
+
+@once
+def _members(c: Context) -> Counter[int]:
+    """How many programs of each pipeline become steps, or are such already."""
+    own = [each.payload for each in served(c) if each.answer is not None and each.answer.image]
+    programs = {(id(each.part), each.inner.command.span): each.part for each in own}
+    steps = {
+        (id(part), r.command.span): part
+        for part in c.job.parts()
+        for r in part.commands
+        if any(inner.program == "srun" for inner in r.chain())
+    }
+    places = [_standings(c).of(part, span) for (_, span), part in (programs | steps).items()]
+    return Counter(pipe for here in places for pipe in here.pipes)
 
 
 def _by_mpi(c: Context, payload: Payload) -> bool:
