@@ -703,7 +703,8 @@ class Inherited:
     software: Software = ()  # what is loaded and activated already
     requests: Mapping[str, str] = field(default_factory=dict)  # of the job: its nodes, its GPUs
     ways: tuple[str, ...] = ()  # what each of the jobs that run or source it asks its scheduler for, as text
-    submitted: tuple[Submitted, ...] = ()  # the lines that submit it
+    submitted: tuple[Submitted, ...] = ()  # the lines of another scheduler that submit it
+    partitions: tuple[str, ...] = ()  # what lines of Slurm that submit it name; empty for one that names none
     contained: bool = False  # it runs inside a container
 
 

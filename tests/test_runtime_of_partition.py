@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from migrate.engine import Plan, run
-from migrate.model import Partition, Source
+from migrate.model import Inherited, Partition, Source, Surroundings
 from migrate.runs.setup import make_plan
 
 PYXIS = "srun --container-image=ubuntu:22.04 ls"
@@ -70,3 +70,27 @@ def test_two_commands_of_a_script_go_to_two_partitions() -> None:
         assert (
             _output(text, _plan(default)) == f"{step}\nsrun -p cpu singularity run --no-eval docker://ubuntu:22.04 ls"
         )
+
+
+@pytest.mark.parametrize(
+    ("lines", "header", "default", "stays"),
+    [
+        (("gpu",), "", "cpu", True),
+        (("gpu",), "#SBATCH -p cpu\n", "cpu", True),
+        (("cpu",), "#SBATCH -p gpu\n", "gpu", False),
+        (("",), "#SBATCH -p gpu\n", "cpu", True),
+        (("cpu", "gpu"), "#SBATCH -p gpu\n", "cpu", True),
+        ((), "", "gpu", True),
+    ],
+)
+def test_a_line_that_submits_the_script_says_more_than_its_header(
+    lines: tuple[str, ...],
+    header: str,
+    default: str,
+    stays: bool,  # noqa: FBT001
+) -> None:
+    around = Surroundings(inherits=Inherited(partitions=lines))
+    text = f"#!/bin/bash\n#SBATCH -n 1\n{header}{PYXIS}\n"
+    result = run(Source("job.sh", text.encode()), _plan(default), around)
+    assert result.fault == ""
+    assert result.output.decode().endswith(f"{PYXIS if stays else APPTAINER}\n")

@@ -14,6 +14,7 @@ from migrate.frozen import dataclass
 from migrate.model import (
     Change,
     EnvironmentAnswer,
+    Inherited,
     Invocation,
     Item,
     Job,
@@ -73,10 +74,11 @@ class Context:
 
     def _of_submit_lines(self) -> Iterator[str]:
         """The partition that all known submit lines of the job name, which counts more than its header's."""
-        own = self.job.submitted
-        lines = [own] if own is not None else self.around.inherits.submitted if self.job.insert_at is not None else ()
+        inherits = self.around.inherits if self.job.insert_at is not None and not self.scope else Inherited()
+        lines = inherits.submitted if self.job.submitted is None else [self.job.submitted]
         named = [dict(line.options) for line in lines]
         found = {next((each[n] for n in queue_options(self) if n in each), "") for each in named}
+        found |= set(inherits.partitions)
         yield from (found if len(found) == 1 and "" not in found else ())
 
     def _own_partitions(self) -> Iterator[tuple[Span, Target]]:

@@ -586,6 +586,8 @@ class _Graph:
         requests, others = _same([each.requests for each in handed])
         ways = {way for each in handed for way in each.ways}
         submitted = {self._submitted(e) for e in outer if e.call.how == "submit" and e.call.dialect != SLURM}
+        lines = [self._submitted(e) for e in outer if e.call.how == "submit" and e.call.dialect == SLURM]
+        partitions = {dict(line.options).get("--partition", "") for line in lines}
         differs += ["requests"] if others and node.asks_scheduler else []
         given = Inherited(
             dialect=dialect,
@@ -596,6 +598,7 @@ class _Graph:
             requests=requests,
             ways=tuple(sorted(ways)),
             submitted=tuple(sorted(submitted, key=lambda each: (each.by, each.line, each.options))),
+            partitions=tuple(sorted(partitions)),
         )
         return given, tuple(differs)
 
