@@ -176,6 +176,16 @@ def test_what_the_whole_container_is_like(options: str, step: str) -> None:
     assert output == f"srun --container-entrypoint {step}--container-image=ubuntu:22.04 ls"
 
 
+@pytest.mark.parametrize("sudo", ["sudo ", "sudo -E "])
+def test_sudo_before_docker_is_for_its_engine_alone(sudo: str) -> None:
+    output = _output(_run(f"{sudo}docker run ubuntu:22.04 ls"))
+    assert output.split(" ", 1)[1].strip() in output
+    assert (
+        output.replace("-E ", "")
+        == "srun --container-entrypoint --container-writable --container-image=ubuntu:22.04 ls"
+    )
+
+
 def test_in_the_policy_that_comes_closest_to_docker_one_is_root() -> None:
     plan = _plan("slinky-pyxis")
     closest = replace(plan, target=replace(plan.target, isolation="compat"))

@@ -162,16 +162,20 @@ class Moving:
             edits.append(Edit(max(w.span.end for w in self.reading.command.words), b"", self.tail.encode()))
         self.put(*[e for e in edits if e.before != e.after])
 
+    @property
+    def _runner(self) -> str:
+        return "pyxis" if self.target.runtime == "pyxis" else "Apptainer"
+
     def drop_sudo(self) -> None:
         """`sudo` before the command goes, where it has no words of its own."""
         start = self.reading.program_word.span.start
         if sudo := _SUDO.search(self.source.data, max(0, start - _NEAR), start):
             word = Span(sudo.start(), sudo.start() + len("sudo"))
             self.changes[word, "container-option", "sudo"] = Change(
-                "gone", "Apptainer runs as the caller", removes=True
+                "gone", f"{self._runner} runs as the caller", removes=True
             )
         elif any(w.text == "sudo" for w in self.reading.command.words if w.span.start < start):
-            self.obstacles.append("sudo with words of its own stands before it: Apptainer runs as the caller")
+            self.obstacles.append(f"sudo with words of its own stands before it: {self._runner} runs as the caller")
 
     # ------------------------------------------------------------------------------------------------- options
 

@@ -426,7 +426,9 @@ def _write(m: Moving, image: Word, *, entry_point: bool) -> None:
         m.obstacles.append(
             "srun starts a step in a job and not within another step, and here is no job, or a step already"
         )
-    if "sudo" in outer:
+    if not is_native(m.reading):
+        m.drop_sudo()
+    elif "sudo" in outer:
         m.obstacles.append("sudo stands before it: pyxis starts containers as the caller")
     if not m.reading.payload and len(m.reading.operands) < 2:  # noqa: PLR2004 - the image, and what it is to run
         m.obstacles.append("srun wants a command: write what the image starts by itself")
