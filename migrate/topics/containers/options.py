@@ -231,7 +231,7 @@ def _env_of_caller(m: Moving, option: Option, name: str) -> None:
         m.become(option, f"--env {name}={m.source.text(given.value.span)}")
     elif assigned(m, name) and not exported(m, name) and given is None:
         m.drop(option, f"{name} is not exported, so Docker passed nothing on", look=True)
-    elif m.target.isolation == "plain":
+    elif m.target.isolation == "plain" and not (name in _SET_BY_IMAGES and m.target.runtime == "apptainer"):
         m.drop(option, f"the container sees {name} of the job, unless the image sets it itself")
     else:
         m.become(option, f'${{{name}+--env}} ${{{name}+"{name}=${name}"}}')
@@ -245,7 +245,14 @@ def assigned(m: Moving, name: str) -> bool:
 
 def exported(m: Moving, name: str) -> bool:
     """Whether the script exports the variable, or all that it sets."""
-    return name in m.once(_exported) or m.once(_exports_all)
+    return name in m.once(_exported) | _INHERITED or m.once(_exports_all)
+
+
+# Apptainer replaces the first two; the image's own value of the others would win
+_SET_BY_IMAGES = frozenset({"PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "LANG", "LC_ALL", "JAVA_HOME"})
+
+
+_INHERITED = frozenset({"PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "LANG"})  # exported before the script begins
 
 
 def _assigned(m: Moving) -> frozenset[str]:
