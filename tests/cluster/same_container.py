@@ -191,6 +191,9 @@ LEFT: Mapping[str, Left] = {
     "read-only with --ipc host": Left(
         "--writable-tmpfs is written all the same", "--ipc[ =]host.*--read-only", "written|made"
     ),
+    "entry point behind xargs": Left(
+        "that it may be a program is not looked at where xargs starts the step", r"xargs .*run ", "exit 123|exit 0"
+    ),
     "temporary files of a read-only container": Left(
         "Apptainer has a fresh /tmp that can be written, Docker one of the image that cannot", "--read-only", r"\d"
     ),
