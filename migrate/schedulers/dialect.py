@@ -112,7 +112,6 @@ class Dialect:
     starts_at_home: bool = False  # a job starts in the home folder, where no option names another
     files_at_home: bool = False  # and its files go there
     appends_output: bool = False  # to the files of an earlier job
-    fills_files_at_end: bool = False  # they are written elsewhere, and brought to their folder when the job has ended
     empties_files: frozenset[str] = frozenset()  # options that name a file which is emptied all the same
     joins_streams: bool = False  # errors go into the output's file, where no option names one for them
     stream_file: str = ""  # by Slurm's pattern: where a stream goes for which no option names a file

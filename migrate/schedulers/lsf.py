@@ -290,7 +290,6 @@ DIALECT = Dialect(
     environment=_environment,
     mail_unasked="END,FAIL",
     mail_replaced=frozenset({"-o", "-oo"}),
-    fills_files_at_end=True,
     mail_events={"B": "BEGIN", "N": "END,FAIL", "e": "FAIL"},
     appends_output=True,
     empties_files=frozenset({"-oo", "-eo"}),

@@ -156,7 +156,6 @@ DIALECT = Dialect(
     mail_unasked="FAIL",
     mail_events={"b": "BEGIN", "e": "END", "a": "FAIL", "s": "", "n": "NONE", "j": "ARRAY_TASKS"},
     starts_at_home=True,
-    fills_files_at_end=True,
     stream_file="%x.{stream}%j",
     stream_file_of_task="%x.{stream}%A.%a",
     stream_file_of_tasks_by={"-t": "%x.{stream}%A-%a"},

@@ -272,6 +272,15 @@ def test_a_step_of_more_nodes_than_its_job_fails_as_the_rule_says(cluster: Clust
     assert "srun: error: Only allocated 1 nodes asked for 2" in said
 
 
+def test_folders_of_output_files_are_made(cluster: Cluster) -> None:
+    """Since 23.02: the folder that PBS, LSF and Grid Engine needed is nothing to ask of a person."""
+    script = put("folders", b"#!/bin/bash\n#SBATCH --mem=1G --output=not/there/out.%j --error=nor/this/err\necho here\n")
+    assert cluster.submit(script, "--wait").returncode == 0
+    [written] = (script.parent / "not/there").iterdir()
+    assert written.read_text() == "here\n"
+    assert (script.parent / "nor/this/err").is_file()
+
+
 def test_without_the_memory_that_we_add_one_gpu_takes_a_whole_node(cluster: Cluster) -> None:
     """The reason for add-memory-per-gpu: the chart sets no DefMemPerCPU."""
     job = cluster.held(put("memory", b"#!/bin/bash\n#SBATCH --gres=gpu:1\n"))

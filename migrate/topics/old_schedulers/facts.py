@@ -17,7 +17,6 @@ from migrate.rulebook.facts import fact
 from migrate.rulebook.handed import in_each_way
 from migrate.rulebook.translators import job_translator, translator
 from migrate.schedulers import DIALECTS, is_foreign, is_obeyed
-from migrate.topics.old_schedulers.converters import folders_made
 from migrate.topics.old_schedulers.directives import (
     INTERPRETERS,
     Between,
@@ -377,29 +376,3 @@ def _resources_of_images(c: Context) -> list[bytes]:
     """The resources by which other schedulers ran a whole job in an image."""
     rows = (row for table in c.schedulers.values() for row in table.resources.items())
     return [re.escape(name.encode()) for name, row in rows if row.need == "image"]
-
-
-@fact("output_folder", "Folders that a job of PBS or LSF has its output brought to, and does not make.", about="job")
-def _output_folder(c: Context) -> str | None:
-    return _output_folders(c, made=False)
-
-
-@fact("late_output_folder", "The same of folders that the script itself makes, which Slurm needs before.", about="job")
-def _late_output_folder(c: Context) -> str | None:
-    return _output_folders(c, made=True)
-
-
-def _output_folders(c: Context, *, made: bool) -> str | None:
-    dialect = DIALECTS.get(live_dialect(c) or SLURM)
-    if dialect is None or not dialect.fills_files_at_end:
-        return None
-    rows, by_script = c.schedulers[dialect.name].directive_options, folders_made(c.job.text.data)
-    named = (i for i in c.job.by_kind.get("directive", ()) if i.dialect == dialect.name and i.place == "header")
-    files = [i.value or "" for i in named if (row := rows.get(i.name)) and row.to in {"--output", "--error"}]
-    folders = dict.fromkeys(f.rpartition(":")[2].rpartition("/")[0].removeprefix("./") for f in files)
-    own = {f for f in folders for m in by_script if m == f or m.endswith(f"{dialect.submit_folder}/{f}")}
-    told = [f for f in folders if f and not _ELSEWHERE.match(f) and (f in own) == made]
-    return ", ".join(f"`{f}`" for f in told) or None
-
-
-_ELSEWHERE = re.compile(r"/|~|\.\.?(?:/|$)|.*[$%{<]")
