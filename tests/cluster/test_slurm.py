@@ -274,7 +274,9 @@ def test_a_step_of_more_nodes_than_its_job_fails_as_the_rule_says(cluster: Clust
 
 def test_folders_of_output_files_are_made(cluster: Cluster) -> None:
     """Since 23.02: the folder that PBS, LSF and Grid Engine needed is nothing to ask of a person."""
-    script = put("folders", b"#!/bin/bash\n#SBATCH --mem=1G --output=not/there/out.%j --error=nor/this/err\necho here\n")
+    script = put(
+        "folders", b"#!/bin/bash\n#SBATCH --mem=1G --output=not/there/out.%j --error=nor/this/err\necho here\n"
+    )
     assert cluster.submit(script, "--wait").returncode == 0
     [written] = (script.parent / "not/there").iterdir()
     assert written.read_text() == "here\n"
