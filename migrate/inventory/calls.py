@@ -99,6 +99,21 @@ _EXPORTED = re.compile(rb"(?<![\w./-])export[ \t]+([^\n;|&]*)")
 _EXPORTED_NAME = re.compile(rb"(?<![\w$./{-])([A-Za-z_]\w*)(?=[ \t=]|$)")
 
 
+@lru_cache(maxsize=8)
+def asked_in(data: bytes) -> Mapping[str, tuple[int, ...]]:
+    """The variables that a text expands, or looks up by their names, and where."""
+    found: dict[str, list[int]] = {}
+    for match in _ASKED.finditer(data):
+        found.setdefault(match["name"].decode(), []).append(match.start())
+    return {name: tuple(places) for name, places in found.items()}
+
+
+_ASKED = re.compile(
+    rb"(?:\$\{?[!#]?|\b(?:printenv[ \t]+|get_?env|environ(?:\.get)?|ENV)[ \t]*[(\[{]?[ \t]*[\"']?)"
+    rb"(?P<name>[A-Za-z_]\w*)"
+)
+
+
 def dashes(reading: Invocation) -> Word | None:
     """The `--` before a program of PBS, `qsub -- PROGRAM …`."""
     if reading.table is None or not reading.operands:

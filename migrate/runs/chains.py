@@ -22,7 +22,7 @@ from migrate.files import reading
 from migrate.files.discover import is_shell
 from migrate.frozen import dataclass
 from migrate.inventory import take
-from migrate.inventory.calls import How, exported_in
+from migrate.inventory.calls import How, asked_in, exported_in
 from migrate.line_ends import with_unix_line_ends
 from migrate.model import (
     SCRIPT_FOLDER,
@@ -409,7 +409,8 @@ class _Script:
         return self.job.constants if self.job else {}
 
     def names(self, variable: str) -> bool:
-        return re.search(rb"\$\{?" + re.escape(variable.encode()) + rb"\b", self.source.data) is not None
+        """Whether it asks for a variable."""
+        return variable in asked_in(self.source.data)
 
 
 _EXPANDED = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")

@@ -9,7 +9,7 @@ from functools import cache
 
 from migrate.answers import Renamed
 from migrate.inventory import interpreter_of, misspelt_interpreter
-from migrate.inventory.calls import exported_in
+from migrate.inventory.calls import asked_in, exported_in
 from migrate.inventory.options import inert_line
 from migrate.model import SLURM, Change, Submitted, Verdict
 from migrate.rulebook.context import Context, once, replaced, says
@@ -168,12 +168,9 @@ def lines_of(c: Context) -> tuple[Submitted, ...]:
     if given is None:
         return ()
     exported = exported_in(c.source.data)
-    expanded = {m[1].decode() for m in _EXPANDED.finditer(text.data) if not text.is_early(m.start())}
-    exports = tuple(sorted(n for n in expanded if exported.get(n, given.at) < given.at))
+    asked = {name for name, places in asked_in(text.data).items() if not all(map(text.is_early, places))}
+    exports = tuple(sorted(name for name in asked if exported.get(name, given.at) < given.at))
     return (replace(given, by=c.source.path, line=c.source.position(text.at(0))[0], exports=exports),)
-
-
-_EXPANDED = re.compile(rb"\$\{?([A-Za-z_]\w*)")
 
 
 def _change_of(c: Context) -> Change | None:
