@@ -135,3 +135,17 @@ def test_what_a_command_shares_with_its_node_is_not_kept_apart(shared: str, own:
     words = run(Source("job.sh", script.replace("@", shared).encode()), compat).output.decode().split()
     assert "--compat" not in words
     assert {"--ipc", "--pid"} & set(words) == own
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'CMD="singularity exec --cwd /work/u --bind /lustre/work/u:/work/u a.sif ./a"',
+        'env ${A+SINGULARITYENV_A="$A"} singularity exec --bind $HOME/x:/work/u a.sif ls /work/u',
+    ],
+)
+def test_places_that_a_bind_makes_stay_also_in_what_no_line_runs_and_behind_our_own_words(line: str) -> None:
+    plan = make_plan("slinky")
+    plan = replace(plan, target=replace(plan.target, answers={"path": ANSWERS["path"]}))
+    data = f"#!/bin/bash\n{line}\n".encode()
+    assert run(Source("job.sh", data), plan).output == data

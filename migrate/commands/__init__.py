@@ -28,7 +28,7 @@ _BEGINS = attrgetter("span.start")
 _EXECUTES = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _UNKNOWN = "no table knows it"
 _NO_VALUE = "it takes no value"
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_ASSIGNMENT = re.compile(r"(?:\$\{\w+:?\+)?[A-Za-z_][A-Za-z0-9_]*=")  # `${X+NAME=…}` is one, or no word at all
 _CHANGING = re.compile(r"[$`*?~]")
 _PYTHON = re.compile(r"(?:.*/)?python[\d.]*|\$\{?PYTHON\w*\}?", re.IGNORECASE)
 # what a command prints is taken for one word (`-u $(id -u)`)

@@ -67,7 +67,7 @@ def leave_places_in_containers(c: Collector) -> None:
     """Paths that a command's own binds make in its container are no paths of the node: no answer moves them."""
     own: list[Span] = []
     commands: list[tuple[Span, list[str]]] = []
-    for inner in (inner for reading in c.commands for inner in reading.chain() if inner.contains):
+    for inner in (inner for reading in (*c.commands, *c.hidden) for inner in reading.chain() if inner.contains):
         binds = [o.value for o in inner.options if o.value is not None and _is_bind(c, inner, o.name)]
         places = [(word.text[a:b], word.part(a, b)) for word in binds for a, b in _places(word.text)]
         places += [(o.value.text, o.value.span) for o in inner.options if o.value is not None and o.name in _MAKES]
