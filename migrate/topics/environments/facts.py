@@ -90,9 +90,11 @@ def _provided_module(c: Context) -> str | None:
 
 @fact("own_software", "The conda environment or venv in which programs run without an answer; none else.", about="job")
 def _own_software(c: Context) -> str | None:
-    own = _own(c)
-    known = [s for s in own if not _WHOLE_VARIABLE.search(s.words)]
-    unnamed = dict.fromkeys(f"the {s.kind} environment that is named when the job runs" for s in own if s not in known)
+    own = [(s, _WHOLE_VARIABLE.search(s.words) is None) for s in _own(c)]
+    known = [s for s, named in own if named]
+    unnamed = dict.fromkeys(
+        f"the {s.kind} environment that is named when the job runs" for s, named in own if not named
+    )
     return ", ".join(filter(None, [words(known), *unnamed])) or None
 
 
