@@ -489,7 +489,11 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return make_plan(str(file), site="taiwania2")
 
 
-PYXIS = "srun --no-container-mount-home --container-image=ubuntu:22.04 ls"
+PYXIS = (  # Apptainer has an empty home with --contain, in which it starts
+    'srun --container-mounts=tmpfs:"$HOME" --no-container-mount-home --container-workdir="$HOME" '
+    "--container-image=ubuntu:22.04 ls"
+)
+STEP = "srun --no-container-mount-home --container-image=ubuntu:22.04 ls"
 APPTAINER = "srun singularity exec --contain docker://ubuntu:22.04 ls"
 
 
@@ -497,9 +501,9 @@ APPTAINER = "srun singularity exec --contain docker://ubuntu:22.04 ls"
     ("header", "step", "becomes"),
     [
         pytest.param("-N 1", APPTAINER, APPTAINER, id="the default partition"),
-        pytest.param("-p gpu", PYXIS, PYXIS, id="pyxis stays pyxis"),
+        pytest.param("-p gpu", STEP, STEP, id="pyxis stays pyxis"),
         pytest.param("-p gp1d", APPTAINER, PYXIS, id="the partition that stands for the old one"),
-        pytest.param("-p cpu", PYXIS, "srun singularity exec --nv --no-home docker://ubuntu:22.04 ls", id="named"),
+        pytest.param("-p cpu", STEP, "srun singularity exec --nv --no-home docker://ubuntu:22.04 ls", id="named"),
         pytest.param("-p gpu", APPTAINER, PYXIS, id="another job of the same run"),
     ],
 )

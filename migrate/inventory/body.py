@@ -85,8 +85,9 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
     assert word is not None
     program = word.text.rsplit("/", 1)[-1]
     damaged = layout.is_damaged(node.start_byte, node.end_byte)
+    certain = not damaged and _LONE_RETURN.search(layout.data, start, end + 1) is None  # ends a word for one parser
     if unknown:
-        word = replace(word, editable=False) if damaged else word
+        word = word if certain else replace(word, editable=False)
         c.commands.append(_unread(layout, node, program, word, None))
         take_started(c, c.commands[-1])
         if program in c.tables.paths.commands:
@@ -103,7 +104,7 @@ def _take_command(c: Collector, layout: Layout, node: Node) -> None:
             c.gaps.append(Gap(reading.command.span, _DISAGREED))
         return
     removable = bool(table is None or table.kind in {"module", "source", "container"} or "payload" in table.operands)
-    command = layout.shell_command(node, ranges, word, editable=not damaged, removable=removable)
+    command = layout.shell_command(node, ranges, word, editable=certain, removable=removable)
     readings = interpret(command, c.variables, c.commands_known)
     if not damaged and _matters(readings) and not layout.agrees(node, ranges, assignments):
         c.gaps.append(Gap(command.span, _DISAGREED))
@@ -137,6 +138,7 @@ def _lines_stand(c: Collector, text: Text) -> bool:
     return not any(c.text.data[c.text.data.rfind(b"\n", 0, at) + 1 : at].strip() for at in places)
 
 
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _TOO_LONG = f"more than {STARTED} commands start each other here; those behind them are not read"
 _DISAGREED = "the two parsers do not agree on the words of this command; it is not edited"
 

@@ -120,7 +120,8 @@ def removals(source: Source, taken: Taken) -> list[Owned]:
 def muted(source: Source, edit: Edit) -> Edit:
     """The same, with a `#` before a comment that now begins its line and would be read there: `#PBS -q x`, `#!`."""
     begins_line = _BLANKS.fullmatch(source.data, source.line_start(edit.start), edit.start)
-    behind = not edit.after and not edit.before.endswith(b"\n")
+    begins_file = edit.start == 0 and source.data.startswith(b"#!", edit.end)
+    behind = not edit.after and (begins_file or not edit.before.endswith(b"\n"))
     return replace(edit, after=b"#") if begins_line and behind and _READ.match(source.data, edit.end) else edit
 
 

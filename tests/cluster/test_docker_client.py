@@ -189,7 +189,7 @@ def test_we_read_each_line_of_the_table_as_docker_does(name: str, asker: Client,
     assert lines, "no `docker run` in this script"
     asker.refusals.clear()
     assert [(said, line) for line in lines for said in differences(line, asker, slinky)] == []
-    assert asker.refusals == {}
+    assert bool(asker.refusals) == name.endswith("that Docker refuses"), asker.refusals
 
 
 # ------------------------------------------------------------------------------------------------------- other people's

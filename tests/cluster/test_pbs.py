@@ -105,7 +105,7 @@ def test_a_generated_job_does_the_same_on_slurm_or_its_report_says_what_not(
     name: str, compared: dict[str, Compared]
 ) -> None:
     case = compared[name]
-    assert case.unnamed == [], case.case.text
+    assert not case.unnamed, case.case.text
 
 
 @pytest.mark.cluster("slurm")

@@ -251,8 +251,10 @@ class Moving:
     def drop(self, option: Option, message: str, *, look: bool = False) -> None:
         """The option goes; in a cluster (`-itv a:b`) only its letter."""
         verdict: Verdict = "look" if look else "gone"
-        alone = self._stands_alone(option)
-        edits = () if alone else (Edit(option.span.start, self._bytes(option.span), b""),)
+        nothing = _NOTHING.search(self.source.data, max(0, option.span.start - _NEAR), option.span.start)
+        whole = Span(nothing.start() if nothing else option.span.start, option.span.end)
+        alone = whole == option.span and self._stands_alone(option)
+        edits = () if alone else (Edit(whole.start, self._bytes(whole), b""),)
         self.tell(option, Change(verdict, f"{self.spelled(option)}: {message}", edits, removes=alone))
 
     def become(self, option: Option, new: str, message: str = "", *, look: bool = False) -> None:
@@ -310,6 +312,7 @@ class Moving:
         return not re.search(r"[=$`\n]|^\"|\"$", rest)
 
 
+_NOTHING = re.compile(rb"(?<=[ \t])(?:\"\"|'')+\Z")  # quotes around nothing, before the letters of an option
 _SUDO = re.compile(rb"(?<![\w./$-])sudo(?:[ \t]+-[EnHS])*[ \t]+\Z")
 _NEAR = 40  # bytes in which `sudo` and its letters stand
 _QUOTES = frozenset({b'"', b"'"})

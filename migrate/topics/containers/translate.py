@@ -50,6 +50,7 @@ def _moved(job: Job, source: Source, target: Target, at: Callable[[Span], Target
     steps: dict[tuple[int, bool], str] = {}
     new = [each for each in found if at(each[2].program_word.span).runtime == "pyxis"]
     places = _places_of_steps(job, new) if new else {}
+    last_move = _last_move(job)
     for part, outer, reading in found:
         direct = all(_within(w.span, reading.command.span) for w in (reading.program_word, *reading.verb_words))
         native = not _is_docker(reading)
@@ -61,7 +62,7 @@ def _moved(job: Job, source: Source, target: Target, at: Callable[[Span], Target
             reading, _verb(reading), source, here, part.constants, direct, images, readings, shared, step=step
         )
         moving.outer, moving.in_string = outer, _in_string(part, reading, source)
-        moving.in_value = _is_in_value(moving, job)
+        moving.in_value = _is_in_value(moving, last_move)
         moving.standing, moving.overlaps = places.get(id(reading), (moving.standing, False))
         _move(moving, job)
         if stuck := fixed.intersection(moving.changes):
@@ -131,7 +132,8 @@ def _in_variable(moving: Moving) -> str:
         word = words.get(given["name"].decode()) if given else None
         if given is None or word is None:
             continue
-        if word.quoted and not word.text.endswith("]}") and _is_no_word(moving.changes.get(moving.key_of(option))):
+        one_word = word.quoted and not word.text.endswith("]}") and all(o.program != "eval" for o in moving.outer)
+        if one_word and _is_no_word(moving.changes.get(moving.key_of(option))):
             return f"`{moving.text(word)}` is one word in quotes, and its options change: write an array"
         if not _all_values_read(moving, given["name"]):
             return f"`{word.text}` has a value that is not known here"
@@ -246,14 +248,19 @@ def _move(moving: Moving, job: Job) -> None:
         moving.tidy_lines()
 
 
-def _is_in_value(moving: Moving, job: Job) -> bool:
+def _last_move(job: Job) -> int:
+    """Where the job last changes its folder."""
+    moves = (r for part in job.parts() for r in part.commands if r.program in {"cd", "pushd", "popd"})
+    return max((r.command.span.start for r in moves), default=-1)
+
+
+def _is_in_value(moving: Moving, last_move: int) -> bool:
     """Whether it stands in a variable's value, and the folder does not change before it is run."""
     at = moving.reading.program_word.span.start
     whole = moving.reading.command.span
     if whole.start <= at < whole.end or moving.in_string:
         return False
-    moves = (r for part in job.parts() for r in part.commands if r.program in {"cd", "pushd", "popd"})
-    return is_in_value(moving.source.data, at) and not any(r.command.span.start > at for r in moves)
+    return is_in_value(moving.source.data, at) and last_move <= at
 
 
 def _in_string(part: Job, reading: Invocation, source: Source) -> bool:

@@ -32,7 +32,7 @@ def first_line(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
         return () if match[1].startswith(b"#!") else _MISSING
     if (document := _document(c, reading)) is not None:
         return _in_document(c, document)
-    return _of_pipe(c, reading.command.span.start) if around.is_piped_into else ()
+    return _of_pipe(c, reading) if around.is_piped_into else ()
 
 
 def is_unseen(c: Context, reading: Invocation) -> bool:
@@ -114,9 +114,9 @@ def _before(c: Context, place: int) -> Invocation | None:
     return next((r for r in reversed(commands[max(0, at - 8) : at]) if r.command.span.end <= place), None)
 
 
-def _of_pipe(c: Context, place: int) -> tuple[Edit, ...] | str:
-    """The line before what a pipeline prints into the submit command."""
-    data, at = c.source.data, place
+def _of_pipe(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
+    """The line before what a pipeline prints into the submit command; a script of the run has its own."""
+    data, at = c.source.data, reading.command.span.start
     printing = first = None
     while True:
         start = len(data[:at].rstrip(b" \t\n\\"))
@@ -132,7 +132,10 @@ def _of_pipe(c: Context, place: int) -> tuple[Edit, ...] | str:
     document = _document(c, first)
     if document is not None:
         return _in_document(c, document) if first.program == "cat" and printing[0] is first else _MISSING
-    if _PRINTED.match(data, first.command.span.start):
+    called = c.called(reading.program_word.span.start)
+    of_run = bool(called) and c.around.beside.isdisjoint(called)
+    whole = first.program == "cat" and printing[0] is first and len(first.operands) == 1
+    if _PRINTED.match(data, first.command.span.start) or (of_run and whole):
         return ()
     return _with_line(c, first.command.span.start, printing[1])
 
