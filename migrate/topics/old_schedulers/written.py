@@ -15,6 +15,7 @@ from migrate.topics.old_schedulers.around import Around
 
 _LINE = "#!/bin/bash"
 _PRINTED = re.compile(rb"(?:echo(?:[ \t]+-[neE]+)*|printf(?:[ \t]+--)?)[ \t]+[\"']?#!")
+_CAT = re.compile(rb"cat[ \t]+[^\s|&;<>]+[ \t]*")  # of one file
 _PRINTS = frozenset({"echo", "printf"})
 
 
@@ -134,7 +135,7 @@ def _of_pipe(c: Context, reading: Invocation) -> tuple[Edit, ...] | str:
         return _in_document(c, document) if first.program == "cat" and printing[0] is first else _MISSING
     called = c.called(reading.program_word.span.start)
     of_run = bool(called) and c.around.beside.isdisjoint(called)
-    whole = first.program == "cat" and printing[0] is first and len(first.operands) == 1
+    whole = printing[0] is first and _CAT.fullmatch(data, first.command.span.start, printing[1])
     if _PRINTED.match(data, first.command.span.start) or (of_run and whole):
         return ()
     return _with_line(c, first.command.span.start, printing[1])
