@@ -140,7 +140,7 @@ _NUMBER = {
         'if [ "$SGE_TASK_ID" != undefined ]; then seq $SGE_TASK_ID $((SGE_TASK_ID + SGE_TASK_STEPSIZE - 1)) | sed "s/^/@@ /"; fi',
     ),
     "JOB_ID": ('echo "@@ ${JOB_ID%%.*}"', 'touch "by.$JOB_ID" && ls by.* | sed "s/^/@@ /"'),
-    "JOB_NAME": ('echo "@@ ${JOB_NAME%.*}"', 'echo text > "$JOB_NAME.txt" && cat "$JOB_NAME.txt" | sed "s/^/@@ /"'),
+    "JOB_NAME": ('echo "@@ ${JOB_NAME%.*}"', 'echo text > "$JOB_NAME.txt" && ls "$JOB_NAME.txt" | sed "s/^/@@ /"'),
 }
 
 
