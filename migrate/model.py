@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
@@ -173,6 +173,10 @@ class Text:
         if isinstance(self.offsets, int):
             return self.offsets + offset
         return self.offsets[offset]
+
+    def offset_of(self, place: int) -> int:
+        """Where a byte of the file stands in the text."""
+        return place - self.offsets if isinstance(self.offsets, int) else bisect_left(self.offsets, place)
 
     def is_early(self, offset: int) -> bool:
         """Whether the `$` at this place is expanded by the shell around the text, before anything runs it."""

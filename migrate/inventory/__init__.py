@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -234,7 +233,7 @@ def _of_text(c: Collector, directive: Directive) -> Directive:
 def _without_continued(text: Text, live: Sequence[Directive]) -> Text:
     """The text as a shell gets it from a scheduler that joins the lines of a directive: they are one comment."""
     going_on = [(d.span, d.prefix or own.prefix) for d in live if (own := DIALECTS[d.dialect]).continues]
-    return joined(text, [(_offset(text, start), _offset(text, end), prefix) for (start, end), prefix in going_on])
+    return joined(text, [(text.offset_of(start), text.offset_of(end), prefix) for (start, end), prefix in going_on])
 
 
 def _spoken(data: bytes, tables: Tables) -> str:
@@ -248,11 +247,6 @@ def _spoken(data: bytes, tables: Tables) -> str:
     at_site = DIALECTS.get(tables.site_scheduler)
     shared = found and at_site is not None and at_site.name in FOREIGN and not at_site.own_commands
     return at_site.name if shared and at_site and not DIALECTS[found].own_commands else found
-
-
-def _offset(text: Text, at: int) -> int:
-    """Where a byte of the file stands in a text."""
-    return at - text.offsets if isinstance(text.offsets, int) else bisect_left(text.offsets, at)
 
 
 def _shell(text: Text, live: Sequence[Directive]) -> str:
@@ -283,7 +277,7 @@ def _line_start(text: Text, offset: int) -> int:
 
 def _below_header(text: Text, live: Sequence[Directive]) -> int:
     """Start of the line below the last directive that stands above every command, or else below the `#!` line."""
-    ends = [_offset(text, d.span.end) for d in live if not d.late]
+    ends = [text.offset_of(d.span.end) for d in live if not d.late]
     if not ends and not text.data.startswith(b"#!"):
         return 0
     end = text.data.find(b"\n", max(ends, default=0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 
 from migrate.frozen import dataclass
@@ -45,7 +44,7 @@ class Standings:
     def _of(self, part: Job, command: Span, seen: frozenset[Span]) -> Standing:
         if id(part) not in self._layouts:
             self._layouts[id(part)] = lay_out(part.text)
-        layout, at = self._layouts[id(part)], _offset(part, command.start)
+        layout, at = self._layouts[id(part)], part.text.offset_of(command.start)
         found = _around(layout, at, part)
         names = [name for name, (start, end) in layout.functions if start <= at < end]
         calls = [(part, r.command.span) for r in part.commands if r.program in names]
@@ -62,12 +61,6 @@ class Standings:
         spans = [(p, r.command.span) for p in self._job.parts() if p is not part for r in p.commands]
         inside = [(p, span) for p, span in spans if span.start <= at < span.end]
         yield from sorted(inside, key=lambda each: each[1].end - each[1].start)[:1]
-
-
-def _offset(part: Job, place: int) -> int:
-    """Where a place of the file stands in the text of a part."""
-    offsets = part.text.offsets
-    return place - offsets if isinstance(offsets, int) else bisect_left(offsets, place)
 
 
 def _around(layout: Layout, at: int, part: Job) -> Standing:
